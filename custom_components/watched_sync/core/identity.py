@@ -1,0 +1,134 @@
+"""What an item is: its kind, its id on one server and its names in the world.
+
+An item id is an opaque string that means something on one server only. Which
+server that is follows from the lane holding the id; it is never read out of the
+id's text.
+"""
+
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+
+
+class MediaKind(StrEnum):
+    """The four levels that carry a play state."""
+
+    MOVIE = "movie"
+    SHOW = "show"
+    SEASON = "season"
+    EPISODE = "episode"
+
+    @property
+    def is_container(self) -> bool:
+        """Whether the play state is computed from episodes below."""
+        return self in (MediaKind.SHOW, MediaKind.SEASON)
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderIds:
+    """Ids of one item at the public databases, typed by the item that carries them.
+
+    An episode's ids name the episode and a show's ids the show; the two are never
+    compared with each other.
+    """
+
+    imdb: str | None = None
+    tmdb: str | None = None
+    tvdb: str | None = None
+
+    def __bool__(self) -> bool:
+        """Whether any id is known."""
+        return bool(self.imdb or self.tmdb or self.tvdb)
+
+    def matches(self, other: ProviderIds) -> bool:
+        """Whether both name the same thing: one id equal, none contradicting."""
+        pairs = (
+            (self.imdb, other.imdb),
+            (self.tmdb, other.tmdb),
+            (self.tvdb, other.tvdb),
+        )
+        known = [(ours, theirs) for ours, theirs in pairs if ours and theirs]
+        return bool(known) and all(ours == theirs for ours, theirs in known)
+
+
+NO_IDS = ProviderIds()
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One movie, show, season or episode as one server describes it.
+
+    `duration` is in seconds. `season` 0 holds the specials. `episode_end` is the
+    last episode number of a file that holds several. `show_*` describe the show an
+    episode or season belongs to.
+    """
+
+    item_id: str
+    kind: MediaKind
+    title: str
+    year: int | None = None
+    provider_ids: ProviderIds = NO_IDS
+    duration: float | None = None
+    library_id: str | None = None
+    show_id: str | None = None
+    show_title: str | None = None
+    show_provider_ids: ProviderIds = NO_IDS
+    season_id: str | None = None
+    season: int | None = None
+    episode: int | None = None
+    episode_end: int | None = None
+    aired: date | None = None
+
+    @property
+    def is_special(self) -> bool:
+        """Whether this is the specials season or an episode of it."""
+        return self.season == 0
+
+    @property
+    def full_title(self) -> str:
+        """A title that stands alone, such as `Severance S02E05 Trojan's Horse`."""
+        match self.kind:
+            case MediaKind.EPISODE if self.show_title:
+                number = ""
+                if self.season is not None and self.episode is not None:
+                    number = f" S{self.season:02}E{self.episode:02}"
+                    if self.episode_end is not None:
+                        number += f"-E{self.episode_end:02}"
+                return f"{self.show_title}{number} {self.title}"
+            case MediaKind.SEASON if self.show_title:
+                return f"{self.show_title} {self.title}"
+            case MediaKind.MOVIE if self.year is not None:
+                return f"{self.title} ({self.year})"
+            case _:
+                return self.title
+
+    def covers(self, other: Item) -> bool:
+        """Whether *other* lies below this show or season on the same server."""
+        match self.kind:
+            case MediaKind.SHOW:
+                return other.show_id == self.item_id
+            case MediaKind.SEASON:
+                return (
+                    other.kind is MediaKind.EPISODE and other.season_id == self.item_id
+                )
+            case _:
+                return False
+
+    def is_same_work(self, other: Item) -> bool:
+        """Whether *other* is the same work, on whatever server.
+
+        Provider ids decide, never titles. Episodes without ids of their own are
+        matched by their show's ids with season and episode number.
+        """
+        if self.kind is not other.kind:
+            return False
+        if self.provider_ids and other.provider_ids:
+            return self.provider_ids.matches(other.provider_ids)
+        if self.kind not in (MediaKind.EPISODE, MediaKind.SEASON):
+            return False
+        return (
+            self.season is not None
+            and (self.season, self.episode) == (other.season, other.episode)
+            and (self.kind is MediaKind.SEASON or self.episode is not None)
+            and self.show_provider_ids.matches(other.show_provider_ids)
+        )

@@ -1,0 +1,128 @@
+"""What is wanted: changes, and the operations that carry them through the queue."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from enum import StrEnum
+from types import MappingProxyType
+
+from .identity import Item
+from .play_state import PlayState
+
+
+@dataclass(frozen=True, slots=True)
+class MarkWatched:
+    """Make an item watched; `at` is when it was seen, None for now."""
+
+    at: datetime | None = None
+
+    def apply(self, state: PlayState) -> PlayState:
+        """Return the play state wanted, starting from *state*."""
+        return PlayState(
+            watched=True,
+            play_count=max(state.play_count, 1),
+            last_played=self.at or state.last_played,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class MarkUnwatched:
+    """Make an item unwatched and forget its resume position."""
+
+    def apply(self, state: PlayState) -> PlayState:  # noqa: ARG002 - one signature for all changes
+        """Return the play state wanted, whatever it was."""
+        return PlayState(watched=False)
+
+
+@dataclass(frozen=True, slots=True)
+class SetProgress:
+    """Set the resume position, in seconds.
+
+    `watched` is the flag the position goes with; None leaves the flag alone. It is
+    set when an earlier wish for the flag was folded in, and when a change is taken
+    back. `at` then is the date that earlier wish carried.
+    """
+
+    position: float
+    watched: bool | None = None
+    at: datetime | None = None
+
+    def apply(self, state: PlayState) -> PlayState:
+        """Return the play state wanted, starting from *state*."""
+        watched = state.watched if self.watched is None else self.watched
+        return replace(
+            state,
+            watched=watched,
+            position=self.position,
+            play_count=max(state.play_count, 1) if watched else 0,
+        )
+
+
+type Change = MarkWatched | MarkUnwatched | SetProgress
+
+
+def fold(earlier: Change, later: Change) -> Change:
+    """Return one change that does what *earlier* and then *later* would have done."""
+    match earlier, later:
+        case (MarkWatched(at), SetProgress(position, None)):
+            return SetProgress(position, watched=True, at=at)
+        case (MarkUnwatched(), SetProgress(position, None)):
+            return SetProgress(position, watched=False)
+        case (SetProgress(_, watched, at), SetProgress(position, None)):
+            return SetProgress(position, watched=watched, at=at)
+        case _:
+            return later
+
+
+class Scope(StrEnum):
+    """How far one operation reaches."""
+
+    ITEM = "item"
+    TREE = "tree"
+
+
+class Origin(StrEnum):
+    """Who asked for an operation."""
+
+    USER = "user"
+    PLAYBACK = "playback"
+    MIRROR = "mirror"
+    UNDO = "undo"
+
+
+_NO_STATES: Mapping[str, PlayState] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One change for one item, or for everything below one show or season.
+
+    Times are aware and in UTC. `attempts` counts answers that refused this very
+    operation; an outage counts nothing. `before` holds the play state the server
+    showed before the first write, by item id: what undo goes back to. `missing_since`
+    is set while the server does not know the item.
+    """
+
+    operation_id: str
+    batch_id: str
+    item: Item
+    change: Change
+    asked_at: datetime
+    origin: Origin = Origin.USER
+    scope: Scope = Scope.ITEM
+    include_specials: bool = False
+    attempts: int = 0
+    not_before: datetime | None = None
+    before: Mapping[str, PlayState] = field(default=_NO_STATES)
+    last_error: str | None = None
+    missing_since: datetime | None = None
+
+    def reaches(self, item: Item) -> bool:
+        """Whether delivering this operation would touch *item*."""
+        if self.scope is Scope.ITEM:
+            return self.item.item_id == item.item_id
+        if self.item.item_id == item.item_id:
+            return True
+        return self.item.covers(item) and (
+            self.include_specials or self.item.is_special or not item.is_special
+        )

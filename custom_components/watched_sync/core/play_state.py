@@ -1,0 +1,53 @@
+"""The value being synchronised: watched flag, resume position, count, date."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from .identity import Item
+
+#: Seconds by which two resume positions may differ and still mean the same.
+POSITION_TOLERANCE = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class PlayState:
+    """What one user has seen of one item.
+
+    `watched` is three-valued: True, False, or None for *unknown*, which is never
+    read as unwatched. `position` is in seconds. `last_played` is the server's own
+    time of the last play, where it has one.
+    """
+
+    watched: bool | None
+    position: float = 0.0
+    play_count: int = 0
+    last_played: datetime | None = None
+
+    def agrees_with(self, other: PlayState) -> bool:
+        """Whether both show a user the same thing; unknown agrees with nothing.
+
+        Counts and dates are not compared: they follow from the flag, and each
+        server keeps its own.
+        """
+        return (
+            self.watched is not None
+            and self.watched == other.watched
+            and abs(self.position - other.position) <= POSITION_TOLERANCE
+        )
+
+
+UNKNOWN = PlayState(watched=None)
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a server said about one item at one moment.
+
+    Containers carry the number of episodes and how many of them are watched, as
+    the server counts (specials included).
+    """
+
+    item: Item
+    state: PlayState
+    leaf_count: int | None = None
+    watched_leaf_count: int | None = None

@@ -1,0 +1,135 @@
+"""The doors of the study: what the core needs from the world outside."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from .identity import Item, MediaKind, ProviderIds
+from .operation import Change
+from .play_state import PlayState, Reading
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What a kind of server can do; the relay plans by it.
+
+    `concurrency` is how many writes may be under way at once. `repeat_safe` says
+    that marking a watched item again adds no play. `keeps_watched_at` says that the
+    server keeps the date a mark carries. A resume position below `min_position`
+    seconds, or from `max_progress` (a fraction of the duration) on, is not kept.
+    """
+
+    concurrency: int
+    repeat_safe: bool
+    keeps_watched_at: bool
+    min_position: float = 0.0
+    max_progress: float = 1.0
+
+    def can_hold(self, position: float, duration: float | None) -> bool:
+        """Whether the server keeps *position* (seconds) of an item this long."""
+        if position == 0:
+            return True
+        if position < self.min_position:
+            return False
+        return duration is None or position < duration * self.max_progress or (
+            self.max_progress >= 1.0 and position <= duration
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ServerInfo:
+    """Who answers: the server and the user the token belongs to."""
+
+    server_id: str
+    server_name: str
+    version: str
+    user_id: str
+    user_name: str
+
+
+class MediaServer(Protocol):
+    """One user's view of one server.
+
+    Every method returns the truth or raises a `ServerError`; a failed read is never
+    an empty answer. A write goes out at most once per call: repeating it is the
+    relay's decision, after it has looked again.
+    """
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What this kind of server can do."""
+        ...
+
+    @property
+    def clock_offset(self) -> timedelta | None:
+        """Server time minus ours, from the last `Date` header; None before one came."""
+        ...
+
+    async def probe(self) -> ServerInfo:
+        """Ask one cheap, authenticated question: is it there, and are we welcome?"""
+        ...
+
+    async def fetch(self, item_ids: Collection[str]) -> Mapping[str, Reading]:
+        """Read items; an id that is missing in the answer is gone or hidden."""
+        ...
+
+    async def fetch_leaves(self, item: Item) -> Sequence[Reading]:
+        """Read the episodes below a show or season, in order, existing files only."""
+        ...
+
+    async def write(self, item: Item, change: Change, state: PlayState) -> None:
+        """Send one change for one item now showing *state*; a container means all below."""
+        ...
+
+    async def search(
+        self, query: str, kinds: Collection[MediaKind], limit: int
+    ) -> Sequence[Reading]:
+        """Find items by title."""
+        ...
+
+    async def find(
+        self, kind: MediaKind, ids: ProviderIds, title: str | None = None
+    ) -> Sequence[Reading]:
+        """Find every copy of a work by its provider ids; *title* narrows the search."""
+        ...
+
+    async def up_next(self, limit: int) -> Sequence[Reading]:
+        """Read what this user would watch next, in the server's order."""
+        ...
+
+    async def last_played(self, limit: int) -> Sequence[Reading]:
+        """Read what this user played last, newest first."""
+        ...
+
+
+class Journal(Protocol):
+    """The disk, as far as the outbox needs it."""
+
+    async def save(self) -> None:
+        """Write the outbox now; return once it is durable. Raises `JournalError`."""
+        ...
+
+    def save_later(self) -> None:
+        """Write the outbox some time soon; losing this write must be harmless."""
+        ...
+
+
+class Clock(Protocol):
+    """Time."""
+
+    def now(self) -> datetime:
+        """Return the wall time, aware and in UTC; it may jump."""
+        ...
+
+    def monotonic(self) -> float:
+        """Return seconds that only ever grow, in step with the event loop."""
+        ...
+
+
+class Random(Protocol):
+    """Chance."""
+
+    def uniform(self, a: float, b: float) -> float:
+        """Return a number between *a* and *b*."""
+        ...
