@@ -1,0 +1,1 @@
+"""Watched Sync: tell Plex and Jellyfin what was watched, and never lose it."""

@@ -1,0 +1,43 @@
+"""What every test stands on."""
+
+from collections.abc import Iterator
+
+from homeassistant import loader
+from homeassistant.core import HomeAssistant
+from hypothesis import settings
+import pytest
+
+# The test plugin ships a `custom_components` package of its own: ours must be the
+# one that is imported first, or Home Assistant does not find the integration.
+from custom_components import watched_sync
+
+from .wording import Wording
+
+settings.register_profile("watched_sync", deadline=None, print_blob=True)
+settings.load_profile("watched_sync")
+
+assert watched_sync.__doc__
+
+
+@pytest.fixture
+def hass(hass: HomeAssistant) -> HomeAssistant:
+    """Home Assistant that loads custom integrations (the plugin's does not)."""
+    hass.data.pop(loader.DATA_CUSTOM_COMPONENTS, None)
+    return hass
+
+
+@pytest.fixture(autouse=True)
+def wording(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Wording | None]:
+    """Fail a test in which a person would have met a word that is not translated.
+
+    Watches the exceptions, forms and repair issues of tests that use `hass`.
+    """
+    if "hass" not in request.fixturenames:
+        yield None
+        return
+    watcher = Wording.of(watched_sync.__path__[0])
+    watcher.watch(monkeypatch)
+    yield watcher
+    assert not watcher.missing, "\n".join(sorted(watcher.missing))
