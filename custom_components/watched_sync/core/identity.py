@@ -11,12 +11,17 @@ from enum import StrEnum
 
 
 class MediaKind(StrEnum):
-    """The four levels that carry a play state."""
+    """The four levels that carry a play state.
+
+    UNKNOWN is an item named by its id alone while the server was away; the first
+    reading says what it is.
+    """
 
     MOVIE = "movie"
     SHOW = "show"
     SEASON = "season"
     EPISODE = "episode"
+    UNKNOWN = "unknown"
 
     @property
     def is_container(self) -> bool:

@@ -1,0 +1,329 @@
+"""A lane: one server and one user; the one door through which wishes enter.
+
+The lane owns the outbox, the ledger and the health, writes the outbox to disk before
+it says yes, and tells its listeners once per batch what changed. The relay delivers.
+"""
+
+import asyncio
+from collections.abc import (
+    Callable,
+    Collection,
+    Coroutine,
+    Iterable,
+    Mapping,
+    Sequence,
+)
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from .errors import JournalError, Reason
+from .ledger import Ledger
+from .operation import Operation
+from .outbox import Outbox, OutboxFull, Outcome, Receipt, Result
+from .play_state import Reading
+from .ports import Clock, Journal
+
+
+class LaneClosed(Exception):
+    """The lane is shutting down and takes nothing in any more."""
+
+
+class Phase(StrEnum):
+    """Whether a lane can deliver."""
+
+    READY = "ready"
+    BACKING_OFF = "backing_off"
+    PARKED = "parked"
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """How a lane is, why, since when, and when it is tried again."""
+
+    phase: Phase
+    since: datetime
+    reason: Reason | None = None
+    failures: int = 0
+    next_attempt: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LaneUpdate:
+    """What changed in one go: ended operations, fresh readings, or only health."""
+
+    outcomes: tuple[Outcome, ...] = ()
+    readings: tuple[Reading, ...] = ()
+
+
+type LaneListener = Callable[[LaneUpdate], None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Applied:
+    """A change made in memory: what it ended, how to seal it, how to take it back."""
+
+    seal: Callable[[], None]
+    take_back: Callable[[], None]
+    outcomes: tuple[Outcome, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Commit:
+    """Something that must be on disk before its caller is answered."""
+
+    apply: Callable[[], _Applied]
+    done: asyncio.Future[None]
+
+
+class Lane:
+    """The outbox, ledger and health of one server and user."""
+
+    def __init__(
+        self,
+        *,
+        outbox: Outbox,
+        ledger: Ledger,
+        journal: Journal,
+        clock: Clock,
+        create_task: Callable[
+            [Coroutine[Any, Any, None]], asyncio.Task[None]
+        ] = asyncio.create_task,
+    ) -> None:
+        """Take over what was stored; *create_task* starts the writer of the journal.
+
+        That task must not be cancelled while it runs: callers wait for it.
+        """
+        self.outbox = outbox
+        self.ledger = ledger
+        self.clock = clock
+        self.health = Health(Phase.READY, clock.now())
+        self.last_synced: datetime | None = None
+        self.in_flight: frozenset[str] = frozenset()
+        self.wake = asyncio.Event()
+        self._journal = journal
+        self._create_task = create_task
+        self._commits: list[_Commit] = []
+        self._writer: asyncio.Task[None] | None = None
+        self._listeners: dict[object, LaneListener] = {}
+        self._waiters: dict[str, list[asyncio.Future[Outcome]]] = {}
+        self._closed = False
+
+    # --- wishes in ---------------------------------------------------------
+
+    async def submit(self, operations: Sequence[Operation]) -> None:
+        """Accept operations; when this returns they are on disk.
+
+        All are accepted or none. Cancelling the caller does not take them back.
+        Raises `JournalError` (nothing is queued then), `OutboxFull`, `LaneClosed`.
+        """
+
+        def apply() -> _Applied:
+            receipts: list[Receipt] = []
+
+            def take_back() -> None:
+                for receipt in reversed(receipts):
+                    self.outbox.take_back(receipt)
+
+            try:
+                for operation in operations:
+                    receipts.append(self.outbox.add(operation, staged=True))
+            except OutboxFull:
+                take_back()
+                raise
+            return _Applied(
+                seal=lambda: self.outbox.commit(receipts),
+                take_back=take_back,
+                outcomes=tuple(
+                    Outcome(overtaken, Result.SUPERSEDED)
+                    for receipt in receipts
+                    for overtaken in (*receipt.superseded, *receipt.superseded_rejected)
+                ),
+            )
+
+        await self._commit(apply)
+
+    async def retry(self, operation_ids: Collection[str] | None = None) -> int:
+        """Queue given-up operations again (all for None); return how many.
+
+        A waiting operation that is named is tried without further delay. Raises
+        `JournalError`, `LaneClosed`.
+        """
+        revived: list[Operation] = []
+
+        def apply() -> _Applied:
+            given_up = {one.operation_id: one for one in self.outbox.rejected}
+            revived.extend(self.outbox.revive(operation_ids))
+            rejected = [
+                given_up[one.operation_id]
+                for one in revived
+                if one.operation_id in given_up
+            ]
+            return _Applied(
+                seal=lambda: None,
+                take_back=lambda: self.outbox.put_back(rejected=rejected),
+            )
+
+        await self._commit(apply)
+        return len(revived)
+
+    async def discard(self, operation_ids: Collection[str] | None = None) -> int:
+        """Drop operations (all given up for None); return how many.
+
+        Raises `JournalError`, `LaneClosed`.
+        """
+        dropped: list[Operation] = []
+
+        def apply() -> _Applied:
+            waiting = [one for one in self.outbox if one.operation_id in named]
+            dropped.extend(self.outbox.discard(operation_ids))
+            rejected = [one for one in dropped if one not in waiting]
+            return _Applied(
+                seal=lambda: None,
+                take_back=lambda: self.outbox.put_back(
+                    waiting=waiting, rejected=rejected
+                ),
+                outcomes=tuple(Outcome(one, Result.DISCARDED) for one in dropped),
+            )
+
+        named = frozenset(operation_ids or ())
+        await self._commit(apply)
+        return len(dropped)
+
+    def remember(self, readings: Iterable[Reading]) -> None:
+        """Take over what the server says of some items, and publish what is news."""
+        news = self.ledger.remember(readings)
+        if news:
+            self.publish(LaneUpdate(readings=tuple(news)))
+
+    async def ended(
+        self, operation_ids: Collection[str], timeout: float
+    ) -> Mapping[str, Outcome]:
+        """Wait up to *timeout* seconds for operations to end; return those that did.
+
+        Call it before the operations are submitted, or they may end unseen; an
+        operation that never waited is not in the answer.
+        """
+        loop = asyncio.get_running_loop()
+        futures: dict[str, asyncio.Future[Outcome]] = {
+            operation_id: loop.create_future() for operation_id in operation_ids
+        }
+        for operation_id, future in futures.items():
+            self._waiters.setdefault(operation_id, []).append(future)
+        try:
+            if futures:
+                await asyncio.wait(futures.values(), timeout=timeout)
+            return {
+                operation_id: future.result()
+                for operation_id, future in futures.items()
+                if future.done()
+            }
+        finally:
+            for operation_id, future in futures.items():
+                waiting = self._waiters.get(operation_id, [])
+                if future in waiting:
+                    waiting.remove(future)
+                if not waiting:
+                    self._waiters.pop(operation_id, None)
+
+    async def close(self) -> None:
+        """Refuse new wishes and wait until those being written are on disk."""
+        self._closed = True
+        if self._writer is not None:
+            await asyncio.wait([self._writer])
+
+    # --- news out ----------------------------------------------------------
+
+    def add_listener(self, listener: LaneListener) -> Callable[[], None]:
+        """Call *listener* once per batch of changes; return what removes it."""
+        key = object()
+        self._listeners[key] = listener
+
+        def remove() -> None:
+            self._listeners.pop(key, None)
+
+        return remove
+
+    def publish(self, update: LaneUpdate) -> None:
+        """Tell everyone who waits or listens."""
+        for outcome in update.outcomes:
+            for future in self._waiters.pop(outcome.operation.operation_id, ()):
+                if not future.done():
+                    future.set_result(outcome)
+        for listener in list(self._listeners.values()):
+            listener(update)
+
+    def set_health(self, health: Health) -> None:
+        """Change the health, without publishing."""
+        if health.phase is self.health.phase and health.reason is self.health.reason:
+            health = replace(health, since=self.health.since)
+        self.health = health
+
+    def save_later(self) -> None:
+        """Have the outbox written some time soon."""
+        self._journal.save_later()
+
+    async def save_now(self) -> None:
+        """Have the outbox written now. Raises `JournalError`."""
+        await self._journal.save()
+
+    # --- group commit ------------------------------------------------------
+
+    async def _commit(self, apply: Callable[[], _Applied]) -> None:
+        if self._closed:
+            raise LaneClosed
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        # Nobody may be left to hear of a failure: mark it as heard.
+        done.add_done_callback(_heard)
+        self._commits.append(_Commit(apply, done))
+        if self._writer is None:
+            self._writer = self._create_task(self._write())
+        # The writer goes on if the caller is cancelled: an automation in restart
+        # mode cancels its running action, and half-written is not an answer.
+        await asyncio.shield(done)
+
+    async def _write(self) -> None:
+        """Write group after group until nobody waits; later callers join the next."""
+        try:
+            while self._commits:
+                group, self._commits = self._commits, []
+                applied: list[tuple[_Commit, _Applied]] = []
+                for commit in group:
+                    try:
+                        applied.append((commit, commit.apply()))
+                    except OutboxFull as err:
+                        commit.done.set_exception(err)
+                if applied:
+                    await self._write_group(applied)
+        finally:
+            self._writer = None
+            for commit in self._commits:
+                commit.done.set_exception(LaneClosed())
+            self._commits = []
+
+    async def _write_group(self, applied: list[tuple[_Commit, _Applied]]) -> None:
+        try:
+            await self._journal.save()
+        except BaseException as err:
+            for commit, change in reversed(applied):
+                change.take_back()
+                commit.done.set_exception(
+                    err if isinstance(err, JournalError) else LaneClosed()
+                )
+            self.publish(LaneUpdate())
+            if not isinstance(err, JournalError):
+                raise
+            return
+        for commit, change in applied:
+            change.seal()
+            commit.done.set_result(None)
+        self.wake.set()
+        self.publish(
+            LaneUpdate(tuple(out for _, change in applied for out in change.outcomes))
+        )
+
+
+def _heard(future: asyncio.Future[None]) -> None:
+    if not future.cancelled():
+        future.exception()

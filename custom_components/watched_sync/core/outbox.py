@@ -1,0 +1,391 @@
+"""Operations accepted and not yet confirmed, those given up, and those done.
+
+The outbox holds wishes, not calls: a later wish for the same item takes the place of
+the earlier one, so its size is bounded by distinct items and nothing old can be sent
+after something new. It is plain memory; `lane` decides when it is written to disk.
+"""
+
+from collections import deque
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from .errors import Reason
+from .identity import Item
+from .operation import Operation, Scope, fold
+from .play_state import PlayState
+
+#: Operations a lane holds at most; beyond that a wish is refused, not lost.
+OUTBOX_LIMIT = 20_000
+
+#: Confirmed operations remembered for undo, by number and by age.
+HISTORY_LIMIT = 500
+HISTORY_AGE = timedelta(days=30)
+
+
+class OutboxFull(Exception):
+    """More operations wait than the outbox holds."""
+
+
+class Result(StrEnum):
+    """How an operation ended."""
+
+    DELIVERED = "delivered"
+    ALREADY_TRUE = "already_true"
+    OVERRULED = "overruled"
+    SUPERSEDED = "superseded"
+    REJECTED = "rejected"
+    DISCARDED = "discarded"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The end of one operation; `after` is what the server showed last."""
+
+    operation: Operation
+    result: Result
+    after: PlayState | None = None
+    reason: Reason | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryEntry:
+    """One operation that is done, with the before-state it carries."""
+
+    operation: Operation
+    result: Result
+    settled_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What adding one operation did, so that it can be taken back."""
+
+    operation: Operation
+    superseded: tuple[Operation, ...]
+    superseded_rejected: tuple[Operation, ...]
+    places: tuple[int, ...]
+
+
+class Outbox:
+    """The queue of one lane."""
+
+    def __init__(
+        self,
+        operations: Iterable[Operation] = (),
+        rejected: Iterable[Operation] = (),
+        history: Iterable[HistoryEntry] = (),
+    ) -> None:
+        """Start with what was stored, oldest first."""
+        self._live: dict[str, Operation] = {}
+        self._order: dict[str, int] = {}
+        self._next_order = 0
+        self._by_item: dict[str, dict[str, None]] = {}
+        self._trees: dict[str, None] = {}
+        self._staged: set[str] = set()
+        self._rejected: dict[str, Operation] = {
+            operation.operation_id: operation for operation in rejected
+        }
+        self._history: deque[HistoryEntry] = deque(history, maxlen=HISTORY_LIMIT)
+        for operation in operations:
+            self._insert(operation)
+
+    # --- reading -----------------------------------------------------------
+
+    def __len__(self) -> int:
+        """Return how many operations wait to be delivered."""
+        return len(self._live)
+
+    def __iter__(self) -> Iterator[Operation]:
+        """Iterate over the waiting operations, oldest first."""
+        return iter(self._live.values())
+
+    def __contains__(self, operation_id: str) -> bool:
+        """Whether this very operation still waits."""
+        return operation_id in self._live
+
+    def get(self, operation_id: str) -> Operation | None:
+        """Return a waiting operation by its id."""
+        return self._live.get(operation_id)
+
+    @property
+    def rejected(self) -> Collection[Operation]:
+        """Operations given up, oldest first; they wait for a person."""
+        return self._rejected.values()
+
+    @property
+    def history(self) -> Collection[HistoryEntry]:
+        """Operations done, oldest first."""
+        return self._history
+
+    @property
+    def oldest(self) -> Operation | None:
+        """The operation that has waited longest."""
+        return next(iter(self._live.values()), None)
+
+    def concerning(self, item: Item) -> list[Operation]:
+        """Return the waiting operations that would touch *item*, oldest first."""
+        found = [
+            *self._by_item.get(item.item_id, ()),
+            *(
+                tree
+                for tree in self._trees
+                if self._live[tree].item.item_id != item.item_id
+                and self._live[tree].reaches(item)
+            ),
+        ]
+        found.sort(key=self._order.__getitem__)
+        return [self._live[operation_id] for operation_id in found]
+
+    def rejected_concerning(self, item: Item) -> Operation | None:
+        """Return the last operation given up that would have touched *item*."""
+        return next(
+            (
+                operation
+                for operation in reversed(self._rejected.values())
+                if operation.reaches(item)
+            ),
+            None,
+        )
+
+    def desired(self, item: Item, state: PlayState) -> PlayState:
+        """Return what *item* will show once everything that waits is delivered."""
+        for operation in self.concerning(item):
+            state = operation.change.apply(state)
+        return state
+
+    def due(self, now: datetime, limit: int) -> list[Operation]:
+        """Return up to *limit* operations to deliver now, oldest first.
+
+        A tree comes alone. What overlaps an earlier tree waits behind it, as a tree
+        waits behind what it overlaps.
+        """
+        found: list[Operation] = []
+        earlier_trees: list[Operation] = []
+        earlier: list[Operation] = []
+        for operation in self._live.values():
+            is_tree = operation.scope is Scope.TREE
+            ready = (
+                operation.operation_id not in self._staged
+                and (operation.not_before is None or operation.not_before <= now)
+                and not any(tree.reaches(operation.item) for tree in earlier_trees)
+                and not (
+                    is_tree and any(operation.reaches(e.item) for e in earlier)
+                )
+            )
+            if ready and is_tree:
+                return found or [operation]
+            if ready:
+                found.append(operation)
+                if len(found) == limit:
+                    return found
+            if is_tree:
+                earlier_trees.append(operation)
+            if self._trees:
+                earlier.append(operation)
+        return found
+
+    def next_due(self, now: datetime) -> datetime | None:
+        """Return the next time after *now* at which a waiting operation comes due.
+
+        None if there is none: what waits then is due already, or waits behind another.
+        """
+        return min(
+            (
+                operation.not_before
+                for operation in self._live.values()
+                if operation.not_before is not None and operation.not_before > now
+            ),
+            default=None,
+        )
+
+    # --- accepting ---------------------------------------------------------
+
+    def add(self, operation: Operation, *, staged: bool = False) -> Receipt:
+        """Take in *operation* in place of every earlier wish it overtakes.
+
+        A *staged* operation is not due before `commit`. Raises `OutboxFull`.
+        """
+        overtaken = [
+            waiting
+            for waiting in self._candidates(operation)
+            if _overtakes(operation, waiting)
+        ]
+        if len(self._live) - len(overtaken) >= OUTBOX_LIMIT:
+            raise OutboxFull
+        given_up = [
+            rejected
+            for rejected in self._rejected.values()
+            if _overtakes(operation, rejected)
+        ]
+        places = tuple(self._order[waiting.operation_id] for waiting in overtaken)
+        for waiting in overtaken:
+            if waiting.scope is operation.scope is Scope.ITEM:
+                operation = replace(
+                    operation, change=fold(waiting.change, operation.change)
+                )
+            self._remove(waiting.operation_id)
+        for rejected in given_up:
+            del self._rejected[rejected.operation_id]
+        self._insert(operation)
+        if staged:
+            self._staged.add(operation.operation_id)
+        return Receipt(operation, tuple(overtaken), tuple(given_up), places)
+
+    def commit(self, receipts: Iterable[Receipt]) -> None:
+        """Make staged operations due: they are on disk now."""
+        for receipt in receipts:
+            self._staged.discard(receipt.operation.operation_id)
+
+    def take_back(self, receipt: Receipt) -> None:
+        """Undo `add`; take several back in reverse order."""
+        self._staged.discard(receipt.operation.operation_id)
+        if receipt.operation.operation_id in self._live:
+            self._remove(receipt.operation.operation_id)
+        for operation in receipt.superseded_rejected:
+            self._rejected[operation.operation_id] = operation
+        if receipt.superseded:
+            for operation, place in zip(
+                receipt.superseded, receipt.places, strict=True
+            ):
+                self._insert(operation, place)
+            self._live = dict(
+                sorted(self._live.items(), key=lambda pair: self._order[pair[0]])
+            )
+
+    # --- settling ----------------------------------------------------------
+
+    def update(self, operation: Operation) -> bool:
+        """Store a new version of a waiting operation; False if it was superseded."""
+        waiting = self._live.get(operation.operation_id)
+        if waiting is None:
+            return False
+        if waiting.item.item_id != operation.item.item_id:
+            self._unindex(waiting)
+            self._index(operation)
+        self._live[operation.operation_id] = operation
+        return True
+
+    def settle(self, operation: Operation, result: Result, now: datetime) -> bool:
+        """Move an operation to the history; False if it was superseded meanwhile.
+
+        It goes by the operation's id: an answer to an old wish never settles its
+        successor.
+        """
+        if operation.operation_id not in self._live:
+            return False
+        self._remove(operation.operation_id)
+        self._history.append(HistoryEntry(operation, result, now))
+        while self._history and self._history[0].settled_at < now - HISTORY_AGE:
+            self._history.popleft()
+        return True
+
+    def reject(self, operation: Operation) -> bool:
+        """Give an operation up; False if it was superseded meanwhile."""
+        if operation.operation_id not in self._live:
+            return False
+        self._remove(operation.operation_id)
+        self._rejected[operation.operation_id] = operation
+        return True
+
+    def revive(self, operation_ids: Collection[str] | None) -> list[Operation]:
+        """Queue given-up operations again, all of them for None; return them."""
+        revived = []
+        for operation in self._select(self._rejected, operation_ids):
+            del self._rejected[operation.operation_id]
+            fresh = replace(
+                operation,
+                attempts=0,
+                not_before=None,
+                last_error=None,
+                missing_since=None,
+            )
+            self._insert(fresh)
+            revived.append(fresh)
+        for operation in self._select(self._live, operation_ids or ()):
+            if operation.not_before is not None:
+                self._live[operation.operation_id] = replace(operation, not_before=None)
+                revived.append(operation)
+        return revived
+
+    def discard(self, operation_ids: Collection[str] | None) -> list[Operation]:
+        """Drop operations: the named ones, or for None all given up; return them."""
+        dropped = self._select(self._rejected, operation_ids)
+        for operation in dropped:
+            del self._rejected[operation.operation_id]
+        for operation in self._select(self._live, operation_ids or ()):
+            self._remove(operation.operation_id)
+            dropped.append(operation)
+        return dropped
+
+    def put_back(
+        self, *, waiting: Iterable[Operation] = (), rejected: Iterable[Operation] = ()
+    ) -> None:
+        """Undo `revive` or `discard`: put operations back where they were."""
+        for operation in rejected:
+            if operation.operation_id in self._live:
+                self._remove(operation.operation_id)
+            self._rejected[operation.operation_id] = operation
+        for operation in waiting:
+            self._insert(operation)
+
+    # --- inside ------------------------------------------------------------
+
+    @staticmethod
+    def _select(
+        among: Mapping[str, Operation], operation_ids: Collection[str] | None
+    ) -> list[Operation]:
+        if operation_ids is None:
+            return list(among.values())
+        return [among[one] for one in operation_ids if one in among]
+
+    def _candidates(self, operation: Operation) -> Iterable[Operation]:
+        if operation.scope is Scope.TREE:
+            return list(self._live.values())
+        return [
+            self._live[operation_id]
+            for operation_id in self._by_item.get(operation.item.item_id, ())
+        ]
+
+    def _insert(self, operation: Operation, place: int | None = None) -> None:
+        if place is None:
+            place = self._next_order
+            self._next_order += 1
+        self._live[operation.operation_id] = operation
+        self._order[operation.operation_id] = place
+        self._index(operation)
+
+    def _remove(self, operation_id: str) -> None:
+        operation = self._live.pop(operation_id)
+        del self._order[operation_id]
+        self._staged.discard(operation_id)
+        self._unindex(operation)
+
+    def _index(self, operation: Operation) -> None:
+        self._by_item.setdefault(operation.item.item_id, {})[operation.operation_id] = (
+            None
+        )
+        if operation.scope is Scope.TREE:
+            self._trees[operation.operation_id] = None
+
+    def _unindex(self, operation: Operation) -> None:
+        same_item = self._by_item[operation.item.item_id]
+        del same_item[operation.operation_id]
+        if not same_item:
+            del self._by_item[operation.item.item_id]
+        self._trees.pop(operation.operation_id, None)
+
+
+def _overtakes(new: Operation, old: Operation) -> bool:
+    """Whether *new* says all that *old* said, so that *old* need not be sent."""
+    if new.scope is Scope.ITEM:
+        return (
+            old.scope is Scope.ITEM and old.item.item_id == new.item.item_id
+        )
+    if not new.reaches(old.item):
+        return False
+    # A wish that includes the specials says more than one that leaves them out.
+    return (
+        old.scope is Scope.ITEM or new.include_specials or not old.include_specials
+    )

@@ -1,0 +1,219 @@
+"""Compare what is wanted with what is there, and plan the fewest writes.
+
+The comparison has three sides: *base*, the last play state both sides agreed on;
+the change wanted; and *remote*, what the server shows now. Only against a base can
+"never watched" be told from "just un-marked".
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from .identity import Item, MediaKind
+from .operation import Change, MarkUnwatched, MarkWatched, Operation, SetProgress
+from .play_state import POSITION_TOLERANCE, PlayState, Reading
+from .ports import Capabilities
+
+#: A play this much younger than a wish is not yet called newer: clocks differ.
+CLOCK_TOLERANCE = timedelta(seconds=10)
+
+
+class Policy(StrEnum):
+    """Who wins when the server moved after the wish was made."""
+
+    NEWEST = "newest"
+    FURTHEST = "furthest"
+    HOME_ASSISTANT = "home_assistant"
+    SERVER = "server"
+
+
+@dataclass(frozen=True, slots=True)
+class NoOp:
+    """What is wanted is already true, whoever did it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Push:
+    """Write, so that the server shows *desired*."""
+
+    desired: PlayState
+
+
+@dataclass(frozen=True, slots=True)
+class Accept:
+    """The server's state stands; the wish is overruled."""
+
+
+type Decision = NoOp | Push | Accept
+
+
+def decide(
+    base: PlayState | None,
+    change: Change,
+    remote: PlayState,
+    *,
+    asked_at: datetime,
+    policy: Policy,
+    clock_offset: timedelta | None = None,
+) -> Decision:
+    """Say what delivering *change* to a server now showing *remote* should do.
+
+    *clock_offset* is the server's clock minus ours. *remote* must be known: an
+    unknown state never causes a write, so it never gets here.
+    """
+    if remote.watched is None:
+        msg = "an unknown play state cannot be decided upon"
+        raise ValueError(msg)
+    desired = change.apply(remote)
+    if desired.agrees_with(remote):
+        return NoOp()
+    if base is not None and _unmoved(base, remote):
+        return Push(desired)  # nobody else moved: our turn
+    if _is_mere_progress(change) and remote.watched and not (base and base.watched):
+        return Accept()  # watched to the end since: an older position is history
+    match policy:
+        case Policy.HOME_ASSISTANT:
+            wins = True
+        case Policy.SERVER if base is not None:
+            wins = False
+        case Policy.FURTHEST if base is not None:
+            wins = _reach(desired) >= _reach(remote)
+        case _:
+            # Without a common base only the clock can tell who spoke last.
+            wins = not _played_after(remote, asked_at, clock_offset)
+    return Push(desired) if wins else Accept()
+
+
+def _unmoved(base: PlayState, remote: PlayState) -> bool:
+    """Whether the server still shows *base*; a play in between shows in the date."""
+    return remote.agrees_with(base) and remote.last_played == base.last_played
+
+
+def _is_mere_progress(change: Change) -> bool:
+    return isinstance(change, SetProgress) and change.watched is None
+
+
+def _reach(state: PlayState) -> tuple[bool, float]:
+    return bool(state.watched), state.position
+
+
+def _played_after(
+    remote: PlayState, asked_at: datetime, clock_offset: timedelta | None
+) -> bool:
+    """Whether the last play is newer than the wish; an unknown time is not newer."""
+    if remote.last_played is None:
+        return False
+    played_at = remote.last_played - (clock_offset or timedelta())
+    return played_at > asked_at + CLOCK_TOLERANCE
+
+
+def elementary(change: Change, remote: PlayState) -> tuple[Change, ...]:
+    """Break *change* into writes a server knows, for an item showing *remote*.
+
+    Only `SetProgress` that carries a flag becomes two: marks clear the position, so
+    the flag goes first.
+    """
+    if not isinstance(change, SetProgress) or change.watched is None:
+        return (change,)
+    steps: list[Change] = []
+    position = remote.position
+    if change.watched and not remote.watched:
+        steps.append(MarkWatched(change.at))
+        position = 0.0
+    elif not change.watched and remote.watched:
+        steps.append(MarkUnwatched())
+        position = 0.0
+    if abs(position - change.position) > POSITION_TOLERANCE or not steps:
+        steps.append(SetProgress(change.position))
+    return tuple(steps)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One write: *change* for *item*, which stands for all of *leaves*."""
+
+    item: Item
+    change: Change
+    leaves: tuple[Reading, ...]
+
+
+def in_scope(operation: Operation, leaves: Iterable[Reading]) -> list[Reading]:
+    """Return the episodes a tree operation speaks of; specials only if asked."""
+    return [leaf for leaf in leaves if operation.reaches(leaf.item)]
+
+
+def plan_tree(
+    operation: Operation,
+    leaves: Sequence[Reading],
+    decisions: Mapping[str, Decision],
+    capabilities: Capabilities,
+) -> list[Step]:
+    """Plan the fewest writes that carry out *decisions* below one show or season.
+
+    *leaves* is everything below the container, specials included; *decisions* names
+    the leaves in scope by item id. A call for a whole season or show is planned only
+    where it changes nothing else: no leaf out of scope lies below it, none is to
+    stay as it is, and none is already watched on a server that would count that as
+    another play. After a failed attempt every leaf is written singly, because some
+    servers fail in the middle of a container.
+    """
+    if operation.attempts or (
+        isinstance(operation.change, MarkWatched)
+        and operation.change.at is not None
+        and capabilities.keeps_watched_at
+    ):
+        return _single_steps(operation, leaves, decisions)
+    repeatable = capabilities.repeat_safe or isinstance(operation.change, MarkUnwatched)
+
+    def sweepable(below: Iterable[Reading]) -> bool:
+        found = [decisions.get(leaf.item.item_id) for leaf in below]
+        return any(isinstance(decision, Push) for decision in found) and all(
+            isinstance(decision, Push) or (isinstance(decision, NoOp) and repeatable)
+            for decision in found
+        )
+
+    if sweepable(leaves):
+        return [Step(operation.item, operation.change, tuple(leaves))]
+    if operation.item.kind is not MediaKind.SHOW:
+        return _single_steps(operation, leaves, decisions)
+    steps: list[Step] = []
+    for season_id, below in _by_season(leaves).items():
+        if season_id is not None and len(below) > 1 and sweepable(below):
+            season = _season_of(operation.item, season_id, below[0].item)
+            steps.append(Step(season, operation.change, tuple(below)))
+        else:
+            steps.extend(_single_steps(operation, below, decisions))
+    return steps
+
+
+def _single_steps(
+    operation: Operation, leaves: Iterable[Reading], decisions: Mapping[str, Decision]
+) -> list[Step]:
+    return [
+        Step(leaf.item, operation.change, (leaf,))
+        for leaf in leaves
+        if isinstance(decisions.get(leaf.item.item_id), Push)
+    ]
+
+
+def _by_season(leaves: Iterable[Reading]) -> dict[str | None, list[Reading]]:
+    seasons: defaultdict[str | None, list[Reading]] = defaultdict(list)
+    for leaf in leaves:
+        seasons[leaf.item.season_id].append(leaf)
+    return seasons
+
+
+def _season_of(show: Item, season_id: str, leaf: Item) -> Item:
+    return Item(
+        item_id=season_id,
+        kind=MediaKind.SEASON,
+        title=f"Season {leaf.season}",
+        show_id=show.item_id,
+        show_title=show.title,
+        show_provider_ids=show.provider_ids,
+        season_id=season_id,
+        season=leaf.season,
+        library_id=show.library_id,
+    )
