@@ -16,8 +16,6 @@ from .wording import Wording
 settings.register_profile("watched_sync", deadline=None, print_blob=True)
 settings.load_profile("watched_sync")
 
-assert watched_sync.__doc__
-
 
 @pytest.fixture
 def hass(hass: HomeAssistant) -> HomeAssistant:

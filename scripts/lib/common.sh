@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Shared by the scripts of this folder: source it, do not run it.
 # It finds uv and Python and makes the virtual environments; nothing is put
 # outside the checkout and "$CACHE" (except packages asked for with apt-get by
@@ -8,8 +9,9 @@ CACHE=${XDG_CACHE_HOME:-${HOME:?HOME must name a folder}/.cache}/watched-sync
 PREFIX=$CACHE/python-3.14
 PREFIX_ENV=$PREFIX/env.sh
 # The Home Assistant that users get next, for the demo, the browser tests and
-# `scripts/test --next`. The one the tests run on comes from requirements_test.txt.
-HA_NEXT='homeassistant==2026.11.*'
+# `scripts/test --next`; the variable HA_NEXT names another one. The one that the
+# tests run on comes from requirements_test.txt.
+HA_NEXT=${HA_NEXT:-homeassistant==2026.11.*}
 PYTHON_WANTED='3.14.2 or newer (3.14)'
 
 # Nothing of the caller's Python may leak into ours.
@@ -208,6 +210,7 @@ debian_settle() {
   include=$prefix/include-for-extensions/$(basename "$libs")
   mkdir -p "$include"
   ln -sfn "$prefix/usr/include/$(basename "$libs")/python3.14" "$include/python3.14"
+  # shellcheck disable=SC2016 # to be expanded where it is read
   printf 'export CPATH=%q${CPATH:+:$CPATH}\n' "$(dirname "$include")" >"$PREFIX_ENV"
 }
 

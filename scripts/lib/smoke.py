@@ -65,13 +65,14 @@ def import_all() -> int:
 
 async def check(hass: HomeAssistant) -> list[str]:
     """Return what does not work in a running *hass*."""
-    wrong: list[str] = []
     if not await async_setup_component(hass, DOMAIN, {}):
         return ["the integration could not be set up"]
-    services_yaml = SOURCE / "services.yaml"
-    for service in await asyncio.to_thread(load_yaml_dict, str(services_yaml)):
-        if not hass.services.has_service(DOMAIN, service):
-            wrong.append(f"action {service} is not registered")
+    services = await asyncio.to_thread(load_yaml_dict, str(SOURCE / "services.yaml"))
+    wrong = [
+        f"action {service} is not registered"
+        for service in services
+        if not hass.services.has_service(DOMAIN, service)
+    ]
     flows = hass.config_entries.flow
     flow: Any = await flows.async_init(DOMAIN, context={"source": SOURCE_USER})
     flow = await flows.async_configure(flow["flow_id"], {"next_step_id": "plex_token"})
@@ -106,7 +107,7 @@ async def run(folder: Path, complaints: Complaints) -> list[str]:
 
 def main() -> int:
     """Run everything and return the exit code."""
-    with tempfile.TemporaryDirectory() as name:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:
         folder = Path(name)
         shutil.copytree(SOURCE.parent, folder / SOURCE.parent.name)
         (folder / "configuration.yaml").write_text("homeassistant:\n", encoding="utf-8")
