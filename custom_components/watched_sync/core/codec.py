@@ -45,7 +45,8 @@ def decode_ids(data: Mapping[str, Any]) -> ProviderIds:
 
 def encode_item(item: Item) -> Json:
     """Return an item as JSON."""
-    data = _compact(
+    data: Json = {"id": item.item_id, "kind": item.kind.value, "title": item.title}
+    data |= _compact(
         {
             "year": item.year,
             "ids": encode_ids(item.provider_ids),
@@ -59,7 +60,6 @@ def encode_item(item: Item) -> Json:
             "aired": item.aired and item.aired.isoformat(),
         }
     )
-    data |= {"id": item.item_id, "kind": item.kind.value, "title": item.title}
     # Season 0 holds the specials and an episode may be number 0: not defaults.
     if item.season is not None:
         data["season"] = item.season
@@ -116,7 +116,10 @@ def decode_state(data: Mapping[str, Any]) -> PlayState:
 
 def encode_reading(reading: Reading) -> Json:
     """Return a reading as JSON."""
-    data = {"item": encode_item(reading.item), "state": encode_state(reading.state)}
+    data: Json = {
+        "item": encode_item(reading.item),
+        "state": encode_state(reading.state),
+    }
     if reading.leaf_count is not None:
         data["leaves"] = reading.leaf_count
     if reading.watched_leaf_count is not None:
@@ -170,6 +173,7 @@ def encode_operation(operation: Operation) -> Json:
             "include_specials": operation.include_specials,
             "attempts": operation.attempts,
             "not_before": operation.not_before and _time(operation.not_before),
+            "base": operation.base and encode_state(operation.base),
             "before": {
                 item_id: encode_state(state)
                 for item_id, state in operation.before.items()
@@ -202,6 +206,7 @@ def decode_operation(data: Mapping[str, Any]) -> Operation:
         include_specials=data.get("include_specials", False),
         attempts=data.get("attempts", 0),
         not_before=_decode_time(data.get("not_before")),
+        base=decode_state(data["base"]) if "base" in data else None,
         before={
             item_id: decode_state(state)
             for item_id, state in data.get("before", {}).items()

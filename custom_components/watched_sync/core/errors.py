@@ -5,7 +5,7 @@ from enum import StrEnum
 
 
 class ServerError(Exception):
-    """Something a server did, or did not do; its class answers *what now?*"""
+    """Something a server did, or did not do; the class says what to do next."""
 
 
 class Unreachable(ServerError):
@@ -38,7 +38,7 @@ class ItemGone(ServerError):
 
 
 class Refused(ServerError):
-    """The request itself is wrong for this server (400, 405, 415): repeating is idle."""
+    """The request is wrong for this server (400, 405, 415); repeating is idle."""
 
 
 class Unsupported(ServerError):
@@ -92,7 +92,7 @@ class Reason(StrEnum):
     MALFORMED = "malformed"
     WRONG_SERVER = "wrong_server"
     NOT_APPLIED = "not_applied"
-    EXPIRED = "expired"
+    UNEXPECTED = "unexpected"
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from typing import Any
 
 from .errors import JournalError, Reason
 from .ledger import Ledger
-from .operation import Operation
+from .operation import Operation, Scope
 from .outbox import Outbox, OutboxFull, Outcome, Receipt, Result
 from .play_state import Reading
 from .ports import Clock, Journal
@@ -127,8 +127,10 @@ class Lane:
                     self.outbox.take_back(receipt)
 
             try:
-                for operation in operations:
-                    receipts.append(self.outbox.add(operation, staged=True))
+                receipts.extend(
+                    self.outbox.add(self._with_base(operation), staged=True)
+                    for operation in operations
+                )
             except OutboxFull:
                 take_back()
                 raise
@@ -198,34 +200,33 @@ class Lane:
             self.publish(LaneUpdate(readings=tuple(news)))
 
     async def ended(
-        self, operation_ids: Collection[str], timeout: float
+        self, operation_ids: Collection[str], seconds: float
     ) -> Mapping[str, Outcome]:
-        """Wait up to *timeout* seconds for operations to end; return those that did.
+        """Wait up to *seconds* for waiting operations to end; return those that did.
 
-        Call it before the operations are submitted, or they may end unseen; an
-        operation that never waited is not in the answer.
+        Call it right after `submit`, without an await between: an operation that
+        does not wait any more is not in the answer.
         """
         loop = asyncio.get_running_loop()
         futures: dict[str, asyncio.Future[Outcome]] = {
-            operation_id: loop.create_future() for operation_id in operation_ids
+            operation_id: loop.create_future()
+            for operation_id in operation_ids
+            if operation_id in self.outbox
         }
         for operation_id, future in futures.items():
             self._waiters.setdefault(operation_id, []).append(future)
-        try:
-            if futures:
-                await asyncio.wait(futures.values(), timeout=timeout)
-            return {
-                operation_id: future.result()
-                for operation_id, future in futures.items()
-                if future.done()
-            }
-        finally:
-            for operation_id, future in futures.items():
-                waiting = self._waiters.get(operation_id, [])
-                if future in waiting:
-                    waiting.remove(future)
-                if not waiting:
-                    self._waiters.pop(operation_id, None)
+        if futures:
+            await asyncio.wait(futures.values(), timeout=seconds)
+        for operation_id, future in futures.items():
+            if not future.done() and operation_id in self._waiters:
+                self._waiters[operation_id].remove(future)
+                if not self._waiters[operation_id]:
+                    del self._waiters[operation_id]
+        return {
+            operation_id: future.result()
+            for operation_id, future in futures.items()
+            if future.done()
+        }
 
     async def close(self) -> None:
         """Refuse new wishes and wait until those being written are on disk."""
@@ -259,6 +260,12 @@ class Lane:
         if health.phase is self.health.phase and health.reason is self.health.reason:
             health = replace(health, since=self.health.since)
         self.health = health
+
+    def _with_base(self, operation: Operation) -> Operation:
+        """Note what both sides agree on now: what the server does later is its move."""
+        if operation.scope is Scope.TREE or operation.base is not None:
+            return operation
+        return replace(operation, base=self.ledger.base(operation.item.item_id))
 
     def save_later(self) -> None:
         """Have the outbox written some time soon."""

@@ -98,9 +98,10 @@ class Operation:
     """One change for one item, or for everything below one show or season.
 
     Times are aware and in UTC. `attempts` counts answers that refused this very
-    operation; an outage counts nothing. `before` holds the play state the server
-    showed before the first write, by item id: what undo goes back to. `missing_since`
-    is set while the server does not know the item.
+    operation; an outage counts nothing. `base` is the play state both sides agreed on
+    when the wish was made, None if it was not known. `before` holds the play state the
+    server showed before the first write, by item id: what undo goes back to.
+    `missing_since` is set while the server does not know the item.
     """
 
     operation_id: str
@@ -113,6 +114,7 @@ class Operation:
     include_specials: bool = False
     attempts: int = 0
     not_before: datetime | None = None
+    base: PlayState | None = None
     before: Mapping[str, PlayState] = field(default=_NO_STATES)
     last_error: str | None = None
     missing_since: datetime | None = None

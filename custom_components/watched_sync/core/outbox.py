@@ -19,6 +19,9 @@ from .play_state import PlayState
 #: Operations a lane holds at most; beyond that a wish is refused, not lost.
 OUTBOX_LIMIT = 20_000
 
+#: No delay is longer; a `not_before` further away than this is a clock that jumped.
+LONGEST_DELAY = timedelta(hours=2)
+
 #: Confirmed operations remembered for undo, by number and by age.
 HISTORY_LIMIT = 500
 HISTORY_AGE = timedelta(days=30)
@@ -168,11 +171,9 @@ class Outbox:
             is_tree = operation.scope is Scope.TREE
             ready = (
                 operation.operation_id not in self._staged
-                and (operation.not_before is None or operation.not_before <= now)
+                and not _delayed(operation, now)
                 and not any(tree.reaches(operation.item) for tree in earlier_trees)
-                and not (
-                    is_tree and any(operation.reaches(e.item) for e in earlier)
-                )
+                and not (is_tree and any(operation.reaches(e.item) for e in earlier))
             )
             if ready and is_tree:
                 return found or [operation]
@@ -195,7 +196,7 @@ class Outbox:
             (
                 operation.not_before
                 for operation in self._live.values()
-                if operation.not_before is not None and operation.not_before > now
+                if operation.not_before is not None and _delayed(operation, now)
             ),
             default=None,
         )
@@ -377,15 +378,16 @@ class Outbox:
         self._trees.pop(operation.operation_id, None)
 
 
+def _delayed(operation: Operation, now: datetime) -> bool:
+    not_before = operation.not_before
+    return not_before is not None and now < not_before <= now + LONGEST_DELAY
+
+
 def _overtakes(new: Operation, old: Operation) -> bool:
     """Whether *new* says all that *old* said, so that *old* need not be sent."""
     if new.scope is Scope.ITEM:
-        return (
-            old.scope is Scope.ITEM and old.item.item_id == new.item.item_id
-        )
+        return old.scope is Scope.ITEM and old.item.item_id == new.item.item_id
     if not new.reaches(old.item):
         return False
     # A wish that includes the specials says more than one that leaves them out.
-    return (
-        old.scope is Scope.ITEM or new.include_specials or not old.include_specials
-    )
+    return old.scope is Scope.ITEM or new.include_specials or not old.include_specials

@@ -32,8 +32,10 @@ class Capabilities:
             return True
         if position < self.min_position:
             return False
-        return duration is None or position < duration * self.max_progress or (
-            self.max_progress >= 1.0 and position <= duration
+        return (
+            duration is None
+            or position < duration * self.max_progress
+            or (self.max_progress >= 1.0 and position <= duration)
         )
 
 
@@ -67,7 +69,7 @@ class MediaServer(Protocol):
         ...
 
     async def probe(self) -> ServerInfo:
-        """Ask one cheap, authenticated question: is it there, and are we welcome?"""
+        """Ask, with one cheap request, whether it is there and knows our token."""
         ...
 
     async def fetch(self, item_ids: Collection[str]) -> Mapping[str, Reading]:
@@ -79,7 +81,10 @@ class MediaServer(Protocol):
         ...
 
     async def write(self, item: Item, change: Change, state: PlayState) -> None:
-        """Send one change for one item now showing *state*; a container means all below."""
+        """Send one elementary change for one item now showing *state*.
+
+        A container means everything below it.
+        """
         ...
 
     async def search(

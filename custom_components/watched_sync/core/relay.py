@@ -6,25 +6,22 @@ this operation again, or give it up where a person sees it.
 """
 
 import asyncio
-import logging
 from collections import deque
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from itertools import batched
+import logging
 
 from .backoff import IDLE_BACKOFF, LANE_BACKOFF, OPERATION_BACKOFF
 from .errors import (
     AuthRejected,
     Busy,
     Fault,
-    Forbidden,
+    JournalError,
     LaneDown,
-    Malformed,
     Missing,
     Parked,
     Reason,
-    Refused,
     Rejected,
     RetryLater,
     ServerError,
@@ -50,3 +47,645 @@ from .reconcile import (
     in_scope,
     plan_tree,
 )
+
+_LOGGER = logging.getLogger(__name__)
+
+#: Operations read, and then verified, with one request each.
+BATCH = 100
+
+#: Answers that refused an operation before it is given up.
+MAX_ATTEMPTS = 8
+
+#: How long to wait before looking again for an item the server does not know.
+MISSING_RECHECK = timedelta(hours=1)
+
+#: Failures of single reads in a row, the server being there, that mean the server.
+MAX_POISONED = 3
+
+#: Writes that all have to fail with a server fault before the lane counts as down.
+MIN_WIDE_FAULTS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class _Write:
+    """Changes to send, in order, for one item now showing *state*."""
+
+    operation_id: str
+    item: Item
+    changes: tuple[Change, ...]
+    state: PlayState
+
+
+@dataclass(slots=True)
+class _Sent:
+    """What became of a round of writes."""
+
+    attempted: set[str] = field(default_factory=set)
+    errors: dict[str, ServerError] = field(default_factory=dict)
+    halted: ServerError | None = None
+
+
+class Relay:
+    """Deliver what waits in a lane, as long as the lane lives."""
+
+    def __init__(
+        self,
+        lane: Lane,
+        server: MediaServer,
+        *,
+        server_id: str,
+        label: str,
+        clock: Clock,
+        rng: Random,
+        policy: Policy,
+        max_retry_age: timedelta,
+    ) -> None:
+        """Deliver for *lane* to *server*, which must be the one called *server_id*.
+
+        *label* names the server in the log. An operation older than *max_retry_age*
+        is given up.
+        """
+        self._lane = lane
+        self._server = server
+        self._server_id = server_id
+        self._label = label
+        self._clock = clock
+        self._rng = rng
+        self._policy = policy
+        self._max_retry_age = max_retry_age
+        self._batch = BATCH
+        self._poisoned = 0
+        self._nudged = False
+        self._suspicious = False
+        self._retry_at = 0.0
+        self._had_wishes = False
+        self._delivered_since_recovery: int | None = None
+        self._outcomes: list[Outcome] = []
+        self._readings: list[Reading] = []
+
+    # --- from outside ------------------------------------------------------
+
+    def nudge(self) -> None:
+        """Try now, whatever the backoff says; also when the lane is parked."""
+        self._nudged = True
+        self._lane.wake.set()
+
+    def report(self, error: ServerError) -> None:
+        """Hear of a failed read elsewhere; the relay asks the server what is up."""
+        _LOGGER.debug("%s: a read failed: %r", self._label, error)
+        self._suspicious = True
+        self._lane.wake.set()
+
+    async def run(self) -> None:
+        """Deliver until cancelled."""
+        while True:
+            try:
+                await self._turn()
+            except Exception:
+                # A fault of ours in one operation must not stop the queue for good.
+                _LOGGER.exception("%s: delivering failed unexpectedly", self._label)
+                self._go_down(LaneDown(Reason.UNEXPECTED))
+
+    # --- one turn ----------------------------------------------------------
+
+    async def _turn(self) -> None:
+        match self._lane.health.phase:
+            case Phase.READY:
+                await self._turn_ready()
+            case Phase.BACKING_OFF:
+                await self._turn_backing_off()
+            case Phase.PARKED:
+                if not self._nudged:
+                    await self._rest(None)
+                if self._nudged:
+                    await self._probe()
+
+    async def _turn_ready(self) -> None:
+        if self._suspicious or self._nudged:
+            await self._probe()
+            return
+        now = self._clock.now()
+        operations = self._lane.outbox.due(now, self._batch)
+        if operations:
+            await self._deliver(operations)
+            return
+        self._log_recovery()
+        next_due = self._lane.outbox.next_due(now)
+        await self._rest(None if next_due is None else (next_due - now).total_seconds())
+
+    async def _turn_backing_off(self) -> None:
+        has_wishes = len(self._lane.outbox) > 0
+        if has_wishes and not self._had_wishes:
+            # The long idle interval was meant for a queue with nothing in it.
+            delay = LANE_BACKOFF.delay(self._lane.health.failures, self._rng)
+            self._schedule(min(self._retry_at, self._clock.monotonic() + delay))
+        self._had_wishes = has_wishes
+        remaining = self._retry_at - self._clock.monotonic()
+        if remaining > 0 and not self._nudged:
+            await self._rest(remaining)
+        else:
+            await self._probe()
+
+    async def _rest(self, seconds: float | None) -> None:
+        """Sleep until something happens, at most *seconds*."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self._lane.wake.wait()
+        except TimeoutError:
+            return
+        self._lane.wake.clear()
+
+    # --- health ------------------------------------------------------------
+
+    async def _probe(self) -> bool:
+        """Ask the server whether it is there; judge the lane by the answer."""
+        self._nudged = self._suspicious = False
+        try:
+            info = await self._server.probe()
+            if info.server_id != self._server_id:
+                msg = "another server answers at this address"
+                raise WrongServer(msg)
+        except ServerError as err:
+            self._judge(err)
+            return False
+        if self._lane.health.phase is not Phase.READY:
+            self._delivered_since_recovery = 0
+            self._lane.set_health(Health(Phase.READY, self._clock.now()))
+            self._lane.publish(LaneUpdate())
+        return True
+
+    def _judge(self, error: ServerError) -> None:
+        """Take the lane down, or park it, because of *error*."""
+        _LOGGER.debug("%s: %r", self._label, error)
+        match classify(error):
+            case LaneDown() as verdict:
+                self._go_down(verdict)
+            case Parked() | Rejected(Reason.FORBIDDEN):
+                self._park()
+            case RetryLater(reason) | Rejected(reason):
+                self._go_down(LaneDown(reason))
+            case _:
+                self._go_down(LaneDown(Reason.WRONG_SERVER))
+
+    def _go_down(self, verdict: LaneDown) -> None:
+        health = self._lane.health
+        if health.phase is Phase.READY:
+            _LOGGER.info("Lost contact with %s: %s", self._label, verdict.reason.value)
+        failures = health.failures + 1
+        self._had_wishes = len(self._lane.outbox) > 0
+        backoff = LANE_BACKOFF if self._had_wishes else IDLE_BACKOFF
+        delay = backoff.delay(failures, self._rng, verdict.after)
+        self._lane.set_health(
+            Health(
+                Phase.BACKING_OFF,
+                self._clock.now(),
+                verdict.reason,
+                failures,
+            )
+        )
+        self._schedule(self._clock.monotonic() + delay)
+        self._lane.publish(LaneUpdate())
+
+    def _schedule(self, retry_at: float) -> None:
+        self._retry_at = retry_at
+        remaining = max(retry_at - self._clock.monotonic(), 0)
+        self._lane.set_health(
+            replace(
+                self._lane.health,
+                next_attempt=self._clock.now() + timedelta(seconds=remaining),
+            )
+        )
+
+    def _park(self) -> None:
+        if self._lane.health.phase is not Phase.PARKED:
+            _LOGGER.info("%s does not accept our sign-in any more", self._label)
+            self._lane.set_health(
+                Health(Phase.PARKED, self._clock.now(), Reason.AUTH_REQUIRED)
+            )
+        self._lane.publish(LaneUpdate())
+
+    def _log_recovery(self) -> None:
+        if self._delivered_since_recovery is not None:
+            _LOGGER.info(
+                "%s is back: delivered %d, waiting %d",
+                self._label,
+                self._delivered_since_recovery,
+                len(self._lane.outbox),
+            )
+            self._delivered_since_recovery = None
+
+    # --- delivering --------------------------------------------------------
+
+    async def _deliver(self, operations: list[Operation]) -> None:
+        self._lane.in_flight = frozenset(one.operation_id for one in operations)
+        self._publish()
+        try:
+            if operations[0].scope is Scope.TREE:
+                await self._deliver_tree(operations[0])
+            else:
+                await self._deliver_items(operations)
+            self._batch = min(self._batch * 2, BATCH)
+            self._poisoned = 0
+        except ServerError as err:
+            await self._read_failed(err, operations)
+        finally:
+            self._lane.in_flight = frozenset()
+            self._publish()
+
+    def _publish(self) -> None:
+        update = LaneUpdate(tuple(self._outcomes), tuple(self._readings))
+        self._outcomes.clear()
+        self._readings.clear()
+        self._lane.publish(update)
+        if update.outcomes:
+            self._lane.save_later()
+
+    async def _deliver_items(self, operations: Sequence[Operation]) -> None:
+        found = await self._server.fetch({one.item.item_id for one in operations})
+        self._learn(found.values())
+        missing: list[Operation] = []
+        wanted: dict[str, Operation] = {}
+        writes: list[_Write] = []
+        for operation in operations:
+            reading = found.get(operation.item.item_id)
+            if reading is None:
+                missing.append(operation)
+            elif planned := self._look(operation, reading):
+                wanted[planned.operation_id] = planned
+                writes.append(
+                    _Write(
+                        planned.operation_id,
+                        planned.item,
+                        elementary(planned.change, reading.state),
+                        reading.state,
+                    )
+                )
+        if writes:
+            await self._save_before_states()
+            sent = await self._send(writes)
+            if await self._still_there(sent):
+                await self._verify_items(
+                    [wanted[one] for one in sent.attempted], sent.errors
+                )
+        for operation in missing:
+            if self._lane.health.phase is Phase.READY:
+                await self._search_again(operation)
+
+    def _look(self, operation: Operation, reading: Reading) -> Operation | None:
+        """Compare and decide; return the operation if it is to be written."""
+        item_id = reading.item.item_id
+        if operation.item.kind is MediaKind.UNKNOWN and reading.item.kind.is_container:
+            # Named by id alone while offline: a whole show was hardly meant.
+            self._reject(operation, Reason.REFUSED)
+            return None
+        operation = replace(operation, item=reading.item, missing_since=None)
+        remote = reading.state
+        if remote.watched is None:
+            self._retry_later(operation, Reason.MALFORMED)
+            return None
+        desired = operation.change.apply(remote)
+        match self._decide(
+            operation, remote, operation.before.get(item_id, operation.base)
+        ):
+            case NoOp():
+                before = operation.before.get(item_id)
+                ours = before is not None and not desired.agrees_with(before)
+                self._settle(
+                    operation,
+                    Result.DELIVERED if ours else Result.ALREADY_TRUE,
+                    remote,
+                )
+            case Accept():
+                self._settle(operation, Result.OVERRULED, remote)
+            case Push():
+                if not self._server.capabilities.can_hold(
+                    desired.position, reading.item.duration
+                ):
+                    self._reject(operation, Reason.UNSUPPORTED)
+                    return None
+                operation = replace(
+                    operation, before={item_id: remote, **operation.before}
+                )
+                # False: overtaken by a later wish while we were reading.
+                return operation if self._lane.outbox.update(operation) else None
+        return None
+
+    async def _verify_items(
+        self, operations: Sequence[Operation], errors: Mapping[str, ServerError]
+    ) -> None:
+        found = await self._server.fetch({one.item.item_id for one in operations})
+        self._learn(found.values())
+        confirmed: list[tuple[Operation, PlayState]] = []
+        failed: list[tuple[Operation, Verdict]] = []
+        for operation in operations:
+            item_id = operation.item.item_id
+            reading = found.get(item_id)
+            if reading is None:
+                failed.append((operation, Missing()))
+                continue
+            desired = operation.change.apply(operation.before[item_id])
+            if desired.agrees_with(reading.state):
+                confirmed.append((operation, reading.state))
+            else:
+                error = errors.get(operation.operation_id)
+                failed.append(
+                    (
+                        operation,
+                        _verdict_of_write(error)
+                        if error
+                        else RetryLater(Reason.NOT_APPLIED),
+                    )
+                )
+        for operation, state in confirmed:
+            self._settle(operation, Result.DELIVERED, state)
+        if (
+            not confirmed
+            and len(failed) >= MIN_WIDE_FAULTS
+            and all(isinstance(error, Fault) for error in errors.values())
+            and len(errors) == len(failed)
+        ):
+            self._go_down(LaneDown(Reason.SERVER_FAULT))
+            return
+        for operation, verdict in failed:
+            await self._carry_out(operation, verdict)
+
+    async def _deliver_tree(self, operation: Operation) -> None:
+        leaves = await self._server.fetch_leaves(operation.item)
+        self._learn(leaves)
+        scope = in_scope(operation, leaves)
+        if not scope or any(leaf.state.watched is None for leaf in scope):
+            # A show that suddenly lists nothing is not a show that is done.
+            self._retry_later(
+                operation, Reason.MISSING if not scope else Reason.MALFORMED
+            )
+            return
+        decisions: dict[str, Decision] = {
+            leaf.item.item_id: self._decide(
+                operation, leaf.state, operation.before.get(leaf.item.item_id)
+            )
+            for leaf in scope
+        }
+        steps = plan_tree(operation, leaves, decisions, self._server.capabilities)
+        if not steps:
+            self._settle(operation, _result_of_tree(operation, decisions))
+            return
+        before = {
+            leaf.item.item_id: leaf.state
+            for leaf in scope
+            if isinstance(decisions[leaf.item.item_id], Push)
+        }
+        operation = replace(operation, before=before | dict(operation.before))
+        if not self._lane.outbox.update(operation):
+            return
+        await self._save_before_states()
+        sent = await self._send(
+            [
+                _Write(
+                    operation.operation_id,
+                    step.item,
+                    (step.change,),
+                    step.leaves[0].state,
+                )
+                for step in steps
+            ]
+        )
+        if await self._still_there(sent):
+            await self._verify_tree(operation, set(before), sent)
+
+    async def _verify_tree(
+        self, operation: Operation, written: Collection[str], sent: _Sent
+    ) -> None:
+        leaves = await self._server.fetch_leaves(operation.item)
+        self._learn(leaves)
+        now = {leaf.item.item_id: leaf.state for leaf in leaves}
+        wrong = [
+            item_id
+            for item_id in written
+            if item_id in now
+            and not operation.change.apply(operation.before[item_id]).agrees_with(
+                now[item_id]
+            )
+        ]
+        if not wrong:
+            self._settle(operation, Result.DELIVERED)
+            return
+        error = sent.errors.get(operation.operation_id)
+        await self._carry_out(
+            operation,
+            _verdict_of_write(error) if error else RetryLater(Reason.NOT_APPLIED),
+        )
+
+    def _decide(
+        self, operation: Operation, remote: PlayState, base: PlayState | None
+    ) -> Decision:
+        return decide(
+            base,
+            operation.change,
+            remote,
+            asked_at=operation.asked_at,
+            policy=self._policy,
+            clock_offset=self._server.clock_offset,
+        )
+
+    async def _save_before_states(self) -> None:
+        """Have the before-states on disk before the first write.
+
+        After a crash between write and answer, only they tell "we did that" from "it
+        was so already", and undo needs to know.
+        """
+        try:
+            await self._lane.save_now()
+        except JournalError as err:
+            # The wishes themselves are safe; only undo after a crash would suffer.
+            _LOGGER.debug("%s: before-states not saved: %r", self._label, err)
+
+    async def _send(self, writes: Sequence[_Write]) -> _Sent:
+        """Send writes, as many at once as the server likes; stop when it is gone."""
+        sent = _Sent()
+        queue = deque(writes)
+
+        async def work() -> None:
+            while queue and sent.halted is None:
+                write = queue.popleft()
+                if write.operation_id not in self._lane.outbox:
+                    continue  # overtaken by a later wish
+                sent.attempted.add(write.operation_id)
+                try:
+                    for change in write.changes:
+                        await self._server.write(write.item, change, write.state)
+                except (Busy, Unreachable, AuthRejected, WrongServer) as err:
+                    sent.errors.setdefault(write.operation_id, err)
+                    sent.halted = err
+                except ServerError as err:
+                    sent.errors.setdefault(write.operation_id, err)
+
+        workers = min(self._server.capabilities.concurrency, len(writes))
+        if workers <= 1:
+            await work()
+        else:
+            async with asyncio.TaskGroup() as group:
+                for _ in range(workers):
+                    group.create_task(work())
+        return sent
+
+    async def _still_there(self, sent: _Sent) -> bool:
+        """Whether the lane can go on after a round of writes.
+
+        A write that got no answer may mean the server or this one item: one probe
+        tells. What was sent is looked at again in any case, now or after the outage.
+        """
+        if sent.halted is None:
+            return True
+        if isinstance(sent.halted, Busy):
+            self._judge(sent.halted)
+            return False
+        return await self._probe()
+
+    async def _read_failed(
+        self, error: ServerError, operations: Sequence[Operation]
+    ) -> None:
+        """Judge a failed read: the lane, or one operation among many."""
+        verdict = classify(error)
+        if isinstance(verdict, LaneDown):
+            self._judge(error)
+            return
+        if not await self._probe():
+            return
+        if len(operations) > 1:
+            # The server is there, so one of these is the trouble: ask for fewer.
+            self._batch = max(1, len(operations) // 2)
+            return
+        if not isinstance(verdict, Missing):
+            self._poisoned += 1
+        if self._poisoned > MAX_POISONED:
+            self._poisoned = 0
+            self._go_down(LaneDown(_reason_of(error)))
+            return
+        await self._carry_out(operations[0], _verdict_of_write(error))
+
+    # --- verdicts ----------------------------------------------------------
+
+    async def _carry_out(self, operation: Operation, verdict: Verdict) -> None:
+        match verdict:
+            case RetryLater(reason):
+                self._retry_later(operation, reason)
+            case Rejected(reason):
+                self._reject(operation, reason)
+            case Missing():
+                await self._search_again(operation)
+            case _:
+                msg = f"{verdict!r} is no verdict about one operation"
+                raise TypeError(msg)
+
+    async def _search_again(self, operation: Operation) -> None:
+        """Look for an item under another id, by what the world calls it; or wait.
+
+        A file that was replaced comes back under a new id. None or several matches
+        mean no match: writing to the wrong item is worse than waiting.
+        """
+        try:
+            item = await self._find_again(operation.item)
+        except ServerError as err:
+            self._retry_later(operation, _reason_of(err))
+            return
+        if item is not None:
+            self._lane.outbox.update(
+                replace(operation, item=item, missing_since=None, not_before=None)
+            )
+            return
+        now = self._clock.now()
+        since = operation.missing_since or now
+        if now - since > self._max_retry_age:
+            self._reject(operation, Reason.MISSING)
+            return
+        self._lane.outbox.update(
+            replace(
+                operation,
+                missing_since=since,
+                not_before=now + MISSING_RECHECK,
+                last_error=Reason.MISSING.value,
+            )
+        )
+
+    async def _find_again(self, item: Item) -> Item | None:
+        candidates: list[Item] = []
+        if item.kind is MediaKind.EPISODE and item.show_provider_ids:
+            for show in await self._server.find(
+                MediaKind.SHOW, item.show_provider_ids, item.show_title
+            ):
+                leaves = await self._server.fetch_leaves(show.item)
+                candidates.extend(leaf.item for leaf in leaves)
+        elif item.provider_ids:
+            found = await self._server.find(item.kind, item.provider_ids, item.title)
+            candidates.extend(reading.item for reading in found)
+        same = [
+            candidate
+            for candidate in candidates
+            if candidate.item_id != item.item_id and candidate.is_same_work(item)
+        ]
+        return same[0] if len(same) == 1 else None
+
+    def _retry_later(self, operation: Operation, reason: Reason) -> None:
+        attempts = operation.attempts + 1
+        if attempts >= MAX_ATTEMPTS:
+            self._reject(replace(operation, attempts=attempts), reason)
+            return
+        delay = OPERATION_BACKOFF.delay(attempts, self._rng)
+        self._lane.outbox.update(
+            replace(
+                operation,
+                attempts=attempts,
+                not_before=self._clock.now() + timedelta(seconds=delay),
+                last_error=reason.value,
+            )
+        )
+        self._lane.save_later()
+
+    def _reject(self, operation: Operation, reason: Reason) -> None:
+        operation = replace(operation, last_error=reason.value, not_before=None)
+        if self._lane.outbox.reject(operation):
+            self._outcomes.append(Outcome(operation, Result.REJECTED, None, reason))
+
+    def _settle(
+        self, operation: Operation, result: Result, state: PlayState | None = None
+    ) -> None:
+        now = self._clock.now()
+        if not self._lane.outbox.settle(operation, result, now):
+            return  # overtaken by a later wish: that one decides
+        self._lane.last_synced = now
+        self._outcomes.append(Outcome(operation, result, state))
+        if self._delivered_since_recovery is not None:
+            self._delivered_since_recovery += 1
+
+    def _learn(self, readings: Iterable[Reading]) -> None:
+        self._readings.extend(self._lane.ledger.remember(readings))
+
+
+def _result_of_tree(operation: Operation, decisions: Mapping[str, Decision]) -> Result:
+    """Name the end of a tree that needs no write (any more)."""
+    if operation.before:
+        return Result.DELIVERED
+    if any(isinstance(decision, Accept) for decision in decisions.values()):
+        return Result.OVERRULED
+    return Result.ALREADY_TRUE
+
+
+def _verdict_of_write(error: ServerError) -> Verdict:
+    """Judge a failed request for one item, knowing that the server is there."""
+    verdict = classify(error)
+    if isinstance(verdict, LaneDown | Parked):
+        return RetryLater(_reason_of(error))
+    return verdict
+
+
+def _reason_of(error: ServerError) -> Reason:
+    """Name what one item suffered from, knowing that the server is there."""
+    match classify(error):
+        case Parked():
+            return Reason.FORBIDDEN  # our sign-in is fine elsewhere
+        case Missing():
+            return Reason.MISSING
+        case LaneDown(reason) | RetryLater(reason) | Rejected(reason):
+            return reason
+        case _:
+            return Reason.UNEXPECTED
