@@ -202,10 +202,9 @@ class Lane:
     async def ended(
         self, operation_ids: Collection[str], seconds: float
     ) -> Mapping[str, Outcome]:
-        """Wait up to *seconds* for waiting operations to end; return those that did.
+        """Wait up to *seconds* for operations to end; return those that did.
 
-        Call it right after `submit`, without an await between: an operation that
-        does not wait any more is not in the answer.
+        Superseded operations that ended before the call are not in the answer.
         """
         loop = asyncio.get_running_loop()
         futures: dict[str, asyncio.Future[Outcome]] = {
@@ -222,7 +221,13 @@ class Lane:
                 self._waiters[operation_id].remove(future)
                 if not self._waiters[operation_id]:
                     del self._waiters[operation_id]
-        return {
+        earlier = {
+            operation_id: outcome
+            for operation_id in operation_ids
+            if operation_id not in futures
+            and (outcome := self.outbox.outcome_of(operation_id)) is not None
+        }
+        return earlier | {
             operation_id: future.result()
             for operation_id, future in futures.items()
             if future.done()

@@ -122,6 +122,20 @@ class Outbox:
         """Operations done, oldest first."""
         return self._history
 
+    def outcome_of(self, operation_id: str) -> Outcome | None:
+        """Return how an operation ended, None if it waits or is not remembered."""
+        if (rejected := self._rejected.get(operation_id)) is not None:
+            reason = rejected.last_error and Reason(rejected.last_error)
+            return Outcome(rejected, Result.REJECTED, None, reason or None)
+        return next(
+            (
+                Outcome(entry.operation, entry.result)
+                for entry in reversed(self._history)
+                if entry.operation.operation_id == operation_id
+            ),
+            None,
+        )
+
     @property
     def oldest(self) -> Operation | None:
         """The operation that has waited longest."""
