@@ -491,10 +491,10 @@ def _field(where: str, field: dict[str, Any], words: dict[str, Any]) -> Iterator
         return
     yield from _selector_problems(where, field["selector"])
     select = (field["selector"] or {}).get("select") or {}
-    if key := select.get("translation_key"):
-        options = words.get("selector", {}).get(key, {}).get("options", {})
+    if words_of := select.get("translation_key"):
+        options = words.get("selector", {}).get(words_of, {}).get("options", {})
         if options.keys() != set(select["options"]):
-            yield f"en.json: selector.{key}.options is not what {where} offers"
+            yield f"en.json: selector.{words_of}.options is not what {where} offers"
 
 
 def _selector_problems(where: str, config: Any) -> Iterator[str]:
