@@ -1,0 +1,1 @@
+"""Jellyfin: its requests (`client`) and its words (`wire`)."""

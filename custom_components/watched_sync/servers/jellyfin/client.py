@@ -1,0 +1,513 @@
+"""One Jellyfin user's view of one Jellyfin server, from 10.9 on."""
+
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final, override
+from urllib.parse import quote
+
+from aiohttp import ClientSession
+
+from ...core.errors import (
+    AuthRejected,
+    Forbidden,
+    ItemGone,
+    Malformed,
+    Refused,
+    Starting,
+    Unreachable,
+    Unsupported,
+    UnsupportedVersion,
+    WrongServer,
+)
+from ...core.identity import Item, MediaKind, ProviderIds
+from ...core.operation import Change, MarkUnwatched, MarkWatched, SetProgress
+from ...core.play_state import PlayState, Reading
+from ...core.ports import Capabilities, MediaServer, ServerInfo
+from ..fields import Json
+from ..listing import in_order, matching, newest_first, unique
+from ..transport import TIMEOUT, TREE_TIMEOUT, Transport
+from . import wire
+
+#: The core integration makes no media player for sessions of this client.
+CLIENT: Final = "Home Assistant"
+#: The device as the dashboard lists it. Its record is rewritten whenever name or
+#: version differ from those the token was made with, so both stay the same.
+DEVICE: Final = "Watched Sync"
+VERSION: Final = "1"
+
+#: The first version with user data and played items apart from `/Users/{id}`.
+MINIMUM_VERSION: Final = (10, 9)
+
+# A request line holds 8192 bytes, an id takes 35 of them.
+_BATCH: Final = 100
+_PAGE: Final = 500
+_CANDIDATES: Final = 50
+
+_FIELDS: Final = "ProviderIds,RecursiveItemCount"
+
+_CAPABILITIES: Final = Capabilities(
+    concurrency=1,
+    repeat_safe=True,
+    keeps_watched_at=True,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class JellyfinLogin:
+    """What signing in gives: a token that does not expire, and whose it is."""
+
+    token: str
+    info: ServerInfo
+
+    def __repr__(self) -> str:
+        """Name the user's id, never the token."""
+        return f"JellyfinLogin(user_id={self.info.user_id!r})"
+
+
+async def authenticate(
+    session: ClientSession, url: str, username: str, password: str, device_id: str
+) -> JellyfinLogin:
+    """Sign in with a password. `POST /Users/AuthenticateByName`.
+
+    *device_id* has to be this entry's own: signing in ends the user's earlier token
+    for the same device. Raises `AuthRejected` for a wrong name or password,
+    `Forbidden` for an account that may not sign in, `WrongServer` where something
+    else than Jellyfin answers, `UnsupportedVersion` below 10.9, `Starting` while the
+    server starts or waits for its first-run wizard.
+    """
+    transport = Transport(session, url, _headers(device_id, None))
+    public = await _public_info(transport)
+    try:
+        answer = await transport.ask(
+            "/Users/AuthenticateByName", {"Username": username, "Pw": password}
+        )
+    except Refused as error:
+        # With all four client fields sent, 400 is about a blank name.
+        raise AuthRejected("the user name was refused") from error
+    except ItemGone as error:
+        raise WrongServer("no Jellyfin server answers here") from error
+    token, user = wire.parse_login(answer)
+    return JellyfinLogin(token, _info(public, user))
+
+
+class JellyfinClient(MediaServer):
+    """Requests to one Jellyfin server with one user's token.
+
+    `device_id` is the one the token was made with. `known` is what `identify` said
+    when the entry was set up; with it `probe` takes one request and notices another
+    server at the same address. Every method raises `ServerError` and nothing else.
+    """
+
+    def __init__(
+        self,
+        session: ClientSession,
+        url: str,
+        token: str,
+        *,
+        user_id: str,
+        device_id: str,
+        known: ServerInfo | None = None,
+    ) -> None:
+        """Prepare requests; none is sent. Raises `WrongAddress` for a bad *url*."""
+        self._server = Transport(session, url, _headers(device_id, token.strip()))
+        self._user_id = user_id
+        self._known = known
+
+    def __repr__(self) -> str:
+        """Name the address, never the token."""
+        return f"JellyfinClient({self._server!r})"
+
+    @property
+    @override
+    def capabilities(self) -> Capabilities:
+        """What Jellyfin can do."""
+        return _CAPABILITIES
+
+    @property
+    @override
+    def clock_offset(self) -> timedelta | None:
+        """Server time minus ours, from the last `Date` header."""
+        return self._server.clock_offset
+
+    # Who answers
+
+    async def identify(self) -> ServerInfo:
+        """Find out, at set-up, which server and which user this is.
+
+        Raises `WrongServer` where something else than Jellyfin answers or the token
+        is another user's, `UnsupportedVersion` below 10.9, `Starting` while the
+        server starts, and `Refused` for an API key, which belongs to no user.
+        """
+        public = await _public_info(self._server)
+        user = await self._me()
+        self._known = _info(public, user)
+        return self._known
+
+    @override
+    async def probe(self) -> ServerInfo:
+        """Ask `GET /Users/Me`, which answers 401 to a token that is no longer good.
+
+        Raises `WrongServer` if another server or user has taken the place of ours.
+        The version is the one `identify` saw.
+        """
+        known = self._known
+        if known is None:
+            return await self.identify()
+        user = await self._me()
+        if user.server_id and user.server_id != known.server_id:
+            raise WrongServer("another Jellyfin server answers at this address")
+        return ServerInfo(
+            server_id=known.server_id,
+            server_name=known.server_name,
+            version=known.version,
+            user_id=known.user_id,
+            user_name=user.name or known.user_name,
+        )
+
+    async def _me(self) -> wire.User:
+        try:
+            user = wire.parse_user(await self._server.read("/Users/Me"))
+        except ItemGone as error:
+            raise Unreachable("something answers in the server's place") from error
+        except Refused as error:
+            raise Refused("an API key belongs to no user: sign in instead") from error
+        if wire.normal_id(user.user_id) != wire.normal_id(self._user_id):
+            raise WrongServer("the token is another user's")
+        return user
+
+    # Reading
+
+    @override
+    async def fetch(self, item_ids: Collection[str]) -> Mapping[str, Reading]:
+        """Read items, 100 with each `GET /Items?ids=`.
+
+        What is no id at all is left out before asking: the server would drop it
+        without a word and, were none left, list everything it has.
+        """
+        asked = {key: normal for key in item_ids if (normal := wire.normal_id(key))}
+        wanted = list(dict.fromkeys(asked.values()))
+        found: dict[str, Reading] = {}
+        for start in range(0, len(wanted), _BATCH):
+            batch = wanted[start : start + _BATCH]
+            page = await self._items(
+                "/Items",
+                {"ids": ",".join(batch), "recursive": "true", "limit": str(len(batch))},
+            )
+            found.update((reading.item.item_id, reading) for reading in page.readings)
+        return {key: found[normal] for key, normal in asked.items() if normal in found}
+
+    @override
+    async def fetch_leaves(self, item: Item) -> Sequence[Reading]:
+        """Read episodes. `GET /Shows/{id}/Episodes`, for a season with `seasonId`."""
+        show_id, only, show_ids = item.item_id, None, item.provider_ids
+        match item.kind:
+            case MediaKind.SHOW:
+                pass
+            case MediaKind.SEASON:
+                only, show_ids = _checked(item.item_id), item.show_provider_ids
+                show_id = item.show_id or await self._show_of(only)
+            case _:
+                raise Unsupported("only shows and seasons have episodes")
+        params = {"isMissing": "false"}
+        if only is not None:
+            params["seasonId"] = only
+        episodes: list[Reading] = []
+        try:
+            async for readings in self._pages(
+                f"/Shows/{_checked(show_id)}/Episodes", params
+            ):
+                episodes += readings
+        except ItemGone:
+            await self._me()  # a proxy may say 404 as well
+            raise
+        if only is not None:
+            # Specials shown between the episodes of a season come with it.
+            episodes = [
+                reading
+                for reading in episodes
+                if reading.item.season_id == only
+                or (
+                    reading.item.season_id is None
+                    and reading.item.season == item.season
+                )
+            ]
+        return in_order(episodes, show_ids)
+
+    async def _show_of(self, season_id: str) -> str:
+        reading = (await self.fetch([season_id])).get(season_id)
+        if reading is None or reading.item.show_id is None:
+            raise ItemGone("the season is gone")
+        return reading.item.show_id
+
+    @override
+    async def search(
+        self, query: str, kinds: Collection[MediaKind], limit: int
+    ) -> Sequence[Reading]:
+        """Search titles. `GET /Items?searchTerm=`."""
+        type_names = _type_names(kinds)
+        # Without a kind everything would be listed, music and all.
+        if not query.strip() or not type_names or limit <= 0:
+            return ()
+        page = await self._items(
+            "/Items",
+            {
+                "searchTerm": query,
+                "recursive": "true",
+                "includeItemTypes": type_names,
+                "limit": str(limit),
+            },
+        )
+        wanted = (found for found in page.readings if found.item.kind in kinds)
+        return tuple(unique(wanted)[:limit])
+
+    @override
+    async def find(
+        self, kind: MediaKind, ids: ProviderIds, title: str | None = None
+    ) -> Sequence[Reading]:
+        """Find every copy of a work.
+
+        The server cannot filter by provider ids: whatever bears the title is
+        compared here, and if nothing does, every item of this kind.
+        """
+        if not ids or kind not in wire.TYPE_NAMES:
+            return ()
+        if title and (
+            copies := matching(await self.search(title, {kind}, _CANDIDATES), ids)
+        ):
+            return copies
+        found: list[Reading] = []
+        async for readings in self._pages(
+            "/Items",
+            {
+                "recursive": "true",
+                "includeItemTypes": _type_names({kind}),
+                "sortBy": "SortName",
+            },
+        ):
+            found += matching(readings, ids)
+        return tuple(unique(found))
+
+    @override
+    async def up_next(self, limit: int) -> Sequence[Reading]:
+        """Read what can be resumed, then the next episodes of what was begun."""
+        if limit <= 0:
+            return ()
+        resumable = await self._resumable(limit)
+        upcoming = await self._items("/Shows/NextUp", {"limit": str(limit)})
+        return tuple(unique([*resumable, *upcoming.readings])[:limit])
+
+    @override
+    async def last_played(self, limit: int) -> Sequence[Reading]:
+        """Read what was played and what was begun, the newest first."""
+        if limit <= 0:
+            return ()
+        played = await self._items(
+            "/Items",
+            {
+                "recursive": "true",
+                # Of containers this filter would read a flag that nobody keeps.
+                "includeItemTypes": _type_names({MediaKind.MOVIE, MediaKind.EPISODE}),
+                "filters": "IsPlayed",
+                "sortBy": "DatePlayed",
+                "sortOrder": "Descending",
+                "limit": str(limit),
+            },
+        )
+        resumable = await self._resumable(limit)
+        return newest_first([*played.readings, *resumable], limit)
+
+    async def _resumable(self, limit: int) -> list[Reading]:
+        page = await self._items(
+            "/UserItems/Resume", {"mediaTypes": "Video", "limit": str(limit)}
+        )
+        return page.readings
+
+    async def _items(self, path: str, params: Mapping[str, str]) -> wire.Page:
+        """Read one listing whose path exists on every server."""
+        try:
+            return await self._page(path, {**params, "enableTotalRecordCount": "false"})
+        except ItemGone as error:
+            raise Unreachable("something answers in the server's place") from error
+
+    async def _pages(
+        self, path: str, params: Mapping[str, str]
+    ) -> AsyncIterator[list[Reading]]:
+        """Read a listing page by page, by what comes back and not by what was asked.
+
+        Raises `Malformed` where it ends before its own total.
+        """
+        start = 0
+        while True:
+            page = await self._page(
+                path, {**params, "startIndex": str(start), "limit": str(_PAGE)}
+            )
+            yield page.readings
+            start += page.row_count
+            if start >= page.total:
+                return
+            if page.row_count == 0:
+                raise Malformed("a listing ended before its total")
+
+    async def _page(self, path: str, params: Mapping[str, str]) -> wire.Page:
+        return wire.parse_page(
+            await self._server.read(
+                path,
+                {
+                    "userId": self._user_id,
+                    "fields": _FIELDS,
+                    "enableImages": "false",
+                    **params,
+                },
+            )
+        )
+
+    # Writing
+
+    @override
+    async def write(self, item: Item, change: Change, state: PlayState) -> None:
+        """Send one mark or one resume position; a mark of a container means all below.
+
+        A date goes with the mark of a single item; a container's mark carries none,
+        as the server would count every dated repetition as a play. Raises
+        `Unsupported` for the position of a container and for one that comes with a
+        flag (two writes).
+        """
+        key = _checked(item.item_id)
+        match change:
+            case MarkWatched(at) if at is not None and not item.kind.is_container:
+                await self._mark_at(key, at, state)
+            case MarkWatched():
+                await self._mark("POST", item)
+            case MarkUnwatched():
+                await self._mark("DELETE", item)
+            case SetProgress(watched=None) if item.kind.is_container:
+                raise Unsupported("a show or season has no resume position")
+            case SetProgress(position, watched=None, at=at):
+                if item.duration is not None:
+                    position = min(position, item.duration)
+                await self._set_user_data(
+                    key,
+                    {
+                        "PlaybackPositionTicks": wire.ticks(position),
+                        **_last_played(at),
+                    },
+                )
+            case SetProgress():
+                raise Unsupported("a flag and a position are two writes")
+
+    async def _mark(self, method: str, item: Item) -> None:
+        """Send `POST` or `DELETE /UserPlayedItems/{id}`; both repeat without harm."""
+        await self._send(
+            method,
+            f"/UserPlayedItems/{_checked(item.item_id)}",
+            timeout=TREE_TIMEOUT if item.kind.is_container else TIMEOUT,
+        )
+
+    async def _mark_at(self, key: str, at: datetime, state: PlayState) -> None:
+        """Mark one item as watched at a moment, counting no play twice.
+
+        A user who may not save preferences may not do this but may still mark; the
+        date is given up then, rather than the mark.
+        """
+        try:
+            await self._set_user_data(
+                key,
+                {
+                    "Played": True,
+                    "PlayCount": max(state.play_count, 1),
+                    "PlaybackPositionTicks": 0,
+                    **_last_played(at),
+                },
+            )
+        except Forbidden:
+            await self._send("POST", f"/UserPlayedItems/{key}")
+
+    async def _set_user_data(self, key: str, values: Mapping[str, Json]) -> None:
+        """Send `POST /UserItems/{id}/UserData`; what is not named stays as it is."""
+        await self._send("POST", f"/UserItems/{key}/UserData", body=values)
+
+    async def _send(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: Json = None,
+        timeout: float = TIMEOUT,  # noqa: ASYNC109 - becomes aiohttp's own timeout
+    ) -> None:
+        try:
+            await self._server.send(
+                method,
+                path,
+                params={"userId": self._user_id},
+                body=body,
+                timeout=timeout,
+            )
+        except ItemGone:
+            await self._me()  # a proxy may say 404 as well
+            raise
+
+
+async def _public_info(transport: Transport) -> wire.PublicInfo:
+    """Read `GET /System/Info/Public` of a server that can be used."""
+    try:
+        public = wire.parse_public_info(await transport.read("/System/Info/Public"))
+    except (AuthRejected, Forbidden, ItemGone, Malformed, Refused) as error:
+        raise WrongServer("no Jellyfin server answers here") from error
+    if not public.is_jellyfin:
+        raise WrongServer("no Jellyfin server answers here")
+    if public.is_starting:
+        raise Starting("the server is starting")
+    if wire.version_numbers(public.version)[:2] < MINIMUM_VERSION:
+        raise UnsupportedVersion(
+            "this server is older than Jellyfin 10.9", public.version
+        )
+    if not public.is_set_up:
+        raise Starting("the server waits for its first-run wizard")
+    return public
+
+
+def _info(public: wire.PublicInfo, user: wire.User) -> ServerInfo:
+    return ServerInfo(
+        server_id=public.server_id,
+        server_name=public.server_name,
+        version=public.version,
+        user_id=wire.normal_id(user.user_id) or user.user_id,
+        user_name=user.name,
+    )
+
+
+def _headers(device_id: str, token: str | None) -> dict[str, str]:
+    """Return the headers of every request.
+
+    Names are case-sensitive, values are percent-decoded by the server, and older
+    ways to send the token are switched off from Jellyfin 12 on.
+    """
+    values = {
+        "Client": CLIENT,
+        "Device": DEVICE,
+        "DeviceId": device_id,
+        "Version": VERSION,
+    }
+    if token is not None:
+        values["Token"] = token
+    pairs = ", ".join(
+        f'{name}="{quote(value, safe="")}"' for name, value in values.items()
+    )
+    return {"Accept": "application/json", "Authorization": f"MediaBrowser {pairs}"}
+
+
+def _type_names(kinds: Collection[MediaKind]) -> str:
+    return ",".join(name for kind, name in wire.TYPE_NAMES.items() if kind in kinds)
+
+
+def _last_played(at: datetime | None) -> dict[str, Json]:
+    return {} if at is None else {"LastPlayedDate": wire.date_played(at)}
+
+
+def _checked(item_id: str) -> str:
+    """Return an id as the server writes it; what is no id is of no item."""
+    normal = wire.normal_id(item_id)
+    if normal is None:
+        raise ItemGone("no item of this server has such an id")
+    return normal

@@ -1,0 +1,1 @@
+"""Plex Media Server: its requests (`client`) and its words (`wire`)."""

@@ -1,0 +1,314 @@
+"""One request: the only place where a response becomes a value or a `ServerError`.
+
+Secrets travel in headers only, so neither an address nor a message here can carry
+one; messages name the method and the path, never the query.
+"""
+
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+import json
+from typing import Final
+
+from aiohttp import (
+    ClientConnectorCertificateError,
+    ClientError,
+    ClientHandlerType,
+    ClientPayloadError,
+    ClientRequest,
+    ClientResponse,
+    ClientResponseError,
+    ClientSession,
+    ClientTimeout,
+    InvalidURL,
+    ServerFingerprintMismatch,
+)
+from yarl import URL
+
+from ..core.errors import (
+    AuthRejected,
+    Busy,
+    CertificateRefused,
+    Fault,
+    Forbidden,
+    ItemGone,
+    Malformed,
+    Refused,
+    ServerError,
+    Starting,
+    Unreachable,
+    WrongAddress,
+)
+from .fields import Json
+
+#: Seconds until a request is given up.
+TIMEOUT: Final = 30.0
+#: The same for a write that a server carries out episode by episode.
+TREE_TIMEOUT: Final = 120.0
+#: Seconds until a connection that is not there yet is given up.
+CONNECT_TIMEOUT: Final = 5.0
+#: Bytes of one answer, once unpacked; a longer one is no answer.
+MAX_BYTES: Final = 64 * 1024 * 1024
+#: Seconds that a server can make us wait by one `Retry-After`.
+MAX_RETRY_AFTER: Final = 300.0
+
+_CHUNK: Final = 64 * 1024
+
+_TOO_MANY_REQUESTS: Final = 429
+_SERVICE_UNAVAILABLE: Final = 503
+_STATUSES: Final[Mapping[int, type[ServerError]]] = {
+    401: AuthRejected,
+    403: Forbidden,
+    404: ItemGone,
+    408: Unreachable,
+    410: ItemGone,
+    502: Unreachable,
+    504: Unreachable,
+}
+
+
+class WrongVerb(Refused):
+    """The path exists, the method does not (405)."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """What came back: the body, and whether its sender called it HTML."""
+
+    body: bytes
+    is_html: bool
+
+
+class Transport:
+    """Requests to one address, all with the same headers.
+
+    The session belongs to the caller and is never closed here. `now` is the wall
+    clock that the server's `Date` is compared with.
+    """
+
+    def __init__(
+        self,
+        session: ClientSession,
+        url: str,
+        headers: Mapping[str, str],
+        *,
+        now: Callable[[], datetime] | None = None,
+    ) -> None:
+        """Prepare for *url*, base path kept.
+
+        Raises `WrongAddress` if it is none, and `AuthRejected` for a header that
+        cannot be sent: a token pasted with a line break or the like in it.
+        """
+        if not all(value.isprintable() for value in headers.values()):
+            raise AuthRejected("the token holds characters that no token has")
+        self._session = session
+        self._base = parse_url(url)
+        self._headers = dict(headers)
+        self._now = now or _utc_now
+        self._clock_offset: timedelta | None = None
+
+    def __repr__(self) -> str:
+        """Name the address; headers carry secrets and are left out."""
+        return f"Transport({str(self._base)!r})"
+
+    @property
+    def clock_offset(self) -> timedelta | None:
+        """Server time minus ours by the last good answer; None before one came."""
+        return self._clock_offset
+
+    async def read(self, path: str, params: Mapping[str, str] | None = None) -> Json:
+        """GET *path* and return its JSON. Raises any `ServerError`."""
+        answer = await self._exchange("GET", path, params=params)
+        return _parse(answer, f"GET {path}")
+
+    async def ask(self, path: str, body: Json) -> Json:
+        """POST *body* as JSON, exactly once, and return the JSON that comes back."""
+        answer = await self._exchange("POST", path, body=body, once=True)
+        return _parse(answer, f"POST {path}")
+
+    async def send(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        body: Json = None,
+        headers: Mapping[str, str] | None = None,
+        timeout: float = TIMEOUT,  # noqa: ASYNC109 - becomes aiohttp's own timeout
+    ) -> None:
+        """Send a write exactly once; what the answer says beyond success is ignored."""
+        await self._exchange(
+            method,
+            path,
+            params=params,
+            body=body,
+            headers=headers,
+            timeout=timeout,
+            once=True,
+            keep_body=False,
+        )
+
+    async def _exchange(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        body: Json = None,
+        headers: Mapping[str, str] | None = None,
+        timeout: float = TIMEOUT,  # noqa: ASYNC109 - becomes aiohttp's own timeout
+        once: bool = False,
+        keep_body: bool = True,
+    ) -> _Answer:
+        what = f"{method} {path}"
+        try:
+            async with self._session.request(
+                method,
+                self._base.with_path(self._base.path.rstrip("/") + path),
+                params=params,
+                json=body,
+                headers={**self._headers, **(headers or {})},
+                allow_redirects=False,
+                timeout=ClientTimeout(total=timeout, sock_connect=CONNECT_TIMEOUT),
+                middlewares=(_exactly_once,) if once else None,
+            ) as response:
+                self._judge(response, what)
+                if keep_body:
+                    return _Answer(await _body(response, what), _is_html(response))
+                # Read to the end, so that the connection can be used again; by now
+                # the server has said that it did the work, whatever follows.
+                with suppress(ClientError, OSError, Malformed):
+                    await _body(response, what)
+                return _Answer(b"", is_html=False)
+        except (ClientError, OSError) as error:
+            raise _translated(error, what) from error
+
+    def _judge(self, response: ClientResponse, what: str) -> None:
+        """Raise what a status means, or take the time from a good answer."""
+        status = response.status
+        if 200 <= status < 300:  # noqa: PLR2004 - the range of success
+            # A proxy's error page would tell the proxy's time.
+            if (served := _http_date(response.headers.get("Date"))) is not None:
+                self._clock_offset = served - self._now()
+            return
+        said = f"{what} was answered with {status}"
+        if 300 <= status < 400:  # noqa: PLR2004 - the range of redirects
+            raise WrongAddress(said)
+        if status == _TOO_MANY_REQUESTS:
+            raise Busy(said, self._retry_after(response))
+        if status == _SERVICE_UNAVAILABLE:
+            # Both servers answer with a page while they start; an address that is
+            # not let in gets an empty answer.
+            kind = Starting if _is_html(response) else Busy
+            raise kind(said, self._retry_after(response))
+        if status == 405:  # noqa: PLR2004 - the one status that blames the verb
+            raise WrongVerb(said)
+        if (known := _STATUSES.get(status)) is not None:
+            raise known(said)
+        if 400 <= status < 500:  # noqa: PLR2004 - the range of the client's mistakes
+            raise Refused(said)
+        # 520 and above are gateways speaking for a server they cannot reach.
+        raise Unreachable(said) if status >= 520 else Fault(said)  # noqa: PLR2004
+
+    def _retry_after(self, response: ClientResponse) -> float | None:
+        """Read `Retry-After`: seconds (leading zeros and all) or a date."""
+        value = response.headers.get("Retry-After", "").strip()
+        if value.isdecimal():
+            # No more digits than an int is allowed to be read from.
+            seconds = float(int(value[:20]))
+        elif (until := _http_date(value)) is not None:
+            served = _http_date(response.headers.get("Date")) or self._now()
+            seconds = (until - served).total_seconds()
+        else:
+            return None
+        return min(max(seconds, 0.0), MAX_RETRY_AFTER)
+
+
+def parse_url(url: str) -> URL:
+    """Return the address without query, fragment and closing slash.
+
+    Raises `WrongAddress` for anything but a plain http or https address; one with a
+    name and password in it would send those beside the token.
+    """
+    try:
+        parsed = URL(url.strip())
+        host, port = parsed.host, parsed.port
+    except (ValueError, TypeError) as error:
+        raise WrongAddress("the address cannot be read") from error
+    if parsed.scheme not in ("http", "https") or not host or not port:
+        raise WrongAddress("the address is not an http or https address")
+    if parsed.user is not None or parsed.password is not None:
+        raise WrongAddress("the address carries a user name or password")
+    return parsed.with_path(parsed.path.rstrip("/"))
+
+
+async def _exactly_once(
+    request: ClientRequest, handler: ClientHandlerType
+) -> ClientResponse:
+    """Keep aiohttp from repeating a request whose connection dropped.
+
+    For GET, PUT and DELETE `ClientSession` sends again, once, after
+    `ClientOSError` and `ServerDisconnectedError`, on fresh connections as well as
+    kept ones (`aiohttp/client.py`, IDEMPOTENT_METHODS). A mark that was applied just
+    before the connection dropped would then count two plays. An error that is not
+    one of aiohttp's ends the attempt.
+    """
+    try:
+        return await handler(request)
+    except (ClientError, OSError) as error:
+        raise _translated(error, f"{request.method} {request.url.path}") from error
+
+
+def _translated(error: ClientError | OSError, what: str) -> ServerError:
+    """Say what a failed exchange means for the relay."""
+    said = f"{what} failed: {type(error).__name__}"
+    match error:
+        case ClientConnectorCertificateError() | ServerFingerprintMismatch():
+            return CertificateRefused(said)
+        case InvalidURL():
+            return WrongAddress(said)
+        case ClientPayloadError() | ClientResponseError():
+            return Malformed(said)
+        case _:
+            return Unreachable(said)
+
+
+async def _body(response: ClientResponse, what: str) -> bytes:
+    """Read the whole body, as long as it is one that fits."""
+    body = bytearray()
+    async for chunk in response.content.iter_chunked(_CHUNK):
+        body += chunk
+        if len(body) > MAX_BYTES:
+            response.close()
+            raise Malformed(f"{what} was answered with more than {MAX_BYTES} bytes")
+    return bytes(body)
+
+
+def _parse(answer: _Answer, what: str) -> Json:
+    if answer.is_html:
+        raise Malformed(f"{what} was answered with a page instead of JSON")
+    try:
+        value: Json = json.loads(answer.body)
+    except (ValueError, RecursionError) as error:
+        raise Malformed(f"{what} was not answered with JSON") from error
+    return value
+
+
+def _is_html(response: ClientResponse) -> bool:
+    return response.content_type in ("text/html", "application/xhtml+xml")
+
+
+def _http_date(value: str | None) -> datetime | None:
+    if not value:
+        return None
+    try:
+        parsed = parsedate_to_datetime(value)
+    except ValueError, OverflowError:
+        return None
+    return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
