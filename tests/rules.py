@@ -8,7 +8,7 @@ dev_101_services) and hassfest's messages.
 """
 
 import ast
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 import json
 from pathlib import Path
 import re
@@ -148,14 +148,51 @@ def text_in(node: ast.AST | None) -> str | None:
     return None
 
 
-def literals(folder: Path) -> set[str]:
-    """Return every string in the code."""
-    return {
-        text
-        for _, tree in sources(folder)
-        for node in ast.walk(tree)
-        if (text := text_in(node)) is not None
-    }
+def constants(folder: Path) -> dict[str, str]:
+    """Return the strings that modules give a name."""
+    named: dict[str, str] = {}
+    for _, tree in sources(folder):
+        for node in tree.body:
+            match node:
+                case (
+                    ast.Assign(targets=[ast.Name(id=name)], value=value)
+                    | ast.AnnAssign(target=ast.Name(id=name), value=value)
+                ):
+                    if (text := text_in(value)) is not None:
+                        named[name] = text
+    return named
+
+
+class Literals:
+    """Every string in the code, also those put together from pieces."""
+
+    def __init__(self, folder: Path) -> None:
+        nodes = [node for _, tree in sources(folder) for node in ast.walk(tree)]
+        self.whole = {text for node in nodes if (text := text_in(node)) is not None}
+        self.patterns = {
+            pattern
+            for node in nodes
+            if isinstance(node, ast.JoinedStr)
+            # Without a word of its own it would match everything.
+            and re.search(r"[a-z]{3}", pattern := _pattern(node))
+        }
+
+    def lack(self, keys: Iterable[str]) -> list[str]:
+        """Return which of *keys* no string in the code can be."""
+        return [
+            key
+            for key in keys
+            if key not in self.whole
+            and not any(re.fullmatch(pattern, key) for pattern in self.patterns)
+        ]
+
+
+def _pattern(node: ast.JoinedStr) -> str:
+    """Return what the strings that an f-string gives look like."""
+    return "".join(
+        re.escape(text) if (text := text_in(piece)) is not None else ".+"
+        for piece in node.values
+    )
 
 
 # ------------------------------------------------------------------ manifest
@@ -351,27 +388,36 @@ def keys_are_well_formed(folder: Path) -> Iterator[str]:
 def code_speaks_in_known_words(folder: Path) -> Iterator[str]:
     """Every translation key in the code is in en.json."""
     known = flatten(english(folder))
+    named = constants(folder)
     for file, tree in sources(folder):
-        for key, wanted in _keys_in(tree, file.stem):
-            if not any(
-                path == wanted or path.startswith(f"{wanted}.") for path in known
-            ):
+        for key, wanted in _keys_in(tree, file.stem, named):
+            if not any(re.match(rf"{wanted}(\.|$)", path) for path in known):
                 yield f"{file.name}: {key} is not in en.json: {wanted}"
 
 
-def _keys_in(tree: ast.Module, module: str) -> Iterator[tuple[str, str]]:
-    """Yield each literal translation key with the place of its words."""
+def _keys_in(
+    tree: ast.Module, module: str, named: dict[str, str]
+) -> Iterator[tuple[str, str]]:
+    """Yield each translation key with a pattern for the place of its words."""
     entity = f"entity.{module}.{{}}.name" if module in PLATFORMS else None
+    value: ast.expr | None
     for node in ast.walk(tree):
         match node:
             case ast.Assign(targets=[ast.Name(id="_attr_translation_key")]):
-                place, key = entity, text_in(node.value)
+                place, value = entity, node.value
             case ast.Call(func=func):
                 place = _place(ast.unparse(func).rpartition(".")[2], entity)
                 keywords = {keyword.arg: keyword.value for keyword in node.keywords}
-                key = text_in(keywords.get("translation_key"))
+                value = keywords.get("translation_key")
             case _:
                 continue
+        match value:
+            case ast.JoinedStr():
+                key = _pattern(value)
+            case ast.Name(id=name):
+                key = re.escape(named.get(name, ""))
+            case _:
+                key = re.escape(text_in(value) or "")
         if place and key:
             yield key, place.format(key)
 
@@ -392,23 +438,23 @@ def _place(function: str, entity: str | None) -> str | None:
 def words_are_used(folder: Path) -> Iterator[str]:
     """No word is left over from something that is gone."""
     words = english(folder)
-    used = literals(folder)
+    code = Literals(folder)
     for section in ("exceptions", "issues", "device"):
-        for key in words.get(section, {}).keys() - used:
+        for key in code.lack(words.get(section, {})):
             yield f"{section}.{key} is nowhere in the code"
     for platform, entities in words.get("entity", {}).items():
-        for key in entities.keys() - used:
+        for key in code.lack(entities):
             yield f"entity.{platform}.{key} is nowhere in the code"
     flows = [words.get("config", {}), words.get("options", {})]
     flows += words.get("config_subentries", {}).values()
     for flow in flows:
         for kind in ("error", "abort", "progress"):
-            for key in flow.get(kind, {}).keys() - used - CORE_ABORTS:
+            for key in code.lack(flow.get(kind, {}).keys() - CORE_ABORTS):
                 yield f"{kind} {key} is nowhere in the code"
     in_yaml = "".join(
         file.read_text(encoding="utf-8") for file in sorted(folder.glob("*.yaml"))
     )
-    for key in words.get("selector", {}).keys() - used:
+    for key in code.lack(words.get("selector", {})):
         if not re.search(rf"translation_key\W+{re.escape(key)}\b", in_yaml):
             yield f"selector.{key} is nowhere in the code"
 
@@ -424,7 +470,7 @@ def actions_are_described(folder: Path) -> Iterator[str]:
     if re.search(r"services\.(async_)?register\(|async_register_\w*service\(", code):
         if not services:
             yield "services.yaml is missing"
-        for service in services.keys() - literals(folder):
+        for service in Literals(folder).lack(services):
             yield f"services.yaml: {service} is nowhere in the code"
     elif services:
         yield "services.yaml is there, but no action is registered"

@@ -85,6 +85,7 @@ GOOD_CODE = {
         async def async_setup(hass, config):
             hass.services.async_register("good", "wave", None)
             raise HomeAssistantError(translation_domain="good", translation_key="tired")
+            raise HomeAssistantError(translation_key=f"read_{why}")
         """,
     "config_flow.py": """
         ERRORS = {"base": "cannot_connect"}
@@ -125,7 +126,10 @@ GOOD_FILES: dict[str, Any] = {
             }
         },
         "entity": {"sensor": {"mood": {"name": "Mood", "state": {"fine": "Fine"}}}},
-        "exceptions": {"tired": {"message": "{name} is tired."}},
+        "exceptions": {
+            "tired": {"message": "{name} is tired."},
+            "read_slowly": {"message": "It took too long."},
+        },
         "selector": {"hand": {"options": {"left": "Left", "right": "Right"}}},
         "services": {
             "wave": {
@@ -287,6 +291,14 @@ FAULTS: dict[str, tuple[Callable[[Path], object], str]] = {
     "issue without words": (
         _append("sensor.py", 'ir.async_create_issue(translation_key="lost")'),
         "lost is not in en.json",
+    ),
+    "named issue without words": (
+        _append("sensor.py", 'LOST = "lost"\ncreate_issue(translation_key=LOST)'),
+        "lost is not in en.json",
+    ),
+    "composed exception without words": (
+        _append("sensor.py", 'x = MyError(translation_key=f"write_{x}")'),
+        "write_.+ is not in en.json",
     ),
     "unused exception": (
         _set(ENGLISH, "exceptions/gone/message", "Gone."),
