@@ -1,0 +1,1 @@
+"""Simulated servers: real HTTP over TCP, state, websockets and faults on command."""

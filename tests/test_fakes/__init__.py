@@ -1,0 +1,1 @@
+"""What the simulated servers themselves promise."""
