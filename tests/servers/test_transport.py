@@ -1,0 +1,655 @@
+"""One request: what leaves, and what each answer means."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+import gzip
+import ssl
+from unittest.mock import Mock
+
+from aiohttp import (
+    ClientConnectionError,
+    ClientConnectorCertificateError,
+    ClientConnectorError,
+    ClientOSError,
+    ClientPayloadError,
+    ClientResponseError,
+    ClientSession,
+    InvalidURL,
+    ServerDisconnectedError,
+    ServerFingerprintMismatch,
+    ServerTimeoutError,
+)
+from aioresponses import aioresponses
+import pytest
+
+from custom_components.watched_sync.core.errors import (
+    AuthRejected,
+    Busy,
+    CertificateRefused,
+    Fault,
+    Forbidden,
+    ItemGone,
+    Malformed,
+    Refused,
+    ServerError,
+    Starting,
+    Unreachable,
+    WrongAddress,
+)
+from custom_components.watched_sync.servers import transport as transport_module
+from custom_components.watched_sync.servers.transport import (
+    MAX_RETRY_AFTER,
+    Transport,
+    WrongVerb,
+    parse_url,
+)
+
+from .sent import sent
+
+pytestmark = pytest.mark.usefixtures("socket_enabled")
+
+URL = "http://127.0.0.1:4711"
+SECRET = "s3cret-t0ken"
+NOW = datetime(2026, 11, 21, 12, 0, 0, tzinfo=UTC)
+
+
+@pytest.fixture
+async def session() -> AsyncIterator[ClientSession]:
+    async with ClientSession() as opened:
+        yield opened
+
+
+@pytest.fixture
+def transport(session: ClientSession) -> Transport:
+    return Transport(session, URL, {"X-Token": SECRET}, now=lambda: NOW)
+
+
+@pytest.fixture
+def mocked() -> Iterator[aioresponses]:
+    with aioresponses() as mock:
+        yield mock
+
+
+async def _request(transport: Transport, method: str, path: str) -> None:
+    if method == "GET":
+        await transport.read(path)
+    else:
+        await transport.send(method, path)
+
+
+# Statuses
+
+
+@pytest.mark.parametrize(
+    ("status", "expected"),
+    [
+        (300, WrongAddress),
+        (301, WrongAddress),
+        (302, WrongAddress),
+        (307, WrongAddress),
+        (308, WrongAddress),
+        (400, Refused),
+        (401, AuthRejected),
+        (403, Forbidden),
+        (404, ItemGone),
+        (405, WrongVerb),
+        (408, Unreachable),
+        (410, ItemGone),
+        (415, Refused),
+        (418, Refused),
+        (422, Refused),
+        (429, Busy),
+        (500, Fault),
+        (501, Fault),
+        (502, Unreachable),
+        (503, Busy),
+        (504, Unreachable),
+        (521, Unreachable),
+    ],
+)
+@pytest.mark.parametrize("method", ["GET", "POST"])
+async def test_status_becomes_the_error_that_says_what_to_do(
+    transport: Transport,
+    mocked: aioresponses,
+    status: int,
+    expected: type[ServerError],
+    method: str,
+) -> None:
+    mocked.add(
+        f"{URL}/thing", method=method, status=status, headers={"Location": f"{URL}/x"}
+    )
+    with pytest.raises(ServerError) as caught:
+        await _request(transport, method, "/thing")
+    assert type(caught.value) is expected
+
+
+def test_wrong_verb_counts_as_refused() -> None:
+    assert issubclass(WrongVerb, Refused)
+
+
+async def test_unavailable_with_a_page_means_starting(
+    transport: Transport, mocked: aioresponses
+) -> None:
+    mocked.get(
+        f"{URL}/a",
+        status=503,
+        body="<html></html>",
+        content_type="text/html; charset=utf-8",
+        headers={"Retry-After": "005"},
+    )
+    with pytest.raises(Starting) as caught:
+        await transport.read("/a")
+    assert caught.value.retry_after == 5
+
+
+async def test_redirect_is_not_followed(
+    transport: Transport, mocked: aioresponses
+) -> None:
+    mocked.get(f"{URL}/a", status=302, headers={"Location": "http://127.0.0.1:1/b"})
+    mocked.get("http://127.0.0.1:1/b", payload={})
+    with pytest.raises(WrongAddress):
+        await transport.read("/a")
+    assert len(sent(mocked)) == 1
+
+
+@pytest.mark.parametrize("status", [200, 201, 204])
+async def test_write_is_done_whatever_the_answer_says_beyond_success(
+    transport: Transport, mocked: aioresponses, status: int
+) -> None:
+    mocked.post(f"{URL}/a", status=status, body="<b>fine", content_type="text/html")
+    await transport.send("POST", "/a")
+
+
+# Retry-After
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("7", 7.0),
+        ("005", 5.0),
+        (" 12 ", 12.0),
+        ("0", 0.0),
+        ("86400", MAX_RETRY_AFTER),
+        ("9" * 5000, MAX_RETRY_AFTER),
+        ("Sat, 21 Nov 2026 12:00:40 GMT", 40.0),
+        ("Sat, 21 Nov 2026 12:00:40 -0000", 40.0),
+        ("Sat, 21 Nov 2026 11:00:00 GMT", 0.0),
+        ("Sat, 28 Nov 2026 12:00:00 GMT", MAX_RETRY_AFTER),
+        ("soon", None),
+        ("-5", None),
+        ("1.5", None),
+        ("", None),
+        ("²", None),
+    ],
+)
+@pytest.mark.parametrize("status", [429, 503])
+async def test_retry_after_is_read_tolerantly_and_bounded(
+    transport: Transport,
+    mocked: aioresponses,
+    value: str,
+    expected: float | None,
+    status: int,
+) -> None:
+    mocked.get(f"{URL}/a", status=status, headers={"Retry-After": value})
+    with pytest.raises(Busy) as caught:
+        await transport.read("/a")
+    assert caught.value.retry_after == expected
+
+
+async def test_retry_after_date_is_taken_by_the_clock_of_the_server(
+    transport: Transport, mocked: aioresponses
+) -> None:
+    mocked.get(
+        f"{URL}/a",
+        status=503,
+        headers={
+            "Date": "Sat, 21 Nov 2026 18:00:00 GMT",
+            "Retry-After": "Sat, 21 Nov 2026 18:00:09 GMT",
+        },
+    )
+    with pytest.raises(Busy) as caught:
+        await transport.read("/a")
+    assert caught.value.retry_after == 9
+
+
+async def test_busy_without_retry_after_names_none(
+    transport: Transport, mocked: aioresponses
+) -> None:
+    mocked.get(f"{URL}/a", status=429)
+    with pytest.raises(Busy) as caught:
+        await transport.read("/a")
+    assert caught.value.retry_after is None
+
+
+# The clock
+
+
+async def test_clock_offset_comes_from_the_date_header(
+    transport: Transport, mocked: aioresponses
+) -> None:
+    assert transport.clock_offset is None
+    mocked.get(
+        f"{URL}/a", payload={}, headers={"Date": "Sat, 21 Nov 2026 12:01:30 GMT"}
+    )
+    await transport.read("/a")
+    assert transport.clock_offset == timedelta(seconds=90)
+
+
+@pytest.mark.parametrize("date", [None, "yesterday", "Sat, 99 Nov 2026 12:01:30 GMT"])
+async def test_clock_offset_stays_when_a_date_says_nothing(
+    transport: Transport, mocked: aioresponses, date: str | None
+) -> None:
+    mocked.get(
+        f"{URL}/a", payload={}, headers={"Date": "Sat, 21 Nov 2026 11:59:00 GMT"}
+    )
+    mocked.get(f"{URL}/a", payload={}, headers={"Date": date} if date else {})
+    await transport.read("/a")
+    await transport.read("/a")
+    assert transport.clock_offset == timedelta(seconds=-60)
+
+
+async def test_clock_offset_ignores_the_date_of_a_gateway(
+    transport: Transport, mocked: aioresponses
+) -> None:
+    mocked.get(
+        f"{URL}/a", status=502, headers={"Date": "Sat, 21 Nov 2026 15:00:00 GMT"}
+    )
+    with pytest.raises(Unreachable):
+        await transport.read("/a")
+    assert transport.clock_offset is None
+
+
+async def test_clock_offset_is_measured_with_the_real_clock_unless_told(
+    session: ClientSession, mocked: aioresponses
+) -> None:
+    mocked.get(
+        f"{URL}/a", payload={}, headers={"Date": "Sat, 21 Nov 2076 12:00:00 GMT"}
+    )
+    client = Transport(session, URL, {})
+    await client.read("/a")
+    assert client.clock_offset is not None
+    assert client.clock_offset > timedelta(days=365)
+
+
+# Failures on the way
+
+
+def _key() -> Mock:
+    return Mock(ssl=True, host="127.0.0.1", port=1)
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (TimeoutError(), Unreachable),
+        (ServerTimeoutError(), Unreachable),
+        (ServerDisconnectedError(), Unreachable),
+        (ClientConnectionError(), Unreachable),
+        (ClientOSError(104, "reset"), Unreachable),
+        (ConnectionResetError(), Unreachable),
+        (ClientConnectorError(_key(), OSError(111, "refused")), Unreachable),
+        (
+            ClientConnectorCertificateError(_key(), ssl.SSLCertVerificationError()),
+            CertificateRefused,
+        ),
+        (ServerFingerprintMismatch(b"a", b"b", "127.0.0.1", 1), CertificateRefused),
+        (ClientPayloadError(), Malformed),
+        (ClientResponseError(Mock(), (), message="no HTTP"), Malformed),
+        (InvalidURL("http://"), WrongAddress),
+    ],
+)
+@pytest.mark.parametrize("method", ["GET", "PUT"])
+async def test_failure_on_the_way_becomes_the_error_that_says_what_to_do(
+    transport: Transport,
+    mocked: aioresponses,
+    error: Exception,
+    expected: type[ServerError],
+    method: str,
+) -> None:
+    mocked.add(f"{URL}/a", method=method, exception=error)
+    with pytest.raises(ServerError) as caught:
+        await _request(transport, method, "/a")
+    assert type(caught.value) is expected
+
+
+async def test_cancellation_is_no_server_error(
+    transport: Transport, mocked: aioresponses
+) -> None:
+    mocked.get(f"{URL}/a", exception=asyncio.CancelledError())
+    with pytest.raises(asyncio.CancelledError):
+        await transport.read("/a")
+
+
+# Bodies
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"nonsense",
+        b'{"half": [1, 2',
+        b"\xff\xfe\x00",
+        b"<MediaContainer/>",
+        b"[" * 200_000,
+        b'{"a":' * 200_000,
+        b"1" * 10_000,
+    ],
+)
+async def test_body_that_is_no_json_is_malformed(
+    transport: Transport, mocked: aioresponses, body: bytes
+) -> None:
+    mocked.get(f"{URL}/a", body=body)
+    with pytest.raises(Malformed):
+        await transport.read("/a")
+
+
+@pytest.mark.parametrize("content_type", ["text/html", "text/html; charset=utf-8"])
+async def test_page_where_json_is_due_is_malformed(
+    transport: Transport, mocked: aioresponses, content_type: str
+) -> None:
+    mocked.get(f"{URL}/a", body="{}", content_type=content_type)
+    with pytest.raises(Malformed):
+        await transport.read("/a")
+
+
+async def test_json_is_read_whatever_it_is_called(
+    transport: Transport, mocked: aioresponses
+) -> None:
+    mocked.get(f"{URL}/a", body='{"a": 1}', content_type="text/plain")
+    assert await transport.read("/a") == {"a": 1}
+
+
+async def test_body_that_is_too_long_is_malformed_and_not_kept(
+    transport: Transport, mocked: aioresponses, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transport_module, "MAX_BYTES", 1000)
+    mocked.get(f"{URL}/a", body="1" * 1001)
+    with pytest.raises(Malformed):
+        await transport.read("/a")
+
+
+async def test_body_of_exactly_the_limit_is_read(
+    transport: Transport, mocked: aioresponses, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transport_module, "MAX_BYTES", 1000)
+    mocked.get(f"{URL}/a", body='"' + "x" * 998 + '"')
+    assert await transport.read("/a") == "x" * 998
+
+
+# Requests
+
+
+async def test_base_path_and_parameters_are_kept(
+    session: ClientSession, mocked: aioresponses
+) -> None:
+    mocked.get("http://127.0.0.1:4711/media/srv/a?x=1+2&y%3E%3E=0", payload=1)
+    client = Transport(session, "http://127.0.0.1:4711/media/srv/", {})
+    assert await client.read("/a", {"x": "1 2", "y>>": "0"}) == 1
+
+
+async def test_headers_go_with_every_request(
+    transport: Transport, mocked: aioresponses
+) -> None:
+    mocked.post(f"{URL}/a", payload={"ok": True})
+    assert await transport.ask("/a", {"q": 1}) == {"ok": True}
+    (call,) = sent(mocked)
+    assert call.headers["X-Token"] == SECRET
+    assert call.options["json"] == {"q": 1}
+    assert call.options["allow_redirects"] is False
+    assert call.options["timeout"].total == 30
+    assert call.options["timeout"].sock_connect == 5
+
+
+async def test_write_takes_headers_and_time_of_its_own(
+    transport: Transport, mocked: aioresponses
+) -> None:
+    mocked.put(f"{URL}/a?k=1")
+    await transport.send(
+        "PUT", "/a", params={"k": "1"}, headers={"X-Session": "s"}, timeout=120
+    )
+    (call,) = sent(mocked)
+    assert call.headers["X-Session"] == "s"
+    assert call.headers["X-Token"] == SECRET
+    assert call.options["timeout"].total == 120
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "nowhere",
+        "ftp://127.0.0.1",
+        "http://",
+        "http://:80",
+        "http://127.0.0.1:99999",
+        "http://[::1",
+        "http://user:pass@127.0.0.1",
+        "http://user@127.0.0.1",
+        "http://127.0.0.1:x",
+        "127.0.0.1:32400",
+    ],
+)
+def test_address_that_is_none_is_refused(url: str) -> None:
+    with pytest.raises(WrongAddress):
+        parse_url(url)
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        (" http://127.0.0.1:32400/ ", "http://127.0.0.1:32400"),
+        ("https://media.example/jellyfin/", "https://media.example/jellyfin"),
+        ("http://127.0.0.1:8096/web/?a=1#/home", "http://127.0.0.1:8096/web"),
+        ("http://[::1]:8096", "http://[::1]:8096"),
+    ],
+)
+def test_address_is_put_in_order(url: str, expected: str) -> None:
+    assert str(parse_url(url)).rstrip("/") == expected
+
+
+@pytest.mark.parametrize("token", ["a\nb", "a\r\nX-Evil: 1", "a\0b", "a\ud800b"])
+async def test_token_that_cannot_be_sent_is_rejected_at_once(
+    session: ClientSession, token: str
+) -> None:
+    with pytest.raises(AuthRejected):
+        Transport(session, URL, {"X-Token": token})
+
+
+async def test_secret_is_in_no_message(
+    transport: Transport, mocked: aioresponses
+) -> None:
+    assert SECRET not in repr(transport)
+    for status in (302, 400, 401, 404, 429, 500, 502, 503):
+        mocked.get(f"{URL}/a?q=private", status=status)
+        with pytest.raises(ServerError) as caught:
+            await transport.read("/a", {"q": "private"})
+        assert SECRET not in repr(caught.value)
+        assert "private" not in repr(caught.value)
+
+
+# Over TCP
+
+
+@dataclass
+class RawServer:
+    """Answers each request with the next of *answers*; None cuts the connection."""
+
+    answers: list[bytes | None]
+    requests: list[str] = field(default_factory=list)
+    connections: int = 0
+    port: int = 0
+
+    async def serve(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        self.connections += 1
+        try:
+            while True:
+                head = await reader.readuntil(b"\r\n\r\n")
+                self.requests.append(head.split(b"\r\n")[0].decode())
+                answer = self.answers.pop(0) if self.answers else None
+                if answer is None:
+                    return
+                writer.write(answer)
+                await writer.drain()
+        except asyncio.IncompleteReadError, ConnectionError:
+            return
+        finally:
+            writer.close()
+
+
+def _http(body: bytes = b"{}", headers: Mapping[str, str] | None = None) -> bytes:
+    lines = ["HTTP/1.1 200 OK", "Content-Type: application/json"]
+    lines.append(f"Content-Length: {len(body)}")
+    lines += [f"{name}: {value}" for name, value in (headers or {}).items()]
+    return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
+
+
+@pytest.fixture
+async def raw() -> AsyncIterator[RawServer]:
+    server = RawServer([])
+    listener = await asyncio.start_server(server.serve, "127.0.0.1", 0)
+    server.port = listener.sockets[0].getsockname()[1]
+    yield server
+    listener.close()
+    listener.close_clients()
+    await listener.wait_closed()
+
+
+@pytest.fixture
+def over_tcp(raw: RawServer, session: ClientSession) -> Transport:
+    return Transport(session, f"http://127.0.0.1:{raw.port}", {})
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "POST"])
+async def test_write_leaves_once_when_a_kept_connection_drops(
+    raw: RawServer, over_tcp: Transport, method: str
+) -> None:
+    raw.answers = [_http(), None, _http()]
+    await over_tcp.read("/look")
+    with pytest.raises(Unreachable):
+        await over_tcp.send(method, "/mark")
+    assert raw.requests == ["GET /look HTTP/1.1", f"{method} /mark HTTP/1.1"]
+    assert raw.connections == 1  # it was the kept one
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "POST"])
+async def test_write_leaves_once_when_a_fresh_connection_drops(
+    raw: RawServer, over_tcp: Transport, method: str
+) -> None:
+    raw.answers = [None, _http()]
+    with pytest.raises(Unreachable):
+        await over_tcp.send(method, "/mark")
+    assert raw.requests == [f"{method} /mark HTTP/1.1"]
+
+
+async def test_login_leaves_once_when_the_connection_drops(
+    raw: RawServer, over_tcp: Transport
+) -> None:
+    raw.answers = [None, _http()]
+    with pytest.raises(Unreachable):
+        await over_tcp.ask("/login", {})
+    assert raw.requests == ["POST /login HTTP/1.1"]
+
+
+async def test_aiohttp_repeats_a_read_whose_connection_drops(
+    raw: RawServer, over_tcp: Transport
+) -> None:
+    """Harmless for reads; were this no longer so, writes would need no guard."""
+    raw.answers = [None, _http()]
+    assert await over_tcp.read("/look") == {}
+    assert raw.requests == ["GET /look HTTP/1.1"] * 2
+
+
+async def test_connection_is_kept_after_a_write(
+    raw: RawServer, over_tcp: Transport
+) -> None:
+    raw.answers = [_http(b"x" * 5000), _http()]
+    await over_tcp.send("PUT", "/mark")
+    await over_tcp.read("/look")
+    assert raw.connections == 1
+
+
+async def test_write_is_done_though_its_answer_breaks_off(
+    raw: RawServer, over_tcp: Transport
+) -> None:
+    whole = _http(b"x" * 100)
+    raw.answers = [whole[:-50], None]
+    sending = asyncio.create_task(over_tcp.send("PUT", "/mark", timeout=0.5))
+    await sending
+    assert raw.requests == ["PUT /mark HTTP/1.1"]
+
+
+async def test_answer_that_breaks_off_is_malformed(
+    session: ClientSession,
+) -> None:
+    async def serve(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(_http(b"[1, 2, 3]" * 100)[:-50])
+        await writer.drain()
+        writer.close()
+
+    listener = await asyncio.start_server(serve, "127.0.0.1", 0)
+    port = listener.sockets[0].getsockname()[1]
+    client = Transport(session, f"http://127.0.0.1:{port}", {})
+    with pytest.raises(Malformed):
+        await client.read("/look")
+    listener.close()
+    await listener.wait_closed()
+
+
+async def test_answer_that_is_no_http_is_malformed(
+    raw: RawServer, over_tcp: Transport
+) -> None:
+    raw.answers = [b"SSH-2.0-OpenSSH_9.2\r\n\r\n"]
+    with pytest.raises(Malformed):
+        await over_tcp.read("/look")
+
+
+async def test_packed_bomb_is_malformed(
+    raw: RawServer, over_tcp: Transport, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transport_module, "MAX_BYTES", 1_000_000)
+    raw.answers = [
+        _http(gzip.compress(b"0" * 50_000_000), {"Content-Encoding": "gzip"})
+    ]
+    with pytest.raises(Malformed):
+        await over_tcp.read("/look")
+
+
+async def test_silent_server_is_unreachable(
+    session: ClientSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transport_module, "CONNECT_TIMEOUT", 0.5)
+    asked = asyncio.Event()
+    done = asyncio.Event()
+
+    async def serve(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.set()
+        await done.wait()
+        writer.close()
+
+    listener = await asyncio.start_server(serve, "127.0.0.1", 0)
+    port = listener.sockets[0].getsockname()[1]
+    client = Transport(session, f"http://127.0.0.1:{port}", {})
+    with pytest.raises(Unreachable):
+        await client.send("PUT", "/mark", timeout=0.05)
+    assert asked.is_set()
+    done.set()
+    listener.close()
+    await listener.wait_closed()
+
+
+async def test_closed_port_is_unreachable(
+    session: ClientSession,
+) -> None:
+    listener = await asyncio.start_server(lambda _r, _w: None, "127.0.0.1", 0)
+    port = listener.sockets[0].getsockname()[1]
+    listener.close()
+    await listener.wait_closed()
+    client = Transport(session, f"http://127.0.0.1:{port}", {})
+    with pytest.raises(Unreachable):
+        await client.read("/look")
