@@ -1,0 +1,50 @@
+"""Names that several rooms of the hall share."""
+
+import logging
+from typing import Final
+
+from homeassistant.const import Platform
+
+DOMAIN: Final = "watched_sync"
+LOGGER: Final = logging.getLogger(__package__)
+
+PLATFORMS: Final = (
+    Platform.BINARY_SENSOR,
+    Platform.BUTTON,
+    Platform.SENSOR,
+    Platform.SWITCH,
+)
+
+# Entry data, beside Home Assistant's own CONF_URL, CONF_TOKEN and CONF_VERIFY_SSL.
+CONF_KIND: Final = "kind"
+#: Random, and the entry's own for good: two that share one log each other out.
+CONF_CLIENT_ID: Final = "client_id"
+CONF_SERVER_ID: Final = "server_id"
+CONF_SERVER_NAME: Final = "server_name"
+CONF_USER_ID: Final = "user_id"
+CONF_USER_NAME: Final = "user_name"
+
+KIND_PLEX: Final = "plex"
+KIND_JELLYFIN: Final = "jellyfin"
+
+# Options: sections, and what is in them.
+SECTION_ENTITIES: Final = "entities"
+SECTION_DELIVERY: Final = "delivery"
+CONF_UP_NEXT_SWITCHES: Final = "up_next_switches"
+CONF_CONFLICT_POLICY: Final = "conflict_policy"
+CONF_MAX_RETRY_AGE: Final = "max_retry_age"
+
+DEFAULT_UP_NEXT_SWITCHES: Final = 10
+MAX_UP_NEXT_SWITCHES: Final = 50
+#: Days.
+DEFAULT_MAX_RETRY_AGE: Final = 30
+MAX_MAX_RETRY_AGE: Final = 365
+
+# Subentries.
+SUBENTRY_ITEM: Final = "item"
+CONF_ITEM: Final = "item"
+CONF_QUERY: Final = "query"
+
+# Repair issues, each followed by `_<entry id>`.
+ISSUE_OUTBOX_LOST: Final = "outbox_lost"
+ISSUE_OUTBOX_UNWRITABLE: Final = "outbox_unwritable"

@@ -1,0 +1,494 @@
+"""What the entities show: one frozen snapshot, published once per batch.
+
+It is built from the lane alone, so it is right while the server is away. Reading the
+server only brings the lane's ledger up to date, and only while the lane is ready.
+"""
+
+import asyncio
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from enum import StrEnum
+from itertools import islice
+from typing import Any, Final, override
+
+from homeassistant.config_entries import ConfigEntry
+from homeassistant.core import HomeAssistant, callback
+from homeassistant.helpers.debounce import Debouncer
+from homeassistant.helpers.update_coordinator import DataUpdateCoordinator
+from homeassistant.util import dt as dt_util
+
+from .const import (
+    CONF_ITEM,
+    CONF_UP_NEXT_SWITCHES,
+    DEFAULT_UP_NEXT_SWITCHES,
+    LOGGER,
+    SECTION_ENTITIES,
+    SUBENTRY_ITEM,
+)
+from .core.codec import decode_item
+from .core.errors import ItemGone, Reason, ServerError
+from .core.identity import Item, MediaKind
+from .core.lane import Lane, LaneUpdate, Phase
+from .core.operation import Operation, Scope
+from .core.outbox import Result
+from .core.play_state import UNKNOWN, PlayState, Reading
+from .core.ports import MediaServer
+from .core.relay import Relay
+from .store import LedgerStore
+
+#: Time between two looks at the server while nothing happens.
+UPDATE_INTERVAL: Final = timedelta(seconds=60)
+
+#: Seconds in which the ends of several operations lead to one look.
+REFRESH_COOLDOWN: Final = 2.0
+
+#: Ends of operations after which the server's lists may look different.
+_READ_AFTER: Final = (Result.DELIVERED, Result.ALREADY_TRUE, Result.OVERRULED)
+
+#: Rows of the queue that a snapshot carries.
+QUEUE_ROWS: Final = 20
+
+
+class SyncStatus(StrEnum):
+    """How a lane is, in one word; the first that applies from below upwards."""
+
+    SYNCED = "synced"
+    FAILED = "failed"
+    PENDING = "pending"
+    SYNCING = "syncing"
+    OFFLINE = "offline"
+    AUTH_REQUIRED = "auth_required"
+
+
+class ItemSyncState(StrEnum):
+    """How one item is."""
+
+    SYNCED = "synced"
+    PENDING = "pending"
+    SYNCING = "syncing"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class ItemView:
+    """One item as it will be once all is delivered, and as the server has it.
+
+    `server` is None if it was never read. Of a tracked show both leave the specials
+    out.
+    """
+
+    item: Item
+    desired: PlayState
+    server: PlayState | None
+    sync_state: ItemSyncState
+    last_error: Reason | None = None
+    leaf_count: int | None = None
+    watched_leaf_count: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ShowProgress:
+    """How far a tracked show is, as it will be once all is delivered.
+
+    Specials and what has not been aired yet are left out.
+    """
+
+    unwatched: int
+    next_episode: Reading | None
+
+
+@dataclass(frozen=True, slots=True)
+class SyncSnapshot:
+    """All that entities show of one lane.
+
+    `oldest` is when the operation that waits longest was asked for. `queue` holds up
+    to 20 operations, waiting ones first, then those given up.
+    """
+
+    status: SyncStatus
+    pending: int
+    failed: int
+    last_synced: datetime | None
+    connected: bool
+    oldest: datetime | None
+    next_attempt: datetime | None
+    last_error: Reason | None
+    queue: tuple[Operation, ...]
+    up_next: tuple[str, ...]
+    last_played: str | None
+    items: Mapping[str, ItemView]
+    shows: Mapping[str, ShowProgress]
+
+
+@dataclass(frozen=True, slots=True)
+class _Leaves:
+    """The episodes of a show, and the counts it had when they were read."""
+
+    readings: tuple[Reading, ...]
+    counts: tuple[int | None, int | None]
+
+
+class WatchedSyncCoordinator(DataUpdateCoordinator[SyncSnapshot]):
+    """Publish a lane's snapshot, and read what nobody asked the relay for."""
+
+    config_entry: ConfigEntry[Any]
+
+    def __init__(
+        self,
+        hass: HomeAssistant,
+        entry: ConfigEntry[Any],
+        *,
+        lane: Lane,
+        relay: Relay,
+        server: MediaServer,
+        ledger: LedgerStore,
+    ) -> None:
+        """Show what was stored; nothing is read before the first refresh."""
+        super().__init__(
+            hass,
+            LOGGER,
+            config_entry=entry,
+            name=entry.title,
+            update_interval=UPDATE_INTERVAL,
+            request_refresh_debouncer=Debouncer(
+                hass, LOGGER, cooldown=REFRESH_COOLDOWN, immediate=False
+            ),
+            always_update=False,
+        )
+        self._lane = lane
+        self._relay = relay
+        self._server = server
+        self._ledger = ledger
+        self._up_next_limit: int = entry.options.get(SECTION_ENTITIES, {}).get(
+            CONF_UP_NEXT_SWITCHES, DEFAULT_UP_NEXT_SWITCHES
+        )
+        self._tracked = {
+            item.item_id: item
+            for subentry in entry.get_subentries_of_type(SUBENTRY_ITEM)
+            for item in (decode_item(subentry.data[CONF_ITEM]),)
+        }
+        self._leaves: dict[str, _Leaves] = {}
+        self._stale_shows: set[str] = set()
+        self._remembering = False
+        for show_id in self._tracked_shows:
+            self._restore_leaves(show_id)
+        self.data = self._build()
+        entry.async_on_unload(lane.add_listener(self._lane_changed))
+
+    # --- what entities ask ---------------------------------------------------
+
+    @property
+    def tracked_ids(self) -> Collection[str]:
+        """Ids of the items tracked by subentries."""
+        return self._tracked.keys()
+
+    @property
+    def shows(self) -> Mapping[str, ShowProgress]:
+        """Progress of the tracked shows that were read, by item id."""
+        return self.data.shows
+
+    def view(self, item_id: str) -> ItemView | None:
+        """Return how an item is; None if it was never seen."""
+        if (view := self.data.items.get(item_id)) is not None:
+            return view
+        if (item := self._item(item_id)) is None:
+            return None
+        return self._view(item, _Failures(self._lane.outbox.rejected))
+
+    def leaves(self, show_id: str) -> Sequence[Reading]:
+        """Return the last readings of a tracked show's episodes, in order."""
+        if (leaves := self._leaves.get(show_id)) is None:
+            return ()
+        return [
+            self._lane.ledger.reading(leaf.item.item_id) or leaf
+            for leaf in leaves.readings
+        ]
+
+    # --- publishing ------------------------------------------------------------
+
+    @callback
+    def _lane_changed(self, update: LaneUpdate) -> None:
+        if update.readings:
+            self._ledger.save_later()
+        for outcome in update.outcomes:
+            item = outcome.operation.item
+            self._stale_shows |= self._leaves.keys() & {item.item_id, item.show_id}
+        if not self._remembering:
+            self._publish()
+        if any(outcome.result in _READ_AFTER for outcome in update.outcomes):
+            self._debounced_refresh.async_schedule_call()
+
+    @callback
+    def _publish(self) -> None:
+        """Tell the entities, if there is news.
+
+        Not `async_set_updated_data`: that would put off the next look at the server.
+        """
+        snapshot = self._build()
+        if snapshot != self.data:
+            self.data = snapshot
+            self.async_update_listeners()
+
+    # --- reading ---------------------------------------------------------------
+
+    @override
+    async def _async_update_data(self) -> SyncSnapshot:
+        """Read the server if it is there; never fail, as entities work without it."""
+        before = self.data
+        if self._lane.health.phase is Phase.READY:
+            # On the entry, so that unloading does not wait for a slow server.
+            reading = self.config_entry.async_create_background_task(
+                self.hass, self._read(), f"{self.name} - read"
+            )
+            await asyncio.wait([reading])
+            if not reading.cancelled():
+                reading.result()
+        snapshot = self._build()
+        if snapshot == before:
+            # What changed meanwhile was published, and has changed back: the base
+            # class would see no news in that.
+            self._publish()
+        return snapshot
+
+    async def _read(self) -> None:
+        try:
+            await self._read_lists()
+            await self._read_shows()
+        except ServerError as err:
+            self._relay.report(err)
+
+    async def _read_lists(self) -> None:
+        found: list[Reading] = []
+        up_next: Sequence[Reading] = ()
+        if self._up_next_limit:
+            up_next = await self._server.up_next(self._up_next_limit)
+            found.extend(up_next)
+        last_played = await self._server.last_played(1)
+        found.extend(last_played)
+        missing = self._shown_ids - {reading.item.item_id for reading in found}
+        if missing:
+            found.extend((await self._server.fetch(missing)).values())
+        lists = (
+            tuple(dict.fromkeys(reading.item.item_id for reading in up_next)),
+            last_played[0].item.item_id if last_played else None,
+        )
+        if lists != (self._ledger.up_next, self._ledger.last_played):
+            self._ledger.up_next, self._ledger.last_played = lists
+            self._ledger.save_later()
+        self._remember(found)
+
+    async def _read_shows(self) -> None:
+        for show_id in self._tracked_shows:
+            show = self._lane.ledger.reading(show_id)
+            if show is None:
+                continue
+            counts = (show.leaf_count, show.watched_leaf_count)
+            known = self._leaves.get(show_id)
+            if known and known.counts == counts and show_id not in self._stale_shows:
+                continue
+            self._stale_shows.discard(show_id)
+            try:
+                readings = await self._server.fetch_leaves(show.item)
+            except ItemGone:
+                self._leaves.pop(show_id, None)
+                continue
+            except ServerError:
+                self._stale_shows.add(show_id)
+                raise
+            self._leaves[show_id] = _Leaves(tuple(readings), counts)
+            self._remember(readings)
+
+    def _remember(self, readings: Iterable[Reading]) -> None:
+        """Take over readings without publishing each batch of them."""
+        self._remembering = True
+        try:
+            self._lane.remember(readings)
+        finally:
+            self._remembering = False
+
+    def _restore_leaves(self, show_id: str) -> None:
+        """Take a show's episodes from the ledger, if it has all of them."""
+        show = self._lane.ledger.reading(show_id)
+        if show is None or not show.leaf_count:
+            return
+        readings = [
+            reading
+            for reading in self._lane.ledger
+            if reading.item.kind is MediaKind.EPISODE
+            and reading.item.show_id == show_id
+        ]
+        if len(readings) == show.leaf_count:
+            readings.sort(key=lambda one: (one.item.season or 0, one.item.episode or 0))
+            self._leaves[show_id] = _Leaves(
+                tuple(readings), (show.leaf_count, show.watched_leaf_count)
+            )
+
+    @property
+    def _tracked_shows(self) -> Iterable[str]:
+        return [
+            item.item_id
+            for item in self._tracked.values()
+            if item.kind is MediaKind.SHOW
+        ]
+
+    @property
+    def _shown_ids(self) -> set[str]:
+        """Ids of the items a snapshot holds."""
+        shown = {*self._tracked, *self._ledger.up_next}
+        if self._ledger.last_played is not None:
+            shown.add(self._ledger.last_played)
+        return shown
+
+    def _item(self, item_id: str) -> Item | None:
+        return self._lane.ledger.item(item_id) or self._tracked.get(item_id)
+
+    # --- building --------------------------------------------------------------
+
+    def _build(self) -> SyncSnapshot:
+        lane = self._lane
+        outbox = lane.outbox
+        failures = _Failures(outbox.rejected)
+        shown = [
+            item
+            for item_id in sorted(self._shown_ids)
+            if (item := self._item(item_id)) is not None
+        ]
+        oldest = outbox.oldest
+        return SyncSnapshot(
+            status=self._status(),
+            pending=len(outbox),
+            failed=len(outbox.rejected),
+            last_synced=lane.last_synced,
+            connected=lane.health.phase is Phase.READY,
+            oldest=oldest.asked_at if oldest else None,
+            next_attempt=lane.health.next_attempt,
+            last_error=lane.health.reason or self._last_error(),
+            queue=(
+                *islice(outbox, QUEUE_ROWS),
+                *islice(outbox.rejected, max(QUEUE_ROWS - len(outbox), 0)),
+            ),
+            up_next=self._ledger.up_next,
+            last_played=self._ledger.last_played,
+            items={item.item_id: self._view(item, failures) for item in shown},
+            shows={
+                show_id: self._progress(show_id, dt_util.now().date())
+                for show_id in self._leaves
+            },
+        )
+
+    def _status(self) -> SyncStatus:
+        lane = self._lane
+        match lane.health.phase:
+            case Phase.PARKED:
+                return SyncStatus.AUTH_REQUIRED
+            case Phase.BACKING_OFF:
+                return SyncStatus.OFFLINE
+            case Phase.READY if lane.in_flight:
+                return SyncStatus.SYNCING
+        if len(lane.outbox):
+            return SyncStatus.PENDING
+        return SyncStatus.FAILED if lane.outbox.rejected else SyncStatus.SYNCED
+
+    def _last_error(self) -> Reason | None:
+        """Return why the first operation that has a reason waits."""
+        outbox = self._lane.outbox
+        for operation in (*islice(outbox, QUEUE_ROWS), *islice(outbox.rejected, 1)):
+            if operation.last_error is not None:
+                return Reason(operation.last_error)
+        return None
+
+    def _view(self, item: Item, failures: _Failures) -> ItemView:
+        lane = self._lane
+        reading = lane.ledger.reading(item.item_id)
+        server: PlayState | None
+        if leaves := [one for one in self.leaves(item.item_id) if _counts(one.item)]:
+            waiting, desired, server = self._sum_up(leaves)
+        else:
+            waiting = lane.outbox.concerning(item)
+            server = lane.ledger.base(item.item_id)
+            desired = lane.outbox.desired(item, server or UNKNOWN)
+        error: str | None = None
+        if any(one.operation_id in lane.in_flight for one in waiting):
+            sync_state = ItemSyncState.SYNCING
+        elif waiting:
+            sync_state = ItemSyncState.PENDING
+            error = next((one.last_error for one in waiting if one.last_error), None)
+        elif (given_up := failures.concerning(item)) is not None:
+            sync_state = ItemSyncState.FAILED
+            error = given_up.last_error
+        else:
+            sync_state = ItemSyncState.SYNCED
+        return ItemView(
+            item=item,
+            desired=desired,
+            server=server,
+            sync_state=sync_state,
+            last_error=None if error is None else Reason(error),
+            leaf_count=reading.leaf_count if reading else None,
+            watched_leaf_count=reading.watched_leaf_count if reading else None,
+        )
+
+    def _sum_up(
+        self, leaves: Sequence[Reading]
+    ) -> tuple[list[Operation], PlayState, PlayState]:
+        """Return what waits for a show's episodes, and the show's two states."""
+        outbox = self._lane.outbox
+        waiting: dict[str, Operation] = {}
+        desired: list[PlayState] = []
+        for leaf in leaves:
+            state = leaf.state
+            for operation in outbox.concerning(leaf.item) if len(outbox) else ():
+                waiting[operation.operation_id] = operation
+                state = operation.change.apply(state)
+            desired.append(state)
+        return (
+            list(waiting.values()),
+            _state_of_show(desired),
+            _state_of_show([leaf.state for leaf in leaves]),
+        )
+
+    def _progress(self, show_id: str, today: date) -> ShowProgress:
+        outbox = self._lane.outbox
+        unwatched = [
+            leaf
+            for leaf in self.leaves(show_id)
+            if _counts(leaf.item)
+            and (leaf.item.aired is None or leaf.item.aired <= today)
+            and outbox.desired(leaf.item, leaf.state).watched is False
+        ]
+        return ShowProgress(len(unwatched), unwatched[0] if unwatched else None)
+
+
+class _Failures:
+    """The operations given up, ready to be asked for many items."""
+
+    def __init__(self, rejected: Collection[Operation]) -> None:
+        self._by_item: dict[str, Operation] = {}
+        self._trees: list[Operation] = []
+        for operation in rejected:
+            self._by_item[operation.item.item_id] = operation
+            if operation.item.show_id is not None:
+                # A show with an episode that failed has failed, in part.
+                self._by_item[operation.item.show_id] = operation
+            if operation.scope is Scope.TREE:
+                self._trees.append(operation)
+
+    def concerning(self, item: Item) -> Operation | None:
+        """Return the last operation given up that was about *item*."""
+        if (found := self._by_item.get(item.item_id)) is not None:
+            return found
+        return next((one for one in reversed(self._trees) if one.reaches(item)), None)
+
+
+def _counts(item: Item) -> bool:
+    """Whether an episode counts for its show: specials do not."""
+    return not item.is_special
+
+
+def _state_of_show(states: Sequence[PlayState]) -> PlayState:
+    """Return a show's play state: watched if every episode is."""
+    flags = {state.watched for state in states}
+    watched = None if None in flags else flags == {True}
+    played = [state.last_played for state in states if state.last_played is not None]
+    return PlayState(watched=watched, last_played=max(played, default=None))

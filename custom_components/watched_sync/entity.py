@@ -1,0 +1,59 @@
+"""What all entities have in common: their device, their name, their unique id."""
+
+from homeassistant.config_entries import ConfigSubentry
+from homeassistant.helpers.device_registry import DeviceEntryType, DeviceInfo
+from homeassistant.helpers.update_coordinator import CoordinatorEntity
+
+from .const import CONF_ITEM, DOMAIN
+from .coordinator import ItemView, WatchedSyncCoordinator
+from .core.codec import decode_item
+from .core.identity import Item
+from .runtime import WatchedSyncRuntime
+
+
+class WatchedSyncEntity(CoordinatorEntity[WatchedSyncCoordinator]):
+    """An entity of a lane's device. Available also while the server is not."""
+
+    _attr_has_entity_name = True
+
+    def __init__(self, runtime: WatchedSyncRuntime, key: str) -> None:
+        """Join the lane's device; *key* is unique within the lane."""
+        super().__init__(runtime.coordinator)
+        self.runtime = runtime
+        self._attr_unique_id = f"{runtime.lane_id}:{key}"
+        self._attr_device_info = DeviceInfo(identifiers={(DOMAIN, runtime.lane_id)})
+
+
+class TrackedItemEntity(WatchedSyncEntity):
+    """An entity of a tracked movie's or show's own device.
+
+    Its unique id is `<server id>:<user id>:<item id>:<key>`.
+    """
+
+    def __init__(
+        self, runtime: WatchedSyncRuntime, subentry: ConfigSubentry, key: str
+    ) -> None:
+        """Join the device of the item that *subentry* tracks."""
+        self._tracked = tracked_item(subentry)
+        super().__init__(runtime, f"{self._tracked.item_id}:{key}")
+        self._attr_device_info = DeviceInfo(
+            identifiers={(DOMAIN, f"{runtime.lane_id}:{self._tracked.item_id}")},
+            name=self._tracked.full_title,
+            entry_type=DeviceEntryType.SERVICE,
+            via_device_id=runtime.device_id,
+        )
+
+    @property
+    def item(self) -> Item:
+        """The tracked item as it was last read."""
+        return self.view.item if self.view else self._tracked
+
+    @property
+    def view(self) -> ItemView | None:
+        """How the tracked item is."""
+        return self.coordinator.view(self._tracked.item_id)
+
+
+def tracked_item(subentry: ConfigSubentry) -> Item:
+    """Return the item a subentry tracks, as it was when it was added."""
+    return decode_item(subentry.data[CONF_ITEM])

@@ -1,0 +1,135 @@
+"""What went wrong, in the words of Home Assistant.
+
+The only file that knows which translation belongs to which error of the core.
+"""
+
+from typing import Final
+
+from homeassistant.exceptions import (
+    ConfigEntryAuthFailed,
+    ConfigEntryError,
+    ConfigEntryNotReady,
+    HomeAssistantError,
+)
+
+from .const import DOMAIN
+from .core.errors import (
+    AuthRejected,
+    Busy,
+    CertificateRefused,
+    Forbidden,
+    JournalError,
+    Reason,
+    ServerError,
+    Starting,
+    Unreachable,
+    UnsupportedVersion,
+    WrongAddress,
+    WrongServer,
+)
+from .core.lane import LaneClosed
+from .core.outbox import OUTBOX_LIMIT, OutboxFull
+
+#: Errors a wish can end in before it is queued.
+type Refusal = JournalError | LaneClosed | OutboxFull
+
+#: The same, to catch them.
+REFUSALS: Final = (JournalError, LaneClosed, OutboxFull)
+
+
+def refusal(error: Refusal) -> HomeAssistantError:
+    """Say why a wish was not accepted; nothing of it is queued."""
+    match error:
+        case JournalError():
+            return HomeAssistantError(
+                translation_domain=DOMAIN, translation_key="outbox_write_failed"
+            )
+        case OutboxFull():
+            return HomeAssistantError(
+                translation_domain=DOMAIN,
+                translation_key="outbox_full",
+                translation_placeholders={"limit": str(OUTBOX_LIMIT)},
+            )
+        case LaneClosed():
+            return stopping()
+
+
+def stopping() -> HomeAssistantError:
+    """Say that nothing is accepted while Home Assistant or the entry shuts down."""
+    return HomeAssistantError(translation_domain=DOMAIN, translation_key="stopping")
+
+
+def read_failed(error: ServerError, server_name: str) -> HomeAssistantError:
+    """Say why a question to the server was not answered."""
+    return HomeAssistantError(
+        translation_domain=DOMAIN,
+        translation_key=f"read_{flow_error(error)}",
+        translation_placeholders={"server": server_name},
+    )
+
+
+def first_contact_failed(
+    error: ServerError, server_name: str
+) -> ConfigEntryAuthFailed | ConfigEntryNotReady:
+    """Say why an entry that never ran cannot be set up now."""
+    key = f"read_{flow_error(error)}"
+    placeholders = {"server": server_name}
+    if isinstance(error, AuthRejected | Forbidden):
+        return ConfigEntryAuthFailed(
+            translation_domain=DOMAIN,
+            translation_key=key,
+            translation_placeholders=placeholders,
+        )
+    return ConfigEntryNotReady(
+        translation_domain=DOMAIN,
+        translation_key=key,
+        translation_placeholders=placeholders,
+    )
+
+
+def newer_storage(key: str) -> ConfigEntryError:
+    """Say that a storage file was written by a newer version, and left alone."""
+    return ConfigEntryError(
+        translation_domain=DOMAIN,
+        translation_key="storage_newer",
+        translation_placeholders={"file": f".storage/{key}"},
+    )
+
+
+def unreadable_storage(key: str) -> ConfigEntryNotReady:
+    """Say that a storage file exists and cannot be read now."""
+    return ConfigEntryNotReady(
+        translation_domain=DOMAIN,
+        translation_key="storage_unreadable",
+        translation_placeholders={"file": f".storage/{key}"},
+    )
+
+
+def flow_error(error: ServerError, product: str | None = None) -> str:
+    """Name *error* as the config flow's forms do.
+
+    *product* is `plex` or `jellyfin`; without it another product at the address is
+    one that cannot be connected to.
+    """
+    match error:
+        case UnsupportedVersion():
+            return "unsupported_version"
+        case AuthRejected() | Forbidden():
+            return "invalid_auth"
+        case CertificateRefused():
+            return "ssl_error"
+        case Starting():
+            return "startup"
+        case WrongAddress():
+            return "invalid_url"
+        case WrongServer() if product is not None:
+            return f"not_{product}"
+        case Unreachable() | Busy() | WrongServer():
+            return "cannot_connect"
+        case _:
+            return "unknown"
+
+
+def reason_key(reason: Reason | None) -> str | None:
+    """Return the state translation key of why an operation or a lane waits."""
+    return None if reason is None else reason.value

@@ -1,0 +1,433 @@
+"""The disk: the outbox, durable before anybody is told yes, and the ledger.
+
+Home Assistant's `Store` logs write errors instead of raising them, loses a write whose
+caller is cancelled and postpones writes while it stops. What is here raises, shields
+and refuses instead. Only this file touches `Store`.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, override
+
+from homeassistant.core import CoreState, HomeAssistant, callback
+from homeassistant.exceptions import HomeAssistantError, UnsupportedStorageVersionError
+from homeassistant.helpers import issue_registry as ir
+from homeassistant.helpers.json import cached_json_fragment, json_fragment
+from homeassistant.helpers.storage import Store
+from homeassistant.util import dt as dt_util
+
+from .const import DOMAIN, ISSUE_OUTBOX_LOST, ISSUE_OUTBOX_UNWRITABLE, LOGGER
+from .core.codec import (
+    Json,
+    decode_outbox,
+    decode_reading,
+    encode_history_entry,
+    encode_operation,
+    encode_reading,
+)
+from .core.errors import JournalError
+from .core.ledger import Ledger
+from .core.operation import Operation
+from .core.outbox import HistoryEntry, Outbox
+from .core.play_state import Reading
+from .core.ports import Journal
+
+VERSION: Final = 1
+MINOR_VERSION: Final = 1
+
+#: Seconds until a write whose loss would be harmless.
+OUTBOX_DELAY: Final = 2.0
+#: Seconds until another try after a write that failed.
+RETRY_DELAY: Final = 60.0
+LEDGER_DELAY: Final = 10.0
+
+#: What decoding a file raises that is JSON, but not what we wrote.
+_DAMAGED: Final = (AttributeError, IndexError, KeyError, TypeError, ValueError)
+
+
+class StorageNewer(Exception):
+    """The file was written by a newer version; it is left as it is."""
+
+
+class StorageUnreadable(Exception):
+    """The file exists and cannot be read."""
+
+
+def outbox_key(entry_id: str) -> str:
+    """Return the name of the outbox' file below `.storage`."""
+    return f"{DOMAIN}.{entry_id}.outbox"
+
+
+def ledger_key(entry_id: str) -> str:
+    """Return the name of the ledger's file below `.storage`."""
+    return f"{DOMAIN}.{entry_id}.ledger"
+
+
+class _RecordingStore(Store[dict[str, Any]]):
+    """A store that says what became of each write."""
+
+    def __init__(
+        self,
+        hass: HomeAssistant,
+        key: str,
+        on_write: Callable[[Exception | None], None],
+    ) -> None:
+        """Call *on_write* after each write, with its error or None."""
+        super().__init__(
+            hass,
+            VERSION,
+            key,
+            private=True,
+            atomic_writes=True,
+            minor_version=MINOR_VERSION,
+        )
+        self._on_write = on_write
+
+    @override
+    async def _async_write_data(self, data: dict[str, Any]) -> None:
+        try:
+            await super()._async_write_data(data)
+        except Exception as err:
+            self._on_write(err)
+            raise  # the base class logs it and goes on as if nothing had happened
+        self._on_write(None)
+
+
+class _Fragments[T]:
+    """JSON of values that seldom change, kept as long as they are the same object.
+
+    With 10,000 operations waiting, a save costs one look at each instead of encoding
+    all of them again.
+    """
+
+    def __init__(self, encode: Callable[[T], Json], key: Callable[[T], str]) -> None:
+        """Encode with *encode*; *key* names a value among those of one save."""
+        self._encode = encode
+        self._key = key
+        self._known: dict[str, tuple[T, json_fragment]] = {}
+
+    def of(self, values: Iterable[T]) -> list[json_fragment]:
+        """Return the JSON of *values*, and forget that of all others."""
+        known: dict[str, tuple[T, json_fragment]] = {}
+        for value in values:
+            key = self._key(value)
+            pair = self._known.get(key)
+            if pair is None or pair[0] is not value:
+                pair = (value, cached_json_fragment(self._encode(value)))
+            known[key] = pair
+        self._known = known
+        return [fragment for _, fragment in known.values()]
+
+
+@dataclass(frozen=True, slots=True)
+class _Contents:
+    """What a file held; None for nothing. `lost` if it held something unreadable."""
+
+    data: dict[str, Any] | None
+    lost: bool = False
+
+
+async def _load(hass: HomeAssistant, store: Store[dict[str, Any]]) -> _Contents:
+    """Load a file. Raises `StorageNewer`, `StorageUnreadable`."""
+    path = Path(store.path)
+    existed = await hass.async_add_executor_job(path.exists)
+    try:
+        data = await store.async_load()
+    except UnsupportedStorageVersionError as err:
+        raise StorageNewer(store.key) from err
+    except _DAMAGED as err:
+        LOGGER.debug("%s is damaged: %r", store.key, err)
+        await _keep_aside(hass, path)
+        return _Contents(None, lost=True)
+    except (HomeAssistantError, OSError) as err:
+        raise StorageUnreadable(store.key) from err
+    return _Contents(data, lost=existed and data is None)
+
+
+async def _keep_aside(hass: HomeAssistant, path: Path) -> None:
+    """Rename a damaged file, as Home Assistant does with what is not JSON at all."""
+    aside = path.with_name(f"{path.name}.corrupt.{dt_util.utcnow().isoformat()}")
+    LOGGER.error("%s cannot be understood; it was kept as %s", path.name, aside.name)
+    try:
+        await hass.async_add_executor_job(path.rename, aside)
+    except OSError as err:
+        raise StorageUnreadable(path.name) from err
+
+
+class OutboxStore(Journal):
+    """The journal of one lane: outbox, rejected operations and history.
+
+    Writes are atomic and end in fsync. Callers of `save` that come while a write is
+    under way share the next one.
+    """
+
+    def __init__(self, hass: HomeAssistant, entry_id: str) -> None:
+        """Prepare; nothing is read or written before `async_load`."""
+        self._hass = hass
+        self._entry_id = entry_id
+        self._outbox = Outbox()
+        self._store = _RecordingStore(hass, outbox_key(entry_id), self._written)
+        self._error: Exception | None = None
+        self._later = False
+        self._closing = False
+        self._next: asyncio.Future[None] | None = None
+        self._writer: asyncio.Task[None] | None = None
+        self._operations = _Fragments(encode_operation, _id_of_operation)
+        self._rejected = _Fragments(encode_operation, _id_of_operation)
+        self._history = _Fragments(encode_history_entry, _id_of_history)
+        self.is_new = True
+
+    @property
+    def key(self) -> str:
+        """The file's name below `.storage`."""
+        return self._store.key
+
+    async def async_load(self) -> Outbox:
+        """Return what was stored; from now on that outbox is what is written.
+
+        A file that cannot be understood is kept aside and told of in a repair issue:
+        what it held is lost, which is not the same as an empty outbox. Raises
+        `StorageNewer`, `StorageUnreadable`; the file is untouched then.
+        """
+        contents = await _load(self._hass, self._store)
+        lost = contents.lost
+        if contents.data is not None:
+            try:
+                self._outbox = decode_outbox(contents.data)
+            except _DAMAGED as err:
+                LOGGER.debug("%s is damaged: %r", self.key, err)
+                await _keep_aside(self._hass, Path(self._store.path))
+                lost = True
+        self.is_new = contents.data is None and not lost
+        if lost:
+            self.save_later()
+            ir.async_create_issue(
+                self._hass,
+                DOMAIN,
+                f"{ISSUE_OUTBOX_LOST}_{self._entry_id}",
+                is_fixable=False,
+                is_persistent=True,
+                severity=ir.IssueSeverity.ERROR,
+                translation_key=ISSUE_OUTBOX_LOST,
+                translation_placeholders={
+                    "name": self._title,
+                    "file": f".storage/{self.key}.corrupt",
+                },
+            )
+        return self._outbox
+
+    @override
+    async def save(self) -> None:
+        """Write the outbox and return once it is durable. Raises `JournalError`.
+
+        Cancelling the caller does not stop the write: a `Store` whose write is
+        cancelled may let an older one win.
+        """
+        if self._next is None:
+            self._next = self._hass.loop.create_future()
+            # Everybody who waits may be cancelled: mark a failure as heard.
+            self._next.add_done_callback(_heard)
+        if self._writer is None:
+            self._writer = self._hass.async_create_task(
+                self._write(), f"{DOMAIN} writes {self.key}", eager_start=False
+            )
+        await asyncio.shield(self._next)
+
+    @callback
+    @override
+    def save_later(self) -> None:
+        """Write within two seconds, or when Home Assistant stops."""
+        self._write_in(OUTBOX_DELAY)
+
+    async def async_flush(self) -> None:
+        """Write what `save_later` still holds back; nothing is written after this.
+
+        A failure is logged, not raised: what is lost then is only the news that some
+        operations were delivered, and they will be found delivered.
+        """
+        self._closing = True
+        try:
+            if self._later:
+                await self.save()
+        except JournalError as err:
+            LOGGER.debug("%s could not be written: %r", self.key, err)
+        if self._writer is not None:
+            await asyncio.wait([self._writer])
+
+    async def async_remove(self) -> None:
+        """Delete the file and what was said about it."""
+        await self._store.async_remove()
+        for issue in (ISSUE_OUTBOX_LOST, ISSUE_OUTBOX_UNWRITABLE):
+            ir.async_delete_issue(self._hass, DOMAIN, f"{issue}_{self._entry_id}")
+
+    @property
+    def _title(self) -> str:
+        entry = self._hass.config_entries.async_get_entry(self._entry_id)
+        return entry.title if entry else self._entry_id
+
+    @callback
+    def _write_in(self, delay: float) -> None:
+        # Called once, not for each change: `Store` would start to wait anew.
+        if not self._later and not self._closing:
+            self._later = True
+            self._store.async_delay_save(self._snapshot, delay)
+
+    @callback
+    def _snapshot(self) -> dict[str, Any]:
+        """Return what is written; called when a write starts, not when it is asked."""
+        self._later = False
+        return {
+            "operations": self._operations.of(self._outbox),
+            "rejected": self._rejected.of(self._outbox.rejected),
+            "history": self._history.of(self._outbox.history),
+        }
+
+    async def _write(self) -> None:
+        """Write as long as somebody waits."""
+        try:
+            while (waiting := self._next) is not None:
+                self._next = None
+                try:
+                    await self._write_once()
+                except JournalError as err:
+                    waiting.set_exception(err)
+                except BaseException:
+                    waiting.set_exception(JournalError("the write was interrupted"))
+                    raise
+                else:
+                    waiting.set_result(None)
+        finally:
+            self._writer = None
+            if self._next is not None:
+                self._next.set_exception(JournalError("the write was interrupted"))
+                self._next = None
+
+    async def _write_once(self) -> None:
+        if self._hass.state is CoreState.stopping:
+            # `Store` would say yes now and write later.
+            raise JournalError("Home Assistant is stopping")
+        self._error = None
+        await self._store.async_save(self._snapshot())
+        if self._error is not None:
+            raise JournalError("the outbox was not written") from self._error
+
+    @callback
+    def _written(self, error: Exception | None) -> None:
+        """Hear of the end of any write, also of one that nobody waits for."""
+        issue_id = f"{ISSUE_OUTBOX_UNWRITABLE}_{self._entry_id}"
+        self._error = error
+        if error is None:
+            ir.async_delete_issue(self._hass, DOMAIN, issue_id)
+            return
+        # The disk may now hold more or less than what the lane goes on with.
+        self._write_in(RETRY_DELAY)
+        ir.async_create_issue(
+            self._hass,
+            DOMAIN,
+            issue_id,
+            is_fixable=False,
+            severity=ir.IssueSeverity.ERROR,
+            translation_key=ISSUE_OUTBOX_UNWRITABLE,
+            translation_placeholders={
+                "name": self._title,
+                "file": f".storage/{self.key}",
+            },
+        )
+
+
+class LedgerStore:
+    """What was last seen: readings, up next, last played; written now and then.
+
+    It can be rebuilt by reading again, so a damaged file is told of by Home Assistant
+    and otherwise forgotten.
+    """
+
+    def __init__(self, hass: HomeAssistant, entry_id: str) -> None:
+        """Prepare; nothing is read or written before `async_load`."""
+        self._hass = hass
+        self._store = _RecordingStore(hass, ledger_key(entry_id), _ignore)
+        self._readings = _Fragments(encode_reading, _id_of_reading)
+        self._dirty = False
+        self.ledger = Ledger()
+        self.up_next: tuple[str, ...] = ()
+        self.last_played: str | None = None
+
+    @property
+    def key(self) -> str:
+        """The file's name below `.storage`."""
+        return self._store.key
+
+    async def async_load(self) -> None:
+        """Read what was stored. Raises `StorageNewer`, `StorageUnreadable`."""
+        contents = await _load(self._hass, self._store)
+        if contents.data is None:
+            return
+        try:
+            ledger, up_next, last_played = _decode_ledger(contents.data)
+        except _DAMAGED as err:
+            LOGGER.debug("%s is damaged: %r", self.key, err)
+            return
+        self.ledger, self.up_next, self.last_played = ledger, up_next, last_played
+
+    @callback
+    def save_later(self) -> None:
+        """Write within ten seconds, or when Home Assistant stops."""
+        if not self._dirty:
+            self._dirty = True
+            self._store.async_delay_save(self._snapshot, LEDGER_DELAY)
+
+    async def async_flush(self) -> None:
+        """Write what `save_later` still holds back."""
+        if self._dirty:
+            await asyncio.shield(
+                self._hass.async_create_task(
+                    self._store.async_save(self._snapshot()),
+                    f"{DOMAIN} writes {self.key}",
+                )
+            )
+
+    async def async_remove(self) -> None:
+        """Delete the file."""
+        await self._store.async_remove()
+
+    @callback
+    def _snapshot(self) -> dict[str, Any]:
+        self._dirty = False
+        return {
+            "readings": self._readings.of(self.ledger),
+            "up_next": list(self.up_next),
+            "last_played": self.last_played,
+        }
+
+
+def _decode_ledger(
+    data: Mapping[str, Any],
+) -> tuple[Ledger, tuple[str, ...], str | None]:
+    return (
+        Ledger(map(decode_reading, data["readings"])),
+        tuple(data["up_next"]),
+        data["last_played"],
+    )
+
+
+def _id_of_operation(operation: Operation) -> str:
+    return operation.operation_id
+
+
+def _id_of_history(entry: HistoryEntry) -> str:
+    return entry.operation.operation_id
+
+
+def _id_of_reading(reading: Reading) -> str:
+    return reading.item.item_id
+
+
+def _ignore(_: Exception | None) -> None:
+    """Take no notice: the ledger can be rebuilt."""
+
+
+def _heard(future: asyncio.Future[None]) -> None:
+    if not future.cancelled():
+        future.exception()
