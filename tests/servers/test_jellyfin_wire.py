@@ -1,0 +1,380 @@
+"""Jellyfin's JSON in the core's words."""
+
+from datetime import UTC, date, datetime, timedelta, timezone
+from typing import Any
+
+from hypothesis import given, strategies as st
+import pytest
+
+from custom_components.watched_sync.core.errors import Malformed
+from custom_components.watched_sync.core.identity import (
+    NO_IDS,
+    Item,
+    MediaKind,
+    ProviderIds,
+)
+from custom_components.watched_sync.core.play_state import PlayState, Reading
+from custom_components.watched_sync.servers.fields import Json
+from custom_components.watched_sync.servers.jellyfin import wire
+
+from .json_strategies import ANYTHING, SCALARS
+
+MOVIE_ID = "a" * 32
+EPISODE_ID = "b" * 32
+SEASON_ID = "c" * 32
+SHOW_ID = "d" * 32
+
+MOVIE: dict[str, Any] = {
+    "Id": MOVIE_ID,
+    "Name": "The Matrix",
+    "Type": "Movie",
+    "ProductionYear": 1999,
+    "PremiereDate": "1999-03-31T00:00:00.0000000Z",
+    "RunTimeTicks": 81_780_000_000,
+    "ProviderIds": {"Imdb": "tt0133093", "tmdb": "603", "TmdbCollection": "2344"},
+    "LocationType": "FileSystem",
+    "UserData": {
+        "PlaybackPositionTicks": 955_000_000,
+        "PlayCount": 2,
+        "Played": True,
+        "LastPlayedDate": "2024-02-20T19:17:06.9081762Z",
+        "Key": "tt0133093",
+        "ItemId": MOVIE_ID,
+    },
+}
+EPISODE: dict[str, Any] = {
+    "Id": EPISODE_ID,
+    "Name": "Pilot",
+    "Type": "Episode",
+    "SeriesId": SHOW_ID,
+    "SeriesName": "Breaking Bad",
+    "SeasonId": SEASON_ID,
+    "ParentIndexNumber": 1,
+    "IndexNumber": 1,
+    "IndexNumberEnd": 2,
+    "RunTimeTicks": 34_800_000_000,
+    "UserData": {"PlaybackPositionTicks": 0, "PlayCount": 0, "Played": False},
+}
+SEASON: dict[str, Any] = {
+    "Id": SEASON_ID,
+    "Name": "Season 1",
+    "Type": "Season",
+    "SeriesId": SHOW_ID,
+    "SeriesName": "Breaking Bad",
+    "IndexNumber": 1,
+    "RecursiveItemCount": 7,
+    "UserData": {"Played": False, "UnplayedItemCount": 4, "PlayCount": 9},
+}
+SHOW: dict[str, Any] = {
+    "Id": SHOW_ID,
+    "Name": "Breaking Bad",
+    "Type": "Series",
+    "ProductionYear": 2008,
+    "RecursiveItemCount": 62,
+    "UserData": {"Played": True, "UnplayedItemCount": 0},
+}
+INFO: dict[str, Any] = {
+    "LocalAddress": "http://127.0.0.1:8096",
+    "ServerName": "den",
+    "Version": "10.11.2",
+    "ProductName": "Jellyfin Server",
+    "OperatingSystem": "",
+    "Id": "e" * 32,
+    "StartupWizardCompleted": True,
+}
+
+
+def test_movie_is_read_whole() -> None:
+    assert wire.parse_row(MOVIE) == Reading(
+        Item(
+            item_id=MOVIE_ID,
+            kind=MediaKind.MOVIE,
+            title="The Matrix",
+            year=1999,
+            provider_ids=ProviderIds(imdb="tt0133093", tmdb="603"),
+            duration=8178.0,
+            aired=date(1999, 3, 31),
+        ),
+        PlayState(
+            watched=True,
+            position=95.5,
+            play_count=2,
+            last_played=datetime(2024, 2, 20, 19, 17, 6, 908176, tzinfo=UTC),
+        ),
+    )
+
+
+def test_episode_is_read_whole() -> None:
+    assert wire.parse_row(EPISODE) == Reading(
+        Item(
+            item_id=EPISODE_ID,
+            kind=MediaKind.EPISODE,
+            title="Pilot",
+            duration=3480.0,
+            show_id=SHOW_ID,
+            show_title="Breaking Bad",
+            season_id=SEASON_ID,
+            season=1,
+            episode=1,
+            episode_end=2,
+        ),
+        PlayState(watched=False),
+    )
+
+
+def test_file_of_one_episode_has_no_last_one() -> None:
+    reading = wire.parse_row({**EPISODE, "IndexNumberEnd": 1})
+    assert reading is not None
+    assert reading.item.episode_end is None
+
+
+def test_season_counts_its_episodes_and_has_no_plays_of_its_own() -> None:
+    assert wire.parse_row(SEASON) == Reading(
+        Item(
+            item_id=SEASON_ID,
+            kind=MediaKind.SEASON,
+            title="Season 1",
+            show_id=SHOW_ID,
+            show_title="Breaking Bad",
+            season=1,
+        ),
+        PlayState(watched=False),
+        leaf_count=7,
+        watched_leaf_count=3,
+    )
+
+
+def test_show_is_watched_when_the_server_says_so() -> None:
+    reading = wire.parse_row(SHOW)
+    assert reading is not None
+    assert reading.state.watched is True
+    assert reading.watched_leaf_count == 62
+
+
+def test_show_without_episodes_is_not_watched_though_called_played() -> None:
+    reading = wire.parse_row({**SHOW, "RecursiveItemCount": 0})
+    assert reading is not None
+    assert reading.state.watched is False
+
+
+def test_show_without_counts_keeps_the_flag() -> None:
+    row = {key: value for key, value in SHOW.items() if key != "RecursiveItemCount"}
+    reading = wire.parse_row(row)
+    assert reading is not None
+    assert reading.state.watched is True
+    assert reading.leaf_count is None
+    assert reading.watched_leaf_count is None
+
+
+@pytest.mark.parametrize("row", [MOVIE, SHOW])
+def test_item_without_user_data_is_unknown_rather_than_unwatched(
+    row: dict[str, Any],
+) -> None:
+    reading = wire.parse_row({**row, "UserData": None})
+    assert reading is not None
+    assert reading.state.watched is None
+
+
+def test_play_count_alone_is_not_watched() -> None:
+    reading = wire.parse_row({**MOVIE, "UserData": {"PlayCount": 3, "Played": False}})
+    assert reading is not None
+    assert reading.state.watched is False
+    assert reading.state.play_count == 3
+
+
+def test_never_played_has_no_date() -> None:
+    reading = wire.parse_row(
+        {
+            **MOVIE,
+            "UserData": {
+                "Played": False,
+                "LastPlayedDate": "0001-01-01T00:00:00.0000000Z",
+            },
+        }
+    )
+    assert reading is not None
+    assert reading.state.last_played is None
+
+
+def test_negative_position_is_none() -> None:
+    reading = wire.parse_row(
+        {**MOVIE, "UserData": {"Played": False, "PlaybackPositionTicks": -5}}
+    )
+    assert reading is not None
+    assert reading.state.position == 0
+
+
+@pytest.mark.parametrize("ids", [None, {}, {"TvMaze": "1"}, {"Imdb": None}])
+def test_item_may_have_no_ids_of_ours(ids: Json) -> None:
+    reading = wire.parse_row({**MOVIE, "ProviderIds": ids})
+    assert reading is not None
+    assert reading.item.provider_ids == NO_IDS
+
+
+@pytest.mark.parametrize(
+    "kind",
+    ["Audio", "MusicAlbum", "Trailer", "BoxSet", "TvChannel", "Program", "Folder"],
+)
+def test_kinds_without_our_play_state_are_skipped(kind: str) -> None:
+    assert wire.parse_row({**MOVIE, "Type": kind}) is None
+    assert wire.parse_page({"Items": [{**MOVIE, "Type": kind}]}).readings == []
+
+
+def test_announced_episode_is_skipped() -> None:
+    page = wire.parse_page(
+        {
+            "Items": [EPISODE, {**EPISODE, "LocationType": "Virtual"}],
+            "TotalRecordCount": 2,
+        }
+    )
+    assert len(page.readings) == 1
+    assert (page.row_count, page.total) == (2, 2)
+
+
+def test_one_bad_row_spoils_the_listing() -> None:
+    """A failed read is not a shorter answer."""
+    with pytest.raises(Malformed):
+        wire.parse_page({"Items": [MOVIE, {**MOVIE, "Id": None}]})
+
+
+@pytest.mark.parametrize("answer", [{}, [], {"items": []}, {"Items": {}}])
+def test_answer_without_a_list_is_malformed(answer: Json) -> None:
+    with pytest.raises(Malformed):
+        wire.parse_page(answer)
+
+
+def test_public_info_is_read() -> None:
+    assert wire.parse_public_info(INFO) == wire.PublicInfo(
+        server_id="e" * 32,
+        server_name="den",
+        version="10.11.2",
+        is_jellyfin=True,
+        is_starting=False,
+        is_set_up=True,
+    )
+
+
+def test_start_up_responder_is_known_by_its_camel_case() -> None:
+    info = {
+        "localAddress": None,
+        "serverName": "den",
+        "version": "10.11.2",
+        "productName": "Jellyfin Server",
+        "id": "e" * 32,
+        "startupWizardCompleted": False,
+    }
+    assert wire.parse_public_info(info).is_starting
+
+
+def test_other_products_are_known_by_their_name() -> None:
+    emby = {key: value for key, value in INFO.items() if key != "ProductName"}
+    assert not wire.parse_public_info(emby).is_jellyfin
+
+
+def test_unfinished_wizard_is_noticed() -> None:
+    assert not wire.parse_public_info(
+        {**INFO, "StartupWizardCompleted": False}
+    ).is_set_up
+
+
+@pytest.mark.parametrize(
+    ("version", "expected"),
+    [
+        ("10.8.13", (10, 8, 13)),
+        ("10.11.0-rc1", (10, 11, 0, 1)),
+        ("12.0", (12, 0)),
+        ("", ()),
+        ("unstable", ()),
+    ],
+)
+def test_versions_are_numbers(version: str, expected: tuple[int, ...]) -> None:
+    assert wire.version_numbers(version) == expected
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("A" * 32, "a" * 32),
+        ("01234567-89ab-cdef-0123-456789ABCDEF", "0123456789abcdef0123456789abcdef"),
+        ("0" * 32, None),
+        ("a" * 31, None),
+        ("a" * 33, None),
+        ("g" * 32, None),
+        ("", None),
+        ("a" * 32 + "\n", None),
+        ("41,42", None),
+    ],
+)
+def test_ids_are_put_in_the_form_of_the_server(
+    value: str, expected: str | None
+) -> None:
+    assert wire.normal_id(value) == expected
+
+
+def test_moment_is_written_with_a_z() -> None:
+    local = datetime(2026, 1, 31, 22, 15, tzinfo=timezone(timedelta(hours=2)))
+    assert wire.date_played(local) == "2026-01-31T20:15:00Z"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "expected"),
+    [(0, 0), (1.5, 15_000_000), (-3, 0), (5400, 54_000_000_000)],
+)
+def test_seconds_become_ticks(seconds: float, expected: int) -> None:
+    assert wire.ticks(seconds) == expected
+
+
+def test_login_gives_token_and_user() -> None:
+    token, user = wire.parse_login(
+        {
+            "User": {"Id": "f" * 32, "Name": "alex", "ServerId": "e" * 32},
+            "AccessToken": "t0ken",
+            "ServerId": "e" * 32,
+        }
+    )
+    assert token == "t0ken"
+    assert user == wire.User("f" * 32, "alex", "e" * 32)
+
+
+PARSERS = [
+    wire.parse_public_info,
+    wire.parse_user,
+    wire.parse_login,
+    wire.parse_page,
+]
+
+
+@given(value=ANYTHING, wrap=st.integers(0, 3))
+def test_no_answer_raises_anything_but_malformed(value: Json, wrap: int) -> None:
+    answers: list[Json] = [
+        value,
+        {"Items": value},
+        {"Items": [value]},
+        {"AccessToken": "t", "User": value, "Id": value},
+    ]
+    for parse in PARSERS:
+        try:
+            parse(answers[wrap])
+        except Malformed:
+            continue
+
+
+@given(
+    row=st.sampled_from([MOVIE, EPISODE, SEASON, SHOW]),
+    data=st.data(),
+    value=ANYTHING | SCALARS,
+)
+def test_no_spoilt_row_raises_anything_but_malformed(
+    row: dict[str, Any], data: st.DataObject, value: Json
+) -> None:
+    key = data.draw(st.sampled_from(sorted(row)))
+    inner = data.draw(st.sampled_from(sorted(row["UserData"])))
+    for spoilt in (
+        {**row, key: value},
+        {**row, "UserData": {**row["UserData"], inner: value}},
+    ):
+        try:
+            reading = wire.parse_row(spoilt)
+        except Malformed:
+            continue
+        assert reading is None or reading.item.item_id
