@@ -175,6 +175,7 @@ class FakeSocket:
         self._outbox: asyncio.Queue[str | _Farewell] = asyncio.Queue()
         self.closing = False
         """The server said good-bye; nothing more is pushed."""
+        self.closed = asyncio.Event()
 
     def push(self, message: Any) -> None:
         """Send a message, as JSON unless it is a string already."""
@@ -571,6 +572,7 @@ class FakeServer(Hooks, ABC):
         finally:
             self.sockets.remove(socket)
             self.on_socket_closed(socket)
+            socket.closed.set()
             if not socket.closing:
                 writer.cancel()
             with suppress(asyncio.CancelledError):

@@ -1,0 +1,27 @@
+"""The answer to `who is JellyfinServer?` over UDP (`AutoDiscoveryHost`)."""
+
+import asyncio
+from collections.abc import Callable
+import json
+from typing import override
+
+PORT = 7359
+_QUESTION = "who is jellyfinserver?"
+
+
+class Discovery(asyncio.DatagramProtocol):
+    """Answers every datagram that holds the question."""
+
+    def __init__(self, answer: Callable[[], dict[str, str | None]]) -> None:
+        self._answer = answer
+        self._transport: asyncio.DatagramTransport | None = None
+
+    @override
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.DatagramTransport)
+        self._transport = transport
+
+    @override
+    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+        if self._transport and _QUESTION in data.decode(errors="replace").lower():
+            self._transport.sendto(json.dumps(self._answer()).encode(), addr)

@@ -1,0 +1,383 @@
+"""The library of the simulated Jellyfin: items, their ids and their tree."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date
+from enum import StrEnum
+import hashlib
+from typing import Any
+import unicodedata
+
+from tests.fakes import library as seed
+
+TICKS_PER_MINUTE = 600_000_000
+
+_PROVIDER_NAMES = {"imdb": "Imdb", "tmdb": "Tmdb", "tvdb": "Tvdb"}
+_COLLECTION_TYPES = {"movie": "movies", "show": "tvshows", "music": "music"}
+
+
+class Kind(StrEnum):
+    """`Type` of an item."""
+
+    ROOT = "UserRootFolder"
+    LIBRARY = "CollectionFolder"
+    MOVIE = "Movie"
+    SERIES = "Series"
+    SEASON = "Season"
+    EPISODE = "Episode"
+    BOX_SET = "BoxSet"
+    MUSIC_ALBUM = "MusicAlbum"
+    AUDIO = "Audio"
+    AUDIO_BOOK = "AudioBook"
+    BOOK = "Book"
+    VIDEO = "Video"
+    TRAILER = "Trailer"
+
+
+FOLDERS = {
+    Kind.ROOT,
+    Kind.LIBRARY,
+    Kind.SERIES,
+    Kind.SEASON,
+    Kind.BOX_SET,
+    Kind.MUSIC_ALBUM,
+}
+"""Kinds that hold other items."""
+
+COMPUTED = {Kind.SERIES, Kind.SEASON, Kind.BOX_SET, Kind.MUSIC_ALBUM}
+"""Folders whose watched state is that of their children."""
+
+
+def make_id(*parts: str) -> str:
+    """Derive 32 hex digits from *parts*, the same ones every time."""
+    text = "\0".join(parts).encode()
+    return hashlib.blake2b(text, digest_size=16).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A row of the library; lengths in ticks, `None` where the server knows none."""
+
+    id: str
+    kind: Kind
+    name: str
+    path: str
+    parent_id: str | None = None
+    year: int | None = None
+    run_time_ticks: int | None = None
+    provider_ids: dict[str, str] = field(default_factory=dict)
+    index_number: int | None = None
+    index_number_end: int | None = None
+    season_number: int | None = None
+    """`ParentIndexNumber` of an episode."""
+    series_id: str | None = None
+    season_id: str | None = None
+    premiere: date | None = None
+    virtual: bool = False
+    """There is no file: an episode that is missing or not aired."""
+    collection_type: str | None = None
+    linked: tuple[str, ...] = ()
+    """What a box set holds, which lives elsewhere."""
+    extra_of: str | None = None
+    """The film that a trailer or a clip belongs to; such items are never listed."""
+
+    @property
+    def is_folder(self) -> bool:
+        """Whether it holds other items."""
+        return self.kind in FOLDERS
+
+    @property
+    def media_type(self) -> str:
+        """`MediaType`."""
+        if self.is_folder:
+            return "Unknown"
+        if self.kind in {Kind.AUDIO, Kind.AUDIO_BOOK}:
+            return "Audio"
+        return "Book" if self.kind is Kind.BOOK else "Video"
+
+    @property
+    def sort_name(self) -> str:
+        """The name in lower case, without a leading article."""
+        name = self.name.lower()
+        for article in ("the ", "a ", "an "):
+            name = name.removeprefix(article)
+        return name
+
+    @property
+    def dashed_id(self) -> str:
+        """The id as a GUID with dashes, as in `UserData.Key`."""
+        text = self.id
+        return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+
+def clean(text: str) -> str:
+    """Text as the search compares it: lower case, no diacritics."""
+    decomposed = unicodedata.normalize("NFD", text.lower())
+    return "".join(c for c in decomposed if not unicodedata.combining(c))
+
+
+class Catalogue:
+    """All items of a server, in the order in which they were added."""
+
+    def __init__(self) -> None:
+        self.items: dict[str, Item] = {}
+        self._children: dict[str, list[str]] = {}
+        self.root = self._new(Kind.ROOT, "Media Folders", "/root")
+        self._moves = 0
+
+    # -- building ------------------------------------------------------------
+
+    def _new(self, kind: Kind, name: str, path: str, **facts: Any) -> Item:
+        item = Item(make_id(kind, path), kind, name, path, **facts)
+        self.insert(item)
+        return item
+
+    def insert(self, item: Item) -> None:
+        """Put *item* below its parent."""
+        self.items[item.id] = item
+        if item.parent_id is not None:
+            self._children.setdefault(item.parent_id, []).append(item.id)
+
+    def fill(self) -> None:
+        """Fill the libraries with the seeded titles."""
+        for name, kind in seed.libraries():
+            self.add_library(name, _COLLECTION_TYPES[kind])
+        for movie in seed.MOVIES:
+            self.add_movie(movie)
+        for show in seed.SHOWS:
+            self.add_show(show)
+        for track in seed.TRACKS:
+            self._add_track(track)
+        for extra in seed.EXTRAS:
+            self._add_extra(extra)
+
+    def add_library(self, name: str, collection_type: str) -> Item:
+        """Add an empty library."""
+        return self._new(
+            Kind.LIBRARY,
+            name,
+            f"/media/{name}",
+            parent_id=self.root.id,
+            collection_type=collection_type,
+        )
+
+    def library(self, name: str) -> Item:
+        """Return the library of that name; raises LookupError when there is none."""
+        for item in self.children(self.root.id):
+            if item.name == name:
+                return item
+        raise LookupError(f"no library is called {name}")
+
+    def add_movie(self, movie: seed.SeedMovie) -> tuple[Item, ...]:
+        """Add a film to each of its libraries."""
+        return tuple(
+            self._new(
+                Kind.MOVIE,
+                movie.title,
+                f"/media/{library}/{movie.title} ({movie.year})/{movie.title}.mkv",
+                parent_id=self.library(library).id,
+                year=movie.year,
+                premiere=date(movie.year, 1, 1),
+                run_time_ticks=movie.minutes * TICKS_PER_MINUTE,
+                provider_ids=_providers(movie.ids),
+            )
+            for library in movie.libraries
+        )
+
+    def add_show(self, show: seed.SeedShow) -> Item:
+        """Add a show with its seasons and episodes; unaired ones have no file."""
+        folder = f"/media/{show.library}/{show.title} ({show.year})"
+        series = self._new(
+            Kind.SERIES,
+            show.title,
+            folder,
+            parent_id=self.library(show.library).id,
+            year=show.year,
+            premiere=date(show.year, 1, 1),
+            provider_ids=_providers(show.ids),
+        )
+        for number in show.seasons:
+            episodes = show.season(number)
+            season = self._new(
+                Kind.SEASON,
+                f"Season {number}" if number else "Specials",
+                f"{folder}/Season {number:02}",
+                parent_id=series.id,
+                series_id=series.id,
+                index_number=number,
+                virtual=all(one.aired == seed.UNAIRED for one in episodes),
+            )
+            for one in episodes:
+                self._new(
+                    Kind.EPISODE,
+                    one.title,
+                    f"{season.path}/S{number:02}E{one.number:02}.mkv",
+                    parent_id=season.id,
+                    series_id=series.id,
+                    season_id=season.id,
+                    season_number=number,
+                    index_number=one.number,
+                    index_number_end=one.number_end,
+                    year=one.aired.year if one.aired else None,
+                    premiere=one.aired,
+                    virtual=one.aired == seed.UNAIRED,
+                    run_time_ticks=one.minutes * TICKS_PER_MINUTE,
+                    provider_ids=_providers(one.ids),
+                )
+        return series
+
+    def _add_track(self, track: seed.SeedTrack) -> None:
+        library = self.library(seed.MUSIC_LIBRARY)
+        path = f"{library.path}/{track.artist}/{track.album}"
+        album = self.items.get(make_id(Kind.MUSIC_ALBUM, path)) or self._new(
+            Kind.MUSIC_ALBUM, track.album, path, parent_id=library.id, year=track.year
+        )
+        self._new(
+            Kind.AUDIO,
+            track.title,
+            f"{path}/{track.number:02}.flac",
+            parent_id=album.id,
+            year=track.year,
+            index_number=track.number,
+            run_time_ticks=track.minutes * TICKS_PER_MINUTE,
+        )
+
+    def _add_extra(self, extra: seed.SeedExtra) -> None:
+        owner = self.find(extra.movie, extra.year)
+        trailer = extra.kind is seed.ExtraKind.TRAILER
+        self._new(
+            Kind.TRAILER if trailer else Kind.VIDEO,
+            extra.title,
+            f"{owner.path.rpartition('/')[0]}/extras/{extra.title}.mkv",
+            extra_of=owner.id,
+            run_time_ticks=extra.minutes * TICKS_PER_MINUTE,
+        )
+
+    def add_box_set(self, name: str, linked: Iterable[str]) -> Item:
+        """Add a collection of items that live elsewhere."""
+        try:
+            library = self.library("Collections")
+        except LookupError:
+            library = self.add_library("Collections", "boxsets")
+        return self._new(
+            Kind.BOX_SET,
+            name,
+            f"{library.path}/{name}",
+            parent_id=library.id,
+            linked=tuple(linked),
+        )
+
+    def remove(self, item_id: str) -> list[Item]:
+        """Take an item and all below it out; returns what was taken, it first."""
+        item = self.items[item_id]
+        gone = [item, *self.descendants(item_id)] if not item.linked else [item]
+        for one in gone:
+            del self.items[one.id]
+            self._children.pop(one.id, None)
+        if item.parent_id in self._children:
+            self._children[item.parent_id].remove(item_id)
+        return gone
+
+    def readd(self, gone: list[Item]) -> list[Item]:
+        """Put removed items back under another path, hence with other ids."""
+        self._moves += 1
+        ids = {
+            item.id: make_id(item.kind, f"{item.path}.{self._moves}") for item in gone
+        }
+        back = []
+        for item in gone:
+            moved = replace(
+                item,
+                id=ids[item.id],
+                path=f"{item.path}.{self._moves}",
+                parent_id=ids.get(item.parent_id or "", item.parent_id),
+                series_id=ids.get(item.series_id or "", item.series_id),
+                season_id=ids.get(item.season_id or "", item.season_id),
+            )
+            self.insert(moved)
+            back.append(moved)
+        return back
+
+    # -- reading -------------------------------------------------------------
+
+    def get(self, item_id: str | None) -> Item | None:
+        """Return the item, or None."""
+        return self.items.get(item_id or "")
+
+    def children(self, item_id: str) -> list[Item]:
+        """Return what lies directly in a folder."""
+        item = self.items.get(item_id)
+        ids = item.linked if item and item.linked else self._children.get(item_id, ())
+        return [self.items[one] for one in ids if one in self.items]
+
+    def descendants(self, item_id: str) -> Iterator[Item]:
+        """Return all below a folder, parents before their children."""
+        for child in self.children(item_id):
+            yield child
+            if child.is_folder:
+                yield from self.descendants(child.id)
+
+    def library_of(self, item: Item) -> Item | None:
+        """Return the library in which an item lies; None for the root."""
+        if item.kind is Kind.LIBRARY:
+            return item
+        above = self.get(item.extra_of or item.parent_id)
+        return self.library_of(above) if above else None
+
+    def find(
+        self,
+        title: str,
+        year: int | None = None,
+        season: int | None = None,
+        episode: int | None = None,
+        library: str | None = None,
+    ) -> Item:
+        """Return a film or extra, a show, or a season or an episode of a show.
+
+        Copies in several libraries count as one: the first is returned unless
+        *library* says which. Raises LookupError when nothing fits or the title
+        stands for several works.
+        """
+        found = [
+            item
+            for item in self.items.values()
+            if item.name == title
+            and (year is None or item.year == year)
+            and item.kind not in {Kind.SEASON, Kind.EPISODE, Kind.LIBRARY}
+            and (library is None or self._lies_in(item, library))
+        ]
+        if len({(item.kind, item.year) for item in found}) != 1:
+            raise LookupError(f"{len(found)} items are called {title} ({year})")
+        if season is None:
+            return found[0]
+        for item in self.descendants(found[0].id):
+            if episode is None:
+                if item.kind is Kind.SEASON and item.index_number == season:
+                    return item
+            elif (item.season_number, item.index_number) == (season, episode):
+                return item
+        raise LookupError(f"no season {season} episode {episode} of {title}")
+
+    def _lies_in(self, item: Item, library: str) -> bool:
+        found = self.library_of(item)
+        return found is not None and found.name == library
+
+    def user_data_key(self, item: Item) -> str:
+        """Return `UserData.Key`: a provider id, or what the show's one makes of it."""
+        if item.kind is Kind.EPISODE and item.index_number is not None:
+            series = self.get(item.series_id)
+            if series is not None:
+                place = f"{item.season_number or 0:03}{item.index_number:04}"
+                return self.user_data_key(series) + place
+        if item.kind is Kind.SEASON:
+            series = self.get(item.series_id)
+            if series is not None:
+                return f"{self.user_data_key(series)}{item.index_number or 0:03}"
+        for provider in ("Imdb", "Tmdb", "Tvdb"):
+            if provider in item.provider_ids:
+                return item.provider_ids[provider]
+        return item.dashed_id
+
+
+def _providers(ids: Mapping[str, str]) -> dict[str, str]:
+    return {_PROVIDER_NAMES[name]: value for name, value in ids.items()}

@@ -1,0 +1,212 @@
+"""Play states of all users, and how items look in answers."""
+
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, time
+from typing import Any
+
+from .auth import FakeUser
+from .items import COMPUTED, Catalogue, Item, Kind
+from .profile import Profile
+from .query import FIELDS
+from .user_data import UserData
+from .wire import wire_date
+
+type Json = dict[str, Any]
+
+ALL_FIELDS = frozenset(FIELDS)
+CREATED = datetime(2024, 1, 1, tzinfo=UTC)
+"""When all items came into the library and were last changed."""
+
+
+class States:
+    """User data, stored and computed.
+
+    Every change goes through `save`, which calls *saved* with the user, the item and
+    the reason (`UserDataSaveReason`).
+    """
+
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        profile: Profile,
+        saved: Callable[[FakeUser, Item, str], None],
+    ) -> None:
+        self._catalogue = catalogue
+        self._profile = profile
+        self._saved = saved
+        self._rows: dict[tuple[str, str], UserData] = {}
+
+    def row(self, user: FakeUser, item: Item) -> UserData:
+        """Return the stored row, made on first use; changing it needs `save`."""
+        key = (
+            item.id
+            if self._profile.separate_copies
+            else self._catalogue.user_data_key(item)
+        )
+        return self._rows.setdefault((user.id, key), UserData())
+
+    def save(self, user: FakeUser, item: Item, reason: str) -> None:
+        """Tell that the row was changed."""
+        self._saved(user, item, reason)
+
+    def snapshot(self) -> dict[tuple[str, str], UserData]:
+        """Copy all rows."""
+        return {key: replace(row) for key, row in self._rows.items()}
+
+    def restore(self, snapshot: dict[tuple[str, str], UserData]) -> None:
+        """Put back what `snapshot` copied."""
+        self._rows = snapshot
+
+    # -- visibility ----------------------------------------------------------
+
+    def visible(self, user: FakeUser | None, item: Item) -> bool:
+        """Whether the user may see the item; an API key sees everything."""
+        if user is None or user.libraries is None:
+            return True
+        library = self._catalogue.library_of(item)
+        return library is None or library.name in user.libraries
+
+    def leaves(
+        self, user: FakeUser | None, item: Item, *, virtual: bool = False
+    ) -> Iterator[Item]:
+        """Return the playable items below a folder that the user may see."""
+        for one in self._catalogue.descendants(item.id):
+            if (
+                not one.is_folder
+                and (virtual or not one.virtual)
+                and self.visible(user, one)
+            ):
+                yield one
+
+    # -- what a user sees ----------------------------------------------------
+
+    def folder_counts(self, user: FakeUser, item: Item) -> tuple[int, int]:
+        """Return how many playable items a folder has, and how many are unplayed."""
+        played = [self.row(user, leaf).played for leaf in self.leaves(user, item)]
+        return len(played), played.count(False)
+
+    def is_played(self, user: FakeUser, item: Item) -> bool:
+        """Return `Played` as answers show it: computed for folders."""
+        if item.kind in COMPUTED:
+            return self.folder_counts(user, item)[1] == 0
+        return self.row(user, item).played
+
+    def passes_played_filter(self, user: FakeUser, item: Item) -> bool:
+        """Whether the filter `IsPlayed` takes the item, which is another matter."""
+        if item.kind not in COMPUTED or self._profile.folder_filters_computed:
+            return self.is_played(user, item)
+        if item.kind is not Kind.SERIES:
+            # The folder's own row, which nothing ever writes.
+            return self.row(user, item).played
+        total, unplayed = self.folder_counts(user, item)
+        if self._profile.series_played_by_any_episode:
+            return unplayed < total
+        return unplayed == 0
+
+    def is_resumable(self, user: FakeUser, item: Item) -> bool:
+        """Whether the filter `IsResumable` takes the item."""
+        if item.kind in COMPUTED:
+            if not self._profile.folder_filters_computed:
+                return False
+            total, unplayed = self.folder_counts(user, item)
+            return 0 < unplayed < total
+        return self.row(user, item).position_ticks > 0
+
+    # -- answers -------------------------------------------------------------
+
+    def user_data(
+        self, user: FakeUser, item: Item, fields: Collection[str] = ALL_FIELDS
+    ) -> Json:
+        """Return a `UserItemDataDto`."""
+        row = self.row(user, item)
+        dto: Json = {
+            "Rating": row.rating,
+            "PlayedPercentage": None,
+            "UnplayedItemCount": None,
+            "PlaybackPositionTicks": row.position_ticks,
+            "PlayCount": row.play_count,
+            "IsFavorite": row.favorite,
+            "Likes": row.likes,
+            "LastPlayedDate": row.last_played_date and wire_date(row.last_played_date),
+            "Played": row.played,
+            "Key": self._catalogue.user_data_key(item),
+            "ItemId": item.id,
+        }
+        if item.kind in COMPUTED:
+            total, unplayed = self.folder_counts(user, item)
+            dto["Played"] = unplayed == 0
+            dto["UnplayedItemCount"] = unplayed
+            shown = self._profile.percentage_without_asking
+            if total and (shown or "RecursiveItemCount" in fields):
+                dto["PlayedPercentage"] = 100 * (total - unplayed) / total
+        elif row.position_ticks > 0 and item.run_time_ticks:
+            dto["PlayedPercentage"] = 100 * row.position_ticks / item.run_time_ticks
+        return dto
+
+    def item(
+        self,
+        item: Item,
+        user: FakeUser | None,
+        server_id: str,
+        fields: Collection[str] = ALL_FIELDS,
+        *,
+        user_data: bool = True,
+        images: bool = True,
+    ) -> Json:
+        """Return a `BaseItemDto`; without a user it has no UserData."""
+        series = self._catalogue.get(item.series_id)
+        season = self._catalogue.get(item.season_id)
+        dto: Json = {
+            "Name": item.name,
+            "ServerId": server_id,
+            "Id": item.id,
+            "PremiereDate": item.premiere
+            and wire_date(datetime.combine(item.premiere, time(), UTC)),
+            "RunTimeTicks": item.run_time_ticks,
+            "ProductionYear": item.year,
+            "IndexNumber": item.index_number,
+            "IndexNumberEnd": item.index_number_end,
+            "ParentIndexNumber": item.season_number,
+            "IsFolder": item.is_folder,
+            "Type": item.kind,
+            "UserData": None,
+            "SeriesName": series and series.name,
+            "SeriesId": item.series_id,
+            "SeasonId": item.season_id,
+            "SeasonName": season and season.name,
+            "CollectionType": item.collection_type,
+            "ImageTags": {"Primary": item.id[::-1]} if images else None,
+            "LocationType": "Virtual" if item.virtual else "FileSystem",
+            "MediaType": item.media_type,
+        }
+        if user is not None and user_data:
+            dto["UserData"] = self.user_data(user, item, fields)
+        extras: dict[str, Callable[[], Any]] = {
+            "ProviderIds": lambda: dict(item.provider_ids),
+            "DateCreated": lambda: wire_date(CREATED),
+            "ParentId": lambda: item.parent_id,
+            "Path": lambda: item.path,
+            "SortName": lambda: item.sort_name,
+            "Overview": lambda: f"About {item.name}.",
+            "RecursiveItemCount": lambda: (
+                sum(1 for _ in self.leaves(user, item)) if item.is_folder else None
+            ),
+            "MediaSources": lambda: (
+                None if item.is_folder or item.virtual else [self._source(item)]
+            ),
+        }
+        dto |= {name: extras[name]() for name in fields}
+        return dto
+
+    @staticmethod
+    def _source(item: Item) -> Json:
+        return {
+            "Protocol": "File",
+            "Id": item.id,
+            "Path": item.path,
+            "Type": "Default",
+            "Container": item.path.rpartition(".")[2],
+            "Name": item.name,
+            "RunTimeTicks": item.run_time_ticks,
+        }
