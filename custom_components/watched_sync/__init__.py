@@ -1,1 +1,267 @@
 """Watched Sync: tell Plex and Jellyfin what was watched, and never lose it."""
+
+import asyncio
+from collections.abc import Coroutine
+from datetime import timedelta
+import random
+from typing import Any, Final
+
+from homeassistant.const import CONF_URL
+from homeassistant.core import HomeAssistant, callback
+from homeassistant.helpers import config_validation as cv, device_registry as dr
+from homeassistant.helpers.typing import UNDEFINED, ConfigType
+
+from .const import (
+    CONF_CONFLICT_POLICY,
+    CONF_KIND,
+    CONF_MAX_RETRY_AGE,
+    CONF_SERVER_ID,
+    DEFAULT_MAX_RETRY_AGE,
+    DOMAIN,
+    KIND_PLEX,
+    LOGGER,
+    PLATFORMS,
+    SECTION_DELIVERY,
+)
+from .coordinator import WatchedSyncCoordinator
+from .core.errors import (
+    Forbidden,
+    JournalError,
+    LaneDown,
+    Parked,
+    Reason,
+    ServerError,
+    Unreachable,
+    WrongServer,
+    classify,
+)
+from .core.lane import Health, Lane, LaneUpdate, Phase
+from .core.ports import MediaServer, ServerInfo
+from .core.reconcile import Policy
+from .core.relay import Relay
+from .failures import first_contact_failed, newer_storage, unreadable_storage
+from .runtime import (
+    HAClock,
+    WatchedSyncConfigEntry,
+    WatchedSyncRuntime,
+    create_server,
+    known_info,
+)
+from .services import async_setup_services
+from .store import LedgerStore, OutboxStore, StorageNewer, StorageUnreadable
+
+CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
+
+#: Seconds that setting up waits for a server; after that it is away.
+FIRST_CONTACT: Final = 10.0
+
+
+async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:  # noqa: ARG001 - the signature is Home Assistant's
+    """Register the actions; they work on whatever entries are loaded."""
+    async_setup_services(hass)
+    return True
+
+
+async def async_setup_entry(hass: HomeAssistant, entry: WatchedSyncConfigEntry) -> bool:
+    """Bring one lane up: what was stored first, the server second.
+
+    An entry that ran before comes up without its server, as accepting wishes is the
+    point of the queue. One that never ran is retried by Home Assistant.
+    """
+    journal = OutboxStore(hass, entry.entry_id)
+    ledger = LedgerStore(hass, entry.entry_id)
+    try:
+        outbox = await journal.async_load()
+        await ledger.async_load()
+    except StorageNewer as err:
+        raise newer_storage(str(err)) from err
+    except StorageUnreadable as err:
+        raise unreadable_storage(str(err)) from err
+
+    server = create_server(hass, entry.data)
+    contact = await _first_contact(server, entry.data[CONF_SERVER_ID])
+    if isinstance(contact, ServerError):
+        if journal.is_new:
+            raise first_contact_failed(contact, entry.title) from contact
+        info = known_info(entry.data)
+    else:
+        info = contact
+
+    clock = HAClock(hass)
+
+    @callback
+    def create_task(coro: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        # Not eager: the lane looks at the task it gets back. Not on the entry: its
+        # tasks are cancelled on unload, and this one has callers waiting.
+        return hass.async_create_task(
+            coro, f"{DOMAIN} {entry.entry_id} commit", eager_start=False
+        )
+
+    lane = Lane(
+        outbox=outbox,
+        ledger=ledger.ledger,
+        journal=journal,
+        clock=clock,
+        create_task=create_task,
+    )
+    delivery = entry.options.get(SECTION_DELIVERY, {})
+    relay = Relay(
+        lane,
+        server,
+        server_id=info.server_id,
+        label=entry.title,
+        clock=clock,
+        rng=random.Random(),  # noqa: S311 - chance for delays, not for secrets
+        policy=Policy(delivery.get(CONF_CONFLICT_POLICY, Policy.NEWEST)),
+        max_retry_age=timedelta(
+            days=delivery.get(CONF_MAX_RETRY_AGE, DEFAULT_MAX_RETRY_AGE)
+        ),
+    )
+    if isinstance(contact, ServerError):
+        _start_offline(lane, contact, entry.title)
+    _watch_sign_in(hass, entry, lane)
+    coordinator = WatchedSyncCoordinator(
+        hass, entry, lane=lane, relay=relay, server=server, ledger=ledger
+    )
+    # What happened on the server meanwhile is read before anything is written to it.
+    await coordinator.async_config_entry_first_refresh()
+    if journal.is_new:
+        try:
+            await journal.save()
+        except JournalError as err:
+            # Told of in a repair issue; every wish will be refused with a reason.
+            LOGGER.debug("%s: the empty outbox was not written: %r", entry.title, err)
+
+    entry.runtime_data = WatchedSyncRuntime(
+        hass=hass,
+        lane=lane,
+        relay=relay,
+        server=server,
+        info=info,
+        coordinator=coordinator,
+        journal=journal,
+        ledger=ledger,
+        clock=clock,
+        device_id=_register_device(hass, entry, info),
+        relay_task=entry.async_create_background_task(
+            hass, relay.run(), f"{DOMAIN} {entry.entry_id} relay", eager_start=False
+        ),
+    )
+    await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
+    entry.async_on_unload(entry.add_update_listener(_async_reload))
+    return True
+
+
+async def async_unload_entry(
+    hass: HomeAssistant, entry: WatchedSyncConfigEntry
+) -> bool:
+    """Stop delivering and write down what the disk does not know yet."""
+    if not await hass.config_entries.async_unload_platforms(entry, PLATFORMS):
+        return False
+    runtime = entry.runtime_data
+    runtime.relay_task.cancel()
+    await asyncio.wait([runtime.relay_task])
+    await runtime.lane.close()
+    await runtime.journal.async_flush()
+    await runtime.ledger.async_flush()
+    return True
+
+
+async def async_remove_entry(
+    hass: HomeAssistant, entry: WatchedSyncConfigEntry
+) -> None:
+    """Delete what was stored."""
+    await OutboxStore(hass, entry.entry_id).async_remove()
+    await LedgerStore(hass, entry.entry_id).async_remove()
+
+
+async def async_remove_config_entry_device(
+    hass: HomeAssistant,  # noqa: ARG001 - the signature is Home Assistant's
+    entry: WatchedSyncConfigEntry,
+    device: dr.DeviceEntry,
+) -> bool:
+    """Let a person delete the device of an item that is not tracked any more."""
+    runtime = entry.runtime_data
+    in_use = {(DOMAIN, runtime.lane_id)} | {
+        (DOMAIN, f"{runtime.lane_id}:{item_id}")
+        for item_id in runtime.coordinator.tracked_ids
+    }
+    return not in_use & device.identifiers
+
+
+async def _async_reload(hass: HomeAssistant, entry: WatchedSyncConfigEntry) -> None:
+    """Start anew with changed data, options or subentries."""
+    await hass.config_entries.async_reload(entry.entry_id)
+
+
+async def _first_contact(
+    server: MediaServer, server_id: str
+) -> ServerInfo | ServerError:
+    """Ask once who is there, with little patience."""
+    try:
+        async with asyncio.timeout(FIRST_CONTACT):
+            info = await server.probe()
+    except TimeoutError:
+        return Unreachable("no answer in time")
+    except ServerError as err:
+        return err
+    if info.server_id != server_id:
+        return WrongServer("another server answers at this address")
+    return info
+
+
+def _start_offline(lane: Lane, error: ServerError, title: str) -> None:
+    """Begin as the relay would have left the lane."""
+    now = lane.clock.now()
+    match classify(error):
+        case Parked():
+            health = Health(Phase.PARKED, now, Reason.AUTH_REQUIRED)
+        case _ if isinstance(error, Forbidden):
+            health = Health(Phase.PARKED, now, Reason.AUTH_REQUIRED)
+        case LaneDown(reason):
+            health = Health(Phase.BACKING_OFF, now, reason)
+        case _:
+            health = Health(Phase.BACKING_OFF, now, Reason.UNREACHABLE)
+    LOGGER.info(
+        "%s starts without its server: %s",
+        title,
+        health.reason.value if health.reason else "",
+    )
+    lane.set_health(health)
+
+
+def _watch_sign_in(
+    hass: HomeAssistant, entry: WatchedSyncConfigEntry, lane: Lane
+) -> None:
+    """Ask for a new sign-in, once, whenever the server stops accepting ours."""
+    asked = False
+
+    @callback
+    def look(_: LaneUpdate) -> None:
+        nonlocal asked
+        parked = lane.health.phase is Phase.PARKED
+        if parked and not asked:
+            entry.async_start_reauth(hass)
+        asked = parked
+
+    entry.async_on_unload(lane.add_listener(look))
+    look(LaneUpdate())
+
+
+def _register_device(
+    hass: HomeAssistant, entry: WatchedSyncConfigEntry, info: ServerInfo
+) -> str:
+    """Register the lane's device and return its id; an unknown version is kept."""
+    device = dr.async_get(hass).async_get_or_create(
+        config_entry_id=entry.entry_id,
+        identifiers={(DOMAIN, f"{info.server_id}:{info.user_id}")},
+        name=entry.title,
+        entry_type=dr.DeviceEntryType.SERVICE,
+        manufacturer="Plex" if entry.data[CONF_KIND] == KIND_PLEX else "Jellyfin",
+        model="Plex Media Server"
+        if entry.data[CONF_KIND] == KIND_PLEX
+        else "Jellyfin server",
+        configuration_url=entry.data[CONF_URL],
+        sw_version=info.version or UNDEFINED,
+    )
+    return device.id
