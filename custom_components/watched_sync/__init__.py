@@ -44,7 +44,7 @@ from .runtime import (
     HAClock,
     WatchedSyncConfigEntry,
     WatchedSyncRuntime,
-    create_server,
+    entry_server,
     known_info,
 )
 from .services import async_setup_services
@@ -78,7 +78,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: WatchedSyncConfigEntry) 
     except StorageUnreadable as err:
         raise unreadable_storage(str(err)) from err
 
-    server = create_server(hass, entry.data)
+    server = entry_server(hass, entry)
     contact = await _first_contact(server, entry.data[CONF_SERVER_ID])
     if isinstance(contact, ServerError):
         if journal.is_new:

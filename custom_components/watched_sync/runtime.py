@@ -226,6 +226,16 @@ def create_server(
     )
 
 
+def entry_server(hass: HomeAssistant, entry: WatchedSyncConfigEntry) -> MediaServer:
+    """Return the client an entry delivers with. Raises `WrongAddress`."""
+    return create_server(hass, entry.data)
+
+
+async def async_identify(hass: HomeAssistant, data: Mapping[str, Any]) -> ServerInfo:
+    """Ask which server and user entry data lead to. Raises `ServerError`."""
+    return await create_server(hass, data).identify()
+
+
 async def async_login_jellyfin(
     hass: HomeAssistant,
     *,
