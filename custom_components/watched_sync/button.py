@@ -1,0 +1,101 @@
+"""Buttons: deliver now, try again what failed, mark the next episode of a show."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, override
+
+from homeassistant.components.button import ButtonEntity, ButtonEntityDescription
+from homeassistant.const import EntityCategory
+from homeassistant.core import HomeAssistant
+from homeassistant.exceptions import ServiceValidationError
+from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
+
+from .const import DOMAIN, SUBENTRY_ITEM
+from .core.identity import MediaKind
+from .core.operation import MarkWatched
+from .entity import TrackedItemEntity, WatchedSyncEntity, tracked_item
+from .runtime import WatchedSyncConfigEntry, WatchedSyncRuntime, Wish
+
+# A press only puts something into the queue.
+PARALLEL_UPDATES = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class LaneButtonDescription(ButtonEntityDescription):
+    """A button of a lane, and what it does."""
+
+    press: Callable[[WatchedSyncRuntime], Awaitable[Any]]
+
+
+async def _async_retry_failed(runtime: WatchedSyncRuntime) -> None:
+    await runtime.async_retry()
+    runtime.relay.nudge()
+
+
+LANE_BUTTONS = (
+    LaneButtonDescription(
+        key="sync_now",
+        translation_key="sync_now",
+        entity_category=EntityCategory.CONFIG,
+        press=lambda runtime: runtime.async_sync_now(),
+    ),
+    LaneButtonDescription(
+        key="retry_failed",
+        translation_key="retry_failed",
+        entity_category=EntityCategory.CONFIG,
+        press=_async_retry_failed,
+    ),
+)
+
+
+async def async_setup_entry(
+    hass: HomeAssistant,  # noqa: ARG001 - the signature is Home Assistant's
+    entry: WatchedSyncConfigEntry,
+    async_add_entities: AddConfigEntryEntitiesCallback,
+) -> None:
+    """Set up the buttons of a lane and of the shows it tracks."""
+    runtime = entry.runtime_data
+    async_add_entities(LaneButton(runtime, description) for description in LANE_BUTTONS)
+    for subentry in entry.get_subentries_of_type(SUBENTRY_ITEM):
+        if tracked_item(subentry).kind is MediaKind.SHOW:
+            async_add_entities(
+                [MarkNextButton(runtime, subentry, "mark_next_watched")],
+                config_subentry_id=subentry.subentry_id,
+            )
+
+
+class LaneButton(WatchedSyncEntity, ButtonEntity):
+    """Does something with the whole queue of a lane."""
+
+    entity_description: LaneButtonDescription
+
+    def __init__(
+        self, runtime: WatchedSyncRuntime, description: LaneButtonDescription
+    ) -> None:
+        """Take over what the button does."""
+        super().__init__(runtime, description.key)
+        self.entity_description = description
+
+    @override
+    async def async_press(self) -> None:
+        """Do it; raises a translated HomeAssistantError if it cannot be done."""
+        await self.entity_description.press(self.runtime)
+
+
+class MarkNextButton(TrackedItemEntity, ButtonEntity):
+    """Marks the next unwatched episode of a tracked show as watched."""
+
+    _attr_translation_key = "mark_next_watched"
+
+    @override
+    async def async_press(self) -> None:
+        """Queue it. Raises ServiceValidationError if no episode is left or known."""
+        progress = self.coordinator.shows.get(self.item.item_id)
+        if progress is None or progress.next_episode is None:
+            raise ServiceValidationError(
+                translation_domain=DOMAIN,
+                translation_key="no_next_episode",
+                translation_placeholders={"name": self.item.full_title},
+            )
+        episode = progress.next_episode.item
+        await self.runtime.async_submit([Wish(episode, MarkWatched())])

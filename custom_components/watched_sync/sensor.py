@@ -1,0 +1,198 @@
+"""Sensors: how a lane's queue is, and how far a tracked show is."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, override
+
+from homeassistant.components.sensor import (
+    SensorDeviceClass,
+    SensorEntity,
+    SensorEntityDescription,
+    SensorStateClass,
+)
+from homeassistant.const import EntityCategory
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
+
+from .const import SUBENTRY_ITEM
+from .coordinator import ShowProgress, SyncSnapshot, SyncStatus
+from .core.codec import encode_change
+from .core.identity import Item, MediaKind
+from .core.operation import Operation
+from .entity import TrackedItemEntity, WatchedSyncEntity, tracked_item
+from .runtime import WatchedSyncConfigEntry, WatchedSyncRuntime
+
+# Nothing is read here: the coordinator tells.
+PARALLEL_UPDATES = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class LaneSensorDescription(SensorEntityDescription):
+    """A sensor of a lane, and where its value is in the snapshot."""
+
+    value: Callable[[SyncSnapshot], str | int | datetime | None]
+
+
+LANE_SENSORS = (
+    LaneSensorDescription(
+        key="pending",
+        translation_key="pending",
+        entity_category=EntityCategory.DIAGNOSTIC,
+        state_class=SensorStateClass.MEASUREMENT,
+        value=lambda snapshot: snapshot.pending,
+    ),
+    LaneSensorDescription(
+        key="failed",
+        translation_key="failed",
+        entity_category=EntityCategory.DIAGNOSTIC,
+        state_class=SensorStateClass.MEASUREMENT,
+        value=lambda snapshot: snapshot.failed,
+    ),
+    LaneSensorDescription(
+        key="last_synced",
+        translation_key="last_synced",
+        entity_category=EntityCategory.DIAGNOSTIC,
+        device_class=SensorDeviceClass.TIMESTAMP,
+        value=lambda snapshot: snapshot.last_synced,
+    ),
+)
+
+
+async def async_setup_entry(
+    hass: HomeAssistant,  # noqa: ARG001 - the signature is Home Assistant's
+    entry: WatchedSyncConfigEntry,
+    async_add_entities: AddConfigEntryEntitiesCallback,
+) -> None:
+    """Set up the sensors of a lane and of the shows it tracks."""
+    runtime = entry.runtime_data
+    async_add_entities(
+        [
+            SyncStatusSensor(runtime, "sync_status"),
+            *(LaneSensor(runtime, description) for description in LANE_SENSORS),
+        ]
+    )
+    for subentry in entry.get_subentries_of_type(SUBENTRY_ITEM):
+        if tracked_item(subentry).kind is MediaKind.SHOW:
+            async_add_entities(
+                [
+                    UnwatchedEpisodesSensor(runtime, subentry, "unwatched_episodes"),
+                    NextEpisodeSensor(runtime, subentry, "next_episode"),
+                ],
+                config_subentry_id=subentry.subentry_id,
+            )
+
+
+class LaneSensor(WatchedSyncEntity, SensorEntity):
+    """One value of the snapshot."""
+
+    entity_description: LaneSensorDescription
+
+    def __init__(
+        self, runtime: WatchedSyncRuntime, description: LaneSensorDescription
+    ) -> None:
+        """Take over where the value is."""
+        super().__init__(runtime, description.key)
+        self.entity_description = description
+
+    @property
+    @override
+    def native_value(self) -> str | int | datetime | None:
+        """The value now."""
+        return self.entity_description.value(self.coordinator.data)
+
+
+class SyncStatusSensor(WatchedSyncEntity, SensorEntity):
+    """How the lane is in one word, with the queue in short."""
+
+    _attr_translation_key = "sync_status"
+    _attr_device_class = SensorDeviceClass.ENUM
+    _attr_entity_category = EntityCategory.DIAGNOSTIC
+    _attr_options = [status.value for status in SyncStatus]  # noqa: RUF012 - Home Assistant's own declaration
+    _unrecorded_attributes = frozenset({"queue", "oldest", "next_attempt"})
+
+    @property
+    @override
+    def native_value(self) -> str:
+        """The status now."""
+        return self.coordinator.data.status.value
+
+    @property
+    @override
+    def extra_state_attributes(self) -> Mapping[str, Any]:
+        """The numbers behind it, and up to 20 rows of the queue."""
+        snapshot = self.coordinator.data
+        return {
+            "pending": snapshot.pending,
+            "failed": snapshot.failed,
+            "oldest": snapshot.oldest,
+            "next_attempt": snapshot.next_attempt,
+            "last_error": snapshot.last_error,
+            "queue": [_short(operation) for operation in snapshot.queue],
+        }
+
+
+def _short(operation: Operation) -> dict[str, str | int | None]:
+    return {
+        "title": operation.item.full_title,
+        "change": encode_change(operation.change)["type"],
+        "attempts": operation.attempts,
+        "last_error": operation.last_error,
+    }
+
+
+class ShowSensor(TrackedItemEntity, SensorEntity):
+    """Something about how far a tracked show is; unknown until it was read."""
+
+    @property
+    def progress(self) -> ShowProgress | None:
+        """How far the show is."""
+        return self.coordinator.shows.get(self.item.item_id)
+
+
+class UnwatchedEpisodesSensor(ShowSensor):
+    """How many aired episodes are left to watch, without the specials."""
+
+    _attr_translation_key = "unwatched_episodes"
+    _attr_state_class = SensorStateClass.MEASUREMENT
+
+    @property
+    @override
+    def native_value(self) -> int | None:
+        """The number now."""
+        return self.progress.unwatched if self.progress else None
+
+
+class NextEpisodeSensor(ShowSensor):
+    """The next episode to watch, such as `S02E05`."""
+
+    _attr_translation_key = "next_episode"
+
+    @property
+    def episode(self) -> Item | None:
+        """The next episode; None if none is left, or none is known."""
+        if self.progress is None or self.progress.next_episode is None:
+            return None
+        return self.progress.next_episode.item
+
+    @property
+    @override
+    def native_value(self) -> str | None:
+        """Its number, or its title where it has none."""
+        if (episode := self.episode) is None:
+            return None
+        if episode.season is None or episode.episode is None:
+            return episode.title
+        return f"S{episode.season:02}E{episode.episode:02}"
+
+    @property
+    @override
+    def extra_state_attributes(self) -> Mapping[str, Any]:
+        """What it is called and when it was first aired."""
+        if (episode := self.episode) is None:
+            return {}
+        return {
+            "title": episode.title,
+            "item_id": episode.item_id,
+            "aired": episode.aired,
+        }

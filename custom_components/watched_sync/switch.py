@@ -1,0 +1,264 @@
+"""Switches that are on when something is watched.
+
+A switch shows what is wanted, at once; its attributes tell what the server says and
+how far the change has come. It works while the server is away: taking the wish is
+the point of the queue.
+"""
+
+from collections.abc import Iterable, Mapping
+from datetime import timedelta
+from typing import Any, Final, override
+
+from homeassistant.components.switch import SwitchEntity
+from homeassistant.const import Platform
+from homeassistant.core import HomeAssistant, callback
+from homeassistant.helpers import entity_registry as er
+from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
+
+from .const import (
+    CONF_UP_NEXT_SWITCHES,
+    DEFAULT_UP_NEXT_SWITCHES,
+    DOMAIN,
+    SECTION_ENTITIES,
+    SUBENTRY_ITEM,
+)
+from .coordinator import ItemSyncState, ItemView
+from .core.identity import Item
+from .core.operation import Change, MarkUnwatched, MarkWatched
+from .core.play_state import PlayState
+from .entity import TrackedItemEntity, WatchedSyncEntity
+from .runtime import WatchedSyncConfigEntry, WatchedSyncRuntime, Wish
+
+# Turning a switch only puts something into the queue.
+PARALLEL_UPDATES = 0
+
+#: How long the switch of an item stays once it is watched and not up next any more:
+#: long enough to take it back.
+RECENTLY: Final = timedelta(days=1)
+
+_UP_NEXT_KEY: Final = "up_next:"
+
+
+async def async_setup_entry(
+    hass: HomeAssistant,
+    entry: WatchedSyncConfigEntry,
+    async_add_entities: AddConfigEntryEntitiesCallback,
+) -> None:
+    """Set up the switches of a lane and of the items it tracks."""
+    runtime = entry.runtime_data
+    async_add_entities([LastPlayedSwitch(runtime, "last_played")])
+    for subentry in entry.get_subentries_of_type(SUBENTRY_ITEM):
+        async_add_entities(
+            [TrackedItemSwitch(runtime, subentry, "watched")],
+            config_subentry_id=subentry.subentry_id,
+        )
+    up_next = UpNextSwitches(hass, entry, async_add_entities)
+    up_next.update()
+    entry.async_on_unload(runtime.coordinator.async_add_listener(up_next.update))
+
+
+class WatchedSwitch(WatchedSyncEntity, SwitchEntity):
+    """On when an item is watched, or will be once everything is delivered."""
+
+    _unrecorded_attributes = frozenset(
+        {"title", "show", "year", "item_id", "imdb", "tmdb", "tvdb"}
+    )
+
+    @property
+    def item(self) -> Item | None:
+        """The item this switch stands for at the moment."""
+        return self.view.item if self.view else None
+
+    @property
+    def view(self) -> ItemView | None:
+        """How that item is."""
+        raise NotImplementedError
+
+    @property
+    @override
+    def is_on(self) -> bool | None:
+        """Whether it is wanted watched; None while that is not known."""
+        return self.view.desired.watched if self.view else None
+
+    @property
+    @override
+    def extra_state_attributes(self) -> Mapping[str, Any]:
+        """What the server says, how far the change is, and what the item is."""
+        if (view := self.view) is None:
+            return {}
+        item = view.item
+        attributes: dict[str, Any] = {
+            "sync_state": view.sync_state,
+            "server_state": _server_state(view.server),
+            "position": round(view.desired.position),
+            "last_error": view.last_error,
+            "media_type": item.kind,
+            "item_id": item.item_id,
+            "title": item.title,
+        }
+        optional = {
+            "year": item.year,
+            "show": item.show_title,
+            "season": item.season,
+            "episode": item.episode,
+            "imdb": item.provider_ids.imdb,
+            "tmdb": item.provider_ids.tmdb,
+            "tvdb": item.provider_ids.tvdb,
+        }
+        attributes |= {
+            key: value for key, value in optional.items() if value is not None
+        }
+        return attributes
+
+    @override
+    async def async_turn_on(self, **kwargs: Any) -> None:
+        """Mark the item watched. Raises a translated HomeAssistantError."""
+        await self._async_submit(MarkWatched())
+
+    @override
+    async def async_turn_off(self, **kwargs: Any) -> None:
+        """Mark the item unwatched. Raises a translated HomeAssistantError."""
+        await self._async_submit(MarkUnwatched())
+
+    async def _async_submit(self, change: Change) -> None:
+        # Home Assistant does not call an entity that is not available.
+        if (item := self.item) is not None:
+            await self.runtime.async_submit([Wish(item, change)])
+
+
+def _server_state(state: PlayState | None) -> str:
+    if state is None or state.watched is None:
+        return "unknown"
+    return "watched" if state.watched else "unwatched"
+
+
+class TrackedItemSwitch(TrackedItemEntity, WatchedSwitch):
+    """The switch of a tracked movie or show."""
+
+    _attr_translation_key = "watched"
+
+
+class LastPlayedSwitch(WatchedSwitch):
+    """The switch of whatever this user played last."""
+
+    _attr_translation_key = "last_played"
+
+    @property
+    @override
+    def view(self) -> ItemView | None:
+        """How the item played last is."""
+        item_id = self.coordinator.data.last_played
+        return None if item_id is None else self.coordinator.view(item_id)
+
+    @property
+    @override
+    def available(self) -> bool:
+        """Whether anything was played."""
+        return super().available and self.view is not None
+
+
+class UpNextSwitch(WatchedSwitch):
+    """The switch of one item that is up next; it is named after the item."""
+
+    _attr_translation_key = "up_next"
+
+    def __init__(self, runtime: WatchedSyncRuntime, view: ItemView) -> None:
+        """Stand for the item that *view* shows."""
+        self._item = view.item
+        super().__init__(runtime, f"{_UP_NEXT_KEY}{self._item.item_id}")
+        self._attr_translation_placeholders = {"title": self._item.full_title}
+
+    @property
+    @override
+    def item(self) -> Item:
+        """The item."""
+        return self.view.item if self.view else self._item
+
+    @property
+    @override
+    def view(self) -> ItemView | None:
+        """How the item is."""
+        return self.coordinator.view(self._item.item_id)
+
+
+class UpNextSwitches:
+    """Keeps one switch for each item up next, and removes those that are gone.
+
+    An item that was marked stays until it is neither waiting nor marked within the
+    last day, so that a slip of the finger can be taken back. Both kinds together are
+    never more than twice the number chosen in the options.
+    """
+
+    def __init__(
+        self,
+        hass: HomeAssistant,
+        entry: WatchedSyncConfigEntry,
+        async_add_entities: AddConfigEntryEntitiesCallback,
+    ) -> None:
+        """Begin with the switches the entity registry remembers."""
+        self._registry = er.async_get(hass)
+        self._async_add_entities = async_add_entities
+        self._runtime = entry.runtime_data
+        self._limit: int = entry.options.get(SECTION_ENTITIES, {}).get(
+            CONF_UP_NEXT_SWITCHES, DEFAULT_UP_NEXT_SWITCHES
+        )
+        self._prefix = f"{self._runtime.lane_id}:{_UP_NEXT_KEY}"
+        self._remembered = {
+            registered.unique_id.removeprefix(self._prefix)
+            for registered in er.async_entries_for_config_entry(
+                self._registry, entry.entry_id
+            )
+            if registered.domain == Platform.SWITCH
+            and registered.unique_id.startswith(self._prefix)
+        }
+        self._added: set[str] = set()
+
+    @callback
+    def update(self) -> None:
+        """Add what is new and remove what is gone."""
+        coordinator = self._runtime.coordinator
+        up_next = coordinator.data.up_next[: self._limit]
+        there = self._added | self._remembered
+        wanted = [*up_next, *self._recent(there.difference(up_next))]
+        views = {
+            item_id: view
+            for item_id in wanted
+            if (view := coordinator.view(item_id)) is not None
+        }
+        self._remove(there - views.keys())
+        new = [view for item_id, view in views.items() if item_id not in self._added]
+        if new:
+            self._added.update(view.item.item_id for view in new)
+            self._async_add_entities(UpNextSwitch(self._runtime, view) for view in new)
+        self._remembered = set()
+
+    def _recent(self, item_ids: Iterable[str]) -> list[str]:
+        """Return which items are marked and not yet to be forgotten, newest first."""
+        lane = self._runtime.lane
+        since = lane.clock.now() - RECENTLY
+        marked_at = {
+            done.operation.item.item_id: done.settled_at
+            for done in lane.outbox.history
+            if done.settled_at > since
+        }
+        times = {}
+        for item_id in item_ids:
+            view = self._runtime.coordinator.view(item_id)
+            if view is None or not view.desired.watched:
+                continue
+            waits = view.sync_state is not ItemSyncState.SYNCED
+            played = view.server.last_played if view.server else None
+            at = lane.clock.now() if waits else marked_at.get(item_id, played)
+            if at is not None and at > since:
+                times[item_id] = at
+        return sorted(times, key=times.__getitem__, reverse=True)[: self._limit]
+
+    def _remove(self, item_ids: Iterable[str]) -> None:
+        for item_id in item_ids:
+            self._added.discard(item_id)
+            entity_id = self._registry.async_get_entity_id(
+                Platform.SWITCH, DOMAIN, f"{self._prefix}{item_id}"
+            )
+            # Removing it from the registry removes the entity as well.
+            if entity_id is not None:
+                self._registry.async_remove(entity_id)

@@ -1,0 +1,738 @@
+"""From how an action names something to the items meant, lane by lane.
+
+An action names its target in exactly one way: by entity, item id, external id or
+title. A lane that knows the item already is not asked for it; one that cannot be
+asked answers from what it knows, or is skipped with a reason. Whatever cannot be
+resolved for certain is an error, and then nothing is queued.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+import re
+from typing import Any
+
+from homeassistant.auth.permissions.const import POLICY_CONTROL
+from homeassistant.components.media_player.const import (
+    ATTR_MEDIA_CONTENT_ID,
+    ATTR_MEDIA_CONTENT_TYPE,
+    ATTR_MEDIA_TITLE,
+    MediaType,
+)
+from homeassistant.const import ATTR_CONFIG_ENTRY_ID, Platform
+from homeassistant.core import HomeAssistant, ServiceCall, State, callback
+from homeassistant.exceptions import (
+    ServiceValidationError,
+    Unauthorized,
+    UnknownUser,
+)
+from homeassistant.helpers import (
+    entity_registry as er,
+    service,
+    target as target_helpers,
+)
+from homeassistant.helpers.entity_platform import async_get_platforms
+
+from .const import CONF_KIND, CONF_SERVER_ID, CONF_USER_NAME, DOMAIN
+from .core.errors import ItemGone, LaneDown, Parked, ServerError, classify
+from .core.identity import Item, MediaKind, ProviderIds
+from .core.lane import Phase
+from .core.play_state import Reading
+from .core.ports import MediaServer
+from .runtime import WatchedSyncConfigEntry
+from .switch import WatchedSwitch
+
+ATTR_ITEM_ID = "item_id"
+ATTR_EXTERNAL_ID = "external_id"
+ATTR_TITLE = "title"
+ATTR_YEAR = "year"
+ATTR_SEASON = "season"
+ATTR_EPISODE = "episode"
+ATTR_SCOPE = "scope"
+
+#: Titles a server is asked for; a common word is part of many.
+_SEARCH_LIMIT = 50
+
+#: Candidates an error lists; more would not help anybody to choose.
+_CANDIDATES_SHOWN = 10
+
+_EXTERNAL_ID = re.compile(
+    r"(?P<source>imdb|tmdb|tvdb)://(?:(?P<kind>movie|show|episode)/)?(?P<id>\w+)"
+)
+_IMDB_ID = re.compile(r"tt\d+")
+
+#: What a player says it plays, where that is something with a play state.
+_PLAYED_KINDS: Mapping[str, MediaKind] = {
+    MediaType.MOVIE: MediaKind.MOVIE,
+    MediaType.EPISODE: MediaKind.EPISODE,
+    MediaType.TVSHOW: MediaKind.EPISODE,
+}
+
+
+class ActionScope(StrEnum):
+    """How far an action reaches from the item named."""
+
+    ITEM = "item"
+    SEASON = "season"
+    SHOW = "show"
+
+
+class SkipReason(StrEnum):
+    """Why a lane, or an item on it, was passed over."""
+
+    OFFLINE = "offline"
+    AUTH_REQUIRED = "auth_required"
+    SERVER_ERROR = "server_error"
+    NOT_FOUND = "not_found"
+    ALREADY_WATCHED = "already_watched"
+    ALREADY_UNWATCHED = "already_unwatched"
+    ALREADY_THERE = "already_there"
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One item on one lane; *reading* is set if the server was asked just now."""
+
+    entry: WatchedSyncConfigEntry
+    item: Item
+    reading: Reading | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """What was passed over, and why."""
+
+    entry: WatchedSyncConfigEntry
+    reason: SkipReason
+    item: Item | None = None
+
+
+@dataclass(slots=True)
+class Resolution:
+    """What an action means."""
+
+    targets: list[Target] = field(default_factory=list)
+    skipped: list[Skipped] = field(default_factory=list)
+
+
+class CannotAsk(Exception):
+    """The server of a lane gives no answer at the moment."""
+
+    def __init__(self, reason: SkipReason) -> None:
+        """Remember why."""
+        super().__init__(reason)
+        self.reason = reason
+
+
+def invalid(key: str, **placeholders: str) -> ServiceValidationError:
+    """Return the translated error for something that an action got wrong."""
+    return ServiceValidationError(
+        translation_domain=DOMAIN,
+        translation_key=key,
+        translation_placeholders=placeholders,
+    )
+
+
+async def async_ask[T](
+    entry: WatchedSyncConfigEntry, question: Callable[[MediaServer], Awaitable[T]]
+) -> T:
+    """Return what the server of a lane answers; raises CannotAsk.
+
+    A lane that is down or waits for a person is not bothered, and a question that
+    fails tells the relay so.
+    """
+    runtime = entry.runtime_data
+    match runtime.lane.health.phase:
+        case Phase.PARKED:
+            raise CannotAsk(SkipReason.AUTH_REQUIRED)
+        case Phase.BACKING_OFF:
+            raise CannotAsk(SkipReason.OFFLINE)
+    try:
+        return await question(runtime.server)
+    except ItemGone:
+        raise
+    except ServerError as err:
+        runtime.relay.report(err)
+        match classify(err):
+            case LaneDown():
+                reason = SkipReason.OFFLINE
+            case Parked():
+                reason = SkipReason.AUTH_REQUIRED
+            case _:
+                reason = SkipReason.SERVER_ERROR
+        raise CannotAsk(reason) from err
+
+
+@callback
+def async_get_lanes(
+    hass: HomeAssistant, entry_ids: Sequence[str] | None
+) -> list[WatchedSyncConfigEntry]:
+    """Return the config entries named, or every loaded one for None.
+
+    Raises ServiceValidationError if one is unknown or not loaded, or none is.
+    """
+    if entry_ids is not None:
+        if not entry_ids:
+            raise invalid("no_config_entry")
+        return [
+            service.async_get_config_entry(hass, DOMAIN, entry_id)
+            for entry_id in dict.fromkeys(entry_ids)
+        ]
+    entries: list[WatchedSyncConfigEntry] = hass.config_entries.async_loaded_entries(
+        DOMAIN
+    )
+    if not entries:
+        # One that is there but not loaded is named by this helper's error.
+        return [service.async_get_config_entry(hass, DOMAIN, None)]
+    return entries
+
+
+def known_item(entry: WatchedSyncConfigEntry, item_id: str) -> Item | None:
+    """Return an item this lane has dealt with, without asking the server."""
+    runtime = entry.runtime_data
+    if item := runtime.lane.ledger.item(item_id):
+        return item
+    if view := runtime.coordinator.view(item_id):
+        return view.item
+    return None
+
+
+def derived_container(item: Item, kind: MediaKind) -> Item | None:
+    """Return the season or show that *item* says it belongs to."""
+    if kind is item.kind:
+        return item
+    if kind is MediaKind.SHOW and item.show_id is not None:
+        return Item(
+            item_id=item.show_id,
+            kind=MediaKind.SHOW,
+            title=item.show_title or item.show_id,
+            provider_ids=item.show_provider_ids,
+            library_id=item.library_id,
+        )
+    if (
+        kind is MediaKind.SEASON
+        and item.kind is MediaKind.EPISODE
+        and item.season_id is not None
+    ):
+        return Item(
+            item_id=item.season_id,
+            kind=MediaKind.SEASON,
+            title=f"Season {item.season}",
+            library_id=item.library_id,
+            show_id=item.show_id,
+            show_title=item.show_title,
+            show_provider_ids=item.show_provider_ids,
+            season_id=item.season_id,
+            season=item.season,
+        )
+    return None
+
+
+def _known_items(entry: WatchedSyncConfigEntry) -> Collection[Item]:
+    """Return all items this lane can name by itself, with their seasons and shows."""
+    runtime = entry.runtime_data
+    items = {
+        view.item.item_id: view.item for view in runtime.coordinator.data.items.values()
+    }
+    items |= {reading.item.item_id: reading.item for reading in runtime.lane.ledger}
+    for item in list(items.values()):
+        for kind in (MediaKind.SEASON, MediaKind.SHOW):
+            if container := derived_container(item, kind):
+                items.setdefault(container.item_id, container)
+    return items.values()
+
+
+# --- by external id and title ----------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Words:
+    """An item named by words, not yet known on any lane."""
+
+    name: str
+    kinds: tuple[MediaKind, ...]
+    ids: ProviderIds | None = None
+    title: str = ""
+    year: int | None = None
+
+    def fits(self, item: Item) -> bool:
+        """Whether *item* is what was named."""
+        if item.kind not in self.kinds:
+            return False
+        if self.ids is not None:
+            return item.provider_ids.matches(self.ids)
+        return _plain(item.title) == _plain(self.title) and (
+            self.year is None or item.year == self.year
+        )
+
+    async def ask(self, server: MediaServer) -> list[Reading]:
+        """Return what the server finds; some of it may not fit."""
+        if self.ids is None:
+            return list(await server.search(self.title, self.kinds, _SEARCH_LIMIT))
+        found: list[Reading] = []
+        for kind in self.kinds:
+            found.extend(await server.find(kind, self.ids, self.title or None))
+            # IMDb numbers everything together; TVDB each kind from 1.
+            if found and self.ids.imdb:
+                break
+        return found
+
+
+def _plain(title: str) -> str:
+    return " ".join(title.casefold().split())
+
+
+def parse_external_id(text: str) -> tuple[tuple[MediaKind, ...], ProviderIds]:
+    """Return the kinds an external id may mean, and the id.
+
+    `imdb://tt0133093`, `tmdb://movie/603`, `tmdb://show/95396`, `tvdb://371980`; the
+    kind may be named for the other two as well. Raises ServiceValidationError.
+    """
+    match = _EXTERNAL_ID.fullmatch(text.strip())
+    malformed = invalid("malformed_external_id", external_id=text)
+    if match is None:
+        raise malformed
+    source, kind, number = match["source"], match["kind"], match["id"]
+    if source == "imdb":
+        if not _IMDB_ID.fullmatch(number):
+            raise malformed
+        ids = ProviderIds(imdb=number)
+    elif not number.isascii() or not number.isdecimal():
+        raise malformed
+    elif source == "tmdb":
+        # TMDB counts movies and shows separately: the number alone says nothing.
+        if kind is None:
+            raise malformed
+        ids = ProviderIds(tmdb=number)
+    else:
+        ids = ProviderIds(tvdb=number)
+    if kind is not None:
+        return (MediaKind(kind),), ids
+    return (MediaKind.MOVIE, MediaKind.SHOW, MediaKind.EPISODE), ids
+
+
+def _same_work(one: Item, other: Item) -> bool:
+    """Whether two items found by the same words are copies of one work."""
+    if one.is_same_work(other):
+        return True
+    return (
+        not (one.provider_ids and other.provider_ids)
+        and one.kind is other.kind
+        and one.year is not None
+        and one.year == other.year
+        and _plain(one.title) == _plain(other.title)
+        and (one.season, one.episode) == (other.season, other.episode)
+    )
+
+
+def _candidates(targets: Iterable[Target]) -> str:
+    lines = [
+        f"{target.item.full_title}, {target.item.kind}, {target.entry.title}"
+        for target in targets
+    ]
+    more = ["…"] if len(lines) > _CANDIDATES_SHOWN else []
+    return "; ".join([*lines[:_CANDIDATES_SHOWN], *more])
+
+
+async def _async_resolve_words(
+    lanes: Sequence[WatchedSyncConfigEntry], words: _Words
+) -> Resolution:
+    """Find what was named on every lane; it must be one work."""
+
+    async def on_lane(
+        entry: WatchedSyncConfigEntry,
+    ) -> tuple[list[Target], list[Target], SkipReason | None]:
+        try:
+            readings = await async_ask(entry, asked.ask)
+        except CannotAsk as err:
+            known = [
+                Target(entry, item) for item in _known_items(entry) if words.fits(item)
+            ]
+            return known, [], None if known else err.reason
+        found = [Target(entry, reading.item, reading) for reading in readings]
+        fitting = [target for target in found if words.fits(target.item)]
+        # A find by ids answers with exactly that; a search with what is like it.
+        return fitting, found, None if fitting else SkipReason.NOT_FOUND
+
+    asked = words
+    if words.ids is not None:
+        # A server that cannot look for ids is helped by a title some lane knows.
+        titles = (
+            item.title
+            for entry in lanes
+            for item in _known_items(entry)
+            if words.fits(item)
+        )
+        asked = replace(words, title=next(titles, ""))
+    resolution = Resolution()
+    similar: list[Target] = []
+    answers = await asyncio.gather(*map(on_lane, lanes))
+    for entry, (fitting, found, reason) in zip(lanes, answers, strict=True):
+        resolution.targets.extend(fitting)
+        similar.extend(found)
+        if reason is not None:
+            resolution.skipped.append(Skipped(entry, reason))
+    if not resolution.targets:
+        raise _nothing(words.name, resolution.skipped, similar)
+    first = resolution.targets[0].item
+    if not all(_same_work(first, target.item) for target in resolution.targets):
+        raise invalid(
+            "ambiguous", name=words.name, candidates=_candidates(resolution.targets)
+        )
+    return resolution
+
+
+def _nothing(
+    name: str, skipped: Iterable[Skipped], similar: Sequence[Target] = ()
+) -> ServiceValidationError:
+    """Return the error for a name that led to no item."""
+    unasked = [one for one in skipped if one.reason is not SkipReason.NOT_FOUND]
+    if unasked:
+        return invalid(
+            "cannot_look_up",
+            name=name,
+            lanes=", ".join(one.entry.title for one in unasked),
+        )
+    if similar:
+        return invalid("only_similar", name=name, candidates=_candidates(similar))
+    return invalid("nothing_found", name=name)
+
+
+# --- by item id -------------------------------------------------------------
+
+
+async def _async_resolve_id(
+    entry: WatchedSyncConfigEntry, item_id: str, title: str | None = None
+) -> Target:
+    """Return the item with this id on this lane.
+
+    While the server cannot be asked an id that is not known is believed: the first
+    reading says what it is.
+    """
+    if item := known_item(entry, item_id):
+        return Target(entry, item)
+    try:
+        readings = await async_ask(entry, lambda server: server.fetch([item_id]))
+    except CannotAsk:
+        return Target(entry, Item(item_id, MediaKind.UNKNOWN, title or item_id))
+    if (reading := readings.get(item_id)) is None:
+        raise invalid("unknown_item", item_id=item_id, lane=entry.title)
+    return Target(entry, reading.item, reading)
+
+
+# --- by entity --------------------------------------------------------------
+
+
+async def _async_selected_entities(
+    call: ServiceCall, selection: target_helpers.TargetSelection
+) -> tuple[set[str], set[str]]:
+    """Return the entities named, and those meant by device, area, floor or label."""
+    selected = target_helpers.async_extract_referenced_entity_ids(call.hass, selection)
+    named = selected.referenced
+    meant = selected.indirectly_referenced - named
+    if call.context.user_id is None:
+        return named, meant
+    user = await call.hass.auth.async_get_user(call.context.user_id)
+    if user is None:
+        raise UnknownUser(context=call.context)
+    if not user.is_admin:
+        for entity_id in named | meant:
+            if not user.permissions.check_entity(entity_id, POLICY_CONTROL):
+                raise Unauthorized(
+                    context=call.context,
+                    entity_id=entity_id,
+                    permission=POLICY_CONTROL,
+                )
+    return named, meant
+
+
+async def _async_resolve_entities(
+    call: ServiceCall,
+    selection: target_helpers.TargetSelection,
+    lanes: Sequence[WatchedSyncConfigEntry],
+) -> Resolution:
+    named, meant = await _async_selected_entities(call, selection)
+    switches = {
+        entity_id: entity
+        for platform in async_get_platforms(call.hass, DOMAIN)
+        if platform.domain == Platform.SWITCH
+        for entity_id, entity in platform.entities.items()
+        if isinstance(entity, WatchedSwitch)
+    }
+    targets: list[Target] = []
+    for entity_id in (*sorted(named), *sorted(meant)):
+        if switch := switches.get(entity_id):
+            entry = switch.coordinator.config_entry
+            if (item := switch.item) is not None and entry in lanes:
+                targets.append(Target(entry, item))
+            elif entity_id in named:
+                raise (
+                    invalid("switch_without_item", entity_id=entity_id)
+                    if item is None
+                    else invalid(
+                        "entity_of_other_lane", entity_id=entity_id, lane=entry.title
+                    )
+                )
+            continue
+        if entity_id.startswith(f"{Platform.MEDIA_PLAYER}."):
+            try:
+                targets.append(await _async_resolve_player(call.hass, entity_id, lanes))
+            except ServiceValidationError:
+                # Somewhere in an area there is always a player that plays nothing.
+                if entity_id in named:
+                    raise
+            continue
+        if entity_id in named:
+            exists = call.hass.states.get(entity_id) is not None
+            raise invalid(
+                "entity_not_supported" if exists else "entity_not_found",
+                entity_id=entity_id,
+            )
+    if not targets:
+        raise invalid("no_entity")
+    return Resolution(targets)
+
+
+async def _async_resolve_player(
+    hass: HomeAssistant, entity_id: str, lanes: Sequence[WatchedSyncConfigEntry]
+) -> Target:
+    """Return what a player of the Plex or Jellyfin integration plays now.
+
+    Such a player carries the id of its server in its unique id and the server's item
+    id in `media_content_id` while it plays.
+    """
+    state = hass.states.get(entity_id)
+    registered = er.async_get(hass).async_get(entity_id)
+    if state is None:
+        raise invalid("entity_not_found", entity_id=entity_id)
+    separator = {"plex": ":", "jellyfin": "-"}.get(
+        registered.platform if registered else ""
+    )
+    if registered is None or separator is None:
+        raise invalid("player_not_supported", entity_id=entity_id)
+    on_server = [
+        entry
+        for entry in lanes
+        if entry.data[CONF_KIND] == registered.platform
+        and registered.unique_id.startswith(f"{entry.data[CONF_SERVER_ID]}{separator}")
+    ]
+    if not on_server:
+        raise invalid("player_of_other_server", entity_id=entity_id)
+    # Plex says an item's id as a number.
+    item_id = str(state.attributes.get(ATTR_MEDIA_CONTENT_ID) or "")
+    kind = _PLAYED_KINDS.get(state.attributes.get(ATTR_MEDIA_CONTENT_TYPE, ""))
+    if not item_id or kind is None:
+        raise invalid("player_plays_nothing", entity_id=entity_id)
+    return await _async_resolve_id(
+        _lane_of_player(state, on_server),
+        item_id,
+        state.attributes.get(ATTR_MEDIA_TITLE),
+    )
+
+
+def _lane_of_player(
+    state: State, lanes: Sequence[WatchedSyncConfigEntry]
+) -> WatchedSyncConfigEntry:
+    """Return the lane of the user who plays; with one lane there is nothing to ask."""
+    if len(lanes) == 1:
+        return lanes[0]
+    user_name = state.attributes.get("username")
+    playing = [entry for entry in lanes if entry.data[CONF_USER_NAME] == user_name]
+    if len(playing) != 1:
+        raise invalid(
+            "player_of_unknown_user",
+            entity_id=state.entity_id,
+            lanes=", ".join(entry.title for entry in lanes),
+        )
+    return playing[0]
+
+
+# --- down to an episode, up to a show ---------------------------------------
+
+
+async def _async_descend(
+    target: Target, season: int, episode: int | None
+) -> list[Target]:
+    """Return a season, or every copy of an episode, of the show *target* is.
+
+    Raises CannotAsk if the server cannot be asked and the lane does not know them.
+    """
+    entry, show = target.entry, target.item
+    if show.kind is MediaKind.UNKNOWN:
+        raise CannotAsk(SkipReason.OFFLINE)
+    if show.kind is not MediaKind.SHOW:
+        raise invalid("season_without_show", name=show.full_title)
+
+    def fits(item: Item) -> bool:
+        if item.show_id != show.item_id or item.season != season:
+            return False
+        if episode is None:
+            return item.kind is MediaKind.SEASON
+        return (
+            item.kind is MediaKind.EPISODE
+            and item.episode is not None
+            and item.episode <= episode <= (item.episode_end or item.episode)
+        )
+
+    async def below(server: MediaServer) -> list[Reading]:
+        leaves = [
+            leaf
+            for leaf in await server.fetch_leaves(show)
+            if leaf.item.season == season
+        ]
+        if episode is not None:
+            return [leaf for leaf in leaves if fits(leaf.item)]
+        # Servers list seasons by their episodes: a season without any is not there.
+        season_ids = dict.fromkeys(
+            leaf.item.season_id for leaf in leaves if leaf.item.season_id is not None
+        )
+        return list((await server.fetch(list(season_ids))).values())
+
+    try:
+        readings = await async_ask(entry, below)
+    except ItemGone:
+        return []
+    except CannotAsk:
+        known = [Target(entry, item) for item in _known_items(entry) if fits(item)]
+        if not known:
+            raise
+        return known
+    return [Target(entry, reading.item, reading) for reading in readings]
+
+
+def _climb(target: Target, scope: ActionScope) -> Target:
+    """Return the season or show that *target* belongs to. Raises CannotAsk."""
+    if scope is ActionScope.ITEM:
+        return target
+    kind = MediaKind.SEASON if scope is ActionScope.SEASON else MediaKind.SHOW
+    if target.item.kind is kind:
+        return target
+    if target.item.kind is MediaKind.UNKNOWN:
+        raise CannotAsk(SkipReason.OFFLINE)
+    container = derived_container(target.item, kind)
+    if container is None:
+        raise invalid(f"no_{kind}_above", name=target.item.full_title)
+    return Target(
+        target.entry, known_item(target.entry, container.item_id) or container
+    )
+
+
+async def _async_refine(
+    resolution: Resolution, data: Mapping[str, Any], name: str
+) -> Resolution:
+    """Go down by season and episode, then up by scope."""
+    season: int | None = data.get(ATTR_SEASON)
+    episode: int | None = data.get(ATTR_EPISODE)
+    scope = ActionScope(data.get(ATTR_SCOPE, ActionScope.ITEM))
+    refined = Resolution(skipped=list(resolution.skipped))
+    for target in resolution.targets:
+        try:
+            below = (
+                [target]
+                if season is None
+                else await _async_descend(target, season, episode)
+            )
+            found = [_climb(one, scope) for one in below]
+        except CannotAsk as err:
+            refined.skipped.append(Skipped(target.entry, err.reason, target.item))
+            continue
+        if not found:
+            refined.skipped.append(
+                Skipped(target.entry, SkipReason.NOT_FOUND, target.item)
+            )
+        refined.targets.extend(found)
+    if not refined.targets:
+        if season is not None:
+            name = f"{name} S{season:02}"
+        if episode is not None:
+            name = f"{name}E{episode:02}"
+        raise _nothing(name, refined.skipped)
+    # Two names may lead to one item, such as the last played one being up next.
+    unique = {
+        (target.entry.entry_id, target.item.item_id): target
+        for target in refined.targets
+    }
+    return replace(refined, targets=list(unique.values()))
+
+
+# --- the way in -------------------------------------------------------------
+
+
+def _check_naming(data: Mapping[str, Any], *, by_entity: bool) -> None:
+    """Raise if the action names nothing, two things, or half of one."""
+    ways = [key for key in (ATTR_ITEM_ID, ATTR_EXTERNAL_ID, ATTR_TITLE) if key in data]
+    if by_entity:
+        ways.insert(0, "target")
+    if not ways:
+        raise invalid("nothing_named")
+    if len(ways) > 1:
+        raise invalid("named_twice", ways=", ".join(ways))
+    if not by_entity and not str(data[ways[0]]).strip():
+        raise invalid("nothing_named")
+    if ATTR_YEAR in data and ATTR_TITLE not in data:
+        raise invalid("year_without_title")
+    if ATTR_EPISODE in data and ATTR_SEASON not in data:
+        raise invalid("episode_without_season")
+    if data.get(ATTR_SEASON, 0) < 0 or data.get(ATTR_EPISODE, 0) < 0:
+        raise invalid("negative_number")
+
+
+async def async_resolve(call: ServiceCall) -> Resolution:
+    """Return the items an action means, lane by lane.
+
+    Raises ServiceValidationError if it names nothing, two things, something
+    ambiguous or something that is not there.
+    """
+    data = call.data
+    selection = target_helpers.TargetSelection(call.data)
+    _check_naming(data, by_entity=selection.has_any_target)
+    lanes = async_get_lanes(call.hass, data.get(ATTR_CONFIG_ENTRY_ID))
+    in_show = ATTR_SEASON in data
+    if selection.has_any_target:
+        name = ", ".join(sorted(selection.entity_ids))
+        resolution = await _async_resolve_entities(call, selection, lanes)
+    elif ATTR_ITEM_ID in data:
+        name = data[ATTR_ITEM_ID]
+        resolution = Resolution([await _async_resolve_id(_only(call, lanes), name)])
+    else:
+        words = _words(data, in_show=in_show)
+        name = words.name
+        resolution = await _async_resolve_words(lanes, words)
+    return await _async_refine(resolution, data, name)
+
+
+def _only(
+    call: ServiceCall, lanes: Sequence[WatchedSyncConfigEntry]
+) -> WatchedSyncConfigEntry:
+    """Return the one lane in whose words an item id is spoken."""
+    exist = (
+        lanes
+        if ATTR_CONFIG_ENTRY_ID in call.data
+        # One that is not loaded at the moment might be the one that is meant.
+        else call.hass.config_entries.async_entries(
+            DOMAIN, include_ignore=False, include_disabled=False
+        )
+    )
+    if len(exist) != 1:
+        raise invalid("item_id_needs_lane")
+    return lanes[0]
+
+
+def _words(data: Mapping[str, Any], *, in_show: bool) -> _Words:
+    if ATTR_EXTERNAL_ID in data:
+        text: str = data[ATTR_EXTERNAL_ID]
+        kinds, ids = parse_external_id(text)
+        if in_show:
+            if MediaKind.SHOW not in kinds:
+                raise invalid("season_without_show", name=text)
+            kinds = (MediaKind.SHOW,)
+        return _Words(text, kinds, ids=ids)
+    title: str = data[ATTR_TITLE]
+    year: int | None = data.get(ATTR_YEAR)
+    return _Words(
+        title if year is None else f"{title} ({year})",
+        (MediaKind.SHOW,) if in_show else (MediaKind.MOVIE, MediaKind.SHOW),
+        title=title,
+        year=year,
+    )
