@@ -74,7 +74,7 @@ def mocked() -> Iterator[aioresponses]:
 
 async def _request(transport: Transport, method: str, path: str) -> None:
     if method == "GET":
-        await transport.read(path)
+        await transport.read(path, may_be_missing=True)
     else:
         await transport.send(method, path)
 
@@ -123,6 +123,14 @@ async def test_status_becomes_the_error_that_says_what_to_do(
     with pytest.raises(ServerError) as caught:
         await _request(transport, method, "/thing")
     assert type(caught.value) is expected
+
+
+async def test_missing_path_that_cannot_be_missing_means_no_server(
+    transport: Transport, mocked: aioresponses
+) -> None:
+    mocked.get(f"{URL}/Users/Me", status=404)
+    with pytest.raises(Unreachable):
+        await transport.read("/Users/Me")
 
 
 def test_wrong_verb_counts_as_refused() -> None:

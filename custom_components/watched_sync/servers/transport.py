@@ -118,9 +118,25 @@ class Transport:
         """Server time minus ours by the last good answer; None before one came."""
         return self._clock_offset
 
-    async def read(self, path: str, params: Mapping[str, str] | None = None) -> Json:
-        """GET *path* and return its JSON. Raises any `ServerError`."""
-        answer = await self._exchange("GET", path, params=params)
+    async def read(
+        self,
+        path: str,
+        params: Mapping[str, str] | None = None,
+        *,
+        may_be_missing: bool = False,
+    ) -> Json:
+        """GET *path* and return its JSON. Raises any `ServerError`.
+
+        A 404 is `ItemGone` only for a path that *may_be_missing*. Any other exists on
+        every server of its kind, so that something else gave the answer: a proxy
+        does while the server behind it restarts.
+        """
+        try:
+            answer = await self._exchange("GET", path, params=params)
+        except ItemGone as error:
+            if may_be_missing:
+                raise
+            raise Unreachable(f"GET {path} led to no server of ours") from error
         return _parse(answer, f"GET {path}")
 
     async def ask(self, path: str, body: Json) -> Json:

@@ -15,7 +15,6 @@ from ...core.errors import (
     Malformed,
     Refused,
     Starting,
-    Unreachable,
     Unsupported,
     UnsupportedVersion,
     WrongServer,
@@ -168,8 +167,6 @@ class JellyfinClient(MediaServer):
     async def _me(self) -> wire.User:
         try:
             user = wire.parse_user(await self._server.read("/Users/Me"))
-        except ItemGone as error:
-            raise Unreachable("something answers in the server's place") from error
         except Refused as error:
             raise Refused("an API key belongs to no user: sign in instead") from error
         if wire.normal_id(user.user_id) != wire.normal_id(self._user_id):
@@ -215,7 +212,7 @@ class JellyfinClient(MediaServer):
         episodes: list[Reading] = []
         try:
             async for readings in self._pages(
-                f"/Shows/{_checked(show_id)}/Episodes", params
+                f"/Shows/{_checked(show_id)}/Episodes", params, may_be_missing=True
             ):
                 episodes += readings
         except ItemGone:
@@ -324,14 +321,11 @@ class JellyfinClient(MediaServer):
         return page.readings
 
     async def _items(self, path: str, params: Mapping[str, str]) -> wire.Page:
-        """Read one listing whose path exists on every server."""
-        try:
-            return await self._page(path, {**params, "enableTotalRecordCount": "false"})
-        except ItemGone as error:
-            raise Unreachable("something answers in the server's place") from error
+        """Read the beginning of a listing."""
+        return await self._page(path, {**params, "enableTotalRecordCount": "false"})
 
     async def _pages(
-        self, path: str, params: Mapping[str, str]
+        self, path: str, params: Mapping[str, str], *, may_be_missing: bool = False
     ) -> AsyncIterator[list[Reading]]:
         """Read a listing page by page, by what comes back and not by what was asked.
 
@@ -340,7 +334,9 @@ class JellyfinClient(MediaServer):
         start = 0
         while True:
             page = await self._page(
-                path, {**params, "startIndex": str(start), "limit": str(_PAGE)}
+                path,
+                {**params, "startIndex": str(start), "limit": str(_PAGE)},
+                may_be_missing=may_be_missing,
             )
             yield page.readings
             start += page.row_count
@@ -349,18 +345,20 @@ class JellyfinClient(MediaServer):
             if page.row_count == 0:
                 raise Malformed("a listing ended before its total")
 
-    async def _page(self, path: str, params: Mapping[str, str]) -> wire.Page:
-        return wire.parse_page(
-            await self._server.read(
-                path,
-                {
-                    "userId": self._user_id,
-                    "fields": _FIELDS,
-                    "enableImages": "false",
-                    **params,
-                },
-            )
+    async def _page(
+        self, path: str, params: Mapping[str, str], *, may_be_missing: bool = False
+    ) -> wire.Page:
+        answer = await self._server.read(
+            path,
+            {
+                "userId": self._user_id,
+                "fields": _FIELDS,
+                "enableImages": "false",
+                **params,
+            },
+            may_be_missing=may_be_missing,
         )
+        return wire.parse_page(answer)
 
     # Writing
 
@@ -451,7 +449,9 @@ class JellyfinClient(MediaServer):
 async def _public_info(transport: Transport) -> wire.PublicInfo:
     """Read `GET /System/Info/Public` of a server that can be used."""
     try:
-        public = wire.parse_public_info(await transport.read("/System/Info/Public"))
+        public = wire.parse_public_info(
+            await transport.read("/System/Info/Public", may_be_missing=True)
+        )
     except (AuthRejected, Forbidden, ItemGone, Malformed, Refused) as error:
         raise WrongServer("no Jellyfin server answers here") from error
     if not public.is_jellyfin:

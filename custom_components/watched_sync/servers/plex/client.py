@@ -23,7 +23,6 @@ from ...core.identity import Item, MediaKind, ProviderIds
 from ...core.operation import Change, MarkUnwatched, MarkWatched, SetProgress
 from ...core.play_state import PlayState, Reading
 from ...core.ports import Capabilities, MediaServer, ServerInfo
-from ..fields import Json
 from ..listing import in_order, matching, newest_first, unique
 from ..transport import TIMEOUT, TREE_TIMEOUT, Transport, WrongVerb
 from . import wire
@@ -140,7 +139,9 @@ class PlexClient(MediaServer):
         """
         try:
             await self._identity()
-            identity = wire.parse_identity(await self._server.read("/"))
+            identity = wire.parse_identity(
+                await self._server.read("/", may_be_missing=True)
+            )
         except (Malformed, ItemGone, Refused) as error:
             raise WrongServer("no Plex Media Server answers here") from error
         user_id, user_name = await self._user(identity)
@@ -162,10 +163,7 @@ class PlexClient(MediaServer):
         known = self._known
         if known is None:
             return await self.identify()
-        try:
-            identity = wire.parse_identity(await self._server.read("/"))
-        except ItemGone as error:
-            raise Unreachable("something answers in the server's place") from error
+        identity = wire.parse_identity(await self._server.read("/"))
         self._check_same_server(identity)
         return ServerInfo(
             server_id=known.server_id,
@@ -178,7 +176,9 @@ class PlexClient(MediaServer):
     async def _user(self, identity: wire.Identity) -> tuple[str, str]:
         """Return id and name of the token's user."""
         try:
-            owner = wire.parse_owner_name(await self._server.read("/accounts"))
+            owner = wire.parse_owner_name(
+                await self._server.read("/accounts", may_be_missing=True)
+            )
         except AuthRejected, Forbidden, ItemGone:
             pass  # not the owner; older servers answer 401
         else:
@@ -203,6 +203,7 @@ class PlexClient(MediaServer):
             answer = await self._server.read(
                 "/status/sessions/history/all",
                 {"sort": "viewedAt:desc", **_bounds(0, 1)},
+                may_be_missing=True,
             )
         except AuthRejected, Forbidden, ItemGone:
             return None
@@ -211,7 +212,9 @@ class PlexClient(MediaServer):
     async def _identity(self) -> wire.Identity | None:
         """Ask who is there, without the token; None if even that asks for one."""
         try:
-            return wire.parse_identity(await self._stranger.read("/identity"))
+            return wire.parse_identity(
+                await self._stranger.read("/identity", may_be_missing=True)
+            )
         except AuthRejected, Forbidden:
             return None
 
@@ -234,6 +237,7 @@ class PlexClient(MediaServer):
                     f"/library/metadata/{','.join(batch)}",
                     {"includeGuids": "1"},
                     len(batch),
+                    may_be_missing=True,
                     exact=False,
                 ):
                     found.update(
@@ -261,7 +265,10 @@ class PlexClient(MediaServer):
         episodes: list[Reading] = []
         try:
             async for readings in self._pages(
-                f"/library/metadata/{key}/{below}", {"includeGuids": "1"}, _LEAF_PAGE
+                f"/library/metadata/{key}/{below}",
+                {"includeGuids": "1"},
+                _LEAF_PAGE,
+                may_be_missing=True,
             ):
                 episodes += readings
         except ItemGone:
@@ -280,6 +287,7 @@ class PlexClient(MediaServer):
             answer = await self._server.read(
                 "/hubs/search",
                 {"query": query, "limit": str(limit), "includeGuids": "1"},
+                may_be_missing=True,
             )
         except ItemGone, Refused:
             found = [
@@ -300,7 +308,7 @@ class PlexClient(MediaServer):
         """Filter the titles of each library that can hold *kind*."""
         found: list[Reading] = []
         for section in await self._sections(kind):
-            answer = await self._listing(
+            answer = await self._server.read(
                 f"/library/sections/{section.section_id}/all",
                 {
                     "type": wire.TYPE_NUMBERS[kind],
@@ -354,9 +362,11 @@ class PlexClient(MediaServer):
             return ()
         params = {"includeGuids": "1", **_bounds(0, limit)}
         try:
-            answer = await self._server.read("/hubs/continueWatching/items", params)
+            answer = await self._server.read(
+                "/hubs/continueWatching/items", params, may_be_missing=True
+            )
         except ItemGone, Refused:
-            answer = await self._listing("/library/onDeck", params)
+            answer = await self._server.read("/library/onDeck", params)
         return tuple(unique(wire.parse_hubs(answer))[:limit])
 
     @override
@@ -367,7 +377,7 @@ class PlexClient(MediaServer):
         found: list[Reading] = []
         for kind in (MediaKind.MOVIE, MediaKind.EPISODE):
             for section in await self._sections(kind):
-                answer = await self._listing(
+                answer = await self._server.read(
                     f"/library/sections/{section.section_id}/all",
                     {
                         "type": wire.TYPE_NUMBERS[kind],
@@ -383,7 +393,7 @@ class PlexClient(MediaServer):
 
     async def _sections(self, kind: MediaKind) -> list[wire.Section]:
         """Read the libraries that can hold *kind*."""
-        sections = wire.parse_sections(await self._listing("/library/sections"))
+        sections = wire.parse_sections(await self._server.read("/library/sections"))
         return [
             section
             for section in sections
@@ -391,7 +401,13 @@ class PlexClient(MediaServer):
         ]
 
     async def _pages(
-        self, path: str, params: Mapping[str, str], size: int, *, exact: bool = True
+        self,
+        path: str,
+        params: Mapping[str, str],
+        size: int,
+        *,
+        may_be_missing: bool = False,
+        exact: bool = True,
     ) -> AsyncIterator[list[Reading]]:
         """Read a listing page by page, by what comes back and not by what was asked.
 
@@ -401,7 +417,11 @@ class PlexClient(MediaServer):
         start = 0
         while True:
             page = wire.parse_page(
-                await self._server.read(path, {**params, **_bounds(start, size)})
+                await self._server.read(
+                    path,
+                    {**params, **_bounds(start, size)},
+                    may_be_missing=may_be_missing,
+                )
             )
             yield page.readings
             start += page.row_count
@@ -411,15 +431,6 @@ class PlexClient(MediaServer):
                 if exact:
                     raise Malformed("a listing ended before its total")
                 return
-
-    async def _listing(
-        self, path: str, params: Mapping[str, str] | None = None
-    ) -> Json:
-        """GET a path that exists on every server: a 404 comes from something else."""
-        try:
-            return await self._server.read(path, params)
-        except ItemGone as error:
-            raise Unreachable(f"GET {path} is not answered by Plex") from error
 
     async def _check_still_plex(self) -> None:
         """Raise `Unreachable` unless it was Plex that answered 404."""

@@ -1,0 +1,117 @@
+"""The contract, kept by the Jellyfin client and the simulated Jellyfin servers."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import override
+
+from aiohttp import ClientSession
+import pytest
+
+from custom_components.watched_sync.core.play_state import PlayState
+from custom_components.watched_sync.core.ports import ServerInfo
+from custom_components.watched_sync.servers.jellyfin.client import JellyfinClient
+from tests.fakes.base import FakeClock
+from tests.fakes.jellyfin import TICKS_PER_SECOND, FakeJellyfin
+
+from .contract import Bench, MediaServerContract
+
+
+@dataclass
+class JellyfinBench(Bench):
+    """A simulated Jellyfin and a client of alex on it."""
+
+    server: FakeJellyfin
+
+    @override
+    def item_id(
+        self,
+        title: str,
+        year: int | None = None,
+        season: int | None = None,
+        episode: int | None = None,
+        library: str | None = None,
+    ) -> str:
+        return self.server.item_id(title, year, season, episode, library)
+
+    @override
+    def state(self, item_id: str, user: str = "alex") -> PlayState:
+        stored = self.server.state(user, item_id)
+        return PlayState(
+            watched=stored.played,
+            position=stored.position_ticks / TICKS_PER_SECOND,
+            play_count=stored.play_count,
+            last_played=stored.last_played_date,
+        )
+
+    @override
+    async def watch(self, item_id: str, user: str = "alex") -> None:
+        await self.server.set_state(user, item_id, played=True)
+
+    @override
+    async def pause(self, item_id: str, position: float, user: str = "alex") -> None:
+        await self.server.set_state(
+            user,
+            item_id,
+            position_ticks=int(position * TICKS_PER_SECOND),
+            last_played_date=self.server.clock(),
+        )
+
+    @override
+    def remove(self, item_id: str) -> None:
+        self.server.remove_item(item_id)
+
+    @override
+    def revoke(self) -> None:
+        self.server.revoke(self.server.token_for("alex"))
+
+    @override
+    def client_of(
+        self, user: str, *, known: ServerInfo | None = None
+    ) -> JellyfinClient:
+        return JellyfinClient(
+            self.session,
+            self.server.url,
+            self.server.token_for(user),
+            user_id=self.server.user_id(user),
+            device_id="test-device",
+            known=known,
+        )
+
+    @override
+    async def identify(self, user: str = "alex") -> ServerInfo:
+        return await self.client_of(user).identify()
+
+    @override
+    def client_at(self, url: str) -> JellyfinClient:
+        return JellyfinClient(
+            self.session, url, "0" * 32, user_id="1" * 32, device_id="test-device"
+        )
+
+
+class TestJellyfin(MediaServerContract):
+    """Run for each line of releases."""
+
+    @pytest.fixture(params=["10.10", "10.11", "12.0"])
+    async def server(
+        self, request: pytest.FixtureRequest, clock: FakeClock
+    ) -> AsyncIterator[FakeJellyfin]:
+        async with FakeJellyfin(clock=clock, profile=request.param) as running:
+            yield running
+
+    @pytest.fixture
+    def bench(self, server: FakeJellyfin, session: ClientSession) -> JellyfinBench:
+        client = JellyfinClient(
+            session,
+            server.url,
+            server.token_for("alex"),
+            user_id=server.user_id("alex"),
+            device_id="test-device",
+        )
+        return JellyfinBench(
+            session=session,
+            server=server,
+            client=client,
+            write_paths="/UserPlayedItems/|/UserData$",
+            read_paths="/Items$|/Shows/|/Resume$",
+            unknown_id="f" * 32,
+        )
