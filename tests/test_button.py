@@ -1,0 +1,119 @@
+"""The buttons: deliver now, try again what failed, mark the next episode."""
+
+from homeassistant.const import EntityCategory
+from homeassistant.core import HomeAssistant
+from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
+from homeassistant.helpers import entity_registry as er
+import pytest
+
+from custom_components.watched_sync.core.errors import JournalError, Refused
+from custom_components.watched_sync.core.lane import Phase
+from custom_components.watched_sync.core.operation import MarkWatched
+from custom_components.watched_sync.runtime import Wish
+
+from .common import MOVIE, SHOW, MemoryServer, drained, setup_lane, until
+
+SYNC_NOW = "button.attic_ada_sync_now"
+RETRY_FAILED = "button.attic_ada_retry_failed_changes"
+MARK_NEXT = "button.severance_mark_next_episode_watched"
+
+
+async def press(hass: HomeAssistant, entity_id: str) -> None:
+    """Press a button that must be there."""
+    assert hass.states.get(entity_id), sorted(hass.states.async_entity_ids())
+    await hass.services.async_call(
+        "button", "press", {"entity_id": entity_id}, blocking=True
+    )
+
+
+async def test_sync_now_does_not_wait_for_the_backoff(hass: HomeAssistant) -> None:
+    server = MemoryServer()
+    entry = await setup_lane(hass, server)
+    runtime = entry.runtime_data
+    server.go_down()
+    runtime.relay.nudge()
+    await until(runtime, lambda: runtime.lane.health.phase is Phase.BACKING_OFF)
+    await runtime.async_submit([Wish(MOVIE, MarkWatched())])
+    server.come_up()
+    await press(hass, SYNC_NOW)
+    await drained(hass, entry)
+    assert server.writes == [("m1", MarkWatched())]
+
+
+async def test_retry_failed_queues_again_what_was_given_up(
+    hass: HomeAssistant,
+) -> None:
+    server = MemoryServer()
+    server.item_faults["m1"] = Refused("no")
+    entry = await setup_lane(hass, server)
+    await entry.runtime_data.async_submit([Wish(MOVIE, MarkWatched())])
+    await drained(hass, entry)
+    assert len(entry.runtime_data.lane.outbox.rejected) == 1
+    server.item_faults.clear()
+    await press(hass, RETRY_FAILED)
+    await drained(hass, entry)
+    assert server.writes == [("m1", MarkWatched())]
+    assert not entry.runtime_data.lane.outbox.rejected
+
+
+async def test_retry_that_cannot_be_written_fails_in_words(
+    hass: HomeAssistant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = MemoryServer()
+    server.item_faults["m1"] = Refused("no")
+    entry = await setup_lane(hass, server)
+    await entry.runtime_data.async_submit([Wish(MOVIE, MarkWatched())])
+    await drained(hass, entry)
+
+    async def fail() -> None:
+        raise JournalError
+
+    monkeypatch.setattr(entry.runtime_data.lane._journal, "save", fail)
+    with pytest.raises(HomeAssistantError) as error:
+        await press(hass, RETRY_FAILED)
+    assert error.value.translation_key == "outbox_write_failed"
+    assert len(entry.runtime_data.lane.outbox.rejected) == 1
+
+
+async def test_mark_next_marks_one_episode_after_the_other(
+    hass: HomeAssistant,
+) -> None:
+    server = MemoryServer()
+    server.set("e1x1", watched=True)
+    entry = await setup_lane(hass, server, subentries=[SHOW])
+    await press(hass, MARK_NEXT)
+    await drained(hass, entry)
+    await press(hass, MARK_NEXT)
+    await drained(hass, entry)
+    assert [item_id for item_id, _ in server.writes] == ["e1x2", "e2x1"]
+
+
+async def test_mark_next_without_a_next_episode_is_an_error(
+    hass: HomeAssistant,
+) -> None:
+    server = MemoryServer()
+    for item_id in ("e1x1", "e1x2", "e2x1", "e2x2"):
+        server.set(item_id, watched=True)
+    entry = await setup_lane(hass, server, subentries=[SHOW])
+    with pytest.raises(ServiceValidationError) as error:
+        await press(hass, MARK_NEXT)
+    assert error.value.translation_key == "no_next_episode"
+    assert error.value.translation_placeholders == {"name": "Severance"}
+    assert len(entry.runtime_data.lane.outbox) == 0
+
+
+async def test_tracked_movie_has_no_button(hass: HomeAssistant) -> None:
+    await setup_lane(hass, subentries=[MOVIE])
+    assert sorted(hass.states.async_entity_ids("button")) == sorted(
+        [SYNC_NOW, RETRY_FAILED]
+    )
+
+
+@pytest.mark.parametrize("entity_id", [SYNC_NOW, RETRY_FAILED])
+async def test_buttons_of_the_queue_are_configuration(
+    hass: HomeAssistant, entity_id: str
+) -> None:
+    await setup_lane(hass)
+    registered = er.async_get(hass).async_get(entity_id)
+    assert registered is not None
+    assert registered.entity_category is EntityCategory.CONFIG
