@@ -2,6 +2,6 @@
 
 from .profile import Phase
 from .server import FakeJellyfin, JellyfinState
-from .user_data import TICKS_PER_SECOND
+from .user_data import TICKS_PER_SECOND, ResumeRules
 
-__all__ = ["TICKS_PER_SECOND", "FakeJellyfin", "JellyfinState", "Phase"]
+__all__ = ["TICKS_PER_SECOND", "FakeJellyfin", "JellyfinState", "Phase", "ResumeRules"]

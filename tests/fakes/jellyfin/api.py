@@ -160,7 +160,7 @@ class Api:
                 return self._response(Answer(403))
             user = caller.user.name if caller.user else None
             return await self.jf.serve_socket(request, user)
-        text = await request.text() if request.can_read_body else ""
+        text = await request.text()
         if self.jf.phase is not Phase.READY and path.lower() != "/system/ping":
             page = Answer(503, _SETUP_PAGE, "text/html")
             return self._response(page)

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Iterable, Mapping
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta, tzinfo
 import ssl
 from typing import Any, override
@@ -28,6 +28,7 @@ from .quick_connect import QuickConnect, Request
 from .sessions import Session, Sessions
 from .states import States
 from .user_data import (
+    ResumeRules,
     mark_played,
     mark_unplayed,
     on_start,
@@ -108,6 +109,7 @@ class FakeJellyfin(FakeServer):
         self.states = States(self.catalogue, self.profile, self._saved)
         self.listing = Listing(self.catalogue, self.states, self.profile)
         self.sessions = Sessions(self.profile, self.clock, self.describe_sessions)
+        self.resume_rules = ResumeRules()
         self.stuck_items: set[str] = set()
         self._fail_after: int | None = None
         self._debounce = debounce
@@ -384,6 +386,16 @@ class FakeJellyfin(FakeServer):
         """Make a collection of existing items; returns its id."""
         return self.catalogue.add_box_set(name, items).id
 
+    def set_runtime(self, item_id: str, ticks: int | None) -> None:
+        """Change how long an item is; None where the server could not find out."""
+        item = self.catalogue.items[item_id]
+        self.catalogue.items[item_id] = replace(item, run_time_ticks=ticks)
+
+    def set_virtual(self, item_id: str) -> None:
+        """Take the file of an episode away, so that it is a missing one."""
+        item = self.catalogue.items[item_id]
+        self.catalogue.items[item_id] = replace(item, virtual=True)
+
     def remove_item(self, item_id: str) -> None:
         """Take an item, with all below it, out of the library."""
         gone = self.catalogue.remove(item_id)
@@ -498,7 +510,7 @@ class FakeJellyfin(FakeServer):
         if position is not None:
             for user in self._watchers(session):
                 row = self.states.row(user, item)
-                update_play_state(row, item, position, self.profile)
+                update_play_state(row, item, position, self.profile, self.resume_rules)
                 self.states.save(user, item, "PlaybackProgress")
         self.sessions.changed()
 
@@ -519,7 +531,9 @@ class FakeJellyfin(FakeServer):
                 if position is None:
                     on_stop_without_position(row)
                 else:
-                    update_play_state(row, item, position, self.profile)
+                    update_play_state(
+                        row, item, position, self.profile, self.resume_rules
+                    )
                 self.states.save(user, item, "PlaybackFinished")
         self.sessions.changed()
 

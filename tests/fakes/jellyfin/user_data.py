@@ -13,12 +13,18 @@ from .profile import Profile
 TICKS_PER_SECOND = 10_000_000
 """One tick is 100 ns."""
 
-_MIN_RESUME_PERCENT = 5
-_MAX_RESUME_PERCENT = 90
-_MIN_RESUME_SECONDS = 300
 _AUDIOBOOK_MINUTES = 5
 
 _WITHOUT_RESUME = {Kind.AUDIO, Kind.TRAILER}
+
+
+@dataclass(frozen=True, slots=True)
+class ResumeRules:
+    """What an administrator decides about resuming; percent of the running time."""
+
+    min_percent: int = 5
+    max_percent: int = 90
+    min_seconds: int = 300
 
 
 @dataclass(slots=True)
@@ -75,7 +81,7 @@ def on_stop_without_position(data: UserData) -> None:
 
 
 def update_play_state(
-    data: UserData, item: Item, position: int, profile: Profile
+    data: UserData, item: Item, position: int, profile: Profile, rules: ResumeRules
 ) -> None:
     """What a reported position, in ticks, does; the first rule that fits."""
     runtime = item.run_time_ticks or 0
@@ -93,12 +99,12 @@ def update_play_state(
         pass
     elif position > 0:
         last = TICKS_PER_SECOND if profile.last_second_is_the_end else 0
-        if 100 * position < _MIN_RESUME_PERCENT * runtime:
+        if 100 * position < rules.min_percent * runtime:
             position = 0
         elif (
-            100 * position > _MAX_RESUME_PERCENT * runtime
+            100 * position > rules.max_percent * runtime
             or position >= runtime - last
-            or runtime < _MIN_RESUME_SECONDS * TICKS_PER_SECOND
+            or runtime < rules.min_seconds * TICKS_PER_SECOND
         ):
             data.played = True
             position = 0
