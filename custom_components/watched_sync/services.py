@@ -191,7 +191,7 @@ async def _async_change(call: ServiceCall, change: Change | None) -> ServiceResp
     if not call.data[ATTR_CONFIRM]:
         await _async_check_size(planned)
     batch_id = ulid_now() if planned else None
-    rows = await _async_submit(call.hass, planned, batch_id, wait)
+    rows = await _async_submit(planned, batch_id, wait)
     return _response(batch_id, rows, skipped)
 
 
@@ -345,20 +345,14 @@ async def _async_count_exactly(planned: _Planned, count: int) -> int:
 
 
 async def _async_submit(
-    hass: HomeAssistant,
-    planned: Sequence[_Planned],
-    batch_id: str | None,
-    wait: float,
+    planned: Sequence[_Planned], batch_id: str | None, wait: float
 ) -> list[JsonObjectType]:
     """Queue wishes, one write to disk for each lane; return the rows of the answer."""
     by_lane: dict[str, list[_Planned]] = {}
     for one in planned:
         by_lane.setdefault(one.target.entry.entry_id, []).append(one)
     answers = await asyncio.gather(
-        *(
-            _async_submit_lane(hass, group, batch_id, wait)
-            for group in by_lane.values()
-        ),
+        *(_async_submit_lane(group, batch_id, wait) for group in by_lane.values()),
         return_exceptions=True,
     )
     rows: list[JsonObjectType] = []
@@ -372,30 +366,19 @@ async def _async_submit(
 
 
 async def _async_submit_lane(
-    hass: HomeAssistant,
-    group: Sequence[_Planned],
-    batch_id: str | None,
-    wait: float,
+    group: Sequence[_Planned], batch_id: str | None, wait: float
 ) -> list[JsonObjectType]:
     runtime = group[0].target.entry.runtime_data
     # What the server showed just now is what the wish was made upon.
     runtime.lane.remember(
         one.target.reading for one in group if one.target.reading is not None
     )
-    operations = runtime.plan([one.wish for one in group], batch_id=batch_id)
-    waiting: asyncio.Task[Mapping[str, Outcome]] | None = None
+    operations = await runtime.async_submit(
+        [one.wish for one in group], batch_id=batch_id
+    )
+    ended: Mapping[str, Outcome] = {}
     if wait:
-        # Before they are queued, or they may end unseen.
-        waiting = hass.async_create_task(
-            runtime.lane.ended([one.operation_id for one in operations], wait),
-            f"{DOMAIN} wait",
-        )
-    try:
-        await runtime.async_enqueue(operations)
-        ended = {} if waiting is None else await waiting
-    finally:
-        if waiting is not None:
-            waiting.cancel()
+        ended = await runtime.lane.ended([one.operation_id for one in operations], wait)
     return [
         _row(one, operation, _status(ended.get(operation.operation_id)))
         for one, operation in zip(group, operations, strict=True)
