@@ -1,0 +1,706 @@
+"""In-memory twins of the ports: two kinds of server, and a disk.
+
+A `ModelServer` behaves as the client and the server behind it do together: what each
+kind keeps, counts and ignores is what the real ones keep, count and ignore (sources
+are named in `servers/plex/client.py` and `servers/jellyfin/client.py`).
+"""
+
+import asyncio
+from collections import Counter, defaultdict, deque
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+import json
+from typing import Any, Self
+
+from custom_components.watched_sync.core.codec import decode_outbox, encode_outbox
+from custom_components.watched_sync.core.errors import (
+    AuthRejected,
+    Busy,
+    Fault,
+    Forbidden,
+    ItemGone,
+    JournalError,
+    Malformed,
+    Refused,
+    ServerError,
+    Starting,
+    Unreachable,
+    Unsupported,
+    WrongServer,
+)
+from custom_components.watched_sync.core.identity import (
+    Item,
+    MediaKind,
+    ProviderIds,
+)
+from custom_components.watched_sync.core.operation import (
+    Change,
+    MarkUnwatched,
+    MarkWatched,
+    SetProgress,
+)
+from custom_components.watched_sync.core.outbox import Outbox
+from custom_components.watched_sync.core.play_state import (
+    POSITION_TOLERANCE,
+    PlayState,
+    Reading,
+)
+from custom_components.watched_sync.core.ports import Capabilities, ServerInfo
+
+from .virtual import VirtualClock
+
+#: As `servers/plex/client.py` says.
+PLEX = Capabilities(
+    concurrency=4,
+    repeat_safe=False,
+    keeps_watched_at=False,
+    min_position=60.0,
+    max_progress=0.9,
+)
+
+#: As `servers/jellyfin/client.py` says.
+JELLYFIN = Capabilities(concurrency=1, repeat_safe=True, keeps_watched_at=True)
+
+UNWATCHED = PlayState(watched=False)
+
+#: Seconds after which the clients give up waiting for an answer.
+TIMEOUT = 30.0
+
+
+class Ask(StrEnum):
+    """The kinds of request."""
+
+    PROBE = "probe"
+    FETCH = "fetch"
+    LEAVES = "leaves"
+    WRITE = "write"
+    SEARCH = "search"
+    FIND = "find"
+    UP_NEXT = "up_next"
+    LAST_PLAYED = "last_played"
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request as the server saw it; `at` is in seconds of the virtual world."""
+
+    ask: Ask
+    item_ids: tuple[str, ...]
+    change: Change | None
+    at: float
+
+
+class Kind(StrEnum):
+    """What can go wrong with one request."""
+
+    REFUSE = "refuse"
+    HANG = "hang"
+    LATE = "late"
+    DROP = "drop"
+    LIE = "lie"
+    HALF = "half"
+    ERROR = "error"
+    BUSY = "busy"
+    STARTING = "starting"
+    AUTH = "auth"
+    FORBIDDEN = "forbidden"
+    BAD_REQUEST = "bad_request"
+    GONE = "gone"
+    UNSUPPORTED = "unsupported"
+    HTML = "html"
+    WRONG = "wrong"
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """One thing going wrong.
+
+    HANG does not carry the request out, and nobody answers. LATE answers after
+    `seconds`. DROP carries it out and loses the answer after `seconds`. LIE answers
+    without carrying it out. HALF carries a container's mark out for every other
+    episode and fails. BUSY names `retry_after` seconds.
+    """
+
+    kind: Kind
+    seconds: float = 5.0
+    retry_after: float | None = None
+
+    def error(self) -> ServerError | None:
+        """Return what the client raises, None if it gets a proper answer."""
+        match self.kind:
+            case Kind.REFUSE | Kind.HANG | Kind.DROP:
+                return Unreachable(self.kind.value)
+            case Kind.ERROR | Kind.HALF:
+                return Fault("500")
+            case Kind.BUSY:
+                return Busy("503", self.retry_after)
+            case Kind.STARTING:
+                return Starting("503", self.retry_after)
+            case Kind.AUTH:
+                return AuthRejected("401")
+            case Kind.FORBIDDEN:
+                return Forbidden("403")
+            case Kind.BAD_REQUEST:
+                return Refused("400")
+            case Kind.GONE:
+                return ItemGone("404")
+            case Kind.UNSUPPORTED:
+                return Unsupported("no")
+            case Kind.HTML:
+                return Malformed("<html>")
+            case Kind.WRONG:
+                return WrongServer("a coffee machine")
+            case Kind.LATE | Kind.LIE:
+                return None
+
+
+REFUSE = Trouble(Kind.REFUSE)
+HANG = Trouble(Kind.HANG)
+LATE = Trouble(Kind.LATE)
+DROP = Trouble(Kind.DROP)
+LIE = Trouble(Kind.LIE)
+HALF = Trouble(Kind.HALF)
+ERROR = Trouble(Kind.ERROR)
+BUSY = Trouble(Kind.BUSY)
+AUTH = Trouble(Kind.AUTH)
+FORBIDDEN = Trouble(Kind.FORBIDDEN)
+HTML = Trouble(Kind.HTML)
+GONE = Trouble(Kind.GONE)
+
+
+# --- titles ----------------------------------------------------------------
+
+
+def movie(item_id: str = "m1", **changes: Any) -> Item:
+    """Return a film of two hours with an id at IMDb."""
+    return replace(
+        Item(
+            item_id,
+            MediaKind.MOVIE,
+            f"Film {item_id}",
+            year=1999,
+            provider_ids=ProviderIds(imdb=f"tt-{item_id}"),
+            duration=7200.0,
+            library_id="films",
+        ),
+        **changes,
+    )
+
+
+def show(item_id: str = "s") -> Item:
+    """Return a show with an id at TVDB."""
+    return Item(
+        item_id,
+        MediaKind.SHOW,
+        f"Show {item_id}",
+        provider_ids=ProviderIds(tvdb=f"tv-{item_id}"),
+        library_id="shows",
+    )
+
+
+def season(parent: Item, number: int) -> Item:
+    """Return a season of a show; 0 holds the specials."""
+    return Item(
+        f"{parent.item_id}.{number}",
+        MediaKind.SEASON,
+        f"Season {number}",
+        library_id=parent.library_id,
+        show_id=parent.item_id,
+        show_title=parent.title,
+        show_provider_ids=parent.provider_ids,
+        season_id=f"{parent.item_id}.{number}",
+        season=number,
+    )
+
+
+def episode(parent: Item, number: int, episode_number: int) -> Item:
+    """Return an episode of forty minutes, known by its show's ids and its number."""
+    return Item(
+        f"{parent.item_id}.{number}.{episode_number}",
+        MediaKind.EPISODE,
+        f"Episode {episode_number}",
+        duration=2400.0,
+        library_id=parent.library_id,
+        show_id=parent.item_id,
+        show_title=parent.title,
+        show_provider_ids=parent.provider_ids,
+        season_id=f"{parent.item_id}.{number}",
+        season=number,
+        episode=episode_number,
+    )
+
+
+def episodes(parent: Item, seasons: Mapping[int, int]) -> list[Item]:
+    """Return all episodes of a show, given how many each season has."""
+    return [
+        episode(parent, number, one)
+        for number, count in seasons.items()
+        for one in range(1, count + 1)
+    ]
+
+
+# --- the server ------------------------------------------------------------
+
+
+class ModelServer:
+    """A media server in memory, as one user sees it.
+
+    `requests` lists everything that arrived. `plays` counts the plays our marks added,
+    by item id, and `doubled` names items we marked although they were watched to the
+    end already. `touched` names items that another client changed.
+    """
+
+    def __init__(
+        self,
+        clock: VirtualClock,
+        capabilities: Capabilities,
+        *,
+        server_id: str = "server",
+        latency: float = 0.02,
+    ) -> None:
+        """Answer every request after *latency* seconds."""
+        self.clock = clock
+        self.kind = capabilities
+        self.server_id = server_id
+        self.latency = latency
+        self.skew = timedelta()
+        self.items: dict[str, Item] = {}
+        self.states: dict[str, PlayState] = {}
+        self.hidden: set[str] = set()
+        self.down = False
+        self.token_good = True
+        self.requests: list[Request] = []
+        self.plays: Counter[str] = Counter()
+        self.doubled: list[str] = []
+        self.touched: set[str] = set()
+        self.most_at_once = 0
+        self.trouble: Callable[[Request], Trouble | None] | None = None
+        self.after_write: Callable[[Item], None] | None = None
+        self._queued: deque[Trouble | None] = deque()
+        self._queued_for: defaultdict[Ask, deque[Trouble | None]] = defaultdict(deque)
+        self._poison: dict[str, Trouble] = {}
+        self._writing = 0
+        self._offset: timedelta | None = None
+
+    @classmethod
+    def plex(cls, clock: VirtualClock, **options: Any) -> Self:
+        """Return a server that counts as Plex does."""
+        return cls(clock, PLEX, **options)
+
+    @classmethod
+    def jellyfin(cls, clock: VirtualClock, **options: Any) -> Self:
+        """Return a server that counts as Jellyfin does."""
+        return cls(clock, JELLYFIN, **options)
+
+    # --- a test's handles --------------------------------------------------
+
+    def add(self, *items: Item, state: PlayState = UNWATCHED) -> None:
+        """Put titles into the library."""
+        for item in items:
+            self.items[item.item_id] = item
+            if not item.kind.is_container:
+                self.states[item.item_id] = state
+
+    def add_show(self, parent: Item, seasons: Mapping[int, int]) -> list[Item]:
+        """Put a show with all its episodes into the library; return the episodes."""
+        found = episodes(parent, seasons)
+        self.add(parent, *(season(parent, number) for number in seasons), *found)
+        return found
+
+    def next(self, *troubles: Trouble | None) -> None:
+        """Have the next requests go wrong, whatever they ask; None goes well."""
+        self._queued.extend(troubles)
+
+    def on(self, ask: Ask, *troubles: Trouble | None) -> None:
+        """Have the next requests of one kind go wrong; None goes well."""
+        self._queued_for[ask].extend(troubles)
+
+    def poison(self, item_id: str, trouble: Trouble | None) -> None:
+        """Have everything that names an item go wrong; None ends it."""
+        if trouble is None:
+            self._poison.pop(item_id, None)
+        else:
+            self._poison[item_id] = trouble
+
+    def count(self, ask: Ask | None = None) -> int:
+        """Return how many requests arrived, of one kind or of all."""
+        return sum(ask in {None, one.ask} for one in self.requests)
+
+    @property
+    def writes(self) -> list[tuple[str, Change]]:
+        """Every write that arrived: item id and change."""
+        return [
+            (one.item_ids[0], one.change)
+            for one in self.requests
+            if one.change is not None
+        ]
+
+    def elsewhere(self, item_id: str, state: PlayState) -> None:
+        """Have another client of this user set a play state."""
+        self.touched.add(item_id)
+        self.states[item_id] = state
+
+    def played_elsewhere(self, item_id: str) -> None:
+        """Have this user watch something to the end in another client, now."""
+        state = self.states[item_id]
+        self.elsewhere(
+            item_id,
+            PlayState(
+                watched=True,
+                play_count=state.play_count + 1,
+                last_played=self.server_now(),
+            ),
+        )
+
+    def replace_file(self, old: str, new: str) -> None:
+        """Have the file of an item replaced: it comes back under another id."""
+        item = replace(self.items.pop(old), item_id=new)
+        self.items[new] = item
+        self.states[new] = self.states.pop(old)
+
+    def server_now(self) -> datetime:
+        """Return the time by the server's own clock; Plex counts whole seconds."""
+        now = self.clock.true_now() + self.skew
+        return now if self.kind.repeat_safe else now.replace(microsecond=0)
+
+    def watched(self, *item_ids: str) -> list[bool | None]:
+        """Return the flags of some items."""
+        return [self.states[item_id].watched for item_id in item_ids]
+
+    # --- the port ----------------------------------------------------------
+
+    @property
+    def capabilities(self) -> Capabilities:
+        return self.kind
+
+    @property
+    def clock_offset(self) -> timedelta | None:
+        return self._offset
+
+    async def probe(self) -> ServerInfo:
+        await self._request(Ask.PROBE)
+        return ServerInfo(self.server_id, "Model", "1.0", "user", "User")
+
+    async def fetch(self, item_ids: Collection[str]) -> Mapping[str, Reading]:
+        assert item_ids, "a request for nothing"
+        wanted = tuple(sorted(item_ids))
+        return await self._request(
+            Ask.FETCH,
+            wanted,
+            lambda: {
+                item_id: self.reading(item_id)
+                for item_id in wanted
+                if self._shows(item_id)
+            },
+        )
+
+    async def fetch_leaves(self, item: Item) -> Sequence[Reading]:
+        def leaves() -> list[Reading]:
+            if not self._shows(item.item_id):
+                raise ItemGone(item.item_id)
+            return [self.reading(leaf.item_id) for leaf in self._below(item)]
+
+        return await self._request(Ask.LEAVES, (item.item_id,), leaves)
+
+    async def write(self, item: Item, change: Change, state: PlayState) -> None:
+        """Carry a write out, counted as one under way while it lasts."""
+        self._writing += 1
+        self.most_at_once = max(self.most_at_once, self._writing)
+        try:
+            await self._request(
+                Ask.WRITE,
+                (item.item_id,),
+                lambda: self._carry_out(item, change, state),
+                change,
+            )
+        finally:
+            self._writing -= 1
+
+    async def search(
+        self, query: str, kinds: Collection[MediaKind], limit: int
+    ) -> Sequence[Reading]:
+        return await self._request(
+            Ask.SEARCH,
+            (),
+            lambda: [
+                self.reading(item.item_id)
+                for item in self.items.values()
+                if item.kind in kinds and query.casefold() in item.title.casefold()
+            ][:limit],
+        )
+
+    async def find(
+        self, kind: MediaKind, ids: ProviderIds, title: str | None = None
+    ) -> Sequence[Reading]:
+        del title  # the model needs no narrowing
+        return await self._request(
+            Ask.FIND,
+            (),
+            lambda: [
+                self.reading(item.item_id)
+                for item in self.items.values()
+                if item.kind is kind
+                and item.provider_ids.matches(ids)
+                and item.item_id not in self.hidden
+            ],
+        )
+
+    async def up_next(self, limit: int) -> Sequence[Reading]:
+        return await self._request(
+            Ask.UP_NEXT,
+            (),
+            lambda: [
+                self.reading(item_id)
+                for item_id, state in self.states.items()
+                if not state.watched
+            ][:limit],
+        )
+
+    async def last_played(self, limit: int) -> Sequence[Reading]:
+        return await self._request(
+            Ask.LAST_PLAYED,
+            (),
+            lambda: sorted(
+                (
+                    self.reading(item_id)
+                    for item_id, state in self.states.items()
+                    if state.last_played
+                ),
+                key=lambda one: str(one.state.last_played),
+                reverse=True,
+            )[:limit],
+        )
+
+    # --- inside ------------------------------------------------------------
+
+    async def _request[T](
+        self,
+        ask: Ask,
+        item_ids: tuple[str, ...] = (),
+        answer: Callable[[], T] = lambda: None,  # type: ignore[assignment, return-value]  # a probe carries nothing
+        change: Change | None = None,
+    ) -> T:
+        request = Request(ask, item_ids, change, self.clock.monotonic())
+        self.requests.append(request)
+        trouble = self._trouble_with(request)
+        await asyncio.sleep(self.latency)
+        if trouble is None:
+            self._answered()
+            return answer()
+        result: Any = None
+        match trouble.kind:
+            case Kind.HANG:
+                await asyncio.sleep(TIMEOUT)
+            case Kind.LATE:
+                result = answer()
+                await asyncio.sleep(trouble.seconds)
+            case Kind.DROP:
+                answer()
+                await asyncio.sleep(trouble.seconds)
+            case Kind.LIE if ask is not Ask.WRITE:
+                result = answer()
+            case Kind.HALF if ask is Ask.WRITE:
+                self._half(item_ids[0], change)
+            case _:
+                pass  # refused before anything was done
+        error = trouble.error()
+        if not isinstance(error, Unreachable):
+            self._answered()
+        if error is not None:
+            raise error
+        return result
+
+    def _trouble_with(self, request: Request) -> Trouble | None:
+        if self.down:
+            return REFUSE
+        if not self.token_good:
+            return AUTH
+        if self._queued:
+            return self._queued.popleft()
+        if queued := self._queued_for[request.ask]:
+            return queued.popleft()
+        for item_id in request.item_ids:
+            if item_id in self._poison:
+                return self._poison[item_id]
+        return self.trouble(request) if self.trouble else None
+
+    def _answered(self) -> None:
+        self._offset = self.server_now() - self.clock.now()
+
+    def _shows(self, item_id: str) -> bool:
+        return item_id in self.items and item_id not in self.hidden
+
+    def _below(self, item: Item) -> list[Item]:
+        parent = self.items[item.item_id]
+        return [
+            leaf
+            for leaf in self.items.values()
+            if leaf.kind is MediaKind.EPISODE
+            and parent.covers(leaf)
+            and leaf.item_id not in self.hidden
+        ]
+
+    def reading(self, item_id: str) -> Reading:
+        """Return what the server says of an item, without asking it."""
+        item = self.items[item_id]
+        if not item.kind.is_container:
+            return Reading(item, self.states[item_id])
+        leaves = [self.states[leaf.item_id] for leaf in self._below(item)]
+        watched = sum(state.watched is True for state in leaves)
+        return Reading(
+            item,
+            PlayState(bool(leaves) and watched == len(leaves)),
+            len(leaves),
+            watched,
+        )
+
+    def _carry_out(self, item: Item, change: Change, state: PlayState) -> None:
+        if not self._shows(item.item_id):
+            raise ItemGone(item.item_id)
+        if item.kind.is_container:
+            if isinstance(change, SetProgress):
+                raise Unsupported("a container has no position")
+            for leaf in self._below(item):
+                self._apply(leaf, change, dated=False)
+        else:
+            assert not isinstance(change, SetProgress) or change.watched is None
+            if isinstance(change, SetProgress) and not self.kind.repeat_safe:
+                change = self._as_plex_client(change, state)
+            self._apply(self.items[item.item_id], change, dated=True)
+        if self.after_write is not None:
+            self.after_write(item)
+
+    @staticmethod
+    def _as_plex_client(change: SetProgress, state: PlayState) -> Change:
+        """Return what the Plex client sends for a position; 0 is never kept."""
+        if change.position > 0:
+            return change
+        if state.watched:
+            raise Unsupported("a watched item keeps its resume position")
+        return MarkUnwatched()
+
+    def _half(self, item_id: str, change: Change | None) -> None:
+        item = self.items[item_id]
+        if item.kind.is_container and change is not None:
+            for leaf in self._below(item)[::2]:
+                self._apply(leaf, change, dated=False)
+
+    def _apply(self, leaf: Item, change: Change, *, dated: bool) -> None:
+        item_id = leaf.item_id
+        state = self.states[item_id]
+        match change:
+            case MarkWatched(at):
+                if state.watched and state.position <= POSITION_TOLERANCE:
+                    if not self.kind.repeat_safe:
+                        self.doubled.append(item_id)
+                else:
+                    self.plays[item_id] += 1
+                if self.kind.repeat_safe:
+                    self.states[item_id] = PlayState(
+                        watched=True,
+                        play_count=max(state.play_count, 1),
+                        last_played=(at if dated else None)
+                        or state.last_played
+                        or self.server_now(),
+                    )
+                else:
+                    self.states[item_id] = PlayState(
+                        watched=True,
+                        play_count=state.play_count + 1,
+                        last_played=self.server_now(),
+                    )
+            case MarkUnwatched():
+                self.states[item_id] = UNWATCHED
+            case SetProgress(position):
+                self._set_position(leaf, position)
+
+    def _set_position(self, leaf: Item, position: float) -> None:
+        state = self.states[leaf.item_id]
+        if self.kind.repeat_safe:
+            kept = min(position, leaf.duration or position)
+            self.states[leaf.item_id] = replace(state, position=kept)
+        elif (
+            leaf.duration is not None
+            and self.kind.min_position
+            <= position
+            < leaf.duration * self.kind.max_progress
+        ):
+            self.states[leaf.item_id] = replace(
+                state, position=position, last_played=self.server_now()
+            )
+
+
+# --- the disk --------------------------------------------------------------
+
+
+class MemoryJournal:
+    """A disk that holds the outbox as JSON text, and can fail or take its time.
+
+    `text` is the last write that was completed: what a crash leaves. `outbox` has to
+    be set before the first save.
+    """
+
+    def __init__(self, *, seconds: float = 0.01, later: float = 2.0) -> None:
+        """Take *seconds* for a write, and start a late one after *later* seconds."""
+        self.seconds = seconds
+        self.later = later
+        self.outbox = Outbox()
+        self.text = self._encoded()
+        self.writes = 0
+        self.failures: deque[bool] = deque()
+        self.broken = False
+        self.dead = False
+        self._started = 0
+        self._completed = 0
+        self._timer: asyncio.TimerHandle | None = None
+
+    def fail_next(self, *fail: bool) -> None:
+        """Say for the next writes whether each fails."""
+        self.failures.extend(fail or (True,))
+
+    async def save(self) -> None:
+        self._started += 1
+        number, text = self._started, self._encoded()
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self.seconds:
+            await asyncio.sleep(self.seconds)
+        self._complete(number, text)
+
+    def save_later(self) -> None:
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(
+                self.later, self._save_late
+            )
+
+    def restore(self) -> Outbox:
+        """Return the outbox that a new start would find."""
+        return decode_outbox(json.loads(self.text))
+
+    def _save_late(self) -> None:
+        self._timer = None
+        self._started += 1
+        try:
+            self._complete(self._started, self._encoded())
+        except JournalError:
+            self.save_later()
+
+    def _encoded(self) -> str:
+        return json.dumps(encode_outbox(self.outbox))
+
+    def _complete(self, number: int, text: str) -> None:
+        if self.dead:
+            return
+        if self.broken or (self.failures and self.failures.popleft()):
+            raise JournalError("no space left on device")
+        self.writes += 1
+        if number > self._completed:
+            self._completed, self.text = number, text
+
+
+def readings(server: ModelServer, items: Iterable[Item]) -> list[Reading]:
+    """Return what a server says of some items, without asking it."""
+    return [server.reading(item.item_id) for item in items]
