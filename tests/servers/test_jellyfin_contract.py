@@ -114,4 +114,5 @@ class TestJellyfin(MediaServerContract):
             write_paths="/UserPlayedItems/|/UserData$",
             read_paths="/Items$|/Shows/|/Resume$",
             unknown_id="f" * 32,
+            hidden_from_sam=server.item_id("Chernobyl", season=1, episode=1),
         )

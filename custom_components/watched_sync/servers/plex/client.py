@@ -544,7 +544,7 @@ class PlexClient(MediaServer):
     async def _exists(self, item_id: str) -> bool:
         try:
             answer = await self._server.read(
-                f"/library/metadata/{item_id}", _bounds(0, 1)
+                f"/library/metadata/{item_id}", _bounds(0, 1), may_be_missing=True
             )
         except ItemGone:
             await self._check_still_plex()

@@ -1,0 +1,127 @@
+"""The contract, kept by the Plex client and the simulated Plex Media Server."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import override
+
+from aiohttp import ClientSession
+import pytest
+
+from custom_components.watched_sync.core.play_state import PlayState
+from custom_components.watched_sync.core.ports import ServerInfo
+from custom_components.watched_sync.servers.plex.client import PlexClient
+from tests.fakes.base import FakeClock
+from tests.fakes.library import MOVIES_4K_LIBRARY
+from tests.fakes.plex import FakePlex, PlexOptions
+
+from .account_server import accounts_of
+from .contract import Bench, MediaServerContract
+
+
+@dataclass
+class PlexBench(Bench):
+    """A simulated Plex Media Server and a client of alex, its owner, on it."""
+
+    server: FakePlex
+    plex_tv_url: str
+
+    @override
+    def item_id(
+        self,
+        title: str,
+        year: int | None = None,
+        season: int | None = None,
+        episode: int | None = None,
+        library: str | None = None,
+    ) -> str:
+        return self.server.rating_key(
+            title, year, season=season, episode=episode, library=library
+        )
+
+    @override
+    def state(self, item_id: str, user: str = "alex") -> PlayState:
+        stored = self.server.state(user, item_id)
+        return PlayState(
+            watched=stored.view_count > 0,
+            position=stored.view_offset_ms / 1000,
+            play_count=stored.view_count,
+            last_played=stored.last_viewed_at,
+        )
+
+    @override
+    async def watch(self, item_id: str, user: str = "alex") -> None:
+        self.server.mark(user, item_id)
+
+    @override
+    async def pause(self, item_id: str, position: float, user: str = "alex") -> None:
+        self.server.set_state(user, item_id, view_offset_ms=int(position * 1000))
+
+    @override
+    def remove(self, item_id: str) -> None:
+        self.server.remove_item(item_id)
+
+    @override
+    def revoke(self) -> None:
+        self.server.revoke(self.server.token_for("alex"))
+
+    @override
+    def client_of(self, user: str, *, known: ServerInfo | None = None) -> PlexClient:
+        return PlexClient(
+            self.session,
+            self.server.url,
+            self.server.token_for(user),
+            client_id=f"client-of-{user}",
+            known=known,
+            plex_tv_url=self.plex_tv_url,
+        )
+
+    @override
+    async def identify(self, user: str = "alex") -> ServerInfo:
+        return await self.client_of(user).identify()
+
+    @override
+    def client_at(self, url: str) -> PlexClient:
+        return PlexClient(self.session, url, "made-up", client_id="client")
+
+
+VARIANTS = {
+    "new": PlexOptions(),
+    "no paging": PlexOptions(ignore_paging=True),
+    "old": PlexOptions(owner_only_status=401, version="1.32.8.7639-fb6452ebf"),
+}
+
+
+class TestPlex(MediaServerContract):
+    """Run for servers that differ in what they answer to."""
+
+    @pytest.fixture(params=VARIANTS)
+    async def server(
+        self, request: pytest.FixtureRequest, clock: FakeClock
+    ) -> AsyncIterator[FakePlex]:
+        async with FakePlex(clock=clock, options=VARIANTS[request.param]) as running:
+            yield running
+
+    @pytest.fixture
+    async def bench(
+        self, server: FakePlex, session: ClientSession
+    ) -> AsyncIterator[PlexBench]:
+        async with accounts_of(server) as plex_tv_url:
+            client = PlexClient(
+                session,
+                server.url,
+                server.token_for("alex"),
+                client_id="client-of-alex",
+                plex_tv_url=plex_tv_url,
+            )
+            yield PlexBench(
+                session=session,
+                server=server,
+                client=client,
+                write_paths="^/:/",
+                read_paths="^/library",
+                unknown_id="999999",
+                hidden_from_sam=server.rating_key(
+                    "Blade Runner", library=MOVIES_4K_LIBRARY
+                ),
+                plex_tv_url=plex_tv_url,
+            )
