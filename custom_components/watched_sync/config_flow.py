@@ -159,7 +159,8 @@ class WatchedSyncConfigFlow(ConfigFlow, domain=DOMAIN):
         )
 
     async def async_step_reauth(
-        self, entry_data: Mapping[str, Any]
+        self,
+        entry_data: Mapping[str, Any],  # noqa: ARG002 - the signature is Home Assistant's
     ) -> ConfigFlowResult:
         """Begin to sign in again."""
         return await self.async_step_reauth_confirm()
