@@ -93,7 +93,7 @@ async def test_library_reports_playback(jf: FakeJellyfin, alex: Any) -> None:
     assert [view["Name"] for view in views][:1] == ["Movies"]
 
 
-@pytest.mark.usefixtures("alex")
+@pytest.mark.usefixtures("socket_enabled", "alex")
 async def test_library_hears_what_others_do(
     jf: FakeJellyfin, client: JellyfinClient
 ) -> None:
