@@ -223,6 +223,14 @@ async def test_progress_writes_the_position_and_nothing_else(
     assert request.options["json"] == expected
 
 
+async def test_position_is_sent_as_it_is_where_no_duration_is_known(
+    client: JellyfinClient, mocked: aioresponses
+) -> None:
+    item = Item(FILM, MediaKind.MOVIE, "x")
+    request = await written(client, mocked, item, SetProgress(9000))
+    assert request.options["json"] == {"PlaybackPositionTicks": 90_000_000_000}
+
+
 async def test_dashes_in_an_id_are_understood(
     client: JellyfinClient, mocked: aioresponses
 ) -> None:

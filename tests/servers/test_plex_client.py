@@ -220,6 +220,11 @@ async def test_duration_is_looked_up_where_it_is_not_known(
     client = client_of(session, server)
     await client.write(Item(key, MediaKind.MOVIE, "Alien"), SetProgress(600), UNWATCHED)
     assert server.state("alex", key).view_offset_ms == 600_000
+    server.remove_item(key)
+    with pytest.raises(ItemGone):
+        await client.write(
+            Item(key, MediaKind.MOVIE, "Alien"), SetProgress(600), UNWATCHED
+        )
 
 
 async def test_item_without_a_duration_has_no_resume_position(

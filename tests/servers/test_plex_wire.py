@@ -196,6 +196,7 @@ def test_kinds_without_our_play_state_are_skipped(kind: str) -> None:
         ),
         ("com.plexapp.agents.xbmcnfo://603", NO_IDS),
         ("com.plexapp.agents.none://abc", NO_IDS),
+        ("com.plexapp.agents.thetvdb://81189/1/1?lang=en", NO_IDS),
         ("local://4711", NO_IDS),
         ("plex://movie/5d776825880197001ec90b1a", NO_IDS),
         ("", NO_IDS),

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 import gzip
+from pathlib import Path
 import ssl
 from unittest.mock import Mock
 
@@ -20,8 +21,18 @@ from aiohttp import (
     ServerDisconnectedError,
     ServerFingerprintMismatch,
     ServerTimeoutError,
+    TCPConnector,
 )
 from aioresponses import aioresponses
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+)
+from cryptography.x509.oid import NameOID
 import pytest
 
 from custom_components.watched_sync.core.errors import (
@@ -661,3 +672,58 @@ async def test_closed_port_is_unreachable(
     client = Transport(session, f"http://127.0.0.1:{port}", {})
     with pytest.raises(Unreachable):
         await client.read("/look")
+
+
+def _certificate(directory: Path) -> ssl.SSLContext:
+    """Make a certificate that nobody vouches for."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "somebody.invalid")])
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(datetime.now(UTC) - timedelta(days=1))
+        .not_valid_after(datetime.now(UTC) + timedelta(days=1))
+        .sign(key, hashes.SHA256())
+    )
+    file = directory / "server.pem"
+    file.write_bytes(
+        certificate.public_bytes(Encoding.PEM)
+        + key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    )
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(file)
+    return context
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT"])
+async def test_certificate_that_proves_nothing_is_refused(
+    session: ClientSession, tmp_path: Path, method: str
+) -> None:
+    server = RawServer([_http()])
+    listener = await asyncio.start_server(
+        server.serve, "127.0.0.1", 0, ssl=_certificate(tmp_path)
+    )
+    port = listener.sockets[0].getsockname()[1]
+    with pytest.raises(CertificateRefused):
+        await _request(
+            Transport(session, f"https://127.0.0.1:{port}", {}), method, "/a"
+        )
+    assert server.requests == []
+    async with ClientSession(connector=TCPConnector(ssl=False)) as trusting:
+        client = Transport(trusting, f"https://127.0.0.1:{port}", {})
+        assert await client.read("/a") == {}
+    listener.close()
+    listener.close_clients()
+    await listener.wait_closed()
+
+
+async def test_tls_to_a_port_without_it_is_unreachable(
+    raw: RawServer, session: ClientSession
+) -> None:
+    client = Transport(session, f"https://127.0.0.1:{raw.port}", {})
+    with pytest.raises(Unreachable) as caught:
+        await client.read("/a")
+    assert not isinstance(caught.value, CertificateRefused)

@@ -391,7 +391,7 @@ class JellyfinClient(MediaServer):
                         **_last_played(at),
                     },
                 )
-            case SetProgress():
+            case _:
                 raise Unsupported("a flag and a position are two writes")
 
     async def _mark(self, method: str, item: Item) -> None:

@@ -466,7 +466,7 @@ class PlexClient(MediaServer):
                 await self._mark(_UNSCROBBLE, item)
             case SetProgress(watched=None):
                 raise Unsupported("a watched item keeps its resume position")
-            case SetProgress():
+            case _:
                 raise Unsupported("a flag and a position are two writes")
 
     async def _mark(self, path: str, item: Item) -> None:
