@@ -178,13 +178,17 @@ class Lane:
         dropped: list[Operation] = []
 
         def apply() -> _Applied:
-            waiting = [one for one in self.outbox if one.operation_id in named]
+            waiting = {
+                one.operation_id: (self.outbox.place(one), one)
+                for one in self.outbox
+                if one.operation_id in named
+            }
             dropped.extend(self.outbox.discard(operation_ids))
-            rejected = [one for one in dropped if one not in waiting]
+            rejected = [one for one in dropped if one.operation_id not in waiting]
             return _Applied(
                 seal=lambda: None,
                 take_back=lambda: self.outbox.put_back(
-                    waiting=waiting, rejected=rejected
+                    waiting=waiting.values(), rejected=rejected
                 ),
                 outcomes=tuple(Outcome(one, Result.DISCARDED) for one in dropped),
             )
@@ -289,7 +293,7 @@ class Lane:
         # Nobody may be left to hear of a failure: mark it as heard.
         done.add_done_callback(_heard)
         self._commits.append(_Commit(apply, done))
-        if self._writer is None:
+        if self._writer is None or self._writer.done():  # done: it began at once
             self._writer = self._create_task(self._write())
         # The writer goes on if the caller is cancelled: an automation in restart
         # mode cancels its running action, and half-written is not an answer.

@@ -69,6 +69,7 @@ class Receipt:
     superseded: tuple[Operation, ...]
     superseded_rejected: tuple[Operation, ...]
     places: tuple[int, ...]
+    staged: frozenset[str]
 
 
 class Outbox:
@@ -234,7 +235,10 @@ class Outbox:
             for rejected in self._rejected.values()
             if _overtakes(operation, rejected)
         ]
-        places = tuple(self._order[waiting.operation_id] for waiting in overtaken)
+        places = tuple(self.place(waiting) for waiting in overtaken)
+        were_staged = self._staged.intersection(
+            waiting.operation_id for waiting in overtaken
+        )
         for waiting in overtaken:
             if waiting.scope is operation.scope is Scope.ITEM:
                 operation = replace(
@@ -246,7 +250,13 @@ class Outbox:
         self._insert(operation)
         if staged:
             self._staged.add(operation.operation_id)
-        return Receipt(operation, tuple(overtaken), tuple(given_up), places)
+        return Receipt(
+            operation,
+            tuple(overtaken),
+            tuple(given_up),
+            places,
+            frozenset(were_staged),
+        )
 
     def commit(self, receipts: Iterable[Receipt]) -> None:
         """Make staged operations due: they are on disk now."""
@@ -260,14 +270,8 @@ class Outbox:
             self._remove(receipt.operation.operation_id)
         for operation in receipt.superseded_rejected:
             self._rejected[operation.operation_id] = operation
-        if receipt.superseded:
-            for operation, place in zip(
-                receipt.superseded, receipt.places, strict=True
-            ):
-                self._insert(operation, place)
-            self._live = dict(
-                sorted(self._live.items(), key=lambda pair: self._order[pair[0]])
-            )
+        self._insert_at(zip(receipt.places, receipt.superseded, strict=True))
+        self._staged |= receipt.staged
 
     # --- settling ----------------------------------------------------------
 
@@ -334,16 +338,22 @@ class Outbox:
             dropped.append(operation)
         return dropped
 
+    def place(self, operation: Operation) -> int:
+        """Return where a waiting operation stands; earlier ones have lower numbers."""
+        return self._order[operation.operation_id]
+
     def put_back(
-        self, *, waiting: Iterable[Operation] = (), rejected: Iterable[Operation] = ()
+        self,
+        *,
+        waiting: Iterable[tuple[int, Operation]] = (),
+        rejected: Iterable[Operation] = (),
     ) -> None:
-        """Undo `revive` or `discard`: put operations back where they were."""
+        """Undo `revive` or `discard`; what waited goes back to its `place`."""
         for operation in rejected:
             if operation.operation_id in self._live:
                 self._remove(operation.operation_id)
             self._rejected[operation.operation_id] = operation
-        for operation in waiting:
-            self._insert(operation)
+        self._insert_at(waiting)
 
     # --- inside ------------------------------------------------------------
 
@@ -370,6 +380,15 @@ class Outbox:
         self._live[operation.operation_id] = operation
         self._order[operation.operation_id] = place
         self._index(operation)
+
+    def _insert_at(self, placed: Iterable[tuple[int, Operation]]) -> None:
+        count = len(self._live)
+        for place, operation in placed:
+            self._insert(operation, place)
+        if len(self._live) > count:
+            self._live = dict(
+                sorted(self._live.items(), key=lambda pair: self._order[pair[0]])
+            )
 
     def _remove(self, operation_id: str) -> None:
         operation = self._live.pop(operation_id)
