@@ -152,15 +152,15 @@ def test_the_decision_table(
     assert shown is not None
     shown = replace(shown, last_played=moment(played_at))
     change = WISHES[wanted]
-    decision: Decision = {
+    decisions: Mapping[str, Decision] = {
         WRITE: Push(change.apply(shown)),
         NOTHING: NoOp(),
         OVERRULED: Accept(),
-    }[result]
+    }
     for policy in policies:
         assert (
             decide(STATES[base], change, shown, asked_at=EPOCH, policy=policy)
-            == decision
+            == decisions[result]
         ), policy
 
 

@@ -1,0 +1,469 @@
+"""The one door for wishes: on disk before yes, all or nothing, no matter who leaves."""
+
+import asyncio
+from collections.abc import Coroutine
+from dataclasses import replace
+import random
+from typing import Any
+
+import pytest
+
+from custom_components.watched_sync.core import outbox as outbox_module
+from custom_components.watched_sync.core.errors import JournalError, Reason
+from custom_components.watched_sync.core.lane import (
+    Health,
+    Lane,
+    LaneClosed,
+    LaneUpdate,
+    Phase,
+)
+from custom_components.watched_sync.core.ledger import Ledger
+from custom_components.watched_sync.core.operation import MarkUnwatched, Operation
+from custom_components.watched_sync.core.outbox import (
+    Outbox,
+    OutboxFull,
+    Outcome,
+    Result,
+)
+from custom_components.watched_sync.core.play_state import Reading
+
+from .rig import Rig
+from .samples import at, seen, unseen, wish
+from .twins import episode, movie, show
+from .virtual import EPOCH, settle, virtual
+
+SHOW = show()
+PILOT = episode(SHOW, 1, 1)
+
+
+def many(count: int) -> list[Operation]:
+    return [wish(item=movie(str(number))) for number in range(count)]
+
+
+@virtual
+async def test_a_wish_is_on_disk_when_the_call_returns() -> None:
+    rig = Rig()
+    operation = await rig.ask(None, movie())
+    assert list(rig.journal.restore()) == [operation]
+    assert rig.lane.wake.is_set()
+    assert rig.updates == [LaneUpdate()]
+
+
+@virtual
+async def test_two_hundred_wishes_at_once_are_a_few_writes() -> None:
+    rig = Rig()
+    operations = many(200)
+
+    async def later(delay: float, operation: Operation) -> None:
+        await asyncio.sleep(delay)
+        await rig.lane.submit([operation])
+
+    rng = random.Random(1)
+    async with asyncio.TaskGroup() as group:
+        for operation in operations:
+            group.create_task(later(rng.uniform(0, 0.03), operation))
+    assert len(rig.journal.restore()) == 200
+    assert rig.journal.writes <= 5
+    assert len(rig.updates) == rig.journal.writes, "one publish per group"
+
+
+@virtual
+async def test_a_storm_of_cancelled_callers_loses_nothing_that_was_begun() -> None:
+    rig = Rig()
+    operations = many(60)
+    calls = [
+        asyncio.create_task(rig.lane.submit([operation])) for operation in operations
+    ]
+    await settle(2)
+    for number, call in enumerate(calls):
+        if number % 3:
+            call.cancel()
+    answers = await asyncio.gather(*calls, return_exceptions=True)
+    assert sum(answer is None for answer in answers) == 20
+    await rig.lane.close()
+    assert list(rig.journal.restore()) == operations
+    assert rig.outbox.due(EPOCH, 100) == operations
+
+
+@virtual
+async def test_a_failing_disk_gives_everything_back_as_it_was() -> None:
+    rig = Rig()
+    waiting = [wish(item=movie("a")), wish(item=PILOT), wish(item=movie("b"))]
+    given_up = wish(item=SHOW, last_error=Reason.MISSING.value)
+    await rig.lane.submit([given_up])
+    rig.outbox.reject(given_up)
+    await rig.lane.submit(waiting)
+    before = (list(rig.outbox), list(rig.outbox.rejected), rig.journal.text)
+
+    rig.journal.fail_next()
+    calls = [
+        rig.lane.submit([wish(item=movie("new")), wish(MarkUnwatched(), movie("a"))]),
+        rig.lane.submit([wish(MarkUnwatched(), SHOW)]),
+        rig.lane.submit([wish(MarkUnwatched(), PILOT)]),
+    ]
+    answers = await asyncio.gather(*calls, return_exceptions=True)
+    assert [type(answer) for answer in answers] == [JournalError] * 3
+    assert (list(rig.outbox), list(rig.outbox.rejected), rig.journal.text) == before
+    assert rig.outbox.due(EPOCH, 100) == waiting
+    assert Result.SUPERSEDED not in rig.results()
+
+    await rig.lane.submit([wish(MarkUnwatched(), movie("a"))])
+    assert rig.results() == [Result.SUPERSEDED]
+
+
+@virtual
+async def test_a_refused_call_does_not_release_its_neighbours_before_the_disk(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(outbox_module, "OUTBOX_LIMIT", 2)
+    rig = Rig()
+    first = asyncio.create_task(rig.ask(None, movie("a")))
+    too_many = asyncio.create_task(
+        rig.lane.submit([wish(MarkUnwatched(), movie("a")), *many(3)])
+    )
+    await settle()
+    assert isinstance(too_many.exception(), OutboxFull)
+    assert not first.done()
+    assert rig.outbox.due(EPOCH, 100) == [], "nothing is on disk yet"
+    assert rig.outbox.due(EPOCH, 100) != [await first]
+
+
+@virtual
+async def test_a_full_outbox_takes_all_of_a_call_or_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(outbox_module, "OUTBOX_LIMIT", 5)
+    rig = Rig()
+    first = await rig.ask(None, movie("a"))
+    with pytest.raises(OutboxFull):
+        await rig.lane.submit([wish(MarkUnwatched(), movie("a")), *many(5)])
+    assert list(rig.outbox) == [first]
+    assert rig.results() == []
+    await rig.lane.submit(many(4))
+    assert len(rig.outbox) == 5
+
+
+@virtual
+async def test_a_refused_call_alone_writes_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(outbox_module, "OUTBOX_LIMIT", 0)
+    rig = Rig()
+    with pytest.raises(OutboxFull):
+        await rig.ask(None, movie())
+    assert rig.journal.writes == 0
+
+
+@virtual
+async def test_a_closed_lane_takes_nothing_in_and_loses_nothing() -> None:
+    rig = Rig()
+    call = asyncio.create_task(rig.ask(None, movie("a")))
+    await settle(2)
+    await rig.lane.close()
+    assert (await call).operation_id in rig.journal.restore()
+    for refused in (
+        rig.lane.submit([wish()]),
+        rig.lane.retry(),
+        rig.lane.discard(),
+    ):
+        with pytest.raises(LaneClosed):
+            await refused
+    await rig.lane.close()
+
+
+@virtual
+async def test_wishes_that_come_while_the_disk_is_busy_make_the_next_write() -> None:
+    rig = Rig()
+    first = asyncio.create_task(rig.ask(None, movie("a")))
+    await settle(2)
+    rest = [asyncio.create_task(rig.ask(None, movie(one))) for one in "bcd"]
+    await first
+    assert rig.journal.writes == 1
+    assert len(rig.journal.restore()) == 1
+    await asyncio.wait(rest)
+    assert rig.journal.writes == 2
+
+
+@virtual
+async def test_a_failed_group_does_not_fail_the_next() -> None:
+    rig = Rig()
+    rig.journal.fail_next()
+    first = asyncio.create_task(rig.ask(None, movie("a")))
+    await settle(2)
+    second = asyncio.create_task(rig.ask(None, movie("b")))
+    await asyncio.wait([first, second])
+    assert isinstance(first.exception(), JournalError)
+    assert list(rig.journal.restore()) == [second.result()]
+
+
+@virtual
+async def test_a_writer_that_is_killed_answers_everybody() -> None:
+    tasks: list[asyncio.Task[None]] = []
+
+    def create(work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        tasks.append(asyncio.create_task(work))
+        return tasks[-1]
+
+    rig = Rig()
+    rig.lane._create_task = create
+    first = asyncio.create_task(rig.ask(None, movie("a")))
+    await settle(2)
+    second = asyncio.create_task(rig.ask(None, movie("b")))
+    await settle(2)
+    tasks[0].cancel()
+    await asyncio.wait([first, second])
+    assert isinstance(first.exception(), LaneClosed)
+    assert isinstance(second.exception(), LaneClosed)
+    assert not len(rig.outbox)
+    await rig.ask(None, movie("c"))
+    assert len(rig.journal.restore()) == 1
+
+
+@virtual
+async def test_a_writer_that_begins_at_once_serves_every_wish() -> None:
+    """Home Assistant starts tasks eagerly, and a disk may answer without a pause."""
+
+    def eager(work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        return asyncio.Task(work, loop=asyncio.get_running_loop(), eager_start=True)
+
+    rig = Rig()
+    rig.journal.seconds = 0
+    rig.lane._create_task = eager
+    for number, one in enumerate("abc", start=1):
+        async with asyncio.timeout(10):
+            await rig.ask(None, movie(one))
+        assert len(rig.journal.restore()) == number
+    await rig.lane.close()
+
+
+# --- retry and discard -----------------------------------------------------------
+
+
+async def _with_given_up(rig: Rig, *items: Any) -> list[Operation]:
+    operations = [wish(item=item) for item in items]
+    await rig.lane.submit(operations)
+    for operation in operations:
+        rig.outbox.reject(replace(operation, last_error=Reason.NOT_APPLIED.value))
+    return list(rig.outbox.rejected)
+
+
+@virtual
+async def test_r03_retry_queues_what_was_given_up_and_says_how_many() -> None:
+    rig = Rig()
+    await _with_given_up(rig, movie("a"), movie("b"))
+    assert await rig.lane.retry() == 2
+    assert len(rig.journal.restore()) == 2
+    assert not rig.journal.restore().rejected
+    assert await rig.lane.retry() == 0
+
+
+@virtual
+async def test_retry_that_cannot_be_written_changes_nothing() -> None:
+    rig = Rig()
+    given_up = await _with_given_up(rig, movie("a"), movie("b"))
+    rig.journal.fail_next()
+    with pytest.raises(JournalError):
+        await rig.lane.retry()
+    assert list(rig.outbox.rejected) == given_up
+    assert not len(rig.outbox)
+
+
+@virtual
+async def test_retry_of_a_waiting_operation_forgets_its_delay() -> None:
+    rig = Rig()
+    operation = await rig.ask(None, movie(), not_before=at(600))
+    assert await rig.lane.retry([operation.operation_id]) == 1
+    assert ids(rig.outbox.due(EPOCH, 9)) == [operation.operation_id]
+
+
+def ids(operations: Any) -> list[str]:
+    return [operation.operation_id for operation in operations]
+
+
+@virtual
+async def test_discard_drops_and_says_how_many() -> None:
+    rig = Rig()
+    given_up = await _with_given_up(rig, movie("a"), movie("b"))
+    waits = await rig.ask(None, movie("c"))
+    assert await rig.lane.discard() == 2
+    assert await rig.lane.discard([waits.operation_id, "unknown"]) == 1
+    assert rig.outcomes == [
+        Outcome(one, Result.DISCARDED) for one in (*given_up, waits)
+    ]
+    assert not rig.journal.restore().rejected
+    assert not len(rig.journal.restore())
+
+
+@virtual
+async def test_discard_that_cannot_be_written_changes_nothing_not_even_the_order() -> (
+    None
+):
+    rig = Rig()
+    given_up = await _with_given_up(rig, movie("x"), movie("y"))
+    tree = await rig.ask(None, SHOW)
+    leaf = await rig.ask(MarkUnwatched(), PILOT)
+    last = await rig.ask(None, movie("z"))
+    rig.journal.fail_next()
+    with pytest.raises(JournalError):
+        await rig.lane.discard([tree.operation_id, given_up[0].operation_id])
+    assert list(rig.outbox) == [tree, leaf, last]
+    assert rig.outbox.due(EPOCH, 9) == [tree], "the tree was asked for first"
+    assert {one.operation_id for one in rig.outbox.rejected} == set(ids(given_up))
+    assert rig.outcomes == []
+
+
+# --- bases -----------------------------------------------------------------------
+
+
+@virtual
+async def test_a_wish_remembers_what_both_sides_agreed_on_when_it_was_made() -> None:
+    rig = Rig()
+    rig.lane.remember([Reading(movie(), unseen(300))])
+    operation = await rig.ask(None, movie())
+    rig.lane.remember([Reading(movie(), seen())])
+    waiting = rig.outbox.get(operation.operation_id)
+    assert waiting is not None
+    assert waiting.base == unseen(300)
+
+
+@virtual
+async def test_a_base_that_is_given_is_kept() -> None:
+    rig = Rig()
+    rig.lane.remember([Reading(movie(), unseen())])
+    await rig.ask(None, movie(), base=seen())
+    assert [one.base for one in rig.outbox] == [seen()]
+
+
+# --- news ------------------------------------------------------------------------
+
+
+@virtual
+async def test_r14_only_news_is_published_and_once_per_batch() -> None:
+    rig = Rig()
+    found = [Reading(movie(str(number)), unseen()) for number in range(300)]
+    rig.lane.remember(found)
+    rig.lane.remember(found)
+    assert rig.updates == [LaneUpdate(readings=tuple(found))]
+
+
+@virtual
+async def test_a_listener_that_left_hears_nothing_more() -> None:
+    rig = Rig()
+    heard: list[LaneUpdate] = []
+    remove = rig.lane.add_listener(heard.append)
+    rig.lane.publish(LaneUpdate())
+    remove()
+    remove()
+    rig.lane.publish(LaneUpdate())
+    assert len(heard) == 1
+
+
+@virtual
+async def test_a_listener_may_leave_while_it_is_told() -> None:
+    rig = Rig()
+    heard: list[str] = []
+
+    def shy(_: LaneUpdate) -> None:
+        heard.append("shy")
+        remove()
+
+    remove = rig.lane.add_listener(shy)
+    rig.lane.add_listener(lambda _: heard.append("loyal"))
+    rig.lane.publish(LaneUpdate())
+    rig.lane.publish(LaneUpdate())
+    assert heard == ["shy", "loyal", "loyal"]
+
+
+@virtual
+async def test_health_says_since_when() -> None:
+    rig = Rig()
+    rig.lane.set_health(Health(Phase.BACKING_OFF, at(1), Reason.BUSY))
+    rig.lane.set_health(Health(Phase.BACKING_OFF, at(9), Reason.BUSY, failures=2))
+    assert rig.lane.health == Health(Phase.BACKING_OFF, at(1), Reason.BUSY, failures=2)
+    rig.lane.set_health(Health(Phase.BACKING_OFF, at(20), Reason.UNREACHABLE))
+    assert rig.lane.health.since == at(20)
+
+
+# --- waiting for the end -----------------------------------------------------------
+
+
+@virtual
+async def test_a_caller_can_wait_for_the_end_of_operations() -> None:
+    rig = Rig()
+    first = await rig.ask(None, movie("a"))
+    second = await rig.ask(None, movie("b"))
+    waiting = asyncio.create_task(
+        rig.lane.ended([first.operation_id, second.operation_id, "unknown"], 60)
+    )
+    other = asyncio.create_task(rig.lane.ended([first.operation_id], 5))
+    await settle()
+    outcome = Outcome(first, Result.DELIVERED, seen())
+    rig.lane.publish(LaneUpdate((outcome,)))
+    assert await other == {first.operation_id: outcome}
+    replaced = await rig.ask(MarkUnwatched(), movie("b"))
+    assert await waiting == {
+        first.operation_id: outcome,
+        second.operation_id: Outcome(second, Result.SUPERSEDED),
+    }
+    assert asyncio.get_running_loop().time() < 1
+    assert replaced.operation_id in rig.outbox
+    assert not rig.lane._waiters
+
+
+@virtual
+async def test_waiting_ends_after_the_time_given_and_leaves_nothing_behind() -> None:
+    rig = Rig()
+    operation = await rig.ask(None, movie())
+    begin = asyncio.get_running_loop().time()
+    patient = asyncio.create_task(rig.lane.ended([operation.operation_id], 60))
+    assert await rig.lane.ended([operation.operation_id], 30) == {}
+    assert asyncio.get_running_loop().time() - begin == pytest.approx(30)
+    assert len(rig.lane._waiters[operation.operation_id]) == 1
+    assert await patient == {}
+    assert not rig.lane._waiters
+
+
+@virtual
+async def test_a_caller_that_leaves_does_not_hinder_the_others() -> None:
+    rig = Rig()
+    operation = await rig.ask(None, movie())
+    leaves = asyncio.create_task(rig.lane.ended([operation.operation_id], 60))
+    stays = asyncio.create_task(rig.lane.ended([operation.operation_id], 60))
+    await settle()
+    leaves.cancel()
+    await settle()
+    outcome = Outcome(operation, Result.DELIVERED)
+    rig.lane.publish(LaneUpdate((outcome,)))
+    assert await stays == {operation.operation_id: outcome}
+
+
+@virtual
+async def test_what_ended_before_is_answered_at_once() -> None:
+    rig = Rig()
+    done = await rig.ask(None, movie("a"))
+    rig.outbox.settle(done, Result.DELIVERED, EPOCH)
+    given_up = (await _with_given_up(rig, movie("b")))[0]
+    assert await rig.lane.ended(
+        [done.operation_id, given_up.operation_id, "unknown"], 60
+    ) == {
+        done.operation_id: Outcome(done, Result.DELIVERED),
+        given_up.operation_id: Outcome(
+            given_up, Result.REJECTED, None, Reason.NOT_APPLIED
+        ),
+    }
+    assert asyncio.get_running_loop().time() < 1
+
+
+@virtual
+async def test_the_outbox_can_be_written_now_or_soon() -> None:
+    rig = Rig()
+    lane = Lane(outbox=Outbox(), ledger=Ledger(), journal=rig.journal, clock=rig.clock)
+    rig.outbox.add(wish())
+    lane.save_later()
+    lane.save_later()
+    await asyncio.sleep(1)
+    assert rig.journal.writes == 0
+    await asyncio.sleep(2)
+    assert rig.journal.writes == 1
+    await lane.save_now()
+    assert rig.journal.writes == 2

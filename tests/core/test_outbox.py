@@ -1,0 +1,565 @@
+"""The queue: later wishes take the place of earlier ones, and nothing is lost."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from hypothesis import settings, strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+)
+import pytest
+
+from custom_components.watched_sync.core import outbox as outbox_module
+from custom_components.watched_sync.core.errors import Reason
+from custom_components.watched_sync.core.identity import Item
+from custom_components.watched_sync.core.operation import (
+    Change,
+    MarkUnwatched,
+    MarkWatched,
+    Operation,
+    Scope,
+    SetProgress,
+    fold,
+)
+from custom_components.watched_sync.core.outbox import (
+    HISTORY_AGE,
+    HISTORY_LIMIT,
+    LONGEST_DELAY,
+    Outbox,
+    OutboxFull,
+    Outcome,
+    Receipt,
+    Result,
+)
+
+from .samples import at, seen, unseen, wish
+from .twins import episode, movie, season, show
+from .virtual import EPOCH
+
+SHOW = show()
+PILOT = episode(SHOW, 1, 1)
+SECOND = episode(SHOW, 1, 2)
+SPECIAL = episode(SHOW, 0, 1)
+
+
+def ids(operations: Any) -> list[str]:
+    return [operation.operation_id for operation in operations]
+
+
+def filled(*operations: Operation) -> Outbox:
+    return Outbox(operations)
+
+
+def due(outbox: Outbox, now: datetime = EPOCH, limit: int = 100) -> list[str]:
+    return ids(outbox.due(now, limit))
+
+
+# --- one wish per item -----------------------------------------------------------
+
+
+def test_r04_a_later_wish_takes_the_place_of_an_earlier_one() -> None:
+    first = wish(MarkWatched(), operation_id="first")
+    second = wish(MarkUnwatched(), operation_id="second")
+    outbox = filled(first)
+    receipt = outbox.add(second)
+    assert list(outbox) == [second]
+    assert receipt.superseded == (first,)
+    assert "first" not in outbox
+    assert outbox.get("second") == second
+
+
+def test_r10_position_after_position_stays_one_operation() -> None:
+    outbox = filled(wish(MarkWatched()))
+    for second in range(100):
+        outbox.add(wish(SetProgress(second)))
+    assert [one.change for one in outbox] == [SetProgress(99, watched=True)]
+
+
+def test_wishes_for_different_items_stay_beside_each_other() -> None:
+    outbox = filled(wish(item=movie("a")), wish(item=movie("b")))
+    assert len(outbox) == 2
+
+
+def test_a_tree_takes_the_place_of_wishes_below_it_but_not_of_specials() -> None:
+    leaf, special = wish(item=PILOT), wish(item=SPECIAL)
+    outbox = filled(leaf, special, wish(item=movie()))
+    assert outbox.add(wish(item=SHOW)).superseded == (leaf,)
+    assert special.operation_id in outbox
+    everything = wish(item=SHOW, include_specials=True)
+    assert special in outbox.add(everything).superseded
+
+
+def test_a_tree_that_includes_the_specials_outlives_one_that_does_not() -> None:
+    everything = wish(item=SHOW, include_specials=True)
+    outbox = filled(everything)
+    assert outbox.add(wish(item=SHOW)).superseded == ()
+    assert outbox.add(wish(item=SHOW, include_specials=True)).superseded != ()
+
+
+def test_a_tree_takes_the_place_of_a_season_below_it() -> None:
+    below = wish(item=season(SHOW, 1))
+    outbox = filled(below)
+    assert outbox.add(wish(item=SHOW)).superseded == (below,)
+
+
+def test_a_season_does_not_take_the_place_of_its_show() -> None:
+    outbox = filled(wish(item=SHOW))
+    assert outbox.add(wish(item=season(SHOW, 1))).superseded == ()
+    assert len(outbox) == 2
+
+
+def test_a_wish_takes_the_place_of_one_that_was_given_up() -> None:
+    given_up = wish(last_error=Reason.MISSING.value)
+    outbox = Outbox(rejected=[given_up])
+    receipt = outbox.add(wish())
+    assert not outbox.rejected
+    outbox.take_back(receipt)
+    assert list(outbox.rejected) == [given_up]
+
+
+# --- taking back -----------------------------------------------------------------
+
+
+def test_taking_back_leaves_everything_as_it_was() -> None:
+    waiting = [
+        wish(item=movie("a")),
+        wish(SetProgress(100), PILOT),
+        wish(item=movie("b")),
+        wish(MarkUnwatched(), SECOND),
+        wish(item=movie("c")),
+    ]
+    outbox = Outbox(waiting, rejected=[wish(item=PILOT)])
+    before = (list(outbox), list(outbox.rejected))
+    receipts = [
+        outbox.add(wish(item=SHOW), staged=True),
+        outbox.add(wish(item=movie("b")), staged=True),
+        outbox.add(wish(MarkUnwatched(), item=SHOW), staged=True),
+        outbox.add(wish(item=movie("new")), staged=True),
+    ]
+    assert len(outbox) == 5
+    for receipt in reversed(receipts):
+        outbox.take_back(receipt)
+    assert (list(outbox), list(outbox.rejected)) == before
+    assert due(outbox) == ids(waiting)
+
+
+def test_taking_back_what_was_dropped_meanwhile_is_no_harm() -> None:
+    outbox = Outbox()
+    receipt = outbox.add(wish(operation_id="x"), staged=True)
+    outbox.discard(["x"])
+    outbox.take_back(receipt)
+    assert not len(outbox)
+
+
+def test_a_staged_operation_is_not_due_before_it_is_committed() -> None:
+    outbox = Outbox()
+    receipt = outbox.add(wish(operation_id="x"), staged=True)
+    assert len(outbox) == 1
+    assert due(outbox) == []
+    outbox.commit([receipt])
+    assert due(outbox) == ["x"]
+
+
+def test_a_staged_operation_that_comes_back_is_still_staged() -> None:
+    outbox = Outbox()
+    first = outbox.add(wish(operation_id="first"), staged=True)
+    second = outbox.add(wish(operation_id="second"), staged=True)
+    outbox.take_back(second)
+    assert due(outbox) == [], "it is not on disk yet"
+    outbox.commit([first])
+    assert due(outbox) == ["first"]
+
+
+def test_more_than_the_outbox_holds_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outbox_module, "OUTBOX_LIMIT", 2)
+    outbox = filled(wish(item=movie("a")), wish(item=movie("b")))
+    before = list(outbox)
+    with pytest.raises(OutboxFull):
+        outbox.add(wish(item=movie("c")))
+    assert list(outbox) == before
+    outbox.add(wish(MarkUnwatched(), movie("a")))  # takes a place, needs none
+    assert len(outbox) == 2
+
+
+# --- what is due -----------------------------------------------------------------
+
+
+def test_what_waits_is_due_oldest_first_and_no_more_than_asked_for() -> None:
+    waiting = [wish(item=movie(str(number))) for number in range(9)]
+    outbox = filled(*waiting)
+    assert due(outbox, limit=4) == ids(waiting[:4])
+    assert outbox.oldest == waiting[0]
+    assert Outbox().oldest is None
+
+
+def test_what_is_delayed_is_due_later() -> None:
+    later = wish(item=movie("a"), not_before=at(60))
+    now = wish(item=movie("b"))
+    outbox = filled(later, now)
+    assert due(outbox) == ids([now])
+    assert outbox.next_due(EPOCH) == at(60)
+    assert due(outbox, at(60)) == ids([later, now])
+    assert outbox.next_due(at(60)) is None
+
+
+def test_a_clock_that_jumped_back_does_not_delay_for_days() -> None:
+    outbox = filled(wish(operation_id="x", not_before=at(60)))
+    long_ago = EPOCH - timedelta(days=3)
+    assert due(outbox, long_ago) == ["x"]
+    assert outbox.next_due(long_ago) is None
+    assert due(outbox, at(60) - LONGEST_DELAY) == []
+
+
+def test_a_tree_comes_alone() -> None:
+    first, tree, last = wish(item=movie("a")), wish(item=SHOW), wish(item=movie("b"))
+    outbox = filled(first, tree, last)
+    assert due(outbox) == ids([first])
+    outbox.settle(first, Result.DELIVERED, EPOCH)
+    assert due(outbox) == ids([tree])
+
+
+def test_an_episode_waits_behind_the_tree_that_was_asked_for_before_it() -> None:
+    tree = wish(item=SHOW, not_before=at(60))
+    leaf = wish(MarkUnwatched(), PILOT)
+    other = wish(item=movie())
+    outbox = filled(tree, leaf, other)
+    assert due(outbox) == ids([other])
+    assert due(outbox, at(60)) == ids([tree])
+    outbox.settle(tree, Result.DELIVERED, EPOCH)
+    assert due(outbox) == ids([leaf, other])
+
+
+def test_a_tree_waits_behind_what_it_overlaps() -> None:
+    special = wish(item=SPECIAL, not_before=at(60))
+    first = wish(item=SHOW, include_specials=True, not_before=at(60))
+    second = wish(MarkUnwatched(), SHOW)
+    outbox = filled(first, second)
+    assert due(outbox) == []
+    outbox = Outbox()
+    outbox.add(special)
+    outbox.add(second)
+    assert due(outbox) == ids([second]), "they do not overlap"
+
+
+# --- settling --------------------------------------------------------------------
+
+
+def test_an_answer_to_an_old_wish_does_not_settle_its_successor() -> None:
+    old, new = wish(), wish(MarkUnwatched())
+    outbox = filled(old)
+    outbox.add(new)
+    assert not outbox.settle(old, Result.DELIVERED, EPOCH)
+    assert not outbox.reject(old)
+    assert not outbox.update(replace(old, attempts=3))
+    assert list(outbox) == [new]
+    assert not outbox.history
+
+
+def test_history_is_bounded_by_number() -> None:
+    outbox = Outbox()
+    for _ in range(HISTORY_LIMIT + 5):
+        operation = wish()
+        outbox.add(operation)
+        outbox.settle(operation, Result.DELIVERED, EPOCH)
+    assert len(outbox.history) == HISTORY_LIMIT
+
+
+def test_history_is_bounded_by_age() -> None:
+    old, new = wish(), wish(item=movie("b"))
+    outbox = filled(old, new)
+    outbox.settle(old, Result.DELIVERED, EPOCH)
+    outbox.settle(new, Result.OVERRULED, EPOCH + HISTORY_AGE + timedelta(seconds=1))
+    assert [entry.operation for entry in outbox.history] == [new]
+
+
+def test_r13_nothing_that_ended_is_left_behind() -> None:
+    outbox = Outbox()
+    for number in range(1000):
+        operation = wish(item=movie(str(number)))
+        outbox.add(operation, staged=True)
+        outbox.settle(operation, Result.DELIVERED, EPOCH)
+    inside = (outbox._live, outbox._order, outbox._by_item, outbox._trees)
+    assert not any(inside)
+    assert not outbox._staged
+
+
+def test_the_end_of_an_operation_is_remembered() -> None:
+    done, given_up, waits = wish(item=movie("a")), wish(item=movie("b")), wish()
+    outbox = filled(done, given_up, waits)
+    outbox.settle(done, Result.ALREADY_TRUE, EPOCH)
+    given_up = replace(given_up, last_error=Reason.MISSING.value)
+    outbox.reject(given_up)
+    assert outbox.outcome_of(done.operation_id) == Outcome(done, Result.ALREADY_TRUE)
+    assert outbox.outcome_of(given_up.operation_id) == Outcome(
+        given_up, Result.REJECTED, None, Reason.MISSING
+    )
+    assert outbox.outcome_of(waits.operation_id) is None
+    assert outbox.outcome_of("never heard of") is None
+
+
+def test_one_given_up_without_a_reason_is_remembered_without_one() -> None:
+    given_up = wish()
+    outcome = Outbox(rejected=[given_up]).outcome_of(given_up.operation_id)
+    assert outcome == Outcome(given_up, Result.REJECTED)
+
+
+# --- given up, and again ---------------------------------------------------------
+
+
+def test_r03_what_was_given_up_can_be_tried_again_afresh() -> None:
+    given_up = wish(
+        attempts=8,
+        last_error=Reason.NOT_APPLIED.value,
+        missing_since=EPOCH,
+        base=unseen(),
+        before={"m1": unseen()},
+    )
+    outbox = Outbox(rejected=[given_up, wish(item=movie("b"))])
+    fresh = replace(given_up, attempts=0, last_error=None, missing_since=None)
+    assert outbox.revive([given_up.operation_id, "unknown"]) == [fresh]
+    assert due(outbox) == [given_up.operation_id]
+    assert len(outbox.rejected) == 1
+    assert len(outbox.revive(None)) == 1
+    assert not outbox.rejected
+
+
+def test_a_waiting_operation_that_is_named_is_tried_at_once() -> None:
+    delayed = wish(not_before=at(600))
+    outbox = filled(delayed, wish(item=movie("b")))
+    assert outbox.revive(None) == []
+    assert due(outbox) == ids(list(outbox)[1:])
+    assert ids(outbox.revive(ids(outbox))) == [delayed.operation_id]
+    assert due(outbox) == ids(outbox)
+
+
+def test_what_is_dropped_is_gone() -> None:
+    waits, given_up, other = wish(), wish(item=movie("b")), wish(item=movie("c"))
+    outbox = Outbox([waits, other], rejected=[given_up])
+    assert outbox.discard(None) == [given_up]
+    assert outbox.discard([waits.operation_id, "unknown"]) == [waits]
+    assert list(outbox) == [other]
+
+
+def test_the_last_one_given_up_for_an_item_is_found() -> None:
+    first, second = wish(item=SHOW), wish(item=PILOT)
+    outbox = Outbox(rejected=[first, second, wish(item=movie())])
+    assert outbox.rejected_concerning(PILOT) == second
+    assert outbox.rejected_concerning(SECOND) == first
+    assert outbox.rejected_concerning(movie("other")) is None
+
+
+# --- looking in ------------------------------------------------------------------
+
+
+def test_what_an_item_will_show_is_every_wish_for_it_in_order() -> None:
+    outbox = filled(wish(item=SHOW), wish(SetProgress(100), PILOT))
+    assert outbox.desired(PILOT, unseen()) == seen(100)
+    assert outbox.desired(SECOND, unseen()) == seen()
+    assert outbox.desired(movie(), unseen()) == unseen()
+    assert ids(outbox.concerning(PILOT)) == ids(outbox)
+    assert ids(outbox.concerning(SHOW)) == ids(outbox)[:1]
+
+
+def test_an_update_that_moves_an_operation_to_another_item_is_found_there() -> None:
+    operation = wish(item=movie("old"))
+    outbox = filled(operation)
+    assert outbox.update(replace(operation, item=movie("new")))
+    assert outbox.concerning(movie("old")) == []
+    assert len(outbox.concerning(movie("new"))) == 1
+    tree = wish(item=SHOW)
+    outbox.add(tree)
+    assert outbox.update(replace(tree, item=show("moved")))
+    assert outbox.concerning(PILOT) == []
+    assert len(outbox.concerning(episode(show("moved"), 1, 1))) == 1
+
+
+# --- against a model --------------------------------------------------------------
+
+ITEMS: list[Item] = [
+    movie("a"),
+    movie("b"),
+    PILOT,
+    SECOND,
+    SPECIAL,
+    season(SHOW, 0),
+    season(SHOW, 1),
+    SHOW,
+]
+CHANGES: list[Change] = [MarkWatched(), MarkUnwatched(), SetProgress(100)]
+
+
+class OutboxMachine(RuleBasedStateMachine):
+    """The outbox against a list that is searched from end to end."""
+
+    @initialize()
+    def begin(self) -> None:
+        self.outbox = Outbox()
+        self.waiting: list[Operation] = []
+        self.rejected: list[Operation] = []
+        self.staged: set[str] = set()
+        self.undo: list[tuple[Receipt, list[Operation], list[Operation], set[str]]] = []
+        self.now = EPOCH
+        self.number = 0
+
+    def _picked(self, data: st.DataObject, among: list[Operation]) -> Operation:
+        return data.draw(st.sampled_from(among))
+
+    @rule(
+        item=st.sampled_from(ITEMS),
+        change=st.sampled_from(CHANGES),
+        specials=st.booleans(),
+        staged=st.booleans(),
+    )
+    def add(self, item: Item, change: Change, *, specials: bool, staged: bool) -> None:
+        self.number += 1
+        new = wish(
+            change,
+            item,
+            operation_id=f"op{self.number:04}",
+            include_specials=specials and item.kind.is_container,
+        )
+        staged = staged or bool(self.undo)  # one group after the other
+        before = (list(self.waiting), list(self.rejected), set(self.staged))
+        receipt = self.outbox.add(new, staged=staged)
+        if staged:
+            self.undo.append((receipt, *before))
+
+        def overtaken(old: Operation) -> bool:
+            if new.scope is Scope.ITEM:
+                return old.scope is Scope.ITEM and old.item == new.item
+            return new.reaches(old.item) and (
+                old.scope is Scope.ITEM
+                or new.include_specials
+                or not old.include_specials
+            )
+
+        gone = [old for old in self.waiting if overtaken(old)]
+        for old in gone:
+            if old.scope is new.scope is Scope.ITEM:
+                new = replace(new, change=fold(old.change, new.change))
+        self.waiting = [old for old in self.waiting if old not in gone] + [new]
+        self.rejected = [old for old in self.rejected if not overtaken(old)]
+        self.staged -= {old.operation_id for old in gone}
+        if staged:
+            self.staged.add(new.operation_id)
+        assert set(ids(receipt.superseded)) == set(ids(gone))
+
+    @precondition(lambda self: self.undo)
+    @rule()
+    def commit(self) -> None:
+        self.outbox.commit(receipt for receipt, *_ in self.undo)
+        self.undo.clear()
+        self.staged.clear()
+
+    @precondition(lambda self: self.undo)
+    @rule()
+    def take_all_back(self) -> None:
+        for receipt, *_ in reversed(self.undo):
+            self.outbox.take_back(receipt)
+        _, self.waiting, self.rejected, self.staged = self.undo[0]
+        self.undo.clear()
+
+    @precondition(lambda self: self.undo)
+    @rule()
+    def take_the_last_back(self) -> None:
+        receipt, self.waiting, self.rejected, self.staged = self.undo.pop()
+        self.outbox.take_back(receipt)
+
+    @precondition(lambda self: self.waiting and not self.undo)
+    @rule(data=st.data(), result=st.sampled_from(Result))
+    def settle(self, data: st.DataObject, result: Result) -> None:
+        done = self._picked(data, self.waiting)
+        assert self.outbox.settle(done, result, self.now)
+        assert not self.outbox.settle(done, result, self.now)
+        self.waiting.remove(done)
+        assert self.outbox.history
+
+    @precondition(lambda self: self.waiting and not self.undo)
+    @rule(data=st.data())
+    def reject(self, data: st.DataObject) -> None:
+        done = self._picked(data, self.waiting)
+        assert self.outbox.reject(done)
+        assert not self.outbox.reject(done)
+        self.waiting.remove(done)
+        self.rejected.append(done)
+
+    @precondition(lambda self: self.waiting and not self.undo)
+    @rule(data=st.data(), seconds=st.integers(min_value=-60, max_value=9000))
+    def delay(self, data: st.DataObject, seconds: int) -> None:
+        old = self._picked(data, self.waiting)
+        new = replace(old, not_before=self.now + timedelta(seconds=seconds), attempts=1)
+        assert self.outbox.update(new)
+        self.waiting[self.waiting.index(old)] = new
+
+    @precondition(lambda self: self.rejected and not self.undo)
+    @rule(data=st.data())
+    def revive(self, data: st.DataObject) -> None:
+        old = self._picked(data, self.rejected)
+        fresh = replace(old, attempts=0, not_before=None)
+        assert self.outbox.revive([old.operation_id]) == [fresh]
+        self.rejected.remove(old)
+        self.waiting.append(fresh)
+
+    @precondition(lambda self: (self.rejected or self.waiting) and not self.undo)
+    @rule(data=st.data())
+    def discard(self, data: st.DataObject) -> None:
+        old = self._picked(data, self.rejected + self.waiting)
+        assert self.outbox.discard([old.operation_id]) == [old]
+        for among in (self.rejected, self.waiting):
+            if old in among:
+                among.remove(old)
+
+    @rule(seconds=st.integers(min_value=-9000, max_value=9000))
+    def let_time_pass(self, seconds: int) -> None:
+        self.now += timedelta(seconds=seconds)
+
+    @invariant()
+    def it_holds_what_the_model_holds(self) -> None:
+        assert list(self.outbox) == self.waiting
+        assert sorted(ids(self.outbox.rejected)) == sorted(ids(self.rejected))
+        assert len(self.outbox) == len(self.waiting)
+        for item in ITEMS:
+            assert self.outbox.concerning(item) == [
+                one for one in self.waiting if one.reaches(item)
+            ]
+
+    @invariant()
+    def there_is_one_wish_per_item(self) -> None:
+        single = [one.item.item_id for one in self.waiting if one.scope is Scope.ITEM]
+        assert len(single) == len(set(single))
+
+    @invariant()
+    def what_is_due_is_in_order(self) -> None:
+        found = self.outbox.due(self.now, 100)
+        delayed = [
+            one
+            for one in self.waiting
+            if one.not_before is not None
+            and self.now < one.not_before <= self.now + LONGEST_DELAY
+        ]
+        for one in found:
+            assert one not in delayed
+            assert one.operation_id not in self.staged
+            earlier = self.waiting[: self.waiting.index(one)]
+            for other in earlier:
+                if other not in found and Scope.TREE in {one.scope, other.scope}:
+                    assert not one.reaches(other.item)
+                    assert not other.reaches(one.item)
+        if any(one.scope is Scope.TREE for one in found):
+            assert len(found) == 1
+        if self.waiting and not delayed and not self.staged:
+            assert found, "something is always due"
+        assert self.outbox.next_due(self.now) == min(
+            (one.not_before for one in delayed if one.not_before), default=None
+        )
+
+
+TestOutboxAgainstAModel = OutboxMachine.TestCase
+TestOutboxAgainstAModel.settings = settings(
+    max_examples=60, stateful_step_count=40, deadline=None
+)
