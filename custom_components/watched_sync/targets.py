@@ -728,7 +728,7 @@ def _words(data: Mapping[str, Any], *, in_show: bool) -> _Words:
                 raise invalid("season_without_show", name=text)
             kinds = (MediaKind.SHOW,)
         return _Words(text, kinds, ids=ids)
-    title: str = data[ATTR_TITLE]
+    title = data[ATTR_TITLE].strip()
     year: int | None = data.get(ATTR_YEAR)
     return _Words(
         title if year is None else f"{title} ({year})",

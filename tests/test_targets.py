@@ -1,0 +1,776 @@
+"""How an action names something, and which items on which lanes that means."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+
+from homeassistant.core import Context, HomeAssistant
+from homeassistant.exceptions import ServiceValidationError, Unauthorized, UnknownUser
+from homeassistant.helpers import device_registry as dr, entity_registry as er
+import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry, MockUser
+
+from custom_components.watched_sync.const import DOMAIN
+from custom_components.watched_sync.core.errors import Fault, Unreachable
+from custom_components.watched_sync.core.identity import Item, MediaKind, ProviderIds
+from custom_components.watched_sync.core.lane import Phase
+from custom_components.watched_sync.core.operation import MarkWatched, Scope
+from custom_components.watched_sync.targets import parse_external_id
+
+from .common import (
+    EPISODES,
+    MOVIE,
+    OTHER_MOVIE,
+    SHOW,
+    MemoryServer,
+    drained,
+    episode,
+    season,
+    setup_lane,
+    until,
+)
+from .scene import lose_contact, revoke_token, shown
+
+LAST_PLAYED = "switch.attic_ada_last_played"
+MOVIE_SWITCH = "switch.arrival_2016_watched"
+SHOW_SWITCH = "switch.severance_watched"
+EVERYTHING = (MOVIE, OTHER_MOVIE, SHOW, season(1), season(2), *EPISODES)
+
+
+def second_server(items: Iterable[Item] = EVERYTHING) -> MemoryServer:
+    """Return another user's server."""
+    return MemoryServer(
+        items, server_id="server-2", server_name="Cellar", user_id="user-2"
+    )
+
+
+async def mark(
+    hass: HomeAssistant, /, context: Context | None = None, **data: Any
+) -> dict[str, Any]:
+    """Mark something watched and return the response."""
+    response = await hass.services.async_call(
+        DOMAIN,
+        "mark_watched",
+        data,
+        blocking=True,
+        return_response=True,
+        context=context,
+    )
+    assert isinstance(response, dict)
+    return response
+
+
+async def planned(hass: HomeAssistant, /, **data: Any) -> list[str]:
+    """Return the ids of the items that marking something watched would mean."""
+    answer = await mark(hass, dry_run=True, **data)
+    return [row["item_id"] for row in answer["operations"]]
+
+
+async def refused(
+    hass: HomeAssistant, *entries: MockConfigEntry, **data: Any
+) -> ServiceValidationError:
+    """Return the error of a mark that must be refused; nothing may be queued."""
+    with pytest.raises(ServiceValidationError) as error:
+        await mark(hass, **data)
+    for entry in entries:
+        assert len(entry.runtime_data.lane.outbox) == 0
+    return error.value
+
+
+def waiting(entry: MockConfigEntry) -> list[str]:
+    """Return the ids of the items that wait in a lane."""
+    return [one.item.item_id for one in entry.runtime_data.lane.outbox]
+
+
+# --- external ids ---------------------------------------------------------------
+
+ANY = (MediaKind.MOVIE, MediaKind.SHOW, MediaKind.EPISODE)
+
+
+@pytest.mark.parametrize(
+    ("text", "kinds", "ids"),
+    [
+        ("imdb://tt2543164", ANY, ProviderIds(imdb="tt2543164")),
+        (" imdb://tt2543164\n", ANY, ProviderIds(imdb="tt2543164")),
+        (
+            "imdb://movie/tt2543164",
+            (MediaKind.MOVIE,),
+            ProviderIds(imdb="tt2543164"),
+        ),
+        ("tmdb://movie/329865", (MediaKind.MOVIE,), ProviderIds(tmdb="329865")),
+        ("tmdb://show/95396", (MediaKind.SHOW,), ProviderIds(tmdb="95396")),
+        ("tvdb://371980", ANY, ProviderIds(tvdb="371980")),
+        ("tvdb://show/371980", (MediaKind.SHOW,), ProviderIds(tvdb="371980")),
+        ("tvdb://episode/1001", (MediaKind.EPISODE,), ProviderIds(tvdb="1001")),
+    ],
+)
+def test_external_id_is_understood(
+    text: str, kinds: tuple[MediaKind, ...], ids: ProviderIds
+) -> None:
+    assert parse_external_id(text) == (kinds, ids)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "tt2543164",
+        "imdb:tt2543164",
+        "imdb://2543164",
+        "imdb://tt",
+        "imdb://tt12x",
+        "imdb://show/",
+        "tmdb://329865",
+        "tmdb://movie/",
+        "tmdb://movie/tt2543164",
+        "tmdb://season/1",
+        "tmdb://movie/1/2",
+        "tvdb://-1",
+        "tvdb://١٢",
+        "TVDB://1",
+        "plex://movie/5d77",
+    ],
+)
+def test_malformed_external_id_is_refused(text: str) -> None:
+    with pytest.raises(ServiceValidationError) as error:
+        parse_external_id(text)
+    assert error.value.translation_key == "malformed_external_id"
+    assert error.value.translation_placeholders == {"external_id": text}
+
+
+@pytest.mark.parametrize(
+    ("external_id", "item_id"),
+    [
+        ("imdb://tt2543164", "m1"),
+        ("tmdb://movie/329865", "m1"),
+        ("tmdb://show/95396", "s1"),
+        ("tvdb://371980", "s1"),
+        ("tvdb://1001", "e1x1"),
+        ("imdb://tt11280740", "s1"),
+    ],
+)
+async def test_item_is_found_by_external_id(
+    hass: HomeAssistant, external_id: str, item_id: str
+) -> None:
+    await setup_lane(hass)
+    assert await planned(hass, external_id=external_id) == [item_id]
+
+
+async def test_number_that_means_two_things_at_tvdb_is_ambiguous(
+    hass: HomeAssistant,
+) -> None:
+    movie = replace(MOVIE, provider_ids=ProviderIds(tvdb="371980"))
+    server = MemoryServer([movie, SHOW])
+    entry = await setup_lane(hass, server)
+    error = await refused(hass, entry, external_id="tvdb://371980")
+    assert error.translation_key == "ambiguous"
+    assert error.translation_placeholders == {
+        "name": "tvdb://371980",
+        "candidates": (
+            "Arrival (2016), movie, Attic (Ada); Severance, show, Attic (Ada)"
+        ),
+    }
+    assert await planned(hass, external_id="tvdb://show/371980") == ["s1"]
+
+
+# --- titles -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("title", ["Arrival", "arrival", "  ARRIVAL "])
+async def test_title_is_found_whatever_its_case(
+    hass: HomeAssistant, title: str
+) -> None:
+    await setup_lane(hass)
+    assert await planned(hass, title=title) == ["m1"]
+
+
+async def test_ambiguous_title_lists_its_candidates_and_a_year_decides(
+    hass: HomeAssistant,
+) -> None:
+    old = Item("d1", MediaKind.MOVIE, "Dune", 1984, ProviderIds(tmdb="841"))
+    new = Item("d2", MediaKind.MOVIE, "Dune", 2021, ProviderIds(tmdb="438631"))
+    part = Item("d3", MediaKind.MOVIE, "Dune: Part Two", 2024)
+    entry = await setup_lane(hass, MemoryServer([old, new, part]))
+    error = await refused(hass, entry, title="Dune")
+    assert error.translation_key == "ambiguous"
+    assert error.translation_placeholders == {
+        "name": "Dune",
+        "candidates": (
+            "Dune (1984), movie, Attic (Ada); Dune (2021), movie, Attic (Ada)"
+        ),
+    }
+    assert await planned(hass, title="Dune", year=2021) == ["d2"]
+
+
+async def test_title_of_different_works_on_two_servers_is_ambiguous(
+    hass: HomeAssistant,
+) -> None:
+    old = Item("d1", MediaKind.MOVIE, "Dune", 1984, ProviderIds(tmdb="841"))
+    new = Item("d2", MediaKind.MOVIE, "Dune", 2021, ProviderIds(tmdb="438631"))
+    entries = [
+        await setup_lane(hass, server)
+        for server in (MemoryServer([old]), second_server([new]))
+    ]
+    error = await refused(hass, *entries, title="Dune")
+    assert error.translation_key == "ambiguous"
+    assert error.translation_placeholders is not None
+    assert error.translation_placeholders["candidates"] == (
+        "Dune (1984), movie, Attic (Ada); Dune (2021), movie, Cellar (Ada)"
+    )
+
+
+async def test_movie_and_show_of_one_title_are_ambiguous_unless_a_season_is_named(
+    hass: HomeAssistant,
+) -> None:
+    movie = Item("f1", MediaKind.MOVIE, "Severance", 2006, ProviderIds(tmdb="10878"))
+    entry = await setup_lane(hass, MemoryServer([movie, SHOW, *EPISODES]))
+    assert (await refused(hass, entry, title="Severance")).translation_key == (
+        "ambiguous"
+    )
+    assert await planned(hass, title="Severance", season=1, episode=2) == ["e1x2"]
+
+
+async def test_long_list_of_candidates_is_cut(hass: HomeAssistant) -> None:
+    items = [
+        Item(f"x{number}", MediaKind.MOVIE, "Untitled", 1990 + number)
+        for number in range(12)
+    ]
+    entry = await setup_lane(hass, MemoryServer(items))
+    error = await refused(hass, entry, title="Untitled")
+    assert error.translation_placeholders is not None
+    candidates = error.translation_placeholders["candidates"]
+    assert candidates.count("Untitled") == 10
+    assert candidates.endswith("; …")
+
+
+async def test_every_copy_of_a_movie_is_meant(hass: HomeAssistant) -> None:
+    copy = replace(MOVIE, item_id="m1b", title="Arrival (4K)")
+    bare = replace(MOVIE, item_id="m1c", provider_ids=ProviderIds())
+    server = MemoryServer([MOVIE, copy, bare])
+    entry = await setup_lane(hass, server)
+    assert await planned(hass, external_id="imdb://tt2543164") == ["m1", "m1b"]
+    # A copy without ids is told by title and year.
+    assert await planned(hass, title="Arrival") == ["m1", "m1c"]
+    await mark(hass, external_id="imdb://tt2543164")
+    await drained(hass, entry)
+    assert {item_id for item_id, _ in server.writes} == {"m1", "m1b"}
+
+
+# --- seasons and episodes -----------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("data", "item_ids"),
+    [
+        ({"title": "Severance", "season": 2, "episode": 1}, ["e2x1"]),
+        ({"title": "Severance", "season": 0, "episode": 1}, ["e0x1"]),
+        ({"external_id": "tmdb://show/95396", "season": 2, "episode": 2}, ["e2x2"]),
+        ({"external_id": "imdb://tt11280740", "season": 1, "episode": 1}, ["e1x1"]),
+        ({"item_id": "s1", "season": 1, "episode": 2}, ["e1x2"]),
+        ({"title": "Severance", "season": 2}, ["season2"]),
+        ({"title": "Severance"}, ["s1"]),
+        ({"item_id": "e1x1", "scope": "season"}, ["season1"]),
+        ({"item_id": "e1x1", "scope": "show"}, ["s1"]),
+        ({"item_id": "season2", "scope": "show"}, ["s1"]),
+        ({"item_id": "season2", "scope": "season"}, ["season2"]),
+        ({"item_id": "season2"}, ["season2"]),
+        ({"item_id": "s1", "scope": "show"}, ["s1"]),
+        (
+            {"title": "Severance", "season": 1, "episode": 1, "scope": "season"},
+            ["season1"],
+        ),
+    ],
+)
+async def test_show_forms_and_scopes(
+    hass: HomeAssistant, data: dict[str, Any], item_ids: list[str]
+) -> None:
+    await setup_lane(hass, MemoryServer(EVERYTHING))
+    assert await planned(hass, **data) == item_ids
+
+
+@pytest.mark.parametrize("number", [3, 4])
+async def test_file_with_two_episodes_is_found_by_either(
+    hass: HomeAssistant, number: int
+) -> None:
+    double = replace(episode(1, 3), episode_end=4)
+    await setup_lane(hass, MemoryServer([SHOW, *EPISODES, double]))
+    assert await planned(hass, title="Severance", season=1, episode=number) == ["e1x3"]
+
+
+async def test_every_copy_of_an_episode_is_meant(hass: HomeAssistant) -> None:
+    copy = replace(EPISODES[1], item_id="e1x1b")
+    await setup_lane(hass, MemoryServer([SHOW, *EPISODES, copy]))
+    assert await planned(hass, title="Severance", season=1, episode=1) == [
+        "e1x1",
+        "e1x1b",
+    ]
+
+
+async def test_lane_without_the_episode_is_skipped(hass: HomeAssistant) -> None:
+    entries = [
+        await setup_lane(hass, server)
+        for server in (
+            MemoryServer(EVERYTHING),
+            second_server([SHOW, EPISODES[1]]),
+        )
+    ]
+    answer = await mark(hass, title="Severance", season=2, episode=1)
+    assert [row["item_id"] for row in answer["operations"]] == ["e2x1"]
+    assert answer["skipped"] == [
+        {
+            "config_entry_id": entries[1].entry_id,
+            "item_id": "s1",
+            "title": "Severance",
+            "reason": "not_found",
+        }
+    ]
+
+
+async def test_episode_that_is_nowhere_is_named_in_the_error(
+    hass: HomeAssistant,
+) -> None:
+    entry = await setup_lane(hass, MemoryServer(EVERYTHING))
+    error = await refused(hass, entry, title="Severance", season=3, episode=7)
+    assert error.translation_key == "nothing_found"
+    assert error.translation_placeholders == {"name": "Severance S03E07"}
+
+
+async def test_show_that_vanishes_meanwhile_is_not_found(hass: HomeAssistant) -> None:
+    server = MemoryServer(EVERYTHING)
+    entry = await setup_lane(hass, server, subentries=[SHOW])
+    del server.items["s1"]
+    error = await refused(hass, entry, item_id="s1", season=1)
+    assert error.translation_key == "nothing_found"
+
+
+# --- what a lane knows by itself ------------------------------------------------------
+
+
+async def test_known_item_is_queued_without_a_question(
+    hass: HomeAssistant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = MemoryServer()
+    server.up_next_ids = ["m1"]
+    entry = await setup_lane(hass, server)
+    # Delivering asks, of course: not now.
+    monkeypatch.setattr(entry.runtime_data.lane.outbox, "due", lambda *_: [])
+    before = len(server.requests)
+    await mark(hass, item_id="m1")
+    await hass.async_block_till_done()
+    assert len(server.requests) == before
+    assert waiting(entry) == ["m1"]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"item_id": "e1x1"},
+        {"title": "Severance", "season": 1, "episode": 1},
+        {"external_id": "tvdb://371980", "season": 1, "episode": 1},
+        {"external_id": "tvdb://1001"},
+    ],
+)
+async def test_known_episode_is_resolved_offline(
+    hass: HomeAssistant, data: dict[str, Any]
+) -> None:
+    server = MemoryServer(EVERYTHING)
+    server.up_next_ids = ["e1x1", "m1"]
+    entry = await setup_lane(hass, server)
+    await lose_contact(hass, entry, server)
+    answer = await mark(hass, **data)
+    assert answer["skipped"] == []
+    assert waiting(entry) == ["e1x1"]
+
+
+async def test_season_and_show_of_a_known_episode_are_known_offline(
+    hass: HomeAssistant,
+) -> None:
+    server = MemoryServer(EVERYTHING)
+    server.up_next_ids = ["e1x1"]
+    entry = await setup_lane(hass, server)
+    await lose_contact(hass, entry, server)
+    await mark(hass, title="Severance", season=1, confirm=True)
+    await mark(hass, external_id="tmdb://show/95396", confirm=True)
+    operations = list(entry.runtime_data.lane.outbox)
+    # The show overtakes its season.
+    assert [(one.item.item_id, one.scope) for one in operations] == [("s1", Scope.TREE)]
+    server.come_up()
+    entry.runtime_data.relay.nudge()
+    await drained(hass, entry)
+    assert server.states["e2x2"].watched
+    assert not server.states["e0x1"].watched
+
+
+async def test_unknown_id_is_believed_while_offline(hass: HomeAssistant) -> None:
+    server = MemoryServer()
+    entry = await setup_lane(hass, server)
+    await lose_contact(hass, entry, server)
+    await mark(hass, item_id="m2")
+    (operation,) = entry.runtime_data.lane.outbox
+    assert operation.item == Item("m2", MediaKind.UNKNOWN, "m2")
+    server.come_up()
+    entry.runtime_data.relay.nudge()
+    await drained(hass, entry)
+    assert server.writes == [("m2", MarkWatched())]
+
+
+@pytest.mark.parametrize("data", [{"scope": "show"}, {"season": 1}])
+async def test_neighbours_of_an_unknown_id_cannot_be_found_offline(
+    hass: HomeAssistant, data: dict[str, Any]
+) -> None:
+    server = MemoryServer()
+    entry = await setup_lane(hass, server)
+    await lose_contact(hass, entry, server)
+    error = await refused(hass, entry, item_id="e1x1", **data)
+    assert error.translation_key == "cannot_look_up"
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"title": "Contact"},
+        {"external_id": "imdb://tt0118884"},
+        {"title": "Severance", "season": 2, "episode": 2},
+    ],
+)
+async def test_unknown_name_while_offline_is_an_error_that_says_so(
+    hass: HomeAssistant, data: dict[str, Any]
+) -> None:
+    server = MemoryServer()
+    entry = await setup_lane(
+        hass, server, subentries=[SHOW] if "season" in data else []
+    )
+    entry.runtime_data.lane.ledger.forget("e2x2")
+    entry.runtime_data.coordinator._leaves.clear()
+    await lose_contact(hass, entry, server)
+    error = await refused(hass, entry, **data)
+    assert error.translation_key == "cannot_look_up"
+    assert error.translation_placeholders is not None
+    assert error.translation_placeholders["lanes"] == "Attic (Ada)"
+
+
+async def test_offline_lane_is_skipped_while_another_takes_the_wish(
+    hass: HomeAssistant,
+) -> None:
+    first, second = MemoryServer(), second_server()
+    entries = [await setup_lane(hass, server) for server in (first, second)]
+    await lose_contact(hass, entries[0], first)
+    answer = await mark(hass, title="Arrival")
+    assert [row["config_entry_id"] for row in answer["operations"]] == [
+        entries[1].entry_id
+    ]
+    assert answer["skipped"] == [
+        {
+            "config_entry_id": entries[0].entry_id,
+            "item_id": None,
+            "title": None,
+            "reason": "offline",
+        }
+    ]
+
+
+async def test_lane_that_waits_for_a_sign_in_is_skipped_for_that_reason(
+    hass: HomeAssistant,
+) -> None:
+    first, second = MemoryServer(), second_server()
+    entries = [await setup_lane(hass, server) for server in (first, second)]
+    await revoke_token(hass, entries[0], first)
+    answer = await mark(hass, title="Arrival")
+    assert [row["reason"] for row in answer["skipped"]] == ["auth_required"]
+
+
+async def test_server_that_fails_to_answer_is_skipped_and_the_relay_hears_of_it(
+    hass: HomeAssistant,
+) -> None:
+    first, second = MemoryServer(), second_server()
+    entries = [await setup_lane(hass, server) for server in (first, second)]
+    first.fail_next = [Fault("overworked")]
+    answer = await mark(hass, title="Arrival")
+    assert [row["reason"] for row in answer["skipped"]] == ["server_error"]
+    # Its word is not taken for the lane's health: it is asked once more.
+    await drained(hass, entries[1])
+    assert first.requests[-1][0] == "probe"
+    assert entries[0].runtime_data.lane.health.phase is Phase.READY
+
+
+async def test_server_found_unreachable_by_a_question_takes_the_lane_down(
+    hass: HomeAssistant,
+) -> None:
+    server = MemoryServer()
+    entry = await setup_lane(hass, server)
+    server.go_down(Unreachable("gone"))
+    error = await refused(hass, entry, title="Arrival")
+    assert error.translation_key == "cannot_look_up"
+    runtime = entry.runtime_data
+    await until(runtime, lambda: runtime.lane.health.phase is Phase.BACKING_OFF)
+
+
+# --- entities -------------------------------------------------------------------------
+
+
+async def test_switches_are_marked_in_one_batch(hass: HomeAssistant) -> None:
+    server = MemoryServer()
+    server.up_next_ids = ["m2"]
+    entry = await setup_lane(hass, server, subentries=[MOVIE, SHOW])
+    await lose_contact(hass, entry, server)
+    up_next = er.async_get(hass).async_get_entity_id(
+        "switch", DOMAIN, "server-1:user-1:up_next:m2"
+    )
+    answer = await mark(hass, entity_id=[MOVIE_SWITCH, SHOW_SWITCH, up_next])
+    assert sorted(waiting(entry)) == ["m1", "m2", "s1"]
+    assert {one.batch_id for one in entry.runtime_data.lane.outbox} == {
+        answer["batch_id"]
+    }
+
+
+async def test_two_switches_of_one_item_are_one_wish(hass: HomeAssistant) -> None:
+    server = MemoryServer()
+    server.up_next_ids = ["m1"]
+    await setup_lane(hass, server, subentries=[MOVIE])
+    up_next = er.async_get(hass).async_get_entity_id(
+        "switch", DOMAIN, "server-1:user-1:up_next:m1"
+    )
+    assert await planned(hass, entity_id=[MOVIE_SWITCH, up_next]) == ["m1"]
+
+
+async def test_switch_of_a_show_takes_season_and_episode(hass: HomeAssistant) -> None:
+    await setup_lane(hass, MemoryServer(EVERYTHING), subentries=[SHOW])
+    assert await planned(hass, entity_id=SHOW_SWITCH, season=2, episode=1) == ["e2x1"]
+
+
+async def test_device_means_its_switches(hass: HomeAssistant) -> None:
+    entry = await setup_lane(hass, subentries=[MOVIE, SHOW])
+    device = dr.async_get(hass).async_get_device_by_identifier(
+        (DOMAIN, "server-1:user-1:s1"), entry.entry_id
+    )
+    assert device is not None
+    assert await planned(hass, device_id=device.id) == ["s1"]
+
+
+async def test_device_of_another_lane_than_the_one_named_means_nothing(
+    hass: HomeAssistant,
+) -> None:
+    first = await setup_lane(hass, MemoryServer(), subentries=[MOVIE])
+    second = await setup_lane(hass, second_server())
+    device = dr.async_get(hass).async_get_device_by_identifier(
+        (DOMAIN, "server-1:user-1:m1"), first.entry_id
+    )
+    assert device is not None
+    error = await refused(
+        hass, first, second, device_id=device.id, config_entry_id=second.entry_id
+    )
+    assert error.translation_key == "no_entity"
+
+
+@pytest.mark.parametrize(
+    ("entity_id", "key"),
+    [
+        ("switch.nowhere", "entity_not_found"),
+        ("media_player.nowhere", "entity_not_found"),
+        ("light.kitchen", "entity_not_supported"),
+        ("sensor.attic_ada_sync_status", "entity_not_supported"),
+        (LAST_PLAYED, "switch_without_item"),
+    ],
+)
+async def test_other_entities_are_refused(
+    hass: HomeAssistant, entity_id: str, key: str
+) -> None:
+    entry = await setup_lane(hass)
+    hass.states.async_set("light.kitchen", "on")
+    error = await refused(hass, entry, entity_id=entity_id)
+    assert error.translation_key == key
+    assert error.translation_placeholders == {"entity_id": entity_id}
+
+
+async def test_one_bad_entity_is_enough_to_queue_nothing(hass: HomeAssistant) -> None:
+    entry = await setup_lane(hass, subentries=[MOVIE])
+    error = await refused(hass, entry, entity_id=[MOVIE_SWITCH, "light.kitchen"])
+    assert error.translation_key == "entity_not_found"
+
+
+async def test_switch_of_another_lane_than_the_one_named_is_refused(
+    hass: HomeAssistant,
+) -> None:
+    first = await setup_lane(hass, MemoryServer(), subentries=[MOVIE])
+    second = await setup_lane(hass, second_server())
+    error = await refused(
+        hass, first, second, entity_id=MOVIE_SWITCH, config_entry_id=second.entry_id
+    )
+    assert error.translation_key == "entity_of_other_lane"
+    assert error.translation_placeholders == {
+        "entity_id": MOVIE_SWITCH,
+        "lane": "Attic (Ada)",
+    }
+
+
+async def test_user_who_may_not_control_a_switch_may_not_mark_it(
+    hass: HomeAssistant, hass_read_only_user: MockUser, hass_admin_user: MockUser
+) -> None:
+    entry = await setup_lane(hass, subentries=[MOVIE])
+    with pytest.raises(Unauthorized):
+        await mark(
+            hass,
+            context=Context(user_id=hass_read_only_user.id),
+            entity_id=MOVIE_SWITCH,
+        )
+    with pytest.raises(UnknownUser):
+        await mark(hass, context=Context(user_id="nobody"), entity_id=MOVIE_SWITCH)
+    assert waiting(entry) == []
+    answer = await mark(
+        hass, context=Context(user_id=hass_admin_user.id), entity_id=MOVIE_SWITCH
+    )
+    assert len(answer["operations"]) == 1
+    await drained(hass, entry)
+    assert shown(hass, MOVIE_SWITCH).state == "on"
+
+
+# --- players -------------------------------------------------------------
+
+
+def add_player(
+    hass: HomeAssistant, platform: str, unique_id: str, **attributes: Any
+) -> str:
+    """Add a media player of another integration, and return its entity id."""
+    entity_id = (
+        er.async_get(hass)
+        .async_get_or_create("media_player", platform, unique_id)
+        .entity_id
+    )
+    state = "playing" if "media_content_id" in attributes else "idle"
+    hass.states.async_set(entity_id, state, attributes)
+    return entity_id
+
+
+@pytest.mark.parametrize(
+    ("kind", "unique_id", "content_id", "content_type"),
+    [
+        # Plex says the item's id as a number.
+        ("plex", "server-1:tv", 48151, "movie"),
+        ("plex", "server-1:tv", 48151, "tvshow"),
+        ("jellyfin", "server-1-session", "48151", "episode"),
+        ("jellyfin", "server-1-session", "48151", "movie"),
+    ],
+)
+async def test_player_means_what_it_plays(
+    hass: HomeAssistant,
+    kind: str,
+    unique_id: str,
+    content_id: str | int,
+    content_type: str,
+) -> None:
+    server = MemoryServer([replace(MOVIE, item_id="48151")], kind=kind)
+    await setup_lane(hass, server)
+    await setup_lane(hass, second_server())
+    player = add_player(
+        hass,
+        kind,
+        unique_id,
+        media_content_id=content_id,
+        media_content_type=content_type,
+    )
+    assert await planned(hass, entity_id=player) == ["48151"]
+
+
+async def test_what_a_player_plays_is_believed_while_the_lane_is_offline(
+    hass: HomeAssistant,
+) -> None:
+    server = MemoryServer()
+    entry = await setup_lane(hass, server)
+    await lose_contact(hass, entry, server)
+    player = add_player(
+        hass,
+        "jellyfin",
+        "server-1-session",
+        media_content_id="m2",
+        media_content_type="movie",
+        media_title="Contact",
+    )
+    await mark(hass, entity_id=player)
+    (operation,) = entry.runtime_data.lane.outbox
+    assert operation.item == Item("m2", MediaKind.UNKNOWN, "Contact")
+
+
+@pytest.mark.parametrize(
+    ("platform", "unique_id", "attributes", "key"),
+    [
+        ("cast", "server-1:tv", {"media_content_id": "m1"}, "player_not_supported"),
+        ("jellyfin", "server-9-x", {}, "player_of_other_server"),
+        # The product must be the same, too.
+        ("plex", "server-1:tv", {}, "player_of_other_server"),
+        ("jellyfin", "server-1-x", {}, "player_plays_nothing"),
+        (
+            "jellyfin",
+            "server-1-x",
+            {"media_content_id": "m1", "media_content_type": "music"},
+            "player_plays_nothing",
+        ),
+    ],
+)
+async def test_player_that_says_nothing_is_refused(
+    hass: HomeAssistant,
+    platform: str,
+    unique_id: str,
+    attributes: dict[str, Any],
+    key: str,
+) -> None:
+    entry = await setup_lane(hass)
+    player = add_player(hass, platform, unique_id, **attributes)
+    error = await refused(hass, entry, entity_id=player)
+    assert error.translation_key == key
+    assert error.translation_placeholders == {"entity_id": player}
+
+
+async def test_player_without_a_registration_is_refused(hass: HomeAssistant) -> None:
+    entry = await setup_lane(hass)
+    hass.states.async_set("media_player.radio", "playing", {"media_content_id": "m1"})
+    error = await refused(hass, entry, entity_id="media_player.radio")
+    assert error.translation_key == "player_not_supported"
+
+
+async def test_player_of_a_server_with_several_users_means_who_plays(
+    hass: HomeAssistant,
+) -> None:
+    entries = [
+        await setup_lane(hass, MemoryServer(user_id=name, user_name=name, kind="plex"))
+        for name in ("Ada", "Grace")
+    ]
+    playing = {"media_content_id": "m1", "media_content_type": "movie"}
+    graces = add_player(hass, "plex", "server-1:a", username="Grace", **playing)
+    answer = await mark(hass, entity_id=graces, dry_run=True)
+    assert [row["config_entry_id"] for row in answer["operations"]] == [
+        entries[1].entry_id
+    ]
+    nobodys = add_player(hass, "plex", "server-1:b", **playing)
+    error = await refused(hass, *entries, entity_id=nobodys)
+    assert error.translation_key == "player_of_unknown_user"
+    assert error.translation_placeholders == {
+        "entity_id": nobodys,
+        "lanes": "Attic (Ada), Attic (Grace)",
+    }
+    answer = await mark(
+        hass, entity_id=nobodys, config_entry_id=entries[0].entry_id, dry_run=True
+    )
+    assert [row["config_entry_id"] for row in answer["operations"]] == [
+        entries[0].entry_id
+    ]
+
+
+async def test_players_in_an_area_count_only_if_they_play_something(
+    hass: HomeAssistant,
+) -> None:
+    entry = await setup_lane(hass)
+    registry = er.async_get(hass)
+    idle = add_player(hass, "jellyfin", "server-1-idle")
+    playing = add_player(
+        hass,
+        "jellyfin",
+        "server-1-playing",
+        media_content_id="m1",
+        media_content_type="movie",
+    )
+    for player in (idle, playing):
+        registry.async_update_entity(player, labels={"den"})
+    assert await planned(hass, label_id="den") == ["m1"]
+    registry.async_update_entity(playing, labels=set())
+    error = await refused(hass, entry, label_id="den")
+    assert error.translation_key == "no_entity"
