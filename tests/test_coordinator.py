@@ -1,0 +1,587 @@
+"""The snapshot: right at every moment, published once, cheap while offline."""
+
+import asyncio
+from collections.abc import Callable
+from datetime import date, timedelta
+from typing import Any
+
+from homeassistant.core import HomeAssistant
+from homeassistant.util import dt as dt_util
+import pytest
+from pytest_homeassistant_custom_component.common import (
+    MockConfigEntry,
+    async_fire_time_changed,
+)
+
+from custom_components.watched_sync.coordinator import (
+    QUEUE_ROWS,
+    REFRESH_COOLDOWN,
+    UPDATE_INTERVAL,
+    ItemSyncState,
+    ItemView,
+    ShowProgress,
+    SyncSnapshot,
+    SyncStatus,
+    WatchedSyncCoordinator,
+)
+from custom_components.watched_sync.core.errors import Forbidden, Reason, Unreachable
+from custom_components.watched_sync.core.identity import Item, MediaKind
+from custom_components.watched_sync.core.lane import Phase
+from custom_components.watched_sync.core.operation import (
+    MarkUnwatched,
+    MarkWatched,
+    SetProgress,
+)
+from custom_components.watched_sync.core.play_state import PlayState, Reading
+from custom_components.watched_sync.runtime import WatchedSyncRuntime, Wish
+
+from .common import (
+    EPISODES,
+    MOVIE,
+    OTHER_MOVIE,
+    SHOW,
+    MemoryServer,
+    drained,
+    episode,
+    season,
+    setup_lane,
+    until,
+)
+
+NO_UP_NEXT = {"entities": {"up_next_switches": 0}}
+
+
+async def pass_time(hass: HomeAssistant, time: timedelta) -> None:
+    async_fire_time_changed(hass, dt_util.utcnow() + time + timedelta(seconds=1))
+    await hass.async_block_till_done()
+    # The regular look runs in the background, which nobody waits for.
+    for _ in range(10):
+        await asyncio.sleep(0)
+
+
+async def refreshed(hass: HomeAssistant) -> None:
+    """Let the look at the server happen that an outcome has asked for."""
+    await pass_time(hass, timedelta(seconds=REFRESH_COOLDOWN))
+
+
+def published(coordinator: WatchedSyncCoordinator) -> list[SyncSnapshot]:
+    """Return the list to which everything that is published is added."""
+    seen: list[SyncSnapshot] = []
+    coordinator.config_entry.async_on_unload(
+        coordinator.async_add_listener(lambda: seen.append(coordinator.data))
+    )
+    return seen
+
+
+def view_of(entry: MockConfigEntry, item: Item) -> ItemView:
+    coordinator: WatchedSyncCoordinator = entry.runtime_data.coordinator
+    view = coordinator.view(item.item_id)
+    assert view is not None
+    return view
+
+
+async def lane_down(runtime: WatchedSyncRuntime) -> None:
+    """Have the relay notice that the server is away."""
+    runtime.relay.report(Unreachable("a read failed"))
+    await until(runtime, lambda: runtime.lane.health.phase is not Phase.READY)
+
+
+# --- what is read ----------------------------------------------------------------
+
+
+async def test_a_snapshot_holds_up_next_last_played_and_what_is_tracked(
+    hass: HomeAssistant,
+) -> None:
+    server = MemoryServer()
+    server.up_next_ids = ["e1x2", "m2"]
+    server.set("m1", watched=True, play_count=1, last_played=dt_util.utcnow())
+    entry = await setup_lane(hass, server, subentries=[SHOW])
+    data = entry.runtime_data.coordinator.data
+    assert data.up_next == ("e1x2", "m2")
+    assert data.last_played == "m1"
+    assert set(data.items) == {"e1x2", "m2", "m1", "s1"}
+    assert data.status is SyncStatus.SYNCED
+    assert data.connected
+    assert (data.pending, data.failed, data.queue, data.oldest) == (0, 0, (), None)
+    view = data.items["m1"]
+    assert view.server == server.states["m1"]
+    assert view.desired == server.states["m1"]
+    assert view.sync_state is ItemSyncState.SYNCED
+
+
+async def test_nothing_is_asked_for_that_nobody_shows(hass: HomeAssistant) -> None:
+    server = MemoryServer()
+    server.up_next_ids = ["m1"]
+    entry = await setup_lane(hass, server, options=NO_UP_NEXT)
+    assert [name for name, _ in server.requests] == ["probe", "last_played"]
+    data = entry.runtime_data.coordinator.data
+    assert (data.up_next, data.last_played, dict(data.items)) == ((), None, {})
+
+
+async def test_the_server_is_looked_at_every_minute(hass: HomeAssistant) -> None:
+    server = MemoryServer()
+    entry = await setup_lane(hass, server)
+    seen = published(entry.runtime_data.coordinator)
+    server.set("m1", watched=True, last_played=dt_util.utcnow())
+    await pass_time(hass, UPDATE_INTERVAL)
+    assert len(seen) == 1
+    assert seen[0].last_played == "m1"
+    assert seen[0].items["m1"].desired.watched
+    # No news is not published.
+    await pass_time(hass, 2 * UPDATE_INTERVAL)
+    assert len(seen) == 1
+
+
+async def test_nothing_is_read_while_the_lane_is_not_ready(
+    hass: HomeAssistant,
+) -> None:
+    server = MemoryServer()
+    entry = await setup_lane(hass, server)
+    runtime: WatchedSyncRuntime = entry.runtime_data
+    server.revoke()
+    await lane_down(runtime)
+    requests = len(server.requests)
+    await runtime.coordinator.async_refresh()
+    await pass_time(hass, UPDATE_INTERVAL)
+    assert len(server.requests) == requests
+    assert runtime.coordinator.last_update_success
+
+
+@pytest.mark.parametrize("request_number", [0, 1, 2, 3])
+async def test_a_failed_read_is_reported_and_keeps_what_was_known(
+    hass: HomeAssistant, request_number: int
+) -> None:
+    server = MemoryServer()
+    server.up_next_ids = ["m1"]
+    entry = await setup_lane(hass, server, subentries=[SHOW])
+    runtime: WatchedSyncRuntime = entry.runtime_data
+    before = runtime.coordinator.data
+    server.set("e1x1", watched=True)
+    reported: list[Exception] = []
+
+    def fail_then(name: str) -> Callable[..., Any]:
+        real = getattr(server, name)
+
+        async def failing(*args: Any) -> Any:
+            await real(*args)
+            raise Unreachable(name)
+
+        return failing
+
+    name = ("up_next", "last_played", "fetch", "fetch_leaves")[request_number]
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(server, name, fail_then(name))
+        patched.setattr(runtime.relay, "report", reported.append)
+        await runtime.coordinator.async_refresh()
+    assert [str(one) for one in reported] == [name]
+    assert runtime.coordinator.last_update_success
+    assert runtime.coordinator.data.up_next == before.up_next
+    assert runtime.coordinator.data.items.keys() == before.items.keys()
+
+    await runtime.coordinator.async_refresh()
+    assert runtime.coordinator.shows["s1"].unwatched == 3
+
+
+async def test_a_reported_failure_takes_the_lane_down_and_entities_stay(
+    hass: HomeAssistant,
+) -> None:
+    server = MemoryServer()
+    server.up_next_ids = ["m1"]
+    entry = await setup_lane(hass, server)
+    runtime: WatchedSyncRuntime = entry.runtime_data
+    server.go_down()
+    await runtime.coordinator.async_refresh()
+    await until(runtime, lambda: runtime.lane.health.phase is Phase.BACKING_OFF)
+    data = runtime.coordinator.data
+    assert data.status is SyncStatus.OFFLINE
+    assert not data.connected
+    assert data.last_error is Reason.UNREACHABLE
+    assert data.next_attempt is not None
+    assert "m1" in data.items
+    assert runtime.coordinator.last_update_success
+
+
+# --- what is shown -----------------------------------------------------------------
+
+
+async def test_a_wish_shows_at_once_and_says_how_far_it_is(
+    hass: HomeAssistant,
+) -> None:
+    server = MemoryServer()
+    server.up_next_ids = ["m1"]
+    entry = await setup_lane(hass, server)
+    runtime: WatchedSyncRuntime = entry.runtime_data
+    seen = published(runtime.coordinator)
+    await runtime.async_submit([Wish(MOVIE, MarkWatched())])
+    await drained(hass, entry)
+
+    assert [(one.status, one.items["m1"].sync_state) for one in seen] == [
+        (SyncStatus.PENDING, ItemSyncState.PENDING),
+        (SyncStatus.SYNCING, ItemSyncState.SYNCING),
+        (SyncStatus.SYNCED, ItemSyncState.SYNCED),
+    ]
+    assert all(one.items["m1"].desired.watched for one in seen)
+    before, after = seen[0].items["m1"].server, seen[-1].items["m1"].server
+    assert before is not None
+    assert before.watched is False
+    assert after == server.states["m1"]
+    assert [one.pending for one in seen] == [1, 1, 0]
+    assert runtime.coordinator.data.last_synced is not None
+
+
+async def test_being_offline_says_more_than_pending(hass: HomeAssistant) -> None:
+    server = MemoryServer()
+    entry = await setup_lane(hass, server)
+    runtime: WatchedSyncRuntime = entry.runtime_data
+    server.go_down()
+    await lane_down(runtime)
+    await runtime.async_submit(
+        [Wish(MOVIE, MarkWatched()), Wish(OTHER_MOVIE, SetProgress(120.0))]
+    )
+    data = runtime.coordinator.data
+    assert (data.status, data.pending) == (SyncStatus.OFFLINE, 2)
+    assert data.oldest is not None
+    assert runtime.coordinator.view("never seen") is None
+
+
+async def test_a_rejected_wish_shows_the_servers_truth_and_why(
+    hass: HomeAssistant,
+) -> None:
+    server = MemoryServer()
+    server.up_next_ids = ["m1"]
+    server.item_faults["m1"] = Forbidden("not for you")
+    entry = await setup_lane(hass, server)
+    runtime: WatchedSyncRuntime = entry.runtime_data
+    await runtime.async_submit([Wish(MOVIE, MarkWatched())])
+    await drained(hass, entry)
+    data = runtime.coordinator.data
+    assert (data.status, data.failed, data.pending) == (SyncStatus.FAILED, 1, 0)
+    assert data.last_error is Reason.FORBIDDEN
+    view = data.items["m1"]
+    assert view.desired.watched is False
+    assert view.sync_state is ItemSyncState.FAILED
+    assert view.last_error is Reason.FORBIDDEN
+
+    del server.item_faults["m1"]
+    assert await runtime.async_retry() == 1
+    await drained(hass, entry)
+    assert runtime.coordinator.data.status is SyncStatus.SYNCED
+    assert server.states["m1"].watched
+
+
+async def test_a_wish_that_is_tried_again_says_why(hass: HomeAssistant) -> None:
+    server = MemoryServer()
+    server.up_next_ids = ["m1"]
+    entry = await setup_lane(hass, server)
+    runtime: WatchedSyncRuntime = entry.runtime_data
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(server, "_apply", lambda *_: None)
+        await runtime.async_submit([Wish(MOVIE, MarkWatched())])
+        await until(
+            runtime,
+            lambda: (
+                any(one.attempts for one in runtime.lane.outbox)
+                and not runtime.lane.in_flight
+            ),
+        )
+    data = runtime.coordinator.data
+    assert data.last_error is Reason.NOT_APPLIED
+    assert data.items["m1"].last_error is Reason.NOT_APPLIED
+    assert data.items["m1"].sync_state is ItemSyncState.PENDING
+
+
+async def test_the_queue_shows_twenty_rows_waiting_ones_first(
+    hass: HomeAssistant,
+) -> None:
+    films = [Item(f"f{n}", MediaKind.MOVIE, f"Film {n}") for n in range(30)]
+    server = MemoryServer([*films, MOVIE])
+    server.item_faults["m1"] = Forbidden("not for you")
+    entry = await setup_lane(hass, server)
+    runtime: WatchedSyncRuntime = entry.runtime_data
+    await runtime.async_submit([Wish(MOVIE, MarkWatched())])
+    await drained(hass, entry)
+    server.go_down()
+    await lane_down(runtime)
+    await runtime.async_submit([Wish(film, MarkWatched()) for film in films[:3]])
+    rows = [one.item.item_id for one in runtime.coordinator.data.queue]
+    assert rows == ["f0", "f1", "f2", "m1"]
+    await runtime.async_submit([Wish(film, MarkWatched()) for film in films[3:]])
+    rows = [one.item.item_id for one in runtime.coordinator.data.queue]
+    assert rows == [film.item_id for film in films[:QUEUE_ROWS]]
+
+
+async def test_one_batch_of_wishes_is_published_once(hass: HomeAssistant) -> None:
+    server = MemoryServer()
+    entry = await setup_lane(hass, server)
+    runtime: WatchedSyncRuntime = entry.runtime_data
+    server.go_down()
+    await lane_down(runtime)
+    seen = published(runtime.coordinator)
+    await runtime.async_submit([Wish(one, MarkWatched()) for one in EPISODES])
+    assert [one.pending for one in seen] == [len(EPISODES)]
+
+
+async def test_a_change_and_its_return_during_a_read_are_both_published(
+    hass: HomeAssistant,
+) -> None:
+    server = MemoryServer()
+    server.up_next_ids = ["m1"]
+    entry = await setup_lane(hass, server)
+    runtime: WatchedSyncRuntime = entry.runtime_data
+    seen = published(runtime.coordinator)
+    server.gate.clear()
+    reading = asyncio.create_task(runtime.coordinator.async_refresh())
+    await asyncio.sleep(0)
+    runtime.lane.remember([Reading(MOVIE, PlayState(watched=True))])
+    # What the server says is what it said before all this.
+    server.gate.set()
+    await reading
+    assert [one.items["m1"].desired.watched for one in seen] == [True, False]
+    assert runtime.coordinator.data.items["m1"].desired.watched is False
+
+
+async def test_deliveries_lead_to_one_look_for_what_is_up_next_now(
+    hass: HomeAssistant,
+) -> None:
+    server = MemoryServer()
+    server.up_next_ids = ["e1x1"]
+    entry = await setup_lane(hass, server)
+    runtime: WatchedSyncRuntime = entry.runtime_data
+    server.requests.clear()
+    await runtime.async_submit([Wish(MOVIE, MarkWatched())])
+    await drained(hass, entry)
+    await runtime.async_submit([Wish(episode(1, 1), MarkWatched())])
+    await drained(hass, entry)
+    server.up_next_ids = ["e1x2"]
+    await refreshed(hass)
+    assert runtime.coordinator.data.up_next == ("e1x2",)
+    assert [name for name, _ in server.requests].count("up_next") == 1
+
+
+async def test_sync_now_delivers_and_looks_at_once(hass: HomeAssistant) -> None:
+    server = MemoryServer()
+    entry = await setup_lane(hass, server)
+    runtime: WatchedSyncRuntime = entry.runtime_data
+    server.go_down()
+    await lane_down(runtime)
+    await runtime.async_submit([Wish(MOVIE, MarkWatched())])
+    server.come_up()
+    await runtime.async_sync_now()
+    await drained(hass, entry)
+    assert server.states["m1"].watched
+    server.requests.clear()
+    await refreshed(hass)
+    assert ("last_played", None) in server.requests
+
+
+# --- shows ---------------------------------------------------------------------------
+
+
+async def test_a_tracked_show_counts_without_specials_and_unaired_episodes(
+    hass: HomeAssistant,
+) -> None:
+    unaired = episode(2, 3, aired=dt_util.now().date() + timedelta(days=2))
+    server = MemoryServer([SHOW, *EPISODES, unaired])
+    server.set("e1x1", watched=True)
+    entry = await setup_lane(hass, server, subentries=[SHOW])
+    progress = entry.runtime_data.coordinator.shows["s1"]
+    assert progress == ShowProgress(3, server.reading("e1x2"))
+    view = view_of(entry, SHOW)
+    assert (view.leaf_count, view.watched_leaf_count) == (6, 1)
+    assert view.desired.watched is False
+
+
+async def test_an_episode_without_a_date_counts_as_aired(hass: HomeAssistant) -> None:
+    undated = Item(
+        **{
+            name: getattr(episode(3, 1), name)
+            for name in Item.__slots__
+            if name != "aired"
+        }
+    )
+    server = MemoryServer([SHOW, undated])
+    entry = await setup_lane(hass, server, subentries=[SHOW])
+    assert entry.runtime_data.coordinator.shows["s1"].unwatched == 1
+
+
+async def test_marking_the_next_episode_twice_offline_marks_two(
+    hass: HomeAssistant,
+) -> None:
+    server = MemoryServer()
+    entry = await setup_lane(hass, server, subentries=[SHOW])
+    runtime: WatchedSyncRuntime = entry.runtime_data
+    server.go_down()
+    await lane_down(runtime)
+    for expected in ("e1x1", "e1x2"):
+        following = runtime.coordinator.shows["s1"].next_episode
+        assert following is not None
+        assert following.item.item_id == expected
+        await runtime.async_submit([Wish(following.item, MarkWatched())])
+    assert runtime.coordinator.shows["s1"].unwatched == 2
+    assert view_of(entry, SHOW).sync_state is ItemSyncState.PENDING
+
+
+async def test_a_show_is_watched_when_its_episodes_are_whatever_the_specials(
+    hass: HomeAssistant,
+) -> None:
+    server = MemoryServer()
+    entry = await setup_lane(hass, server, subentries=[SHOW])
+    runtime: WatchedSyncRuntime = entry.runtime_data
+    seen = published(runtime.coordinator)
+    await runtime.async_submit([Wish(SHOW, MarkWatched())])
+    assert view_of(entry, SHOW).desired.watched
+    await drained(hass, entry)
+    await refreshed(hass)
+    assert view_of(entry, SHOW).desired.watched
+    assert view_of(entry, SHOW).sync_state is ItemSyncState.SYNCED
+    assert server.states["e0x1"].watched is False
+    # From the wish on, the switch never falls back for a moment.
+    assert all(one.items["s1"].desired.watched for one in seen)
+    assert runtime.coordinator.shows["s1"] == ShowProgress(0, None)
+
+    await runtime.async_submit([Wish(episode(2, 2), MarkUnwatched())])
+    assert view_of(entry, SHOW).desired.watched is False
+    await drained(hass, entry)
+
+
+async def test_a_season_of_a_tracked_show_moves_the_shows_progress(
+    hass: HomeAssistant,
+) -> None:
+    server = MemoryServer([SHOW, season(1), season(2), *EPISODES])
+    entry = await setup_lane(hass, server, subentries=[SHOW])
+    runtime: WatchedSyncRuntime = entry.runtime_data
+    await runtime.async_submit([Wish(season(1), MarkWatched())])
+    following = runtime.coordinator.shows["s1"].next_episode
+    assert following is not None
+    assert following.item.item_id == "e2x1"
+    await drained(hass, entry)
+    assert runtime.coordinator.shows["s1"].unwatched == 2
+
+
+async def test_episodes_are_read_again_only_when_something_moved(
+    hass: HomeAssistant,
+) -> None:
+    server = MemoryServer()
+    entry = await setup_lane(hass, server, subentries=[SHOW])
+    runtime: WatchedSyncRuntime = entry.runtime_data
+    server.requests.clear()
+    await runtime.coordinator.async_refresh()
+    assert ("fetch_leaves", "s1") not in server.requests
+
+    server.set("e1x1", watched=True)
+    await runtime.coordinator.async_refresh()
+    assert server.requests.count(("fetch_leaves", "s1")) == 1
+    assert runtime.coordinator.shows["s1"].unwatched == 3
+
+    # Two changes that leave the counts as they are, one of them ours.
+    await runtime.async_submit([Wish(episode(1, 1), MarkUnwatched())])
+    await drained(hass, entry)
+    server.set("e1x2", watched=True)
+    server.requests.clear()
+    await refreshed(hass)
+    assert server.requests.count(("fetch_leaves", "s1")) == 1
+
+
+async def test_a_show_that_is_gone_keeps_its_entry_without_progress(
+    hass: HomeAssistant,
+) -> None:
+    server = MemoryServer()
+    entry = await setup_lane(hass, server, subentries=[SHOW])
+    runtime: WatchedSyncRuntime = entry.runtime_data
+    assert "s1" in runtime.coordinator.shows
+    del server.items["s1"]
+    await runtime.async_submit([Wish(episode(1, 1), MarkWatched())])
+    await drained(hass, entry)
+    await refreshed(hass)
+    assert "s1" not in runtime.coordinator.shows
+    assert runtime.coordinator.leaves("s1") == ()
+    assert view_of(entry, SHOW).item == SHOW
+
+
+async def test_a_tracked_item_that_was_never_on_the_server_is_unknown(
+    hass: HomeAssistant,
+) -> None:
+    server = MemoryServer([MOVIE])
+    entry = await setup_lane(hass, server, subentries=[SHOW])
+    view = view_of(entry, SHOW)
+    assert view.server is None
+    assert view.desired.watched is None
+    assert entry.runtime_data.coordinator.shows == {}
+
+
+async def test_a_failed_episode_shows_at_its_show(hass: HomeAssistant) -> None:
+    server = MemoryServer()
+    server.item_faults["e1x1"] = Forbidden("not for you")
+    entry = await setup_lane(hass, server, subentries=[SHOW])
+    runtime: WatchedSyncRuntime = entry.runtime_data
+    await runtime.async_submit([Wish(episode(1, 1), MarkWatched())])
+    await drained(hass, entry)
+    assert view_of(entry, SHOW).sync_state is ItemSyncState.FAILED
+
+
+async def test_a_failed_show_shows_at_its_episodes(hass: HomeAssistant) -> None:
+    server = MemoryServer()
+    server.up_next_ids = ["e1x1"]
+    for item_id in ("season1", "season2", *(item.item_id for item in EPISODES)):
+        server.item_faults[item_id] = Forbidden("not for you")
+    entry = await setup_lane(hass, server)
+    runtime: WatchedSyncRuntime = entry.runtime_data
+    await runtime.async_submit([Wish(SHOW, MarkWatched())])
+    await drained(hass, entry)
+    assert view_of(entry, episode(1, 1)).sync_state is ItemSyncState.FAILED
+
+
+async def test_a_restart_without_the_server_still_knows_the_shows_progress(
+    hass: HomeAssistant,
+) -> None:
+    server = MemoryServer()
+    server.set("e1x1", watched=True)
+    entry = await setup_lane(hass, server, subentries=[SHOW])
+    before = dict(entry.runtime_data.coordinator.shows)
+    server.go_down()
+    await hass.config_entries.async_reload(entry.entry_id)
+    await hass.async_block_till_done()
+    assert dict(entry.runtime_data.coordinator.shows) == before
+    assert [
+        leaf.item.item_id for leaf in entry.runtime_data.coordinator.leaves("s1")
+    ] == [item.item_id for item in EPISODES]
+
+
+async def test_a_show_known_in_part_is_not_counted(hass: HomeAssistant) -> None:
+    server = MemoryServer()
+    entry = await setup_lane(hass, server, subentries=[SHOW])
+    entry.runtime_data.lane.ledger.forget("e1x1")
+    server.go_down()
+    await hass.config_entries.async_reload(entry.entry_id)
+    await hass.async_block_till_done()
+    assert entry.runtime_data.coordinator.shows == {}
+
+
+async def test_a_snapshot_with_many_waiting_is_built_quickly_enough_to_publish(
+    hass: HomeAssistant,
+) -> None:
+    films = [Item(f"f{n}", MediaKind.MOVIE, f"Film {n}") for n in range(2000)]
+    server = MemoryServer([*films, SHOW, *EPISODES])
+    entry = await setup_lane(hass, server, subentries=[SHOW])
+    runtime: WatchedSyncRuntime = entry.runtime_data
+    server.go_down()
+    await lane_down(runtime)
+    await runtime.async_submit([Wish(film, MarkWatched()) for film in films])
+    looked_at = 0
+    outbox = runtime.lane.outbox
+    real = outbox.concerning
+
+    def counting(item: Item) -> Any:
+        nonlocal looked_at
+        looked_at += 1
+        return real(item)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(outbox, "concerning", counting)
+        runtime.coordinator._build()
+    # Only what is shown is looked at: the show's episodes, twice at most.
+    assert looked_at <= 2 * len(EPISODES)
+
+
+def test_dates_of_the_seeded_episodes_lie_in_the_past() -> None:
+    assert all(one.aired and one.aired < date(2026, 1, 1) for one in EPISODES)
