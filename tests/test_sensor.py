@@ -1,5 +1,6 @@
 """The sensors tell the truth about the queue and about tracked shows."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 import json
 from pathlib import Path
@@ -196,6 +197,14 @@ async def test_wish_for_an_episode_moves_on_to_the_next_before_it_is_delivered(
     await entry.runtime_data.async_submit([Wish(EPISODES[1], MarkWatched())])
     assert shown(hass, NEXT).state == "S01E02"
     assert shown(hass, UNWATCHED).state == "3"
+
+
+async def test_episode_without_a_number_is_shown_by_its_title(
+    hass: HomeAssistant,
+) -> None:
+    server = MemoryServer([SHOW, replace(EPISODES[1], episode=None, title="Pilot")])
+    await setup_lane(hass, server, subentries=[SHOW])
+    assert shown(hass, NEXT).state == "Pilot"
 
 
 async def test_what_has_not_been_aired_is_not_next(hass: HomeAssistant) -> None:

@@ -12,7 +12,12 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.watched_sync.const import DOMAIN
-from custom_components.watched_sync.core.errors import Fault, JournalError, Refused
+from custom_components.watched_sync.core.errors import (
+    Fault,
+    ItemGone,
+    JournalError,
+    Refused,
+)
 from custom_components.watched_sync.core.identity import Item, MediaKind
 from custom_components.watched_sync.core.operation import (
     MarkUnwatched,
@@ -21,6 +26,7 @@ from custom_components.watched_sync.core.operation import (
     Scope,
     SetProgress,
 )
+from custom_components.watched_sync.core.play_state import Reading
 from custom_components.watched_sync.core.ports import Capabilities
 
 from .common import (
@@ -461,6 +467,22 @@ async def test_specials_that_are_not_meant_do_not_count(hass: HomeAssistant) -> 
     assert error.translation_placeholders == {"count": "11", "limit": "10"}
     answer = await act(hass, "mark_unwatched", title="Severance")
     assert len(answer["operations"]) == 1
+
+
+async def test_show_that_vanishes_while_it_is_counted_needs_confirmation(
+    hass: HomeAssistant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = MemoryServer(LONG_SHOW)
+    entry = await setup_lane(hass, server)
+
+    async def gone(item: Item) -> list[Reading]:
+        raise ItemGone(item.item_id)
+
+    monkeypatch.setattr(server, "fetch_leaves", gone)
+    error = await refused(
+        hass, [entry], [server], "mark_unwatched", {"title": "Severance"}
+    )
+    assert error.translation_placeholders == {"count": "31", "limit": "10"}
 
 
 async def test_season_of_unknown_size_needs_confirmation_while_offline(

@@ -479,6 +479,30 @@ async def test_lane_that_waits_for_a_sign_in_is_skipped_for_that_reason(
     assert [row["reason"] for row in answer["skipped"]] == ["auth_required"]
 
 
+async def test_entry_that_is_not_loaded_is_skipped_and_told_of(
+    hass: HomeAssistant,
+) -> None:
+    entries = [
+        await setup_lane(hass, server) for server in (MemoryServer(), second_server())
+    ]
+    await hass.config_entries.async_unload(entries[1].entry_id)
+    answer = await mark(hass, title="Arrival")
+    assert len(answer["operations"]) == 1
+    assert answer["skipped"] == [
+        {
+            "config_entry_id": entries[1].entry_id,
+            "item_id": None,
+            "title": None,
+            "reason": "not_loaded",
+        }
+    ]
+    error = await refused(hass, title="Nothing like it")
+    assert error.translation_key == "cannot_look_up"
+    # Named, the lane is enough.
+    answer = await mark(hass, title="Contact", config_entry_id=entries[0].entry_id)
+    assert answer["skipped"] == []
+
+
 async def test_server_that_fails_to_answer_is_skipped_and_the_relay_hears_of_it(
     hass: HomeAssistant,
 ) -> None:

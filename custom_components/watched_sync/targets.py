@@ -84,6 +84,7 @@ class SkipReason(StrEnum):
     OFFLINE = "offline"
     AUTH_REQUIRED = "auth_required"
     SERVER_ERROR = "server_error"
+    NOT_LOADED = "not_loaded"
     NOT_FOUND = "not_found"
     ALREADY_WATCHED = "already_watched"
     ALREADY_UNWATCHED = "already_unwatched"
@@ -186,6 +187,13 @@ def async_get_lanes(
         # One that is there but not loaded is named by this helper's error.
         return [service.async_get_config_entry(hass, DOMAIN, None)]
     return entries
+
+
+@callback
+def _enabled_entries(hass: HomeAssistant) -> list[WatchedSyncConfigEntry]:
+    return hass.config_entries.async_entries(
+        DOMAIN, include_ignore=False, include_disabled=False
+    )
 
 
 def known_item(entry: WatchedSyncConfigEntry, item_id: str) -> Item | None:
@@ -336,9 +344,14 @@ def _candidates(targets: Iterable[Target]) -> str:
 
 
 async def _async_resolve_words(
-    lanes: Sequence[WatchedSyncConfigEntry], words: _Words
+    lanes: Sequence[WatchedSyncConfigEntry],
+    words: _Words,
+    not_loaded: Iterable[WatchedSyncConfigEntry],
 ) -> Resolution:
-    """Find what was named on every lane; it must be one work."""
+    """Find what was named on every lane; it must be one work.
+
+    *not_loaded* are entries that would have been asked as well.
+    """
 
     async def on_lane(
         entry: WatchedSyncConfigEntry,
@@ -365,7 +378,9 @@ async def _async_resolve_words(
             if words.fits(item)
         )
         asked = replace(words, title=next(titles, ""))
-    resolution = Resolution()
+    resolution = Resolution(
+        skipped=[Skipped(entry, SkipReason.NOT_LOADED) for entry in not_loaded]
+    )
     similar: list[Target] = []
     answers = await asyncio.gather(*map(on_lane, lanes))
     for entry, (fitting, found, reason) in zip(lanes, answers, strict=True):
@@ -698,7 +713,13 @@ async def async_resolve(call: ServiceCall) -> Resolution:
     else:
         words = _words(data, in_show=in_show)
         name = words.name
-        resolution = await _async_resolve_words(lanes, words)
+        everywhere = ATTR_CONFIG_ENTRY_ID not in data
+        not_loaded = [
+            entry
+            for entry in (_enabled_entries(call.hass) if everywhere else ())
+            if entry not in lanes
+        ]
+        resolution = await _async_resolve_words(lanes, words, not_loaded)
     return await _async_refine(resolution, data, name)
 
 
@@ -710,9 +731,7 @@ def _only(
         lanes
         if ATTR_CONFIG_ENTRY_ID in call.data
         # One that is not loaded at the moment might be the one that is meant.
-        else call.hass.config_entries.async_entries(
-            DOMAIN, include_ignore=False, include_disabled=False
-        )
+        else _enabled_entries(call.hass)
     )
     if len(exist) != 1:
         raise invalid("item_id_needs_lane")
