@@ -1,10 +1,11 @@
 """The doors of the study: what the core needs from the world outside."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from .errors import Unsupported
 from .identity import Item, MediaKind, ProviderIds
 from .operation import Change
 from .play_state import PlayState, Reading
@@ -16,13 +17,15 @@ class Capabilities:
 
     `concurrency` is how many writes may be under way at once. `repeat_safe` says
     that marking a watched item again adds no play. `keeps_watched_at` says that the
-    server keeps the date a mark carries. A resume position below `min_position`
+    server keeps the date a mark carries, `announces_marks` that marks made elsewhere
+    are told over the socket. A resume position below `min_position`
     seconds, or from `max_progress` (a fraction of the duration) on, is not kept.
     """
 
     concurrency: int
     repeat_safe: bool
     keeps_watched_at: bool
+    announces_marks: bool = False
     min_position: float = 0.0
     max_progress: float = 1.0
 
@@ -48,6 +51,26 @@ class ServerInfo:
     version: str
     user_id: str
     user_name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Connected:
+    """The subscription stands; what happened before it was not told."""
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """These items may have changed; an empty set says that something has.
+
+    `again` are delays, in seconds, after which it is worth looking once more: some
+    servers tell of a playback's end before they have written it down.
+    """
+
+    item_ids: frozenset[str]
+    again: tuple[float, ...] = ()
+
+
+type ServerEvent = Connected | Changed
 
 
 class MediaServer(Protocol):
@@ -102,6 +125,15 @@ class MediaServer(Protocol):
     async def up_next(self, limit: int) -> Sequence[Reading]:
         """Read what this user would watch next, in the server's order."""
         ...
+
+    async def listen(self) -> AsyncGenerator[ServerEvent]:
+        """Subscribe: yield `Connected`, then hints, until the server closes.
+
+        Closing the generator closes the connection. Raises `ServerError` if it is
+        lost, or cannot be had: a server without a socket just says so.
+        """
+        raise Unsupported("this server has no socket")
+        yield  # what makes it a generator
 
     async def last_played(self, limit: int) -> Sequence[Reading]:
         """Read what this user played last, newest first."""

@@ -7,7 +7,7 @@ this operation again, or give it up where a person sees it.
 
 import asyncio
 from collections import deque
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 import logging
@@ -99,11 +99,13 @@ class Relay:
         rng: Random,
         policy: Policy,
         max_retry_age: timedelta,
+        opening: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         """Deliver for *lane* to *server*, which must be the one called *server_id*.
 
-        *label* names the server in the log. An operation older than *max_retry_age*
-        is given up.
+        *label* names the server in the log. An operation whose item is missing for
+        longer than *max_retry_age* is given up. *opening* is awaited before the first
+        delivery and whenever the server is back: listen before you speak.
         """
         self._lane = lane
         self._server = server
@@ -113,6 +115,8 @@ class Relay:
         self._rng = rng
         self._policy = policy
         self._max_retry_age = max_retry_age
+        self._opening = opening
+        self._opened = opening is None
         self._batch = BATCH
         self._poisoned = 0
         self._nudged = False
@@ -161,7 +165,7 @@ class Relay:
                     await self._probe()
 
     async def _turn_ready(self) -> None:
-        if self._suspicious or self._nudged:
+        if self._suspicious or self._nudged or not self._opened:
             await self._probe()
             return
         now = self._clock.now()
@@ -199,20 +203,44 @@ class Relay:
 
     async def _probe(self) -> bool:
         """Ask the server whether it is there; judge the lane by the answer."""
+        unheard = (
+            self._suspicious
+            or not self._opened
+            or self._lane.health.phase is not Phase.READY
+        )
         self._nudged = self._suspicious = False
         try:
             info = await self._server.probe()
             if info.server_id != self._server_id:
                 msg = "another server answers at this address"
                 raise WrongServer(msg)
+            if unheard:
+                await self._listen_first()
         except ServerError as err:
+            self._opened = self._opening is None
             self._judge(err)
             return False
+        self._opened = True
         if self._lane.health.phase is not Phase.READY:
             self._delivered_since_recovery = 0
             self._lane.set_health(Health(Phase.READY, self._clock.now()))
             self._lane.publish(LaneUpdate())
         return True
+
+    async def _listen_first(self) -> None:
+        """Hear what happened meanwhile, so that nothing old overwrites it.
+
+        A server that answers but fails to list something is no reason to hold wishes
+        back: each is compared with a fresh reading before it is sent.
+        """
+        if self._opening is None:
+            return
+        try:
+            await self._opening()
+        except Busy, Unreachable, AuthRejected, WrongServer:
+            raise
+        except ServerError as err:
+            _LOGGER.debug("%s: could not catch up: %r", self._label, err)
 
     def _judge(self, error: ServerError) -> None:
         """Take the lane down, or park it, because of *error*."""
