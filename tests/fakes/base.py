@@ -107,10 +107,22 @@ class FaultKind(StrEnum):
     """Answer 302 to `location`."""
 
 
+# A websocket is handled for as long as it lives: there is no answer to spoil.
+_AFTER_HANDLING = frozenset(
+    {
+        FaultKind.APPLIED_BUT_SLOW,
+        FaultKind.APPLIED_BUT_DROPPED,
+        FaultKind.NOT_APPLIED,
+        FaultKind.TRUNCATED,
+    }
+)
+
+
 @dataclass(eq=False, slots=True)
 class Fault:
     """One way to break, for the requests that it matches.
 
+    Those that spoil the answer leave websockets alone.
     *hits* counts how often it struck; `await struck.wait()` waits for the first.
     """
 
@@ -132,6 +144,8 @@ class Fault:
         if self.times is not None and self.hits >= self.times:
             return False
         if self.method is not None and request.method != self.method:
+            return False
+        if self.kind in _AFTER_HANDLING and hdrs.UPGRADE in request.headers:
             return False
         if self.path is not None and not self.path.search(request.path):
             return False
@@ -197,9 +211,25 @@ class FakeSocket:
         if self._transport is not None:
             self._transport.abort()
 
-    async def next_text(self) -> str | _Farewell:
-        """Wait for the next message to write, or for the good-bye."""
-        return await self._outbox.get()
+    async def write_to(
+        self, response: web.WebSocketResponse, heartbeat: float | None
+    ) -> None:
+        """Write what is pushed until the good-bye, and a ping when nothing is.
+
+        *heartbeat* is the silence (in seconds) that a ping ends; None never pings.
+        """
+        while True:
+            try:
+                async with asyncio.timeout(heartbeat):
+                    message = await self._outbox.get()
+            except TimeoutError:
+                await response.ping()
+                continue
+            if isinstance(message, _Farewell):
+                reason = message.reason.encode()
+                await response.close(code=message.code, message=reason)
+                return
+            await response.send_str(message)
 
 
 class Hooks:
@@ -552,16 +582,16 @@ class FakeServer(Hooks, ABC):
     ) -> web.WebSocketResponse:
         """Open a websocket and serve it until it closes.
 
-        Messages of the client go to `on_socket_message`, *heartbeat* is the
-        interval of ping frames in seconds.
+        Messages of the client go to `on_socket_message`; a ping goes out after
+        *heartbeat* seconds of silence.
         """
         # A client that does not answer the good-bye is not waited for long.
-        response = web.WebSocketResponse(heartbeat=heartbeat, timeout=1)
+        response = web.WebSocketResponse(timeout=1)
         await response.prepare(request)
         self._answered(request, 101)
         socket = FakeSocket(request, user)
         self.sockets.append(socket)
-        writer = asyncio.create_task(_write(socket, response))
+        writer = asyncio.create_task(_write(socket, response, heartbeat))
         try:
             self.on_socket_open(socket)
             async for message in response:
@@ -587,18 +617,14 @@ class FakeServer(Hooks, ABC):
             await asyncio.sleep(0)
 
 
-async def _write(socket: FakeSocket, response: web.WebSocketResponse) -> None:
+async def _write(
+    socket: FakeSocket, response: web.WebSocketResponse, heartbeat: float | None
+) -> None:
     try:
-        while True:
-            message = await socket.next_text()
-            if isinstance(message, _Farewell):
-                reason = message.reason.encode()
-                await response.close(code=message.code, message=reason)
-                return
-            await response.send_str(message)
+        await socket.write_to(response, heartbeat)
     except ConnectionError:
         # The reader notices as well, and ends the connection.
-        await response.close(code=WSCloseCode.GOING_AWAY)
+        socket.abort()
 
 
 async def _decode(request: web.Request) -> Any:
