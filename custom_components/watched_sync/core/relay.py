@@ -237,7 +237,7 @@ class Relay:
             return
         try:
             await self._opening()
-        except Busy, Unreachable, AuthRejected, WrongServer:
+        except Busy, Unreachable:
             raise
         except ServerError as err:
             _LOGGER.debug("%s: could not catch up: %r", self._label, err)
