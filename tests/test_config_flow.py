@@ -12,6 +12,7 @@ from homeassistant.config_entries import (
 )
 from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType, InvalidData
+from homeassistant.helpers.aiohttp_client import async_get_clientsession
 import pytest
 from pytest_homeassistant_custom_component.common import (
     MockConfigEntry,
@@ -35,7 +36,10 @@ from custom_components.watched_sync.core.errors import (
 )
 from custom_components.watched_sync.core.identity import Item, MediaKind
 from custom_components.watched_sync.core.ports import ServerInfo
-from custom_components.watched_sync.runtime import create_server
+from custom_components.watched_sync.runtime import (
+    async_login_jellyfin,
+    create_server,
+)
 from custom_components.watched_sync.servers.jellyfin.client import (
     JellyfinClient,
     JellyfinLogin,
@@ -700,3 +704,32 @@ async def test_each_kind_of_server_gets_its_own_client(hass: HomeAssistant) -> N
     assert isinstance(create_server(hass, data | {"kind": "plex"}), PlexClient)
     for client in (jellyfin, plex):
         assert "secret-token" not in repr(client)
+
+
+async def test_signing_in_at_jellyfin_uses_the_session_that_fits(
+    hass: HomeAssistant,
+) -> None:
+    with patch(
+        "custom_components.watched_sync.runtime.jellyfin_authenticate",
+        return_value=JellyfinLogin("token", INFO),
+    ) as mock:
+        for verify_ssl in (True, False):
+            await async_login_jellyfin(
+                hass,
+                url="http://attic:8096",
+                username="ada",
+                password="lovelace",
+                verify_ssl=verify_ssl,
+                device_id="device",
+            )
+    sessions = [call.args[0] for call in mock.await_args_list]
+    assert sessions == [
+        async_get_clientsession(hass, verify_ssl=verify_ssl)
+        for verify_ssl in (True, False)
+    ]
+    assert mock.await_args_list[0].args[1:] == (
+        "http://attic:8096",
+        "ada",
+        "lovelace",
+        "device",
+    )

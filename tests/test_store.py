@@ -171,6 +171,25 @@ async def test_many_wishes_at_once_share_few_writes(
     assert len(waiting_on_disk(outbox_file)) == 200
 
 
+async def test_savers_of_one_moment_share_one_write(
+    hass: HomeAssistant, outbox_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal = OutboxStore(hass, ENTRY)
+    await journal.async_load()
+    writes = 0
+    real = Store._async_write_data
+
+    async def counting(store: Store[Any], data: dict[str, Any]) -> None:
+        nonlocal writes
+        writes += 1
+        await real(store, data)
+
+    monkeypatch.setattr(Store, "_async_write_data", counting)
+    await asyncio.gather(*(journal.save() for _ in range(10)))
+    assert writes == 1
+    assert exists(outbox_file)
+
+
 async def test_a_failed_write_refuses_the_wish_and_keeps_the_old_queue(
     hass: HomeAssistant, outbox_file: Path, issue_registry: ir.IssueRegistry
 ) -> None:
@@ -332,6 +351,33 @@ async def test_a_writer_that_is_interrupted_tells_everybody_who_waits(
         with pytest.raises(JournalError):
             await task
     assert not exists(outbox_file)
+
+
+async def test_flushing_waits_for_a_write_under_way(
+    hass: HomeAssistant, outbox_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal = OutboxStore(hass, ENTRY)
+    await journal.async_load()
+    gate = asyncio.Event()
+    started = asyncio.Event()
+    real = Store._async_write_data
+
+    async def slow(store: Store[Any], data: dict[str, Any]) -> None:
+        started.set()
+        await gate.wait()
+        await real(store, data)
+
+    monkeypatch.setattr(Store, "_async_write_data", slow)
+    saving = asyncio.create_task(journal.save())
+    await started.wait()
+    saving.cancel()
+    flushing = asyncio.create_task(journal.async_flush())
+    for _ in range(10):
+        await asyncio.sleep(0)
+    assert not flushing.done()
+    gate.set()
+    await flushing
+    assert exists(outbox_file)
 
 
 # --- reading -----------------------------------------------------------------

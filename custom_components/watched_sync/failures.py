@@ -19,7 +19,6 @@ from .core.errors import (
     CertificateRefused,
     Forbidden,
     JournalError,
-    Reason,
     ServerError,
     Starting,
     Unreachable,
@@ -39,33 +38,22 @@ REFUSALS: Final = (JournalError, LaneClosed, OutboxFull)
 
 def refusal(error: Refusal) -> HomeAssistantError:
     """Say why a wish was not accepted; nothing of it is queued."""
-    match error:
-        case JournalError():
-            return HomeAssistantError(
-                translation_domain=DOMAIN, translation_key="outbox_write_failed"
-            )
-        case OutboxFull():
-            return HomeAssistantError(
-                translation_domain=DOMAIN,
-                translation_key="outbox_full",
-                translation_placeholders={"limit": str(OUTBOX_LIMIT)},
-            )
-        case LaneClosed():
-            return stopping()
+    if isinstance(error, JournalError):
+        return HomeAssistantError(
+            translation_domain=DOMAIN, translation_key="outbox_write_failed"
+        )
+    if isinstance(error, OutboxFull):
+        return HomeAssistantError(
+            translation_domain=DOMAIN,
+            translation_key="outbox_full",
+            translation_placeholders={"limit": str(OUTBOX_LIMIT)},
+        )
+    return stopping()
 
 
 def stopping() -> HomeAssistantError:
     """Say that nothing is accepted while Home Assistant or the entry shuts down."""
     return HomeAssistantError(translation_domain=DOMAIN, translation_key="stopping")
-
-
-def read_failed(error: ServerError, server_name: str) -> HomeAssistantError:
-    """Say why a question to the server was not answered."""
-    return HomeAssistantError(
-        translation_domain=DOMAIN,
-        translation_key=f"read_{flow_error(error)}",
-        translation_placeholders={"server": server_name},
-    )
 
 
 def first_contact_failed(
@@ -128,8 +116,3 @@ def flow_error(error: ServerError, product: str | None = None) -> str:
             return "cannot_connect"
         case _:
             return "unknown"
-
-
-def reason_key(reason: Reason | None) -> str | None:
-    """Return the state translation key of why an operation or a lane waits."""
-    return None if reason is None else reason.value

@@ -429,5 +429,5 @@ def _ignore(_: Exception | None) -> None:
 
 
 def _heard(future: asyncio.Future[None]) -> None:
-    if not future.cancelled():
-        future.exception()
+    # Never cancelled: those who wait are shielded from it, and it from them.
+    future.exception()
