@@ -113,7 +113,10 @@ async def test_library_hears_what_others_do(
         rows = {row["ItemId"]: row for row in message[1]["UserDataList"]}
         assert rows[jf.item_id("Arrival")]["Played"] is True
     finally:
-        await asyncio.to_thread(client.wsc.stop_client)
+        # Its own way to stop closes the socket under the thread that reads from it,
+        # which then may wait for ever: let the server end the conversation.
+        client.wsc.stop = True
+        jf.sessions.close_all()
         await asyncio.to_thread(client.wsc.join, PATIENCE)
     assert not client.wsc.is_alive()
 
