@@ -36,7 +36,7 @@ from homeassistant.helpers.selector import (
     TextSelectorType,
 )
 from homeassistant.helpers.translation import async_get_translations
-import probatio
+import voluptuous as vol
 
 from .const import (
     CONF_CLIENT_ID,
@@ -91,17 +91,15 @@ _TOKEN: Final = TextSelector(
     TextSelectorConfig(type=TextSelectorType.PASSWORD, autocomplete="off")
 )
 
-_ADDRESS: Final[dict[probatio.Marker, Any]] = {
-    probatio.Required(CONF_URL): _URL,
-    probatio.Required(CONF_VERIFY_SSL, default=True): BooleanSelector(),
+_ADDRESS: Final[dict[vol.Marker, Any]] = {
+    vol.Required(CONF_URL): _URL,
+    vol.Required(CONF_VERIFY_SSL, default=True): BooleanSelector(),
 }
-_PLEX_SIGN_IN: Final[dict[probatio.Marker, Any]] = {
-    probatio.Required(CONF_TOKEN): _TOKEN
-}
-_JELLYFIN_SIGN_IN: Final[dict[probatio.Marker, Any]] = {
-    probatio.Required(CONF_USERNAME): _USERNAME,
+_PLEX_SIGN_IN: Final[dict[vol.Marker, Any]] = {vol.Required(CONF_TOKEN): _TOKEN}
+_JELLYFIN_SIGN_IN: Final[dict[vol.Marker, Any]] = {
+    vol.Required(CONF_USERNAME): _USERNAME,
     # An account may have none.
-    probatio.Optional(CONF_PASSWORD, default=""): _PASSWORD,
+    vol.Optional(CONF_PASSWORD, default=""): _PASSWORD,
 }
 
 
@@ -173,7 +171,7 @@ class WatchedSyncConfigFlow(ConfigFlow, domain=DOMAIN):
         is_plex = entry.data[CONF_KIND] == KIND_PLEX
         return await self._async_change(
             "reauth_confirm",
-            probatio.Schema(_PLEX_SIGN_IN if is_plex else _JELLYFIN_SIGN_IN),
+            vol.Schema(_PLEX_SIGN_IN if is_plex else _JELLYFIN_SIGN_IN),
             entry,
             user_input,
             {} if is_plex else {CONF_USERNAME: entry.data[CONF_USER_NAME]},
@@ -185,14 +183,14 @@ class WatchedSyncConfigFlow(ConfigFlow, domain=DOMAIN):
         """Follow a server to another address; the sign-in stays."""
         entry = self._get_reconfigure_entry()
         return await self._async_change(
-            "reconfigure", probatio.Schema(_ADDRESS), entry, user_input, entry.data
+            "reconfigure", vol.Schema(_ADDRESS), entry, user_input, entry.data
         )
 
     async def _async_connect(
         self,
         step_id: str,
         kind: str,
-        schema: probatio.Schema,
+        schema: vol.Schema,
         user_input: dict[str, Any] | None,
     ) -> ConfigFlowResult:
         """Show a form, and create the entry once it leads somewhere."""
@@ -219,7 +217,7 @@ class WatchedSyncConfigFlow(ConfigFlow, domain=DOMAIN):
     async def _async_change(
         self,
         step_id: str,
-        schema: probatio.Schema,
+        schema: vol.Schema,
         entry: ConfigEntry,
         user_input: dict[str, Any] | None,
         suggested: Mapping[str, Any],
@@ -340,7 +338,7 @@ class TrackItemFlow(ConfigSubentryFlow):
         return self.async_show_form(
             step_id="user",
             data_schema=self.add_suggested_values_to_schema(
-                probatio.Schema({probatio.Required(CONF_QUERY): _TEXT}), user_input
+                vol.Schema({vol.Required(CONF_QUERY): _TEXT}), user_input
             ),
             errors=errors,
         )
@@ -363,9 +361,9 @@ class TrackItemFlow(ConfigSubentryFlow):
         candidates = [one for one in self._found.values() if one.item_id not in tracked]
         return self.async_show_form(
             step_id="pick",
-            data_schema=probatio.Schema(
+            data_schema=vol.Schema(
                 {
-                    probatio.Required(CONF_ITEM): SelectSelector(
+                    vol.Required(CONF_ITEM): SelectSelector(
                         SelectSelectorConfig(
                             options=await self._async_labels(candidates),
                             mode=SelectSelectorMode.LIST,
@@ -401,20 +399,18 @@ class TrackItemFlow(ConfigSubentryFlow):
         return {one.unique_id for one in entry.get_subentries_of_type(SUBENTRY_ITEM)}
 
 
-def _schema(
-    first: str, sign_in: Mapping[probatio.Marker, Any], last: str
-) -> probatio.Schema:
+def _schema(first: str, sign_in: Mapping[vol.Marker, Any], last: str) -> vol.Schema:
     """Return the address with the sign-in in between, as people think of it."""
     address = {marker.schema: (marker, value) for marker, value in _ADDRESS.items()}
-    return probatio.Schema(dict([address[first], *sign_in.items(), address[last]]))
+    return vol.Schema(dict([address[first], *sign_in.items(), address[last]]))
 
 
-_OPTIONS: Final = probatio.Schema(
+_OPTIONS: Final = vol.Schema(
     {
-        probatio.Required(SECTION_ENTITIES): section(
-            probatio.Schema(
+        vol.Required(SECTION_ENTITIES): section(
+            vol.Schema(
                 {
-                    probatio.Required(
+                    vol.Required(
                         CONF_UP_NEXT_SWITCHES, default=DEFAULT_UP_NEXT_SWITCHES
                     ): NumberSelector(
                         NumberSelectorConfig(
@@ -427,10 +423,10 @@ _OPTIONS: Final = probatio.Schema(
                 }
             )
         ),
-        probatio.Required(SECTION_DELIVERY): section(
-            probatio.Schema(
+        vol.Required(SECTION_DELIVERY): section(
+            vol.Schema(
                 {
-                    probatio.Required(
+                    vol.Required(
                         CONF_CONFLICT_POLICY, default=Policy.NEWEST.value
                     ): SelectSelector(
                         SelectSelectorConfig(
@@ -439,7 +435,7 @@ _OPTIONS: Final = probatio.Schema(
                             mode=SelectSelectorMode.DROPDOWN,
                         )
                     ),
-                    probatio.Required(
+                    vol.Required(
                         CONF_MAX_RETRY_AGE, default=DEFAULT_MAX_RETRY_AGE
                     ): NumberSelector(
                         NumberSelectorConfig(

@@ -24,7 +24,7 @@ from homeassistant.helpers.typing import VolDictType
 from homeassistant.util import dt as dt_util
 from homeassistant.util.json import JsonObjectType, JsonValueType
 from homeassistant.util.ulid import ulid_now
-import probatio
+import voluptuous as vol
 
 from .const import DOMAIN
 from .core.codec import encode_change
@@ -83,56 +83,52 @@ def _duration(value: Any) -> timedelta:
     try:
         period: timedelta = cv.time_period(value)
     except OverflowError as err:
-        raise probatio.Invalid(f"{value} is no time") from err
+        raise vol.Invalid(f"{value} is no time") from err
     return period
 
 
 _LANES: VolDictType = {
-    probatio.Optional(ATTR_CONFIG_ENTRY_ID): probatio.All(cv.ensure_list, [str])
+    vol.Optional(ATTR_CONFIG_ENTRY_ID): vol.All(cv.ensure_list, [str])
 }
-_DRY_RUN: VolDictType = {probatio.Optional(ATTR_DRY_RUN, default=False): cv.boolean}
+_DRY_RUN: VolDictType = {vol.Optional(ATTR_DRY_RUN, default=False): cv.boolean}
 
 # Values that are out of range are refused by the handlers: in words, translated.
 _NAMING: VolDictType = {
     **cv.TARGET_FIELDS,
     **_LANES,
     **_DRY_RUN,
-    probatio.Optional(ATTR_ITEM_ID): cv.string,
-    probatio.Optional(ATTR_EXTERNAL_ID): cv.string,
-    probatio.Optional(ATTR_TITLE): cv.string,
-    probatio.Optional(ATTR_YEAR): probatio.Coerce(int),
-    probatio.Optional(ATTR_SEASON): probatio.Coerce(int),
-    probatio.Optional(ATTR_EPISODE): probatio.Coerce(int),
-    probatio.Optional(ATTR_CONFIRM, default=False): cv.boolean,
-    probatio.Optional(ATTR_WAIT, default=0): probatio.Coerce(float),
+    vol.Optional(ATTR_ITEM_ID): cv.string,
+    vol.Optional(ATTR_EXTERNAL_ID): cv.string,
+    vol.Optional(ATTR_TITLE): cv.string,
+    vol.Optional(ATTR_YEAR): vol.Coerce(int),
+    vol.Optional(ATTR_SEASON): vol.Coerce(int),
+    vol.Optional(ATTR_EPISODE): vol.Coerce(int),
+    vol.Optional(ATTR_CONFIRM, default=False): cv.boolean,
+    vol.Optional(ATTR_WAIT, default=0): vol.Coerce(float),
 }
 _MARK: VolDictType = {
     **_NAMING,
-    probatio.Optional(ATTR_SCOPE, default=ActionScope.ITEM): probatio.Coerce(
-        ActionScope
-    ),
-    probatio.Optional(ATTR_INCLUDE_SPECIALS, default=False): cv.boolean,
+    vol.Optional(ATTR_SCOPE, default=ActionScope.ITEM): vol.Coerce(ActionScope),
+    vol.Optional(ATTR_INCLUDE_SPECIALS, default=False): cv.boolean,
 }
-MARK_WATCHED_SCHEMA = probatio.Schema(
-    {**_MARK, probatio.Optional(ATTR_WATCHED_AT): cv.datetime}
-)
-MARK_UNWATCHED_SCHEMA = probatio.Schema(_MARK)
-SET_PROGRESS_SCHEMA = probatio.Schema(
+MARK_WATCHED_SCHEMA = vol.Schema({**_MARK, vol.Optional(ATTR_WATCHED_AT): cv.datetime})
+MARK_UNWATCHED_SCHEMA = vol.Schema(_MARK)
+SET_PROGRESS_SCHEMA = vol.Schema(
     {
         **_NAMING,
-        probatio.Optional(ATTR_POSITION): _duration,
-        probatio.Optional(ATTR_PERCENT): probatio.Coerce(float),
+        vol.Optional(ATTR_POSITION): _duration,
+        vol.Optional(ATTR_PERCENT): vol.Coerce(float),
     }
 )
-SYNC_NOW_SCHEMA = probatio.Schema({**_LANES, **_DRY_RUN})
-OPERATIONS_SCHEMA = probatio.Schema(
+SYNC_NOW_SCHEMA = vol.Schema({**_LANES, **_DRY_RUN})
+OPERATIONS_SCHEMA = vol.Schema(
     {
         **_LANES,
         **_DRY_RUN,
-        probatio.Optional(ATTR_OPERATION_ID): probatio.All(cv.ensure_list, [str]),
+        vol.Optional(ATTR_OPERATION_ID): vol.All(cv.ensure_list, [str]),
     }
 )
-GET_QUEUE_SCHEMA = probatio.Schema(_LANES)
+GET_QUEUE_SCHEMA = vol.Schema(_LANES)
 
 
 @dataclass(frozen=True, slots=True)
