@@ -334,6 +334,22 @@ def _same_work(one: Item, other: Item) -> bool:
     )
 
 
+def _is_doubtful(target: Target, asked: Sequence[Item]) -> bool:
+    """Whether *target* is known by its title alone, and another lane knows more.
+
+    A lane that is away knows some shows only from their episodes. That may be the
+    show found elsewhere, or its remake: no reason to refuse, none to write either.
+    """
+    item = target.item
+    return (
+        bool(asked)
+        and target.reading is None
+        and not item.provider_ids
+        and item.year is None
+        and not any(_same_work(other, item) for other in asked)
+    )
+
+
 def _candidates(targets: Iterable[Target]) -> str:
     lines = [
         f"{target.item.full_title}, {target.item.kind}, {target.entry.title}"
@@ -362,7 +378,7 @@ async def _async_resolve_words(
             known = [
                 Target(entry, item) for item in _known_items(entry) if words.fits(item)
             ]
-            return known, [], None if known else err.reason
+            return known, [], err.reason
         found = [Target(entry, reading.item, reading) for reading in readings]
         fitting = [target for target in found if words.fits(target.item)]
         # A find by ids answers with exactly that; a search with what is like it.
@@ -383,10 +399,17 @@ async def _async_resolve_words(
     )
     similar: list[Target] = []
     answers = await asyncio.gather(*map(on_lane, lanes))
+    asked_items = [
+        target.item
+        for fitting, _, _ in answers
+        for target in fitting
+        if target.reading is not None
+    ]
     for entry, (fitting, found, reason) in zip(lanes, answers, strict=True):
-        resolution.targets.extend(fitting)
+        sure = [target for target in fitting if not _is_doubtful(target, asked_items)]
+        resolution.targets.extend(sure)
         similar.extend(found)
-        if reason is not None:
+        if reason is not None and not sure:
             resolution.skipped.append(Skipped(entry, reason))
     if not resolution.targets:
         raise _nothing(words.name, resolution.skipped, similar)
