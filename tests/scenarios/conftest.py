@@ -1,0 +1,48 @@
+"""Scenarios: Home Assistant, its disk, our clients and TCP are real."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from tests.fakes.base import FakeClock
+from tests.fakes.jellyfin import FakeJellyfin
+from tests.fakes.plex import FakePlex
+
+from .house import JellyfinSide, PlexSide, Side
+
+
+@pytest.fixture(autouse=True)
+def network(socket_enabled: None) -> None:
+    """Let requests out, to 127.0.0.1."""
+
+
+@pytest.fixture
+def hass_storage() -> dict[str, Any]:
+    """Leave the disk to be a disk."""
+    return {}
+
+
+@pytest.fixture
+def hass_config_dir(hass_tmp_config_dir: str) -> str:
+    """Give each Home Assistant a configuration folder of its own."""
+    return hass_tmp_config_dir
+
+
+@pytest.fixture
+async def plex() -> AsyncIterator[PlexSide]:
+    async with FakePlex(clock=FakeClock(ticking=True)) as server:
+        yield PlexSide(server)
+
+
+@pytest.fixture
+async def jellyfin() -> AsyncIterator[JellyfinSide]:
+    async with FakeJellyfin(clock=FakeClock(ticking=True)) as server:
+        yield JellyfinSide(server)
+
+
+@pytest.fixture(params=["plex", "jellyfin"])
+def side(request: pytest.FixtureRequest) -> Side:
+    """One kind of server after the other."""
+    found: Side = request.getfixturevalue(request.param)
+    return found
