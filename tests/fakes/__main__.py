@@ -7,7 +7,6 @@ names a file to keep it in.
 
 import argparse
 import asyncio
-from contextlib import suppress
 import json
 from pathlib import Path
 import signal
@@ -16,24 +15,17 @@ import sys
 from .control import Ports, Simulation
 
 
-async def run(ports: Ports, state: Path | None, *, empty: bool) -> None:
+async def run(simulation: Simulation, ports: Ports) -> None:
     """Start, say so, and wait for SIGINT or SIGTERM."""
     stopping = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
-    simulation = Simulation()
-    if state is not None and state.exists():
-        simulation.load(json.loads(state.read_text(encoding="utf-8")))
-    elif not empty:
-        simulation.live_in()
     await simulation.start(ports)
     try:
         sys.stdout.write(json.dumps(simulation.hello()) + "\n")
         sys.stdout.flush()
         await stopping.wait()
     finally:
-        if state is not None:
-            state.write_text(json.dumps(simulation.dump()), encoding="utf-8")
         await simulation.stop()
 
 
@@ -55,8 +47,17 @@ def main() -> None:
         jellyfin=given.jellyfin_port,
         control=given.control_port,
     )
-    with suppress(KeyboardInterrupt):
-        asyncio.run(run(ports, given.state, empty=given.empty))
+    simulation = Simulation()
+    state: Path | None = given.state
+    if state is not None and state.exists():
+        simulation.load(json.loads(state.read_text(encoding="utf-8")))
+    elif not given.empty:
+        simulation.live_in()
+    try:
+        asyncio.run(run(simulation, ports))
+    finally:
+        if state is not None:
+            state.write_text(json.dumps(simulation.dump()), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -39,7 +39,7 @@ from .plex.model import Entry
 type Json = dict[str, Any]
 
 _PAGE: Final = Path(__file__).with_name("control.html")
-_LOG_LINES: Final = 12
+_LOG_LINES: Final = 8
 #: Requests kept per server; the log would grow for days.
 _LOG_LIMIT: Final = 5000
 _TICK: Final = 5.0
@@ -220,7 +220,7 @@ class PlexMachine(Machine[FakePlex]):
                 watched=state.view_count > 0,
                 position=state.view_offset_ms / _MILLISECONDS,
                 plays=state.view_count,
-                last_played=state.last_viewed_at and state.last_viewed_at.isoformat(),
+                last_played=_iso(state.last_viewed_at),
             )
             for key, state in self.server.states(user).items()
         }
@@ -261,7 +261,7 @@ class JellyfinMachine(Machine[FakeJellyfin]):
     @property
     @override
     def users(self) -> list[str]:
-        # Those whose shelves are worth a look: neither locked out nor the administrator.
+        # Those whose shelves are worth a look.
         return [
             user.name
             for user in self.server.users.values()
@@ -333,8 +333,7 @@ class JellyfinMachine(Machine[FakeJellyfin]):
                     watched=state.played,
                     position=state.position_ticks / TICKS_PER_SECOND,
                     plays=state.play_count,
-                    last_played=state.last_played_date
-                    and state.last_played_date.isoformat(),
+                    last_played=_iso(state.last_played_date),
                 )
                 if seen != Seen():
                     found[item.id] = seen
@@ -497,7 +496,9 @@ class Simulation:
 
     def _machine(self, name: str) -> Machine[Any]:
         if (machine := self.machines.get(name)) is None:
-            raise LookupError(f"no server is called {name!r}: {', '.join(self.machines)}")
+            raise LookupError(
+                f"no server is called {name!r}: {', '.join(self.machines)}"
+            )
         return machine
 
     async def _outage(self, request: web.Request) -> web.Response:
@@ -561,13 +562,19 @@ def _leaf(
     }
 
 
+def _iso(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.isoformat()
+
+
 def _unless_usual(library: str) -> str | None:
     return None if library == MOVIES_LIBRARY else library
 
 
 def _line(entry: LoggedRequest) -> Json:
     query = [
-        (key, value) for key, value in entry.query.items() if key.lower() not in _SECRETS
+        (key, value)
+        for key, value in entry.query.items()
+        if key.lower() not in _SECRETS
     ]
     return {
         "at": entry.at.isoformat(),
@@ -575,7 +582,7 @@ def _line(entry: LoggedRequest) -> Json:
         "path": entry.path + (f"?{urlencode(query, safe=',/:')}" if query else ""),
         "status": entry.status,
         "user": entry.user,
-        "write": bool(_WRITES.search(entry.path)) and entry.status != 101,  # noqa: PLR2004 - a socket was opened
+        "write": bool(_WRITES.search(entry.path)) and entry.status != 101,
     }
 
 

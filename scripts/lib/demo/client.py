@@ -41,16 +41,19 @@ class Client:
             self._socket = await self._session.ws_connect(
                 f"{self.url}/api/websocket", max_msg_size=0
             )
-            await self._socket.receive_json()
-            await self._socket.send_json({"type": "auth", "access_token": self._token})
-            answer = await self._socket.receive_json()
-            if answer["type"] != "auth_ok":
-                raise RefusedError(answer["type"], answer.get("message", ""))
+            await self._sign_in()
         except BaseException:
             await self._session.close()
             raise
         self._reader = asyncio.create_task(self._read())
         return self
+
+    async def _sign_in(self) -> None:
+        await self._socket.receive_json()
+        await self._socket.send_json({"type": "auth", "access_token": self._token})
+        answer = await self._socket.receive_json()
+        if answer["type"] != "auth_ok":
+            raise RefusedError(answer["type"], answer.get("message", ""))
 
     async def __aexit__(self, *_: object) -> None:
         """Disconnect."""

@@ -1,0 +1,7 @@
+"""``python -m scripts.lib.demo``, which is what `scripts/demo` calls."""
+
+import sys
+
+from .app import main
+
+sys.exit(main())

@@ -1,0 +1,319 @@
+"""The demo's dashboard: nothing but cards that Home Assistant brings along."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from typing import Any, Final
+
+from homeassistant.util import slugify
+
+from .home import put
+
+type Json = dict[str, Any]
+
+URL_PATH: Final = "watched-sync"
+_TITLE: Final = "Watched Sync"
+
+#: So many episodes of a show get a tile in advance; it is seen while they are up next.
+_EPISODES_AHEAD: Final = 12
+
+
+@dataclass(frozen=True, slots=True)
+class LaneCards:
+    """One lane on the dashboard.
+
+    `device` is the name of its device, `shelf` the page's view of its server for the
+    lane's user, and `icon` stands beside its name.
+    """
+
+    device: str
+    shelf: Mapping[str, Any]
+    icon: str
+
+    @property
+    def name(self) -> str:
+        """The server's own name."""
+        return str(self.shelf["name"])
+
+    def entity(self, domain: str, name: str) -> str:
+        """Return the id of an entity of the lane's device."""
+        return f"{domain}.{slugify(f'{self.device} {name}')}"
+
+
+def write_dashboard(
+    folder: Path, user_id: str, lanes: Sequence[LaneCards], control: str
+) -> None:
+    """Store the dashboard and make it what is shown first."""
+    put(
+        folder,
+        "lovelace_dashboards",
+        {
+            "items": [
+                {
+                    "id": "watched_sync",
+                    "icon": "mdi:eye-check",
+                    "mode": "storage",
+                    "require_admin": False,
+                    "show_in_sidebar": True,
+                    "title": _TITLE,
+                    "url_path": URL_PATH,
+                }
+            ]
+        },
+    )
+    put(folder, "lovelace.watched_sync", {"config": dashboard(lanes, control)})
+    put(folder, "frontend.system_data", {"core": {"default_panel": URL_PATH}})
+    put(folder, f"frontend.user_data_{user_id}", {"core": {"default_panel": URL_PATH}})
+
+
+def dashboard(lanes: Sequence[LaneCards], control: str) -> Json:
+    """Return the whole dashboard; *control* is the address of the servers' page."""
+    return {
+        "views": [
+            {
+                "title": _TITLE,
+                "path": "home",
+                "type": "sections",
+                "max_columns": 3,
+                "sections": [
+                    *(_lane_section(lane) for lane in lanes),
+                    _common_section(lanes, control),
+                ],
+            }
+        ]
+    }
+
+
+def _lane_section(lane: LaneCards) -> Json:
+    pending = lane.entity("sensor", "Pending changes")
+    return _section(
+        _heading(
+            f"{lane.name} · {lane.shelf['product']}",
+            lane.icon,
+            badges=[
+                {
+                    "type": "entity",
+                    "entity": pending,
+                    "icon": "mdi:tray-full",
+                    "color": "orange",
+                    "visibility": [
+                        {"condition": "numeric_state", "entity": pending, "above": 0}
+                    ],
+                },
+                {
+                    "type": "button",
+                    "text": "Sync now",
+                    "icon": "mdi:sync",
+                    "tap_action": _press(lane.entity("button", "Sync now")),
+                },
+            ],
+        ),
+        *_status_tiles(lane),
+        _heading("Up next", "mdi:play-circle-outline", small=True),
+        *_up_next(lane),
+        _heading("Played last", "mdi:history", small=True),
+        _watched_tile(
+            lane.entity("switch", "Last played"), "Last played", "sync_state", "title"
+        ),
+    )
+
+
+def _status_tiles(lane: LaneCards) -> Iterator[Json]:
+    """Yield the status in its colour; a bad one says why, a good one since when."""
+    status = lane.entity("sensor", "Sync status")
+    for color, states, content in (
+        ("green", ["synced"], ["state"]),
+        ("amber", ["pending", "syncing"], ["state"]),
+        ("red", ["offline", "auth_required", "failed"], ["state", "last_error"]),
+    ):
+        yield {
+            "type": "tile",
+            "entity": status,
+            "name": "Sync status",
+            "color": color,
+            "state_content": content,
+            "visibility": [{"condition": "state", "entity": status, "state": states}],
+            "grid_options": {"columns": 12 if color == "red" else 6},
+        }
+    yield {
+        "type": "tile",
+        "entity": lane.entity("sensor", "Last synced"),
+        "name": "Last synced",
+        "color": "blue",
+        "visibility": [
+            {
+                "condition": "state",
+                "entity": status,
+                "state": ["synced", "pending", "syncing"],
+            }
+        ],
+        "grid_options": {"columns": 6},
+    }
+
+
+def _common_section(lanes: Sequence[LaneCards], control: str) -> Json:
+    pending = [lane.entity("sensor", "Pending changes") for lane in lanes]
+    return _section(
+        _heading("Waiting to be sent", "mdi:tray-full"),
+        {
+            "type": "markdown",
+            "content": _queue_template(lanes),
+            "grid_options": {"columns": 12},
+        },
+        {
+            "type": "history-graph",
+            "entities": [
+                {"entity": entity, "name": lane.name}
+                for entity, lane in zip(pending, lanes, strict=True)
+            ],
+            "hours_to_show": 0.25,
+            "grid_options": {"columns": 12, "rows": 3},
+        },
+        _heading("Tracked", "mdi:bookmark-check-outline"),
+        *_tracked_show("Severance"),
+        *(
+            _watched_tile(f"switch.{slugify(title)}_watched", title, "sync_state")
+            for title in ("Dune: Part Two (2024)", "Arrival (2016)")
+        ),
+        _heading("What to try", "mdi:flask-outline"),
+        {
+            "type": "markdown",
+            "content": _HELP.format(control=control),
+            "grid_options": {"columns": 12},
+        },
+    )
+
+
+def _tracked_show(title: str) -> Iterator[Json]:
+    slug = slugify(title)
+    yield _watched_tile(f"switch.{slug}_watched", f"{title}, all of it", "sync_state")
+    yield {
+        "type": "tile",
+        "entity": f"sensor.{slug}_next_episode",
+        "name": "Next episode",
+        "color": "deep-purple",
+        "state_content": ["state", "title"],
+        "grid_options": {"columns": 12},
+    }
+    yield {
+        "type": "tile",
+        "entity": f"sensor.{slug}_unwatched_episodes",
+        "name": "Left to watch",
+        "color": "deep-purple",
+        "grid_options": {"columns": 6},
+    }
+    yield {
+        "type": "tile",
+        "entity": f"button.{slug}_mark_next_episode_watched",
+        "name": "Mark next",
+        "hide_state": True,
+        "color": "indigo",
+        "tap_action": _press(f"button.{slug}_mark_next_episode_watched"),
+        "grid_options": {"columns": 6},
+    }
+
+
+def _press(entity_id: str) -> Json:
+    return {
+        "action": "perform-action",
+        "perform_action": "button.press",
+        "target": {"entity_id": entity_id},
+    }
+
+
+def _watched_tile(entity_id: str, name: str, *content: str) -> Json:
+    """Return a tile with a switch; it is seen while its entity exists."""
+    return {
+        "type": "tile",
+        "entity": entity_id,
+        "name": name,
+        "color": "green",
+        "state_content": list(content),
+        "features": [{"type": "toggle"}],
+        "features_position": "inline",
+        "visibility": [
+            {"condition": "state", "entity": entity_id, "state_not": "unavailable"}
+        ],
+        "grid_options": {"columns": 12},
+    }
+
+
+def _up_next(lane: LaneCards) -> Iterator[Json]:
+    """Yield a tile for whatever may come up next."""
+    for show in lane.shelf["shows"]:
+        episodes = [
+            (f"{show['title']} S{season['number']:02}E{one['number']:02}", one)
+            for season in show["seasons"]
+            if season["number"]
+            for one in season["episodes"]
+        ]
+        begun = [number for number, (_, one) in enumerate(episodes) if one["watched"]]
+        if begun:
+            for name, one in episodes[begun[-1] + 1 :][:_EPISODES_AHEAD]:
+                entity_id = lane.entity("switch", f"{name} {one['title']}")
+                yield _watched_tile(entity_id, name, "sync_state", "title")
+    for film in lane.shelf["movies"]:
+        if film["library"] is None:
+            name = f"{film['title']} ({film['year']})"
+            yield _watched_tile(lane.entity("switch", name), name, "sync_state")
+
+
+def _queue_template(lanes: Sequence[LaneCards]) -> str:
+    """Return a template that lists what waits, in the words of the entities."""
+    changes = {
+        "mark_watched": "watched",
+        "mark_unwatched": "not watched",
+        "set_progress": "a new position",
+    }
+    rows = "".join(
+        f"""\
+{{%- set sensor = '{lane.entity("sensor", "Sync status")}' %}}
+{{%- for row in state_attr(sensor, 'queue') or [] %}}
+{{%- set ns.any = true %}}
+- **{{{{ row.title }}}}** → {{{{ words[row.change] }}}}, on {lane.name}
+{{%- endfor %}}
+"""
+        for lane in lanes
+    )
+    silent = "".join(
+        f"""\
+{{%- set sensor = '{lane.entity("sensor", "Sync status")}' %}}
+{{%- if is_state(sensor, 'offline') and state_attr(sensor, 'next_attempt') %}}
+
+{lane.name} does not answer; asked again at {{{{ \
+as_timestamp(state_attr(sensor, 'next_attempt')) | timestamp_custom('%H:%M:%S') }}}}.
+{{%- endif %}}
+"""
+        for lane in lanes
+    )
+    return (
+        f"{{% set words = {changes!r} %}}"
+        "{% set ns = namespace(any=false) %}\n"
+        f"{rows}{silent}"
+        "{%- if not ns.any %}Nothing: both servers know everything.{% endif %}\n"
+    )
+
+
+_HELP: Final = """\
+1. Turn a switch on and look at [the servers' own page]({control}).
+2. Take a server away there, or with `scripts/demo outage plex on`; turn more switches.
+3. Restart Home Assistant: what waits is still there.
+4. Bring the server back and watch the queue drain.
+"""
+
+
+def _section(*cards: Json) -> Json:
+    return {"type": "grid", "cards": list(chain(cards))}
+
+
+def _heading(
+    text: str, icon: str, *, small: bool = False, badges: Sequence[Json] = ()
+) -> Json:
+    return {
+        "type": "heading",
+        "heading": text,
+        "heading_style": "subtitle" if small else "title",
+        "icon": icon,
+        "badges": list(badges),
+    }

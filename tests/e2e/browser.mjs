@@ -1,0 +1,169 @@
+// A browser that obeys: one JSON command a line on stdin, one JSON answer a line on
+// stdout. `browser.py` is the other end. Started as
+//   node browser.mjs ROOT '{"url": ..., "tokens": ..., "dark": ..., "width": ..., "height": ...}'
+// where ROOT holds .browser/ as `scripts/setup browser` makes it. Without tokens nobody
+// is signed in; without a url any page of this machine may be opened.
+import { createRequire } from 'node:module';
+import fs from 'node:fs';
+import path from 'node:path';
+import readline from 'node:readline';
+
+const [root, json] = process.argv.slice(2);
+const options = JSON.parse(json);
+const { chromium } = createRequire(path.join(root, '.browser', 'package.json'))('playwright-core');
+
+const browser = await chromium.launch({
+  executablePath: fs.readFileSync(path.join(root, '.browser', 'chromium'), 'utf8').trim(),
+  headless: true,
+  args: [
+    '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-dev-shm-usage',
+    '--disable-background-networking', '--disable-component-update', '--disable-sync',
+    '--force-color-profile=srgb', '--font-render-hinting=none',
+    // The only one that keeps Chromium itself from calling out.
+    '--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1',
+  ],
+});
+const context = await browser.newContext({
+  viewport: { width: options.width, height: options.height },
+  deviceScaleFactor: options.scale ?? 1,
+  colorScheme: options.dark ? 'dark' : 'light',
+  locale: 'en-GB', timezoneId: 'Europe/Amsterdam', reducedMotion: 'reduce',
+  serviceWorkers: 'block', // Home Assistant's would fetch a hundred files in advance
+});
+if (options.tokens) {
+  await context.addInitScript((tokens) => {
+    localStorage.setItem('hassTokens', JSON.stringify(tokens));
+    localStorage.setItem('selectedLanguage', JSON.stringify('en'));
+    // The sidebar takes no more room than it must.
+    localStorage.setItem('dockedSidebar', JSON.stringify('auto'));
+  }, options.tokens);
+}
+const page = await context.newPage();
+page.setDefaultTimeout(options.timeout ?? 15000);
+
+const errors = [];
+page.on('console', (message) => {
+  if (message.type() === 'error') errors.push(`console: ${message.text().slice(0, 400)}`);
+});
+page.on('pageerror', (error) => errors.push(`page: ${error.message}`));
+page.on('response', (answer) => {
+  if (answer.status() >= 400) errors.push(`http ${answer.status()}: ${answer.url().slice(0, 300)}`);
+});
+
+let open = 0;
+let lastRequest = Date.now();
+const traffic = (change) => (request) => {
+  if (request.resourceType() === 'websocket') return;
+  open = Math.max(0, open + change);
+  lastRequest = Date.now();
+};
+page.on('request', traffic(+1));
+page.on('requestfinished', traffic(-1));
+page.on('requestfailed', traffic(-1));
+
+/** Wait until nothing is in flight and the whole (shadow) document has been still. */
+async function settled(quiet = 300, limit = 8000) {
+  const end = Date.now() + limit;
+  let before = '';
+  let since = Date.now();
+  while (Date.now() < end) {
+    const now = await page.evaluate(() => {
+      let count = 0;
+      let length = 0;
+      const walk = (node) => {
+        for (const element of node.querySelectorAll('*')) {
+          count++;
+          length += element.attributes.length;
+          if (!element.childElementCount) length += element.textContent.length;
+          if (element.shadowRoot) walk(element.shadowRoot);
+        }
+      };
+      walk(document);
+      return `${location.href} ${count} ${length}`;
+    });
+    if (now !== before || open > 0) {
+      before = now;
+      since = Date.now();
+    } else if (Date.now() - since >= quiet && Date.now() - lastRequest >= quiet) {
+      return;
+    }
+    await page.waitForTimeout(60);
+  }
+}
+
+/** Wait until the frontend is connected and shows a page instead of a spinner. */
+async function ready() {
+  await page.waitForFunction(() => {
+    const { hass } = document.querySelector('home-assistant') ?? {};
+    return hass?.connected && hass.config?.state === 'RUNNING' && Object.keys(hass.states).length > 0;
+  });
+  await page.waitForFunction(() => {
+    const busy = (node) => [...node.querySelectorAll('*')].some((element) => (
+      (/^(ha-launch-screen|hass-loading-screen|ha-spinner|ha-fade-in)$/.test(element.localName)
+        && element.getClientRects().length && getComputedStyle(element).visibility !== 'hidden')
+      || (element.shadowRoot && busy(element.shadowRoot))
+    ));
+    return !document.getElementById('ha-launch-screen') && !busy(document);
+  }, undefined, { polling: 100 });
+  await settled();
+}
+
+const commands = {
+  /** Open a page of Home Assistant, without a reload if it is there already. */
+  async go({ to }) {
+    if (page.url().startsWith(options.url) && !page.url().includes('/auth/')) {
+      const here = () => page.evaluate(() => location.pathname + location.search);
+      // A dialog that is still closing goes back in history a moment later: look again.
+      for (let round = 0; round < 5; round++) {
+        if (await here() !== to) {
+          await page.evaluate((there) => {
+            history.pushState(null, '', there);
+            window.dispatchEvent(new CustomEvent('location-changed', { detail: { replace: false } }));
+          }, to);
+        }
+        await page.waitForTimeout(round ? 300 : 120);
+        if (round && await here() === to) break;
+      }
+    } else {
+      await page.goto(options.url + to, { waitUntil: 'domcontentloaded' });
+    }
+    await ready();
+  },
+  /** Open any address of this machine. */
+  async open({ address }) {
+    await page.goto(address, { waitUntil: 'domcontentloaded' });
+  },
+  ready,
+  settled: () => settled(),
+  click: ({ at }) => page.locator(at).first().click(),
+  fill: ({ at, text }) => page.locator(at).first().fill(text),
+  press: ({ key }) => page.keyboard.press(key),
+  wait: ({ at, state }) => page.locator(at).first().waitFor({ state: state ?? 'visible' }),
+  count: ({ at }) => page.locator(at).count(),
+  text: ({ at }) => page.locator(at).first().innerText(),
+  value: ({ at }) => page.locator(at).first().inputValue(),
+  path: () => new URL(page.url()).pathname,
+  /** Wait until an entity's state has arrived in the frontend. */
+  state: ({ entity, state }) => page.waitForFunction(([id, wanted]) => (
+    document.querySelector('home-assistant').hass.states[id]?.state === wanted
+  ), [entity, state]).then(() => undefined),
+  async shot({ file, full }) {
+    await page.screenshot({ path: file, animations: 'disabled', fullPage: full ?? false });
+  },
+  resize: ({ width, height }) => page.setViewportSize({ width, height }),
+  /** Return what went wrong in the page since the last time this was asked. */
+  errors: () => errors.splice(0),
+};
+
+process.stdout.write('{"result":"here"}\n');
+for await (const line of readline.createInterface({ input: process.stdin })) {
+  const { command, ...details } = JSON.parse(line);
+  let answer;
+  try {
+    answer = { result: (await commands[command](details)) ?? null };
+  } catch (error) {
+    answer = { error: `${command} ${JSON.stringify(details)}: ${error.message}` };
+  }
+  process.stdout.write(`${JSON.stringify(answer)}\n`);
+}
+await browser.close();
