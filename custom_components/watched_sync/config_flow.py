@@ -78,6 +78,9 @@ from .runtime import (
 #: Candidates a search for an item to track shows.
 CANDIDATES: Final = 25
 
+#: The selector whose words name what kind of item a candidate is.
+_KIND_WORDS: Final = "media_kind"
+
 _TEXT: Final = TextSelector()
 _URL: Final = TextSelector(
     TextSelectorConfig(type=TextSelectorType.URL, autocomplete="url")
@@ -378,7 +381,7 @@ class TrackItemFlow(ConfigSubentryFlow):
         words = await async_get_translations(
             self.hass, self.hass.config.language, "selector", [DOMAIN]
         )
-        kinds = f"component.{DOMAIN}.selector.media_kind.options"
+        kinds = f"component.{DOMAIN}.selector.{_KIND_WORDS}.options"
         labels = [
             f"{one.title} ({one.year}) - {words[f'{kinds}.{one.kind.value}']}"
             if one.year
