@@ -1,8 +1,9 @@
 """Scenarios: Home Assistant, its disk, our clients and TCP are real."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
+from homeassistant.core import HomeAssistant
 import pytest
 
 from tests.fakes.base import FakeClock
@@ -10,6 +11,7 @@ from tests.fakes.jellyfin import FakeJellyfin
 from tests.fakes.plex import FakePlex
 
 from .house import JellyfinSide, PlexSide, Side
+from .machine import TimeMachine
 
 
 @pytest.fixture(autouse=True)
@@ -46,3 +48,19 @@ def side(request: pytest.FixtureRequest) -> Side:
     """One kind of server after the other."""
     found: Side = request.getfixturevalue(request.param)
     return found
+
+
+@pytest.fixture
+def machine(
+    request: pytest.FixtureRequest,
+    hass: HomeAssistant,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[TimeMachine]:
+    """Skip waiting, once a test has switched it on (see `TimeMachine`)."""
+    made = TimeMachine(hass.loop, monkeypatch)
+    for name in ("side", "plex", "jellyfin"):
+        if name in request.fixturenames:
+            side: Side = request.getfixturevalue(name)
+            made.take_along(side.server.clock)
+    yield made
+    made.running = False

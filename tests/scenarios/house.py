@@ -15,6 +15,7 @@ from typing import Any, override
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import HomeAssistant
 import orjson
+import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.watched_sync.const import DOMAIN
@@ -22,6 +23,7 @@ from custom_components.watched_sync.core.identity import Item, MediaKind, Provid
 from custom_components.watched_sync.core.lane import Phase
 from custom_components.watched_sync.core.operation import Operation
 from custom_components.watched_sync.runtime import WatchedSyncRuntime
+from custom_components.watched_sync.servers.transport import Transport
 from tests.common import tracked, until
 from tests.fakes import library
 from tests.fakes.base import FakeServer, LoggedRequest
@@ -413,3 +415,28 @@ def on_disk(hass: HomeAssistant, entry: MockConfigEntry) -> dict[str, Any]:
     stored = orjson.loads(outbox_file(hass, entry).read_bytes())
     data: dict[str, Any] = stored["data"]
     return data
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """One request as it left; `at` is the event loop's time."""
+
+    at: float
+    method: str
+    path: str
+
+
+class Traffic(list[Sent]):
+    """Every request our clients send, whether anybody answers or not."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Listen until the test ends."""
+        original = Transport._exchange
+
+        async def exchange(
+            transport: Transport, method: str, path: str, **options: Any
+        ) -> Any:
+            self.append(Sent(asyncio.get_running_loop().time(), method, path))
+            return await original(transport, method, path, **options)
+
+        monkeypatch.setattr(Transport, "_exchange", exchange)
