@@ -17,7 +17,7 @@ from custom_components.watched_sync.core.relay import Relay
 
 from .samples import wish
 from .twins import Ask, MemoryJournal, ModelServer
-from .virtual import VirtualClock
+from .virtual import VirtualClock, VirtualLoop
 
 
 class Rig:
@@ -98,19 +98,24 @@ class Rig:
 
     async def drained(self, seconds: float = 3600) -> None:
         """Wait until nothing waits any more; fail after *seconds*."""
-        async with asyncio.timeout(seconds):
-            while True:
-                if not len(self.outbox):
-                    return
-                await asyncio.sleep(0.05)
+        await self.until(lambda: not len(self.outbox), seconds)
 
     async def until(self, condition: Callable[[], bool], seconds: float = 3600) -> None:
         """Wait until something holds; fail after *seconds*."""
-        async with asyncio.timeout(seconds):
-            while True:
-                if condition():
-                    return
-                await asyncio.sleep(0.01)
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, VirtualLoop)
+        holds: asyncio.Future[None] = loop.create_future()
+
+        def look() -> None:
+            if not holds.done() and condition():
+                holds.set_result(None)
+
+        loop.on_step = look
+        try:
+            async with asyncio.timeout(seconds):
+                await holds
+        finally:
+            loop.on_step = None
 
     # --- what tests look at -------------------------------------------------
 

@@ -133,6 +133,7 @@ operations = st.builds(
     not_before=maybe_times,
     base=st.none() | states,
     before=st.dictionaries(words, states, max_size=3),
+    traces=st.dictionaries(words, st.lists(states, max_size=2).map(tuple), max_size=2),
     last_error=st.none() | words,
     missing_since=maybe_times,
 )

@@ -378,6 +378,131 @@ def test_an_update_that_moves_an_operation_to_another_item_is_found_there() -> N
     assert len(outbox.concerning(episode(show("moved"), 1, 1))) == 1
 
 
+# --- an item that came back under another id -----------------------------------------
+
+OLD, NEW = movie("old"), replace(movie("old"), item_id="new")
+
+
+def test_an_operation_follows_its_item_to_its_new_id() -> None:
+    operation = wish(item=OLD, missing_since=EPOCH, not_before=at(60))
+    outbox = filled(operation)
+    assert outbox.move(operation, NEW) == []
+    assert list(outbox) == [
+        replace(operation, item=NEW, missing_since=None, not_before=None)
+    ]
+    assert len(outbox.concerning(NEW)) == 1
+
+
+def test_an_operation_that_is_gone_moves_nowhere() -> None:
+    outbox = Outbox()
+    assert outbox.move(wish(item=OLD), NEW) == []
+    assert not len(outbox)
+
+
+def test_a_later_wish_for_the_new_id_stays() -> None:
+    older, newer = wish(item=OLD), wish(MarkUnwatched(), NEW)
+    outbox = filled(older, newer)
+    assert outbox.move(older, NEW) == [older]
+    assert list(outbox) == [newer]
+
+
+def test_an_earlier_wish_for_the_new_id_gives_way() -> None:
+    older, newer = wish(MarkWatched(), NEW), wish(SetProgress(60), OLD)
+    outbox = filled(older, wish(item=movie("other")), newer)
+    assert outbox.move(newer, NEW) == [older]
+    assert [one.change for one in outbox.concerning(NEW)] == [
+        SetProgress(60, watched=True)
+    ]
+
+
+def test_a_wish_for_the_new_id_that_was_carried_out_since_counts_as_later() -> None:
+    older = wish(item=OLD)
+    newer = wish(MarkUnwatched(), NEW, asked_at=at(60))
+    outbox = filled(older, newer)
+    outbox.settle(newer, Result.DELIVERED, at(61))
+    assert outbox.move(older, NEW) == [older]
+    older = wish(item=OLD, asked_at=at(120))
+    outbox.add(older)
+    assert outbox.move(older, NEW) == []
+
+
+def test_a_later_show_covers_the_new_id_of_its_episode() -> None:
+    older, newer = wish(item=episode(show("lost"), 1, 1)), wish(item=SHOW)
+    outbox = filled(older, newer)
+    assert outbox.move(older, PILOT) == [older]
+
+
+def test_nothing_gives_way_to_a_wish_that_is_not_on_disk_yet() -> None:
+    older = wish(item=OLD)
+    outbox = filled(older)
+    receipt = outbox.add(wish(MarkUnwatched(), NEW), staged=True)
+    assert outbox.move(older, NEW) == []
+    assert older.operation_id in outbox
+    outbox.commit([receipt])
+    assert outbox.move(older, NEW) == [older]
+
+
+def test_an_earlier_show_gives_way_to_the_one_that_moved_there() -> None:
+    older, newer = wish(item=show("new")), wish(MarkUnwatched(), SHOW)
+    outbox = filled(older, newer)
+    assert outbox.move(newer, show("new")) == [older]
+    assert [one.change for one in outbox] == [MarkUnwatched()]
+
+
+# --- what we left behind ourselves ---------------------------------------------------
+
+
+def test_a_wish_knows_what_the_one_it_overtook_may_have_written() -> None:
+    outbox = filled(wish(MarkWatched(), before={"m1": unseen(60)}))
+    outbox.add(wish(MarkUnwatched()))
+    outbox.add(wish(SetProgress(600)))
+    (waiting,) = outbox
+    assert waiting.change == SetProgress(600, watched=False)
+    assert waiting.traces_on("m1") == (seen(),)
+
+
+def test_a_position_with_a_flag_may_have_been_written_by_half() -> None:
+    operation = wish(SetProgress(600, watched=True), before={"m1": unseen()})
+    assert operation.traces_on("m1") == (seen(), seen(600))
+    assert operation.traces_on("m2") == ()
+
+
+def test_what_was_never_under_way_left_nothing_behind() -> None:
+    outbox = filled(wish(MarkWatched()))
+    outbox.add(wish(MarkUnwatched()))
+    assert [dict(one.traces) for one in outbox] == [{}]
+
+
+def test_what_waits_behind_a_tree_knows_what_the_tree_writes() -> None:
+    tree = wish(item=SHOW, include_specials=True)
+    leaf = wish(MarkUnwatched(), PILOT)
+    part = wish(MarkUnwatched(), season(SHOW, 1))
+    whole = wish(MarkUnwatched(), SHOW)
+    outbox = filled(tree, leaf, part, wish(item=movie()))
+    before = {item.item_id: unseen() for item in (PILOT, SECOND, SPECIAL)}
+    tree = replace(tree, before=before)
+    outbox.update(tree)
+    outbox.leave_traces(tree)
+    outbox.add(whole)
+    traces = {one.operation_id: set(one.traces) for one in outbox}
+    assert list(traces.values()) == [set(), set(), set(before)], "both gave way"
+    assert traces[whole.operation_id] == {"s.1.1", "s.1.2", "s.0.1"}
+    later = wish(SetProgress(60), SECOND)
+    outbox.add(later)
+    waiting = outbox.get(later.operation_id)
+    assert waiting is not None
+    assert dict(waiting.traces) == {"s.1.2": (seen(), unseen())} or dict(
+        waiting.traces
+    ) == {"s.1.2": (seen(),)}
+
+
+def test_traces_are_kept_once_and_for_the_items_that_matter() -> None:
+    tree = wish(item=SHOW, before={"s.1.1": unseen(), "s.1.2": unseen()})
+    leaf = wish(MarkUnwatched(), PILOT).following(tree)
+    assert dict(leaf.traces) == {"s.1.1": (seen(),)}
+    assert leaf.following(tree) is leaf
+
+
 # --- against a model --------------------------------------------------------------
 
 ITEMS: list[Item] = [

@@ -178,6 +178,10 @@ def encode_operation(operation: Operation) -> Json:
                 item_id: encode_state(state)
                 for item_id, state in operation.before.items()
             },
+            "traces": {
+                item_id: [encode_state(state) for state in states]
+                for item_id, states in operation.traces.items()
+            },
             "last_error": operation.last_error,
             "missing_since": operation.missing_since and _time(operation.missing_since),
         }
@@ -211,6 +215,10 @@ def decode_operation(data: Mapping[str, Any]) -> Operation:
             item_id: decode_state(state)
             for item_id, state in data.get("before", {}).items()
         },
+        traces={
+            item_id: tuple(map(decode_state, states))
+            for item_id, states in data.get("traces", {}).items()
+        },
         last_error=data.get("last_error"),
         missing_since=_decode_time(data.get("missing_since")),
     )
@@ -235,7 +243,10 @@ def decode_history_entry(data: Mapping[str, Any]) -> HistoryEntry:
 
 
 def decode_outbox(data: Mapping[str, Any]) -> Outbox:
-    """Return an outbox from its stored form; raises KeyError, TypeError, ValueError."""
+    """Return an outbox from its stored form.
+
+    Raises AttributeError, KeyError, TypeError or ValueError for anything else.
+    """
     return Outbox(
         map(decode_operation, data["operations"]),
         map(decode_operation, data["rejected"]),

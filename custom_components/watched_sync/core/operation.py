@@ -91,6 +91,7 @@ class Origin(StrEnum):
 
 
 _NO_STATES: Mapping[str, PlayState] = MappingProxyType({})
+_NO_TRACES: Mapping[str, tuple[PlayState, ...]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +101,10 @@ class Operation:
     Times are aware and in UTC. `attempts` counts answers that refused this very
     operation; an outage counts nothing. `base` is the play state both sides agreed on
     when the wish was made, None if it was not known. `before` holds the play state the
-    server showed before the first write, by item id: what undo goes back to.
-    `missing_since` is set while the server does not know the item.
+    server showed before the first write, by item id: what undo goes back to. `traces`
+    holds the play states that earlier wishes of ours left behind, or may have, by item
+    id: finding one of them is no move of somebody else's. `missing_since` is set while
+    the server does not know the item.
     """
 
     operation_id: str
@@ -116,6 +119,7 @@ class Operation:
     not_before: datetime | None = None
     base: PlayState | None = None
     before: Mapping[str, PlayState] = field(default=_NO_STATES)
+    traces: Mapping[str, tuple[PlayState, ...]] = field(default=_NO_TRACES)
     last_error: str | None = None
     missing_since: datetime | None = None
 
@@ -128,3 +132,24 @@ class Operation:
         return self.item.covers(item) and (
             self.include_specials or self.item.is_special or not item.is_special
         )
+
+    def traces_on(self, item_id: str) -> tuple[PlayState, ...]:
+        """Return what an item may show through us, once this is or was under way."""
+        traces = self.traces.get(item_id, ())
+        if item_id not in self.before:
+            return traces
+        desired = self.change.apply(self.before[item_id])
+        if isinstance(self.change, SetProgress) and self.change.watched is not None:
+            # A position that comes with a flag is two writes, and the flag goes first.
+            traces = (*traces, replace(desired, position=0.0))
+        return (*traces, desired)
+
+    def following(self, earlier: Operation) -> Operation:
+        """Return this operation, knowing what *earlier* may have written."""
+        traces = dict(self.traces)
+        for item_id in {**earlier.traces, **earlier.before}:
+            if self.scope is Scope.TREE or item_id == self.item.item_id:
+                known = traces.get(item_id, ())
+                found = earlier.traces_on(item_id)
+                traces[item_id] = (*known, *(one for one in found if one not in known))
+        return self if traces == self.traces else replace(self, traces=traces)

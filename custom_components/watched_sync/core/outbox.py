@@ -247,6 +247,8 @@ class Outbox:
             self._remove(waiting.operation_id)
         for rejected in given_up:
             del self._rejected[rejected.operation_id]
+        for earlier in (*given_up, *overtaken, *self._trees_over(operation)):
+            operation = operation.following(earlier)
         self._insert(operation)
         if staged:
             self._staged.add(operation.operation_id)
@@ -285,6 +287,52 @@ class Outbox:
             self._index(operation)
         self._live[operation.operation_id] = operation
         return True
+
+    def leave_traces(self, operation: Operation) -> None:
+        """Let what waits behind a tree know what the tree is about to write."""
+        for waiting in list(self._live.values()):
+            if waiting.operation_id != operation.operation_id and _overlap(
+                operation, waiting
+            ):
+                self._live[waiting.operation_id] = waiting.following(operation)
+
+    def move(self, operation: Operation, item: Item) -> list[Operation]:
+        """Point a waiting operation to *item*, its item's new id; return what gave way.
+
+        Of two wishes for one item the later one stays, also if it was carried out
+        already. Nothing happens while a later one is still on its way to the disk.
+        """
+        if operation.operation_id not in self._live:
+            return []
+        moved = replace(operation, item=item, missing_since=None, not_before=None)
+        place = self.place(operation)
+        others = [
+            one
+            for one in self._live.values()
+            if one.operation_id != operation.operation_id
+        ]
+        later = [
+            one for one in others if self.place(one) > place and _overtakes(one, moved)
+        ]
+        if any(one.operation_id in self._staged for one in later):
+            return []
+        if later or any(
+            entry.operation.asked_at > operation.asked_at
+            and _overtakes(entry.operation, moved)
+            for entry in self._history
+        ):
+            self._remove(operation.operation_id)
+            return [operation]
+        overtaken = [
+            one for one in others if self.place(one) < place and _overtakes(moved, one)
+        ]
+        for one in overtaken:
+            if one.scope is moved.scope is Scope.ITEM:
+                moved = replace(moved, change=fold(one.change, moved.change))
+            moved = moved.following(one)
+            self._remove(one.operation_id)
+        self.update(moved)
+        return overtaken
 
     def settle(self, operation: Operation, result: Result, now: datetime) -> bool:
         """Move an operation to the history; False if it was superseded meanwhile.
@@ -373,6 +421,14 @@ class Outbox:
             for operation_id in self._by_item.get(operation.item.item_id, ())
         ]
 
+    def _trees_over(self, operation: Operation) -> Iterable[Operation]:
+        """Return the waiting trees that *operation* has to wait for."""
+        return (
+            self._live[tree]
+            for tree in self._trees
+            if _overlap(self._live[tree], operation)
+        )
+
     def _insert(self, operation: Operation, place: int | None = None) -> None:
         if place is None:
             place = self._next_order
@@ -414,6 +470,13 @@ class Outbox:
 def _delayed(operation: Operation, now: datetime) -> bool:
     not_before = operation.not_before
     return not_before is not None and now < not_before <= now + LONGEST_DELAY
+
+
+def _overlap(tree: Operation, other: Operation) -> bool:
+    """Whether delivering both could touch the same item."""
+    return tree.reaches(other.item) or (
+        other.scope is Scope.TREE and other.reaches(tree.item)
+    )
 
 
 def _overtakes(new: Operation, old: Operation) -> bool:

@@ -17,6 +17,7 @@ from .errors import (
     AuthRejected,
     Busy,
     Fault,
+    ItemGone,
     JournalError,
     LaneDown,
     Missing,
@@ -59,11 +60,15 @@ MAX_ATTEMPTS = 8
 #: How long to wait before looking again for an item the server does not know.
 MISSING_RECHECK = timedelta(hours=1)
 
-#: Failures of single reads in a row, the server being there, that mean the server.
+#: Items that cannot be read one after the other, the server being there; with one more
+#: the trouble is the server's and not theirs.
 MAX_POISONED = 3
 
 #: Writes that all have to fail with a server fault before the lane counts as down.
 MIN_WIDE_FAULTS = 3
+
+#: Errors after which no further request is sent before the server was asked how it is.
+_HALTING = (Busy, Unreachable, AuthRejected, WrongServer)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +85,7 @@ class _Write:
 class _Sent:
     """What became of a round of writes."""
 
-    attempted: set[str] = field(default_factory=set)
+    attempted: dict[str, _Write] = field(default_factory=dict)
     errors: dict[str, ServerError] = field(default_factory=dict)
     halted: ServerError | None = None
 
@@ -118,10 +123,12 @@ class Relay:
         self._opening = opening
         self._opened = opening is None
         self._batch = BATCH
-        self._poisoned = 0
+        self._poisoned: dict[str, Operation] = {}
+        self._failures = 0
         self._nudged = False
         self._suspicious = False
         self._retry_at = 0.0
+        self._left_alone_until = 0.0
         self._had_wishes = False
         self._delivered_since_recovery: int | None = None
         self._outcomes: list[Outcome] = []
@@ -173,6 +180,7 @@ class Relay:
         if operations:
             await self._deliver(operations)
             return
+        self._failures = 0
         self._log_recovery()
         next_due = self._lane.outbox.next_due(now)
         await self._rest(None if next_due is None else (next_due - now).total_seconds())
@@ -181,8 +189,11 @@ class Relay:
         has_wishes = len(self._lane.outbox) > 0
         if has_wishes and not self._had_wishes:
             # The long idle interval was meant for a queue with nothing in it.
-            delay = LANE_BACKOFF.delay(self._lane.health.failures, self._rng)
-            self._schedule(min(self._retry_at, self._clock.monotonic() + delay))
+            now = self._clock.monotonic()
+            delay = LANE_BACKOFF.delay(
+                self._failures, self._rng, max(self._left_alone_until - now, 0)
+            )
+            self._schedule(min(self._retry_at, now + delay))
         self._had_wishes = has_wishes
         remaining = self._retry_at - self._clock.monotonic()
         if remaining > 0 and not self._nudged:
@@ -222,7 +233,8 @@ class Relay:
             return False
         self._opened = True
         if self._lane.health.phase is not Phase.READY:
-            self._delivered_since_recovery = 0
+            if self._delivered_since_recovery is None:
+                self._delivered_since_recovery = 0
             self._lane.set_health(Health(Phase.READY, self._clock.now()))
             self._lane.publish(LaneUpdate())
         return True
@@ -256,22 +268,20 @@ class Relay:
                 self._go_down(LaneDown(Reason.WRONG_SERVER))
 
     def _go_down(self, verdict: LaneDown) -> None:
-        health = self._lane.health
-        if health.phase is Phase.READY:
+        # Counted until something is delivered: a server that answers probes and
+        # nothing else must not be asked without end.
+        if self._failures == 0 and self._lane.health.phase is Phase.READY:
             _LOGGER.info("Lost contact with %s: %s", self._label, verdict.reason.value)
-        failures = health.failures + 1
+        self._failures += 1
         self._had_wishes = len(self._lane.outbox) > 0
         backoff = LANE_BACKOFF if self._had_wishes else IDLE_BACKOFF
-        delay = backoff.delay(failures, self._rng, verdict.after)
+        delay = backoff.delay(self._failures, self._rng, verdict.after)
+        now = self._clock.monotonic()
+        self._left_alone_until = now + (verdict.after or 0)
         self._lane.set_health(
-            Health(
-                Phase.BACKING_OFF,
-                self._clock.now(),
-                verdict.reason,
-                failures,
-            )
+            Health(Phase.BACKING_OFF, self._clock.now(), verdict.reason, self._failures)
         )
-        self._schedule(self._clock.monotonic() + delay)
+        self._schedule(now + delay)
         self._lane.publish(LaneUpdate())
 
     def _schedule(self, retry_at: float) -> None:
@@ -313,7 +323,9 @@ class Relay:
             else:
                 await self._deliver_items(operations)
             self._batch = min(self._batch * 2, BATCH)
-            self._poisoned = 0
+            self._poisoned.clear()
+            if self._lane.health.phase is Phase.READY:
+                self._failures = 0
         except ServerError as err:
             await self._read_failed(err, operations)
         finally:
@@ -351,13 +363,10 @@ class Relay:
         if writes:
             await self._save_before_states()
             sent = await self._send(writes)
-            if await self._still_there(sent):
-                await self._verify_items(
-                    [wanted[one] for one in sent.attempted], sent.errors
-                )
+            if sent.attempted and await self._still_there(sent.halted):
+                await self._verify_items([wanted[one] for one in sent.attempted], sent)
         for operation in missing:
-            if self._lane.health.phase is Phase.READY:
-                await self._search_again(operation)
+            await self._search_again(operation)
 
     def _look(self, operation: Operation, reading: Reading) -> Operation | None:
         """Compare and decide; return the operation if it is to be written."""
@@ -373,7 +382,7 @@ class Relay:
             return None
         desired = operation.change.apply(remote)
         match self._decide(
-            operation, remote, operation.before.get(item_id, operation.base)
+            operation, reading, operation.before.get(item_id, operation.base)
         ):
             case NoOp():
                 before = operation.before.get(item_id)
@@ -398,9 +407,7 @@ class Relay:
                 return operation if self._lane.outbox.update(operation) else None
         return None
 
-    async def _verify_items(
-        self, operations: Sequence[Operation], errors: Mapping[str, ServerError]
-    ) -> None:
+    async def _verify_items(self, operations: Sequence[Operation], sent: _Sent) -> None:
         found = await self._server.fetch({one.item.item_id for one in operations})
         self._learn(found.values())
         confirmed: list[tuple[Operation, PlayState]] = []
@@ -411,11 +418,12 @@ class Relay:
             if reading is None:
                 failed.append((operation, Missing()))
                 continue
-            desired = operation.change.apply(operation.before[item_id])
-            if desired.agrees_with(reading.state):
+            # Compared with what was there at this write, not at an earlier attempt.
+            written_over = sent.attempted[operation.operation_id].state
+            if operation.change.apply(written_over).agrees_with(reading.state):
                 confirmed.append((operation, reading.state))
             else:
-                error = errors.get(operation.operation_id)
+                error = sent.errors.get(operation.operation_id)
                 failed.append(
                     (
                         operation,
@@ -429,8 +437,8 @@ class Relay:
         if (
             not confirmed
             and len(failed) >= MIN_WIDE_FAULTS
-            and all(isinstance(error, Fault) for error in errors.values())
-            and len(errors) == len(failed)
+            and all(isinstance(error, Fault) for error in sent.errors.values())
+            and len(sent.errors) == len(failed)
         ):
             self._go_down(LaneDown(Reason.SERVER_FAULT))
             return
@@ -449,7 +457,7 @@ class Relay:
             return
         decisions: dict[str, Decision] = {
             leaf.item.item_id: self._decide(
-                operation, leaf.state, operation.before.get(leaf.item.item_id)
+                operation, leaf, operation.before.get(leaf.item.item_id)
             )
             for leaf in scope
         }
@@ -465,6 +473,7 @@ class Relay:
         operation = replace(operation, before=before | dict(operation.before))
         if not self._lane.outbox.update(operation):
             return
+        self._lane.outbox.leave_traces(operation)
         await self._save_before_states()
         sent = await self._send(
             [
@@ -477,7 +486,7 @@ class Relay:
                 for step in steps
             ]
         )
-        if await self._still_there(sent):
+        if sent.attempted and await self._still_there(sent.halted):
             await self._verify_tree(operation, set(before), sent)
 
     async def _verify_tree(
@@ -504,8 +513,11 @@ class Relay:
         )
 
     def _decide(
-        self, operation: Operation, remote: PlayState, base: PlayState | None
+        self, operation: Operation, reading: Reading, base: PlayState | None
     ) -> Decision:
+        remote = reading.state
+        if any(map(remote.agrees_with, operation.traces_on(reading.item.item_id))):
+            base = remote  # moved by nobody but ourselves
         return decide(
             base,
             operation.change,
@@ -537,11 +549,11 @@ class Relay:
                 write = queue.popleft()
                 if write.operation_id not in self._lane.outbox:
                     continue  # overtaken by a later wish
-                sent.attempted.add(write.operation_id)
+                sent.attempted[write.operation_id] = write
                 try:
                     for change in write.changes:
                         await self._server.write(write.item, change, write.state)
-                except (Busy, Unreachable, AuthRejected, WrongServer) as err:
+                except _HALTING as err:
                     sent.errors.setdefault(write.operation_id, err)
                     sent.halted = err
                 except ServerError as err:
@@ -556,16 +568,16 @@ class Relay:
                     group.create_task(work())
         return sent
 
-    async def _still_there(self, sent: _Sent) -> bool:
-        """Whether the lane can go on after a round of writes.
+    async def _still_there(self, halted: ServerError | None) -> bool:
+        """Whether the lane can go on after requests, the last of which got no answer.
 
-        A write that got no answer may mean the server or this one item: one probe
-        tells. What was sent is looked at again in any case, now or after the outage.
+        It may mean the server or this one item: one probe tells. What was sent is
+        looked at again in any case, now or after the outage.
         """
-        if sent.halted is None:
+        if halted is None:
             return True
-        if isinstance(sent.halted, Busy):
-            self._judge(sent.halted)
+        if isinstance(halted, Busy):
+            self._judge(halted)
             return False
         return await self._probe()
 
@@ -583,13 +595,20 @@ class Relay:
             # The server is there, so one of these is the trouble: ask for fewer.
             self._batch = max(1, len(operations) // 2)
             return
+        # What the outbox holds knows more than what was taken out of it: it may have
+        # been written meanwhile, or overtaken.
+        operation = self._lane.outbox.get(operations[0].operation_id)
+        if operation is None:
+            return
         if not isinstance(verdict, Missing):
-            self._poisoned += 1
-        if self._poisoned > MAX_POISONED:
-            self._poisoned = 0
+            self._poisoned.setdefault(operation.operation_id, operation)
+        if len(self._poisoned) > MAX_POISONED:
+            for innocent in self._poisoned.values():
+                self._lane.outbox.update(innocent)
+            self._poisoned.clear()
             self._go_down(LaneDown(_reason_of(error)))
             return
-        await self._carry_out(operations[0], _verdict_of_write(error))
+        await self._carry_out(operation, _verdict_of_write(error))
 
     # --- verdicts ----------------------------------------------------------
 
@@ -611,14 +630,20 @@ class Relay:
         A file that was replaced comes back under a new id. None or several matches
         mean no match: writing to the wrong item is worse than waiting.
         """
+        if self._lane.health.phase is not Phase.READY:
+            return
         try:
             item = await self._find_again(operation.item)
+        except ItemGone:
+            item = None  # the search still lists what is not there any more
         except ServerError as err:
-            self._retry_later(operation, _reason_of(err))
+            if not isinstance(err, _HALTING) or await self._still_there(err):
+                self._retry_later(operation, _reason_of(err))
             return
         if item is not None:
-            self._lane.outbox.update(
-                replace(operation, item=item, missing_since=None, not_before=None)
+            self._outcomes.extend(
+                Outcome(one, Result.SUPERSEDED)
+                for one in self._lane.outbox.move(operation, item)
             )
             return
         now = self._clock.now()
@@ -651,7 +676,12 @@ class Relay:
             for candidate in candidates
             if candidate.item_id != item.item_id and candidate.is_same_work(item)
         ]
-        return same[0] if len(same) == 1 else None
+        if len(same) != 1:
+            return None
+        # Only what can be read is there: a search may be behind the times.
+        there = await self._server.fetch([same[0].item_id])
+        reading = there.get(same[0].item_id)
+        return None if reading is None else reading.item
 
     def _retry_later(self, operation: Operation, reason: Reason) -> None:
         attempts = operation.attempts + 1

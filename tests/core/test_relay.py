@@ -1,0 +1,1446 @@
+"""Delivering: look, decide, write, verify, forget; and everything that can go wrong."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+import logging
+from typing import Any
+
+import pytest
+
+from custom_components.watched_sync.core.errors import (
+    AuthRejected,
+    LaneDown,
+    Malformed,
+    Reason,
+    Unreachable,
+)
+from custom_components.watched_sync.core.identity import (
+    NO_IDS,
+    Item,
+    MediaKind,
+)
+from custom_components.watched_sync.core.lane import Phase
+from custom_components.watched_sync.core.operation import (
+    MarkUnwatched,
+    MarkWatched,
+    SetProgress,
+)
+from custom_components.watched_sync.core.outbox import Outcome, Result
+from custom_components.watched_sync.core.play_state import UNKNOWN, Reading
+from custom_components.watched_sync.core.reconcile import Policy
+
+from .rig import Rig
+from .samples import at, seen, unseen, wish
+from .twins import (
+    AUTH,
+    BUSY,
+    DROP,
+    ERROR,
+    FORBIDDEN,
+    GONE,
+    HALF,
+    HANG,
+    HTML,
+    LATE,
+    LIE,
+    REFUSE,
+    Ask,
+    Kind,
+    ModelServer,
+    Request,
+    Trouble,
+    episode,
+    movie,
+    readings,
+    season,
+    show,
+)
+from .virtual import settle, virtual
+
+SHOW = show()
+
+both = pytest.mark.parametrize(
+    "make", [ModelServer.plex, ModelServer.jellyfin], ids=["plex", "jellyfin"]
+)
+every_policy = pytest.mark.parametrize("policy", Policy)
+
+type Make = Callable[..., ModelServer]
+
+
+def movies(count: int) -> list[Item]:
+    return [movie(f"m{number:04}") for number in range(count)]
+
+
+def with_movies(count: int, make: Make = ModelServer.jellyfin, **options: Any) -> Rig:
+    rig = Rig(make, **options)
+    rig.server.add(*movies(count))
+    return rig
+
+
+def with_show(
+    seasons: dict[int, int], make: Make = ModelServer.jellyfin, **options: Any
+) -> Rig:
+    rig = Rig(make, **options)
+    rig.server.add_show(SHOW, seasons)
+    return rig
+
+
+async def ask_all(rig: Rig, count: int, change: Any = None) -> list[str]:
+    operations = [
+        wish(change, item, asked_at=rig.clock.now()) for item in movies(count)
+    ]
+    await rig.lane.submit(operations)
+    return [one.operation_id for one in operations]
+
+
+# --- the plain path ---------------------------------------------------------------
+
+
+@both
+@virtual
+async def test_a_mark_is_a_look_a_write_and_a_look(make: Make) -> None:
+    rig = with_movies(1, make).start()
+    operation = await rig.ask(MarkWatched(), movies(1)[0])
+    await rig.drained()
+    assert rig.asks() == ["F", "W", "F"]
+    assert rig.server.watched("m0000") == [True]
+    assert rig.server.states["m0000"].play_count == 1
+    assert rig.results() == [Result.DELIVERED]
+    entry = rig.outbox.history[0]  # type: ignore[index]  # a deque inside
+    assert entry.operation.before == {"m0000": unseen()}
+    assert entry.operation.operation_id == operation.operation_id
+    assert rig.lane.ledger.base("m0000") == rig.server.states["m0000"]
+    assert rig.lane.last_synced is not None
+
+
+@both
+@virtual
+async def test_unmarking_and_positions_arrive_too(make: Make) -> None:
+    rig = with_movies(2, make).start()
+    rig.server.states["m0000"] = seen(plays=3, last=at(-9999))
+    await rig.ask(MarkUnwatched(), movies(2)[0])
+    await rig.ask(SetProgress(1200), movies(2)[1])
+    await rig.drained()
+    assert rig.server.states["m0000"] == unseen()
+    assert rig.server.states["m0001"].position == 1200
+    assert rig.results() == [Result.DELIVERED] * 2
+
+
+@both
+@virtual
+async def test_r08_what_is_so_already_is_looked_at_and_not_written(make: Make) -> None:
+    rig = with_movies(3, make).start()
+    for item in movies(3):
+        rig.server.states[item.item_id] = seen(plays=2)
+    await ask_all(rig, 3)
+    await rig.drained()
+    assert rig.asks() == ["F"]
+    assert rig.results() == [Result.ALREADY_TRUE] * 3
+    assert rig.server.states["m0000"].play_count == 2
+
+
+@virtual
+async def test_r08_a_newer_play_elsewhere_overrules_an_older_wish() -> None:
+    rig = with_movies(1)
+    rig.lane.remember(readings(rig.server, movies(1)))
+    await rig.ask(MarkUnwatched(), movies(1)[0])
+    rig.server.states["m0000"] = seen(100)  # two clients, two moves
+    await asyncio.sleep(60)
+    rig.server.played_elsewhere("m0000")
+    rig.start()
+    await rig.drained()
+    assert rig.results() == [Result.OVERRULED]
+    assert rig.server.watched("m0000") == [True]
+    assert rig.server.writes == []
+
+
+@both
+@virtual
+async def test_many_marks_are_read_and_verified_together(make: Make) -> None:
+    rig = with_movies(250, make)
+    await ask_all(rig, 250)
+    rig.start()
+    await rig.drained()
+    assert rig.server.count(Ask.WRITE) == 250
+    assert rig.server.count() == 250 + 2 * 3
+    assert rig.server.most_at_once == rig.server.kind.concurrency
+    assert set(rig.server.plays.values()) == {1}
+    assert len(rig.updates) < 20, "one publish per batch"
+
+
+@virtual
+async def test_a_quiet_lane_asks_nothing() -> None:
+    rig = with_movies(1).start()
+    await asyncio.sleep(86_400)
+    assert rig.asks() == []
+
+
+@virtual
+async def test_a_flag_with_a_position_is_written_as_two() -> None:
+    rig = with_movies(1)
+    await rig.ask(MarkWatched(), movies(1)[0])
+    await rig.ask(SetProgress(600), movies(1)[0])
+    rig.start()
+    await rig.drained()
+    assert [change for _, change in rig.server.writes] == [
+        MarkWatched(),
+        SetProgress(600),
+    ]
+    assert rig.server.states["m0000"].position == 600
+    assert rig.server.watched("m0000") == [True]
+
+
+@virtual
+async def test_a_delayed_operation_is_delivered_when_its_time_has_come() -> None:
+    rig = with_movies(1).start()
+    await rig.ask(None, movies(1)[0], not_before=at(600))
+    await rig.drained()
+    assert rig.clock.monotonic() == pytest.approx(600, abs=1)
+
+
+@virtual
+async def test_operations_in_flight_can_be_seen() -> None:
+    rig = with_movies(1).start()
+    operation = await rig.ask(None, movies(1)[0])
+    await rig.until(lambda: bool(rig.lane.in_flight))
+    assert rig.lane.in_flight == {operation.operation_id}
+    await rig.drained()
+    await settle()
+    assert rig.lane.in_flight == frozenset()
+
+
+@virtual
+async def test_before_states_that_cannot_be_saved_do_not_stop_a_delivery() -> None:
+    rig = with_movies(1)
+    await rig.ask(None, movies(1)[0])
+    rig.journal.broken = True
+    rig.start()
+    await rig.drained()
+    assert rig.results() == [Result.DELIVERED]
+
+
+# --- items that are not what they seemed ------------------------------------------
+
+
+@virtual
+async def test_an_item_known_by_its_id_alone_is_read_first() -> None:
+    rig = with_movies(1).start()
+    await rig.ask(None, Item("m0000", MediaKind.UNKNOWN, "m0000"))
+    await rig.drained()
+    assert rig.results() == [Result.DELIVERED]
+    assert rig.outcomes[0].operation.item == movies(1)[0]
+
+
+@virtual
+async def test_an_id_that_turns_out_to_be_a_whole_show_is_not_marked() -> None:
+    rig = with_show({1: 2}).start()
+    await rig.ask(None, Item("s", MediaKind.UNKNOWN, "s"))
+    await rig.drained()
+    assert [one.reason for one in rig.outcomes] == [Reason.REFUSED]
+    assert rig.server.writes == []
+
+
+@virtual
+async def test_an_unknown_state_is_asked_again_and_never_written_over() -> None:
+    rig = with_movies(1).start()
+    rig.server.states["m0000"] = UNKNOWN
+    await rig.ask(None, movies(1)[0])
+    await asyncio.sleep(10)
+    assert rig.server.writes == []
+    assert [one.last_error for one in rig.outbox] == [Reason.MALFORMED.value]
+    rig.server.states["m0000"] = unseen()
+    await rig.drained()
+    assert rig.results() == [Result.DELIVERED]
+
+
+@pytest.mark.parametrize("position", [30, 6500, 7300])
+@virtual
+async def test_a_position_the_server_would_not_keep_is_given_up_at_once(
+    position: float,
+) -> None:
+    rig = with_movies(1, ModelServer.plex).start()
+    await rig.ask(SetProgress(position), movies(1)[0])
+    await rig.drained()
+    assert [one.reason for one in rig.outcomes] == [Reason.UNSUPPORTED]
+    assert rig.server.writes == []
+
+
+# --- a write that goes wrong ------------------------------------------------------
+
+
+@both
+@virtual
+async def test_r12_an_answer_without_effect_is_noticed_and_tried_again(
+    make: Make,
+) -> None:
+    rig = with_movies(1, make).start()
+    rig.server.on(Ask.WRITE, LIE, LIE)
+    await rig.ask(None, movies(1)[0])
+    await rig.drained()
+    assert rig.server.count(Ask.WRITE) == 3
+    assert rig.results() == [Result.DELIVERED]
+    assert rig.server.states["m0000"].play_count == 1
+
+
+@virtual
+async def test_p23_eight_attempts_without_effect_and_it_waits_for_a_person() -> None:
+    rig = with_movies(1).start()
+    rig.server.poison("m0000", None)
+    rig.server.trouble = lambda request: LIE if request.ask is Ask.WRITE else None
+    operation = await rig.ask(None, movies(1)[0])
+    await rig.drained(6 * 3600)
+    assert rig.server.count(Ask.WRITE) == 8
+    assert rig.outcomes == [
+        Outcome(
+            next(iter(rig.outbox.rejected)), Result.REJECTED, None, Reason.NOT_APPLIED
+        )
+    ]
+    assert [one.operation_id for one in rig.outbox.rejected] == [operation.operation_id]
+    assert rig.phase is Phase.READY
+    rig.server.trouble = None
+    assert await rig.lane.retry() == 1
+    await rig.drained()
+    assert rig.results()[-1] is Result.DELIVERED
+
+
+@both
+@virtual
+async def test_an_answer_that_got_lost_is_not_sent_twice(make: Make) -> None:
+    rig = with_movies(1, make).start()
+    rig.server.on(Ask.WRITE, DROP)
+    await rig.ask(None, movies(1)[0])
+    await rig.drained()
+    assert rig.asks() == ["F", "W", "P", "F"]
+    assert rig.server.states["m0000"].play_count == 1
+    assert rig.results() == [Result.DELIVERED]
+    assert rig.phase is Phase.READY
+
+
+@both
+@virtual
+async def test_a_server_that_vanished_with_the_answer_is_looked_at_when_back(
+    make: Make,
+) -> None:
+    rig = with_movies(1, make).start()
+    rig.server.on(Ask.WRITE, DROP)
+    await rig.ask(None, movies(1)[0])
+    await rig.until(lambda: rig.server.watched("m0000") == [True])
+    rig.server.down = True
+    await asyncio.sleep(3600)
+    rig.server.down = False
+    await rig.drained()
+    assert rig.server.count(Ask.WRITE) == 1
+    assert rig.results() == [Result.DELIVERED], "we did it, and it says so"
+    assert rig.outcomes[0].operation.attempts == 0
+
+
+@virtual
+async def test_a_late_answer_is_waited_for() -> None:
+    rig = with_movies(1).start()
+    rig.server.on(Ask.WRITE, LATE)
+    await rig.ask(None, movies(1)[0])
+    await rig.drained()
+    assert rig.asks() == ["F", "W", "F"]
+
+
+@pytest.mark.parametrize(
+    ("trouble", "reason", "writes"),
+    [
+        (FORBIDDEN, Reason.FORBIDDEN, 1),
+        (Trouble(Kind.BAD_REQUEST), Reason.REFUSED, 1),
+        (Trouble(Kind.UNSUPPORTED), Reason.UNSUPPORTED, 1),
+        (ERROR, Reason.SERVER_FAULT, 8),
+        (HTML, Reason.MALFORMED, 8),
+        (HANG, Reason.UNREACHABLE, 8),
+        (AUTH, Reason.FORBIDDEN, 8),
+        (Trouble(Kind.WRONG), Reason.WRONG_SERVER, 8),
+    ],
+    ids=lambda value: getattr(getattr(value, "kind", None), "value", None),
+)
+@virtual
+async def test_each_way_a_write_can_fail_ends_where_a_person_sees_it(
+    trouble: Trouble, reason: Reason, writes: int
+) -> None:
+    rig = with_movies(2).start()
+
+    def one_item(request: Request) -> Trouble | None:
+        hit = request.ask is Ask.WRITE and request.item_ids == ("m0000",)
+        return trouble if hit else None
+
+    rig.server.trouble = one_item
+    await ask_all(rig, 2)
+    await rig.drained(24 * 3600)
+    ends = {one.operation.item.item_id: one for one in rig.outcomes}
+    assert ends["m0001"].result is Result.DELIVERED
+    assert ends["m0000"].result is Result.REJECTED
+    assert ends["m0000"].reason is reason
+    assert sum(item_id == "m0000" for item_id, _ in rig.server.writes) == writes
+    assert rig.phase is Phase.READY
+
+
+@virtual
+async def test_a_write_to_an_item_that_is_gone_waits_for_it() -> None:
+    rig = with_movies(1).start()
+    rig.server.on(Ask.WRITE, GONE)
+    await rig.ask(None, movies(1)[0])
+    await asyncio.sleep(60)
+    assert [one.last_error for one in rig.outbox] == [Reason.MISSING.value]
+    await rig.drained(7200)
+    assert rig.results() == [Result.DELIVERED]
+
+
+@virtual
+async def test_a_server_that_fails_everything_burns_no_attempts() -> None:
+    rig = with_movies(5)
+    await ask_all(rig, 5)
+    rig.server.trouble = lambda one: ERROR if one.ask is Ask.WRITE else None
+    rig.start()
+    await asyncio.sleep(3600)
+    assert rig.phase is not Phase.PARKED
+    assert [one.attempts for one in rig.outbox] == [0] * 5
+    assert rig.server.count() < 2600
+    rig.server.trouble = None
+    await rig.drained(60)
+    assert rig.results() == [Result.DELIVERED] * 5
+
+
+@virtual
+async def test_an_item_that_vanishes_before_the_second_look_waits() -> None:
+    rig = with_movies(1).start()
+    rig.server.after_write = lambda _: rig.server.hidden.add("m0000")
+    await rig.ask(None, movies(1)[0])
+    await asyncio.sleep(60)
+    assert [one.last_error for one in rig.outbox] == [Reason.MISSING.value]
+    assert [one.attempts for one in rig.outbox] == [0]
+
+
+@virtual
+async def test_a_position_is_verified_against_what_was_there_when_it_was_written() -> (
+    None
+):
+    """Someone un-marks the item between two attempts: the flag is theirs to set."""
+    rig = with_movies(1, policy=Policy.HOME_ASSISTANT)
+    rig.server.states["m0000"] = seen()
+    rig.lane.remember(readings(rig.server, movies(1)))
+    rig.server.on(Ask.WRITE, LIE)
+    rig.start()
+    await rig.ask(SetProgress(600), movies(1)[0])
+    await rig.until(lambda: any(one.attempts for one in rig.outbox))
+    rig.server.elsewhere("m0000", unseen())
+    await rig.drained()
+    assert rig.results() == [Result.DELIVERED]
+    assert rig.server.states["m0000"] == unseen(600)
+
+
+@virtual
+async def test_half_of_our_own_two_writes_does_not_overrule_the_other_half() -> None:
+    rig = with_movies(1, ModelServer.plex)
+    rig.lane.remember(readings(rig.server, movies(1)))
+    await rig.ask(MarkWatched(), movies(1)[0])
+    await rig.ask(SetProgress(600), movies(1)[0])
+    await asyncio.sleep(3600)
+    rig.server.on(Ask.WRITE, None, ERROR)
+    rig.start()
+    await rig.drained()
+    assert rig.results() == [Result.SUPERSEDED, Result.DELIVERED]
+    assert rig.server.states["m0000"].position == 600
+    assert rig.server.states["m0000"].play_count == 1
+
+
+# --- the server is away -----------------------------------------------------------
+
+
+def outage_requests(rig: Rig, begin: float, end: float) -> int:
+    return sum(begin <= one.at < end for one in rig.server.requests)
+
+
+@pytest.mark.parametrize("count", [1, 10, 1000])
+@virtual
+async def test_r07_an_outage_is_probed_and_costs_the_same_for_any_queue(
+    count: int,
+) -> None:
+    rig = with_movies(count).start()
+    rig.server.down = True
+    await ask_all(rig, count)
+    await asyncio.sleep(3600)
+    assert rig.phase is Phase.BACKING_OFF
+    assert rig.asks()[0] == "F"
+    assert set(rig.asks()[1:]) == {"P"}, "nothing but probes"
+    assert 60 < rig.server.count() < 400
+    assert max(rig.gaps(Ask.PROBE)) <= 31
+    assert [one.attempts for one in rig.outbox] == [0] * count
+    health = rig.lane.health
+    assert health.reason is Reason.UNREACHABLE
+    assert health.next_attempt is not None
+    assert (
+        rig.clock.now()
+        <= health.next_attempt
+        <= rig.clock.now() + timedelta(seconds=31)
+    )
+    rig.server.down = False
+    came_back = rig.clock.monotonic()
+    await rig.drained()
+    assert rig.clock.monotonic() - came_back < 35 + count * 0.03
+    assert rig.server.count(Ask.WRITE) == count
+
+
+@virtual
+async def test_new_wishes_do_not_make_an_offline_server_be_asked_more_often() -> None:
+    quiet, busy = with_movies(300).start(), with_movies(300).start()
+    for rig in (quiet, busy):
+        rig.server.down = True
+        await ask_all(rig, 1)
+    for item in movies(300):
+        await busy.ask(None, item)
+        await asyncio.sleep(10)
+    assert busy.server.count() == quiet.server.count()
+
+
+@virtual
+async def test_wishes_arrive_in_the_order_they_were_made() -> None:
+    rig = with_movies(50).start()
+    rig.server.down = True
+    await ask_all(rig, 50)
+    await asyncio.sleep(100)
+    rig.server.down = False
+    await rig.drained()
+    assert [item_id for item_id, _ in rig.server.writes] == [
+        item.item_id for item in movies(50)
+    ]
+
+
+@virtual
+async def test_an_idle_offline_lane_is_asked_every_few_minutes_until_a_wish_comes() -> (
+    None
+):
+    rig = with_movies(1).start()
+    rig.server.down = True
+    rig.relay.report(Unreachable("gone"))
+    await asyncio.sleep(7200)
+    assert rig.server.count() < 120
+    assert rig.asks()[0] == "P"
+    before = rig.server.count()
+    rig.server.down = False
+    await rig.ask(None, movies(1)[0])
+    await rig.drained(31)
+    assert rig.asks()[before:] == ["P", "F", "W", "F"]
+
+
+@virtual
+async def test_what_the_server_asks_for_is_waited_for() -> None:
+    rig = with_movies(1).start()
+    rig.server.on(Ask.WRITE, Trouble(Kind.BUSY, retry_after=200))
+    await rig.ask(None, movies(1)[0])
+    await rig.drained()
+    assert rig.asks() == ["F", "W", "P", "F", "W", "F"]
+    assert rig.gaps(Ask.WRITE)[0] >= 200
+    assert rig.server.requests[2].at - rig.server.requests[1].at >= 200
+    assert rig.outcomes[0].operation.attempts == 0
+
+
+@virtual
+async def test_a_new_wish_does_not_break_the_peace_a_server_asked_for() -> None:
+    rig = with_movies(1).start()
+    rig.server.on(Ask.PROBE, Trouble(Kind.STARTING, retry_after=200))
+    rig.relay.report(Unreachable("gone"))
+    await rig.until(lambda: rig.phase is Phase.BACKING_OFF)
+    await rig.ask(None, movies(1)[0])
+    await rig.drained()
+    assert rig.gaps(Ask.PROBE)[0] >= 200
+
+
+@virtual
+async def test_a_nudge_tries_at_once() -> None:
+    rig = with_movies(1).start()
+    rig.server.down = True
+    await rig.ask(None, movies(1)[0])
+    await asyncio.sleep(3600)
+    rig.server.down = False
+    await rig.until(lambda: bool(rig.lane.health.next_attempt))
+    rig.relay.nudge()
+    await rig.drained(1)
+
+
+@virtual
+async def test_a_read_that_failed_elsewhere_takes_a_lane_down_that_is_down() -> None:
+    rig = with_movies(1).start()
+    await settle()
+    rig.relay.report(Malformed("<html>"))
+    await asyncio.sleep(1)
+    assert rig.asks() == ["P"]
+    phases = [rig.phase]
+    rig.server.down = True
+    rig.relay.report(Unreachable("gone"))
+    await asyncio.sleep(1)
+    assert [*phases, rig.phase] == [Phase.READY, Phase.BACKING_OFF]
+
+
+@pytest.mark.parametrize(
+    ("trouble", "phase", "reason"),
+    [
+        (REFUSE, Phase.BACKING_OFF, Reason.UNREACHABLE),
+        (BUSY, Phase.BACKING_OFF, Reason.BUSY),
+        (ERROR, Phase.BACKING_OFF, Reason.SERVER_FAULT),
+        (HTML, Phase.BACKING_OFF, Reason.MALFORMED),
+        (GONE, Phase.BACKING_OFF, Reason.WRONG_SERVER),
+        (Trouble(Kind.WRONG), Phase.BACKING_OFF, Reason.WRONG_SERVER),
+        (Trouble(Kind.BAD_REQUEST), Phase.BACKING_OFF, Reason.REFUSED),
+        (AUTH, Phase.PARKED, Reason.AUTH_REQUIRED),
+        (FORBIDDEN, Phase.PARKED, Reason.AUTH_REQUIRED),
+    ],
+    ids=lambda value: getattr(getattr(value, "kind", None), "value", None),
+)
+@virtual
+async def test_each_answer_to_a_probe_says_how_the_lane_is(
+    trouble: Trouble, phase: Phase, reason: Reason
+) -> None:
+    rig = with_movies(1).start()
+    rig.server.trouble = lambda _: trouble
+    rig.relay.nudge()
+    await asyncio.sleep(0.1)
+    assert rig.phase is phase
+    assert rig.lane.health.reason is reason
+
+
+@virtual
+async def test_another_server_at_the_address_gets_nothing() -> None:
+    rig = with_movies(1).start()
+    rig.server.server_id = "another"
+    rig.relay.report(Unreachable("gone"))
+    await rig.until(lambda: rig.phase is Phase.BACKING_OFF)
+    await rig.ask(None, movies(1)[0])
+    await asyncio.sleep(600)
+    assert rig.lane.health.reason is Reason.WRONG_SERVER
+    assert rig.server.count(Ask.FETCH) == 0
+    rig.server.server_id = "server"
+    await rig.drained()
+
+
+@virtual
+async def test_a_server_that_answers_probes_but_not_reads_is_not_stormed(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO)
+    rig = with_movies(5).start()
+    rig.server.trouble = lambda one: None if one.ask is Ask.PROBE else BUSY
+    await ask_all(rig, 5)
+    await asyncio.sleep(3600)
+    assert rig.server.count() < 700
+    assert [one.attempts for one in rig.outbox] == [0] * 5
+    assert len(caplog.messages) == 1, "one line per outage"
+    rig.server.trouble = None
+    await rig.drained(61)
+    await settle()
+    assert len(caplog.messages) == 2
+
+
+@virtual
+async def test_r14_an_outage_is_two_lines_in_the_log(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO)
+    rig = with_movies(41).start()
+    rig.server.down = True
+    await ask_all(rig, 41)
+    await asyncio.sleep(7200)
+    rig.server.down = False
+    await rig.drained()
+    await settle()
+    assert caplog.messages == [
+        "Lost contact with Model (User): unreachable",
+        "Model (User) is back: delivered 41, waiting 0",
+    ]
+
+
+@virtual
+async def test_titles_stay_out_of_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    rig = with_movies(3).start()
+    rig.server.next(None, ERROR, LIE, HTML, REFUSE)
+    await ask_all(rig, 3)
+    await rig.drained()
+    assert "Film" not in caplog.text
+
+
+# --- the token is not accepted ------------------------------------------------------
+
+
+@virtual
+async def test_a_parked_lane_waits_for_a_person_and_burns_nothing(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO)
+    rig = with_movies(3).start()
+    rig.server.token_good = False
+    await ask_all(rig, 2)
+    await rig.until(lambda: rig.phase is Phase.PARKED)
+    asked = rig.server.count()
+    assert rig.lane.health.reason is Reason.AUTH_REQUIRED
+    await rig.ask(None, movies(3)[2])
+    await asyncio.sleep(86_400)
+    assert rig.server.count() == asked
+    rig.relay.nudge()
+    await asyncio.sleep(1)
+    assert rig.phase is Phase.PARKED
+    assert rig.server.count() == asked + 1
+    assert [one.attempts for one in rig.outbox] == [0] * 3
+    rig.server.token_good = True
+    rig.relay.nudge()
+    await rig.drained(5)
+    await settle()
+    assert caplog.messages == [
+        "Model (User) does not accept our sign-in any more",
+        "Model (User) is back: delivered 3, waiting 0",
+    ]
+
+
+@virtual
+async def test_a_token_revoked_between_look_and_write_parks() -> None:
+    rig = with_movies(2).start()
+    await ask_all(rig, 2)
+    await rig.until(lambda: rig.server.count(Ask.FETCH) == 1)
+    rig.server.token_good = False
+    await rig.until(lambda: rig.phase is Phase.PARKED)
+    assert [one.attempts for one in rig.outbox] == [0, 0]
+    rig.server.token_good = True
+    rig.relay.nudge()
+    await rig.drained(5)
+
+
+@virtual
+async def test_a_read_error_about_the_token_is_checked_by_a_probe() -> None:
+    rig = with_movies(1).start()
+    rig.server.next(AUTH)
+    await rig.ask(None, movies(1)[0])
+    await rig.drained()
+    assert rig.asks()[:2] == ["F", "P"]
+    assert rig.results() == [Result.DELIVERED]
+    rig.relay.report(AuthRejected("?"))
+    await asyncio.sleep(1)
+    assert rig.phase is Phase.READY
+
+
+# --- one item is the trouble --------------------------------------------------------
+
+
+@pytest.mark.parametrize("place", [0, 1, 49, 98, 99])
+@virtual
+async def test_one_poisoned_item_among_a_hundred_harms_only_itself(place: int) -> None:
+    rig = with_movies(100)
+    poisoned = f"m{place:04}"
+    rig.server.poison(poisoned, ERROR)
+    await ask_all(rig, 100)
+    rig.start()
+    await rig.until(lambda: len(rig.outbox) == 1, 30)
+    assert rig.server.count() < 100 + 60
+    await rig.drained(24 * 3600)
+    results = {one.operation.item.item_id: one for one in rig.outcomes}
+    assert results.pop(poisoned).reason is Reason.SERVER_FAULT
+    assert {one.result for one in results.values()} == {Result.DELIVERED}
+    assert len(results) == 99
+    assert rig.phase is Phase.READY
+
+
+@virtual
+async def test_a_second_look_that_fails_does_not_forget_what_was_written() -> None:
+    rig = with_movies(1, ModelServer.plex).start()
+    rig.server.on(Ask.FETCH, None, HTML)
+    await rig.ask(None, movies(1)[0])
+    await rig.drained()
+    assert rig.results() == [Result.DELIVERED]
+    assert rig.outcomes[0].operation.before == {"m0000": unseen()}
+    assert rig.server.states["m0000"].play_count == 1
+
+
+@virtual
+async def test_a_wish_overtaken_while_its_read_fails_is_forgotten() -> None:
+    rig = with_movies(1).start()
+    rig.server.on(Ask.FETCH, HTML)
+    await rig.ask(MarkWatched(), movies(1)[0])
+    await rig.until(lambda: rig.server.count(Ask.PROBE) == 1)
+    await rig.ask(MarkUnwatched(), movies(1)[0])
+    await rig.drained()
+    assert rig.results() == [Result.SUPERSEDED, Result.ALREADY_TRUE]
+
+
+@virtual
+async def test_reads_that_all_fail_mean_the_server() -> None:
+    rig = with_movies(40).start()
+    rig.server.trouble = lambda one: None if one.ask is Ask.PROBE else HTML
+    await ask_all(rig, 40)
+    await asyncio.sleep(600)
+    assert rig.phase is Phase.BACKING_OFF
+    assert rig.lane.health.reason is Reason.MALFORMED
+    rig.server.trouble = None
+    await rig.drained()
+    assert rig.results() == [Result.DELIVERED] * 40
+
+
+@virtual
+async def test_a_read_that_is_refused_as_a_whole_is_asked_in_smaller_parts() -> None:
+    rig = with_movies(100)
+
+    def too_long(request: Request) -> Trouble | None:
+        return Trouble(Kind.BAD_REQUEST) if len(request.item_ids) > 30 else None
+
+    rig.server.trouble = too_long
+    await ask_all(rig, 100)
+    rig.start()
+    await rig.drained(60)
+    assert rig.results() == [Result.DELIVERED] * 100
+
+
+# --- the item is missing --------------------------------------------------------------
+
+
+@virtual
+async def test_p16_a_replaced_file_is_found_by_what_the_world_calls_it() -> None:
+    rig = with_movies(1).start()
+    rig.server.replace_file("m0000", "new")
+    await rig.ask(None, movies(1)[0])
+    await rig.drained(10)
+    assert rig.server.watched("new") == [True]
+    assert rig.outcomes[0].operation.item.item_id == "new"
+
+
+@virtual
+async def test_p16_an_episode_is_found_by_its_show_and_number() -> None:
+    rig = with_show({1: 3}).start()
+    await rig.stop()
+    lost = episode(SHOW, 1, 2)
+    moved = show("elsewhere")
+    rig.server.items.clear()
+    rig.server.add_show(replace(moved, provider_ids=SHOW.provider_ids), {1: 3})
+    for item_id, item in rig.server.items.items():
+        rig.server.items[item_id] = replace(item, show_provider_ids=SHOW.provider_ids)
+    rig.start()
+    await rig.ask(None, lost)
+    await rig.drained(10)
+    assert rig.server.watched("elsewhere.1.1", "elsewhere.1.2", "elsewhere.1.3") == [
+        False,
+        True,
+        False,
+    ]
+
+
+@virtual
+async def test_a_show_that_came_back_under_another_id_is_found() -> None:
+    rig = Rig().start()
+    moved = replace(show("elsewhere"), provider_ids=SHOW.provider_ids)
+    rig.server.add_show(moved, {1: 3})
+    await rig.ask(None, SHOW)
+    await rig.drained(10)
+    assert rig.server.watched("elsewhere.1.1", "elsewhere.1.3") == [True, True]
+
+
+@pytest.mark.parametrize("copies", [0, 2])
+@virtual
+async def test_p05_none_or_several_matches_are_no_match(copies: int) -> None:
+    rig = with_movies(1, max_retry_age=timedelta(days=2)).start()
+    rig.server.hidden.add("m0000")
+    rig.server.add(*(replace(movies(1)[0], item_id=f"copy{n}") for n in range(copies)))
+    await rig.ask(None, movies(1)[0])
+    await asyncio.sleep(86_400)
+    assert [one.last_error for one in rig.outbox] == [Reason.MISSING.value]
+    assert [one.attempts for one in rig.outbox] == [0]
+    assert rig.server.count() < 80
+    assert rig.server.writes == []
+    await rig.drained(2 * 86_400)
+    assert [one.reason for one in rig.outcomes] == [Reason.MISSING]
+    assert rig.outbox.rejected
+
+
+@virtual
+async def test_an_item_that_reappears_is_delivered_within_the_hour() -> None:
+    rig = with_movies(1).start()
+    rig.server.hidden.add("m0000")
+    await rig.ask(None, movies(1)[0])
+    await asyncio.sleep(5 * 3600)
+    rig.server.hidden.clear()
+    await rig.drained(3700)
+    assert rig.results() == [Result.DELIVERED]
+    assert rig.outcomes[0].operation.missing_since is None
+
+
+@virtual
+async def test_an_item_without_any_ids_waits_without_a_search() -> None:
+    rig = Rig().start()
+    await rig.ask(None, replace(movie(), provider_ids=NO_IDS))
+    await asyncio.sleep(60)
+    assert rig.asks() == ["F"]
+    assert len(rig.outbox) == 1
+
+
+@virtual
+async def test_missing_items_do_not_hold_up_the_others() -> None:
+    rig = with_movies(4)
+    rig.server.hidden |= {"m0000", "m0002"}
+    await ask_all(rig, 4)
+    rig.start()
+    await rig.until(lambda: len(rig.outbox) == 2, 10)
+    assert rig.server.watched("m0001", "m0003") == [True, True]
+
+
+@virtual
+async def test_an_outage_during_the_search_burns_no_attempt() -> None:
+    rig = with_movies(1).start()
+    rig.server.replace_file("m0000", "new")
+    await rig.ask(None, movies(1)[0])
+    await rig.until(lambda: rig.server.count(Ask.FIND) == 0 and rig.server.count() == 1)
+    rig.server.down = True
+    await asyncio.sleep(3600)
+    assert rig.phase is Phase.BACKING_OFF
+    assert [one.attempts for one in rig.outbox] == [0]
+    rig.server.down = False
+    await rig.drained(40)
+    assert rig.server.watched("new") == [True]
+
+
+@virtual
+async def test_a_busy_server_during_the_search_is_left_alone() -> None:
+    rig = with_movies(1).start()
+    rig.server.replace_file("m0000", "new")
+    rig.server.on(Ask.FIND, Trouble(Kind.BUSY, retry_after=100))
+    await rig.ask(None, movies(1)[0])
+    await rig.drained()
+    assert rig.gaps(Ask.FETCH)[0] >= 100
+    assert rig.outcomes[0].operation.attempts == 0
+
+
+@pytest.mark.parametrize("trouble", [HANG, HTML, ERROR, GONE, AUTH, FORBIDDEN])
+@virtual
+async def test_a_search_that_fails_is_tried_again_later(trouble: Trouble) -> None:
+    rig = with_movies(1).start()
+    rig.server.replace_file("m0000", "new")
+    rig.server.on(Ask.FIND, trouble)
+    await rig.ask(None, movies(1)[0])
+    await rig.drained(3700)
+    assert rig.results() == [Result.DELIVERED]
+    assert rig.phase is Phase.READY
+
+
+@virtual
+async def test_an_index_that_lists_what_cannot_be_read_is_not_chased() -> None:
+    """A search may still list files that are gone; two of them must not alternate."""
+    rig = Rig().start()
+    rig.server.add(movie("a"), replace(movie("a"), item_id="b"))
+    rig.server.trouble = None
+
+    async def fetch(_: Any) -> dict[str, Reading]:
+        rig.server.requests.append(Request(Ask.FETCH, (), None, rig.clock.monotonic()))
+        return {}
+
+    rig.server.fetch = fetch  # type: ignore[assignment, method-assign]  # a stale index
+    await rig.ask(None, movie("a"))
+    await asyncio.sleep(1800)
+    assert rig.server.count() < 10
+    assert len(rig.outbox) == 1
+
+
+@virtual
+async def test_an_older_wish_that_finds_its_item_again_does_not_undo_a_newer_one() -> (
+    None
+):
+    rig = Rig(ModelServer.plex).start()
+    await rig.ask(MarkWatched(), movie("old"))
+    await asyncio.sleep(600)
+    rig.server.add(replace(movie("old"), item_id="new"), state=seen())
+    await rig.ask(MarkUnwatched(), replace(movie("old"), item_id="new"))
+    await rig.drained(2 * 3600)
+    assert rig.server.watched("new") == [False]
+
+
+@virtual
+async def test_of_two_wishes_that_meet_at_one_item_the_later_one_counts() -> None:
+    rig = Rig(ModelServer.plex)
+    new = replace(movie("old"), item_id="new")
+    rig.server.add(new)
+    await rig.ask(MarkUnwatched(), new)
+    await rig.ask(MarkWatched(), movie("old"))
+    await asyncio.sleep(60)
+    rig.start()
+    await rig.drained(2 * 3600)
+    assert rig.server.watched("new") == [True]
+    assert rig.server.states["new"].play_count == 1
+
+
+@virtual
+async def test_of_two_waiting_wishes_the_one_that_moved_gives_way_to_the_later() -> (
+    None
+):
+    rig = Rig(ModelServer.plex)
+    new = replace(movie("old"), item_id="new")
+    rig.server.add(new, state=seen())
+    old_wish = await rig.ask(SetProgress(600), movie("old"))
+    await rig.ask(MarkUnwatched(), new)
+    rig.start()
+    await rig.drained(2 * 3600)
+    assert rig.server.states["new"] == unseen()
+    results = {one.operation.operation_id: one.result for one in rig.outcomes}
+    assert results[old_wish.operation_id] in {Result.SUPERSEDED, Result.OVERRULED}
+
+
+# --- a later wish comes in between ----------------------------------------------------
+
+
+@both
+@pytest.mark.parametrize("stage", [1, 2, 3], ids=["look", "write", "verify"])
+@virtual
+async def test_p22_a_wish_overtaken_in_flight_does_not_have_the_last_word(
+    make: Make, stage: int
+) -> None:
+    rig = with_movies(1, make).start()
+    first = await rig.ask(MarkWatched(), movies(1)[0])
+    await rig.until(lambda: rig.server.count() == stage)
+    second = await rig.ask(MarkUnwatched(), movies(1)[0])
+    await rig.drained()
+    assert rig.server.watched("m0000") == [False]
+    results = {one.operation.operation_id: one.result for one in rig.outcomes}
+    assert results[first.operation_id] is Result.SUPERSEDED
+    assert results[second.operation_id] in {Result.DELIVERED, Result.ALREADY_TRUE}
+
+
+@every_policy
+@both
+@virtual
+async def test_our_own_slow_write_does_not_overrule_the_wish_that_overtook_it(
+    make: Make, policy: Policy
+) -> None:
+    rig = with_movies(1, make, policy=policy).start()
+    rig.lane.remember(readings(rig.server, movies(1)))
+    rig.server.latency = 25
+    await rig.ask(MarkWatched(), movies(1)[0])
+    await rig.until(lambda: rig.server.count() == 2)
+    await rig.ask(MarkUnwatched(), movies(1)[0])
+    await rig.drained()
+    assert rig.results() == [Result.SUPERSEDED, Result.DELIVERED]
+    assert rig.server.watched("m0000") == [False]
+
+
+@every_policy
+@virtual
+async def test_nor_does_it_when_the_answer_got_lost_and_home_assistant_died(
+    policy: Policy,
+) -> None:
+    rig = with_movies(1, ModelServer.plex, policy=policy).start()
+    rig.lane.remember(readings(rig.server, movies(1)))
+    rig.server.latency = 25
+    rig.server.on(Ask.WRITE, DROP)
+    await rig.ask(MarkWatched(), movies(1)[0])
+    await rig.until(lambda: rig.server.count() == 2)
+    await rig.ask(MarkUnwatched(), movies(1)[0])
+    await rig.until(lambda: rig.server.watched("m0000") == [True])
+    rig.server.down = True
+    await asyncio.sleep(60)
+    await rig.crash()
+    rig.server.down = False
+    rig.start()
+    await rig.drained()
+    assert rig.server.watched("m0000") == [False]
+    assert rig.results()[-1] is Result.DELIVERED
+
+
+@every_policy
+@virtual
+async def test_an_episode_unmarked_after_its_show_was_marked_stays_unmarked(
+    policy: Policy,
+) -> None:
+    """Both wishes waited out an hour; delivering the first must not beat the second."""
+    rig = with_show({1: 3}, policy=policy)
+    rig.lane.remember(readings(rig.server, rig.server.items.values()))
+    rig.server.down = True
+    rig.start()
+    await rig.ask(MarkWatched(), SHOW)
+    await rig.ask(MarkUnwatched(), episode(SHOW, 1, 2))
+    await asyncio.sleep(3600)
+    rig.server.down = False
+    await rig.drained()
+    assert rig.server.watched("s.1.1", "s.1.2", "s.1.3") == [True, False, True]
+    assert rig.results() == [Result.DELIVERED] * 2
+
+
+@every_policy
+@virtual
+async def test_nor_does_it_when_home_assistant_died_in_between(policy: Policy) -> None:
+    rig = with_show({1: 3}, policy=policy)
+    rig.lane.remember(readings(rig.server, rig.server.items.values()))
+    rig.server.down = True
+    rig.start()
+    await rig.ask(MarkWatched(), SHOW)
+    await rig.ask(MarkUnwatched(), episode(SHOW, 1, 2))
+    await asyncio.sleep(3600)
+    rig.server.down = False
+    await rig.until(lambda: rig.server.watched("s.1.2") == [True])
+    await rig.crash()
+    rig.start()
+    await rig.drained()
+    assert rig.server.watched("s.1.1", "s.1.2", "s.1.3") == [True, False, True]
+
+
+@every_policy
+@virtual
+async def test_a_show_unmarked_while_it_is_being_marked_is_unmarked(
+    policy: Policy,
+) -> None:
+    rig = with_show({1: 3}, policy=policy).start()
+    rig.server.latency = 25
+    await rig.ask(MarkWatched(), SHOW)
+    await rig.until(lambda: rig.server.count() == 2)
+    await rig.ask(MarkUnwatched(), SHOW)
+    await rig.drained()
+    assert rig.server.watched("s.1.1", "s.1.2", "s.1.3") == [False] * 3
+    assert rig.results() == [Result.SUPERSEDED, Result.DELIVERED]
+
+
+@every_policy
+@virtual
+async def test_a_show_marked_while_an_episode_is_on_its_way_is_marked(
+    policy: Policy,
+) -> None:
+    rig = with_show({1: 3}, ModelServer.plex, policy=policy).start()
+    rig.server.latency = 25
+    await rig.ask(SetProgress(600), episode(SHOW, 1, 2))
+    await rig.until(lambda: rig.server.count() == 2)
+    await rig.ask(MarkWatched(), SHOW)
+    await rig.drained()
+    assert rig.server.watched("s.1.1", "s.1.2", "s.1.3") == [True] * 3
+
+
+@virtual
+async def test_a_wish_dropped_while_others_are_written_is_not_sent() -> None:
+    rig = with_movies(5)
+    dropped = (await ask_all(rig, 5))[3:]
+    rig.start()
+    await rig.until(lambda: rig.server.count(Ask.WRITE) == 2)
+    await rig.lane.discard(dropped)
+    await rig.drained()
+    assert rig.server.watched("m0003", "m0004") == [False, False]
+    assert rig.results().count(Result.DELIVERED) == 3
+
+
+@virtual
+async def test_when_everything_was_overtaken_nothing_is_asked() -> None:
+    rig = with_movies(1)
+    operation = await rig.ask(None, movies(1)[0])
+    rig.start()
+    await rig.until(lambda: rig.server.count() == 1)
+    rig.journal.seconds = 5
+    await asyncio.sleep(0.05)  # the before-states are being written
+    rig.outbox.discard([operation.operation_id])
+    await asyncio.sleep(60)
+    assert rig.asks() == ["F"]
+
+
+# --- crashes ----------------------------------------------------------------------
+
+
+@both
+@pytest.mark.parametrize("after", [1, 2, 3], ids=["look", "write", "verify"])
+@virtual
+async def test_r05_what_was_under_way_at_a_crash_is_taken_up_again(
+    make: Make, after: int
+) -> None:
+    rig = with_movies(3, make)
+    await ask_all(rig, 3)
+    rig.start()
+    await rig.until(lambda: rig.server.count() >= after)
+    await rig.crash()
+    rig.start()
+    await rig.drained()
+    assert rig.server.watched("m0000", "m0001", "m0002") == [True] * 3
+    assert [rig.server.states[one.item_id].play_count for one in movies(3)] == [1] * 3
+
+
+@both
+@virtual
+async def test_a_crash_between_write_and_answer_is_one_play(make: Make) -> None:
+    rig = with_movies(1, make).start()
+    rig.server.on(Ask.WRITE, DROP)
+    await rig.ask(None, movies(1)[0])
+    await rig.until(lambda: rig.server.watched("m0000") == [True])
+    await rig.crash()
+    rig.start()
+    await rig.drained()
+    assert rig.server.count(Ask.WRITE) == 1
+    assert rig.server.states["m0000"].play_count == 1
+    assert rig.results() == [Result.DELIVERED]
+    assert rig.outcomes[0].operation.before == {"m0000": unseen()}
+
+
+@virtual
+async def test_a_crash_after_the_end_was_told_but_not_saved_writes_nothing() -> None:
+    rig = with_movies(1, ModelServer.plex).start()
+    await rig.ask(None, movies(1)[0])
+    await rig.drained()
+    await rig.crash()
+    assert len(rig.outbox) == 1, "the late save had not happened yet"
+    rig.start()
+    await rig.drained()
+    assert rig.server.states["m0000"].play_count == 1
+
+
+@virtual
+async def test_r06_never_are_two_deliveries_under_way() -> None:
+    rig = with_movies(30).start()
+    rig.server.latency = 7
+    under_way = 0
+
+    def watch() -> None:
+        nonlocal under_way
+        under_way = max(under_way, rig.server._writing)
+
+    for item in movies(30):
+        await rig.ask(None, item)
+        rig.relay.nudge()
+        await asyncio.sleep(1)
+        watch()
+    await rig.drained()
+    assert under_way == rig.server.most_at_once == 1
+    assert set(rig.server.plays.values()) == {1}
+    assert rig.server.doubled == []
+
+
+# --- clocks -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("jump", [timedelta(days=400), -timedelta(days=400)])
+@virtual
+async def test_a_clock_that_jumps_stops_nothing(jump: timedelta) -> None:
+    rig = with_movies(2).start()
+    rig.server.on(Ask.WRITE, LIE)
+    await rig.ask(None, movies(2)[0])
+    await rig.until(lambda: any(one.not_before for one in rig.outbox))
+    rig.clock.jump(jump)
+    await rig.ask(None, movies(2)[1])
+    await rig.drained(600)
+    assert rig.results() == [Result.DELIVERED] * 2
+
+
+@virtual
+async def test_a_clock_that_jumps_during_an_outage_changes_no_probe() -> None:
+    rig = with_movies(1).start()
+    rig.server.down = True
+    await rig.ask(None, movies(1)[0])
+    for _ in range(20):
+        await asyncio.sleep(60)
+        rig.clock.jump(-timedelta(hours=7))
+    assert max(rig.gaps(Ask.PROBE)) <= 31
+    assert rig.server.count() > 20
+
+
+# --- shows and seasons --------------------------------------------------------------
+
+
+@both
+@virtual
+async def test_a_show_of_three_hundred_episodes_is_three_requests(make: Make) -> None:
+    rig = with_show(dict.fromkeys(range(1, 11), 30), make).start()
+    await rig.ask(None, SHOW)
+    await rig.drained()
+    assert rig.asks() == ["L", "W", "L"]
+    assert all(state.watched for state in rig.server.states.values())
+    assert set(rig.server.plays.values()) == {1}
+    assert rig.results() == [Result.DELIVERED]
+    assert len(rig.outcomes[0].operation.before) == 300
+    assert len(rig.updates) < 8, "a burst of 300 readings is one publish"
+
+
+@both
+@virtual
+async def test_p14_specials_stay_as_they_are_unless_asked_for(make: Make) -> None:
+    rig = with_show({0: 5, 1: 30, 2: 30}, make).start()
+    await rig.ask(None, SHOW)
+    await rig.drained()
+    assert rig.asks() == ["L", "W", "W", "L"]
+    assert rig.server.watched(*(f"s.0.{one}" for one in range(1, 6))) == [False] * 5
+    assert sum(state.watched is True for state in rig.server.states.values()) == 60
+    await rig.ask(None, SHOW, include_specials=True)
+    await rig.drained()
+    assert all(state.watched for state in rig.server.states.values())
+    assert rig.server.doubled == []
+
+
+@virtual
+async def test_p12_a_partly_watched_season_gets_no_second_plays() -> None:
+    rig = with_show({1: 10}, ModelServer.plex).start()
+    for number in (2, 3, 7):
+        rig.server.states[f"s.1.{number}"] = seen(last=at(-99_999))
+    await rig.ask(None, season(SHOW, 1))
+    await rig.drained()
+    assert rig.server.doubled == []
+    assert {state.play_count for state in rig.server.states.values()} == {1}
+    assert rig.server.count(Ask.WRITE) == 7
+
+
+@virtual
+async def test_a_season_leaves_its_neighbours_alone() -> None:
+    rig = with_show({1: 2, 2: 2}).start()
+    await rig.ask(None, season(SHOW, 2))
+    await rig.drained()
+    assert rig.server.watched("s.1.1", "s.1.2", "s.2.1", "s.2.2") == [
+        False,
+        False,
+        True,
+        True,
+    ]
+
+
+@both
+@virtual
+async def test_a_container_that_fails_in_the_middle_ends_right(make: Make) -> None:
+    rig = with_show({1: 6}, make).start()
+    rig.server.on(Ask.WRITE, HALF)
+    await rig.ask(None, SHOW)
+    await rig.drained()
+    assert all(state.watched for state in rig.server.states.values())
+    assert rig.server.doubled == []
+    assert rig.server.count(Ask.WRITE) == 1 + 3
+    assert rig.results() == [Result.DELIVERED]
+
+
+@virtual
+async def test_a_container_that_answers_without_effect_is_not_believed() -> None:
+    rig = with_show({1: 6}).start()
+    rig.server.on(Ask.WRITE, LIE)
+    await rig.ask(None, SHOW)
+    await rig.drained()
+    assert rig.results() == [Result.DELIVERED]
+    assert all(state.watched for state in rig.server.states.values())
+
+
+@virtual
+async def test_an_episode_someone_played_since_is_left_to_them() -> None:
+    rig = with_show({1: 3})
+    for number in (1, 2, 3):
+        rig.server.states[f"s.1.{number}"] = seen(last=at(-99_999))
+    await rig.ask(MarkUnwatched(), SHOW)
+    await asyncio.sleep(60)
+    rig.server.played_elsewhere("s.1.2")
+    rig.start()
+    await rig.drained()
+    assert rig.server.watched("s.1.1", "s.1.2", "s.1.3") == [False, True, False]
+    assert rig.results() == [Result.DELIVERED]
+
+
+@virtual
+async def test_a_tree_that_is_so_already_or_overruled_writes_nothing() -> None:
+    rig = with_show({1: 2})
+    for number in (1, 2):
+        rig.server.states[f"s.1.{number}"] = seen(last=at(60))
+    await rig.ask(MarkUnwatched(), SHOW)
+    rig.start()
+    await rig.drained()
+    await rig.ask(MarkWatched(), SHOW)
+    await rig.drained()
+    assert rig.results() == [Result.OVERRULED, Result.ALREADY_TRUE]
+    assert rig.asks() == ["L", "L"]
+
+
+@virtual
+async def test_p04_a_show_that_lists_nothing_is_not_a_show_that_is_done() -> None:
+    rig = with_show({1: 2}).start()
+    leaves = dict(rig.server.items)
+    for item_id in ("s.1.1", "s.1.2"):
+        rig.server.hidden.add(item_id)
+    await rig.ask(None, SHOW)
+    await asyncio.sleep(5)
+    assert [one.last_error for one in rig.outbox] == [Reason.MISSING.value]
+    assert rig.results() == []
+    rig.server.hidden.clear()
+    await rig.drained()
+    assert leaves == rig.server.items
+    assert rig.results() == [Result.DELIVERED]
+
+
+@virtual
+async def test_an_episode_of_unknown_state_keeps_its_show_waiting() -> None:
+    rig = with_show({1: 2}).start()
+    rig.server.states["s.1.2"] = UNKNOWN
+    await rig.ask(None, SHOW)
+    await asyncio.sleep(5)
+    assert rig.server.writes == []
+    assert [one.last_error for one in rig.outbox] == [Reason.MALFORMED.value]
+    rig.server.states["s.1.2"] = unseen()
+    await rig.drained()
+
+
+@virtual
+async def test_a_tree_overtaken_while_its_leaves_are_read_writes_nothing() -> None:
+    rig = with_show({1: 2}).start()
+    await rig.ask(MarkWatched(), SHOW)
+    await rig.until(lambda: rig.server.count() == 1)
+    await rig.ask(MarkUnwatched(), SHOW)
+    await rig.drained()
+    assert rig.server.writes == []
+    assert rig.results() == [Result.SUPERSEDED, Result.ALREADY_TRUE]
+
+
+@virtual
+async def test_a_tree_whose_answer_got_lost_is_looked_at_not_repeated() -> None:
+    rig = with_show({1: 4}, ModelServer.plex).start()
+    rig.server.on(Ask.WRITE, DROP)
+    await rig.ask(None, SHOW)
+    await rig.until(lambda: rig.server.count(Ask.WRITE) == 1)
+    await asyncio.sleep(1)
+    rig.server.down = True
+    await asyncio.sleep(600)
+    rig.server.down = False
+    await rig.drained()
+    assert rig.server.count(Ask.WRITE) == 1
+    assert rig.results() == [Result.DELIVERED]
+
+
+@virtual
+async def test_an_episode_removed_while_its_show_is_written_does_not_matter() -> None:
+    rig = with_show({1: 3}).start()
+    rig.server.after_write = lambda _: rig.server.hidden.add("s.1.3")
+    await rig.ask(None, SHOW)
+    await rig.drained()
+    assert rig.results() == [Result.DELIVERED]
+
+
+@virtual
+async def test_a_busy_server_in_the_middle_of_a_tree_is_left_alone() -> None:
+    rig = with_show({0: 1, 1: 2, 2: 2}).start()
+    rig.server.on(Ask.WRITE, None, Trouble(Kind.BUSY, retry_after=90))
+    await rig.ask(None, SHOW)
+    await rig.drained()
+    assert rig.gaps(Ask.WRITE)[1] >= 90
+    assert rig.outcomes[0].operation.attempts == 0
+    assert rig.results() == [Result.DELIVERED]
+
+
+# --- mistakes of ours ---------------------------------------------------------------
+
+
+@virtual
+async def test_a_mistake_of_ours_is_logged_and_does_not_stop_the_queue(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    rig = with_movies(1).start()
+    real = rig.server.fetch
+    calls = 0
+
+    async def broken(item_ids: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        if calls <= 3:
+            raise RuntimeError("a mistake")
+        return await real(item_ids)
+
+    rig.server.fetch = broken  # type: ignore[method-assign]  # a mistake
+    await rig.ask(None, movies(1)[0])
+    await rig.until(lambda: rig.phase is Phase.BACKING_OFF)
+    assert rig.lane.health.reason is Reason.UNEXPECTED
+    assert "delivering failed unexpectedly" in caplog.text
+    await rig.drained()
+    assert rig.results() == [Result.DELIVERED]
+
+
+@virtual
+async def test_a_verdict_that_is_none_is_a_mistake_and_says_so() -> None:
+    rig = Rig()
+    with pytest.raises(TypeError, match="no verdict about one operation"):
+        await rig.relay._carry_out(wish(), LaneDown(Reason.BUSY))
