@@ -7,7 +7,14 @@ are named in `servers/plex/client.py` and `servers/jellyfin/client.py`).
 
 import asyncio
 from collections import Counter, defaultdict, deque
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import (
+    AsyncGenerator,
+    Callable,
+    Collection,
+    Iterable,
+    Mapping,
+    Sequence,
+)
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -47,7 +54,12 @@ from custom_components.watched_sync.core.play_state import (
     PlayState,
     Reading,
 )
-from custom_components.watched_sync.core.ports import Capabilities, ServerInfo
+from custom_components.watched_sync.core.ports import (
+    Capabilities,
+    Connected,
+    ServerEvent,
+    ServerInfo,
+)
 
 from .virtual import VirtualClock
 
@@ -61,7 +73,9 @@ PLEX = Capabilities(
 )
 
 #: As `servers/jellyfin/client.py` says.
-JELLYFIN = Capabilities(concurrency=1, repeat_safe=True, keeps_watched_at=True)
+JELLYFIN = Capabilities(
+    concurrency=1, repeat_safe=True, keeps_watched_at=True, announces_marks=True
+)
 
 UNWATCHED = PlayState(watched=False)
 
@@ -80,6 +94,7 @@ class Ask(StrEnum):
     FIND = "find"
     UP_NEXT = "up_next"
     LAST_PLAYED = "last_played"
+    LISTEN = "listen"
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,6 +293,7 @@ class ModelServer:
         self.most_at_once = 0
         self.trouble: Callable[[Request], Trouble | None] | None = None
         self.after_write: Callable[[Item], None] | None = None
+        self.sockets: list[asyncio.Queue[ServerEvent | ServerError | None]] = []
         self._queued: deque[Trouble | None] = deque()
         self._queued_for: defaultdict[Ask, deque[Trouble | None]] = defaultdict(deque)
         self._poison: dict[str, Trouble] = {}
@@ -341,6 +357,11 @@ class ModelServer:
         """Have another client of this user set a play state."""
         self.touched.add(item_id)
         self.states[item_id] = state
+
+    def tell(self, event: ServerEvent | ServerError | None) -> None:
+        """Send an event to whoever listens; an error or None ends the subscription."""
+        for socket in self.sockets:
+            socket.put_nowait(event)
 
     def played_elsewhere(self, item_id: str) -> None:
         """Have this user watch something to the end in another client, now."""
@@ -472,6 +493,20 @@ class ModelServer:
                 reverse=True,
             )[:limit],
         )
+
+    async def listen(self) -> AsyncGenerator[ServerEvent]:
+        """Yield what `tell` is told until it is told an error or None."""
+        await self._request(Ask.LISTEN)
+        socket: asyncio.Queue[ServerEvent | ServerError | None] = asyncio.Queue()
+        self.sockets.append(socket)
+        try:
+            yield Connected()
+            while (event := await socket.get()) is not None:
+                if isinstance(event, ServerError):
+                    raise event
+                yield event
+        finally:
+            self.sockets.remove(socket)
 
     # --- inside ------------------------------------------------------------
 
