@@ -136,6 +136,8 @@ operations = st.builds(
     traces=st.dictionaries(words, st.lists(states, max_size=2).map(tuple), max_size=2),
     last_error=st.none() | words,
     missing_since=maybe_times,
+    undoes=st.none() | words,
+    bases=st.dictionaries(words, states, max_size=3),
 )
 history_entries = st.builds(
     HistoryEntry,

@@ -184,6 +184,11 @@ def encode_operation(operation: Operation) -> Json:
             },
             "last_error": operation.last_error,
             "missing_since": operation.missing_since and _time(operation.missing_since),
+            "undoes": operation.undoes,
+            "bases": {
+                item_id: encode_state(state)
+                for item_id, state in operation.bases.items()
+            },
         }
     )
     return data | {
@@ -221,6 +226,11 @@ def decode_operation(data: Mapping[str, Any]) -> Operation:
         },
         last_error=data.get("last_error"),
         missing_since=_decode_time(data.get("missing_since")),
+        undoes=data.get("undoes"),
+        bases={
+            item_id: decode_state(state)
+            for item_id, state in data.get("bases", {}).items()
+        },
     )
 
 

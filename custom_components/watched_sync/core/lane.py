@@ -119,30 +119,32 @@ class Lane:
         Raises `JournalError` (nothing is queued then), `OutboxFull`, `LaneClosed`.
         """
 
+        await self._commit(lambda: self._add(operations))
+
+    async def exchange(
+        self, plan: Callable[[], tuple[Collection[str], Sequence[Operation]]]
+    ) -> None:
+        """Drop the operations named and accept others: all of it or nothing.
+
+        *plan* says which, and is asked at the very moment, so that nothing it has seen
+        of the lane can change before it is done. It must not raise. Errors are those
+        of `submit`.
+        """
+
         def apply() -> _Applied:
-            receipts: list[Receipt] = []
+            drop, accept = plan()
+            dropped = self._drop(drop)
+            try:
+                added = self._add(accept)
+            except OutboxFull:
+                dropped.take_back()
+                raise
 
             def take_back() -> None:
-                for receipt in reversed(receipts):
-                    self.outbox.take_back(receipt)
+                added.take_back()
+                dropped.take_back()
 
-            try:
-                receipts.extend(
-                    self.outbox.add(self._with_base(operation), staged=True)
-                    for operation in operations
-                )
-            except OutboxFull:
-                take_back()
-                raise
-            return _Applied(
-                seal=lambda: self.outbox.commit(receipts),
-                take_back=take_back,
-                outcomes=tuple(
-                    Outcome(overtaken, Result.SUPERSEDED)
-                    for receipt in receipts
-                    for overtaken in (*receipt.superseded, *receipt.superseded_rejected)
-                ),
-            )
+            return _Applied(added.seal, take_back, dropped.outcomes + added.outcomes)
 
         await self._commit(apply)
 
@@ -178,22 +180,10 @@ class Lane:
         dropped: list[Operation] = []
 
         def apply() -> _Applied:
-            waiting = {
-                one.operation_id: (self.outbox.place(one), one)
-                for one in self.outbox
-                if one.operation_id in named
-            }
-            dropped.extend(self.outbox.discard(operation_ids))
-            rejected = [one for one in dropped if one.operation_id not in waiting]
-            return _Applied(
-                seal=lambda: None,
-                take_back=lambda: self.outbox.put_back(
-                    waiting=waiting.values(), rejected=rejected
-                ),
-                outcomes=tuple(Outcome(one, Result.DISCARDED) for one in dropped),
-            )
+            applied = self._drop(operation_ids)
+            dropped.extend(one.operation for one in applied.outcomes)
+            return applied
 
-        named = frozenset(operation_ids or ())
         await self._commit(apply)
         return len(dropped)
 
@@ -283,6 +273,52 @@ class Lane:
     async def save_now(self) -> None:
         """Have the outbox written now. Raises `JournalError`."""
         await self._journal.save()
+
+    # --- in memory, until it is on disk ------------------------------------
+
+    def _add(self, operations: Iterable[Operation]) -> _Applied:
+        """Take operations in, or none of them. Raises `OutboxFull`."""
+        receipts: list[Receipt] = []
+
+        def take_back() -> None:
+            for receipt in reversed(receipts):
+                self.outbox.take_back(receipt)
+
+        try:
+            receipts.extend(
+                self.outbox.add(self._with_base(operation), staged=True)
+                for operation in operations
+            )
+        except OutboxFull:
+            take_back()
+            raise
+        return _Applied(
+            seal=lambda: self.outbox.commit(receipts),
+            take_back=take_back,
+            outcomes=tuple(
+                Outcome(overtaken, Result.SUPERSEDED)
+                for receipt in receipts
+                for overtaken in (*receipt.superseded, *receipt.superseded_rejected)
+            ),
+        )
+
+    def _drop(self, operation_ids: Collection[str] | None) -> _Applied:
+        """Drop the operations named, or for None all given up."""
+        named = frozenset(operation_ids or ())
+        waiting = {
+            one.operation_id: (self.outbox.place(one), one)
+            for one in self.outbox
+            if one.operation_id in named
+        }
+        dropped = self.outbox.discard(operation_ids)
+        rejected = [one for one in dropped if one.operation_id not in waiting]
+        return _Applied(
+            seal=lambda: None,
+            take_back=lambda: self.outbox.put_back(
+                waiting=waiting.values(), rejected=rejected
+            ),
+            outcomes=tuple(Outcome(one, Result.DISCARDED) for one in dropped),
+        )
 
     # --- group commit ------------------------------------------------------
 

@@ -105,6 +105,10 @@ class Operation:
     holds the play states that earlier wishes of ours left behind, or may have, by item
     id: finding one of them is no move of somebody else's. `missing_since` is set while
     the server does not know the item.
+
+    `undoes` names the batch that this operation takes back. What somebody else changed
+    since then stays as it is, so a tree that takes back only reaches the episodes in
+    `bases`: there each has the play state it must still show.
     """
 
     operation_id: str
@@ -122,6 +126,8 @@ class Operation:
     traces: Mapping[str, tuple[PlayState, ...]] = field(default=_NO_TRACES)
     last_error: str | None = None
     missing_since: datetime | None = None
+    undoes: str | None = None
+    bases: Mapping[str, PlayState] = field(default=_NO_STATES)
 
     def reaches(self, item: Item) -> bool:
         """Whether delivering this operation would touch *item*."""
@@ -129,6 +135,8 @@ class Operation:
             return self.item.item_id == item.item_id
         if self.item.item_id == item.item_id:
             return True
+        if self.undoes is not None and not item.kind.is_container:
+            return item.item_id in self.bases
         return self.item.covers(item) and (
             self.include_specials or self.item.is_special or not item.is_special
         )

@@ -457,7 +457,11 @@ class Relay:
             return
         decisions: dict[str, Decision] = {
             leaf.item.item_id: self._decide(
-                operation, leaf, operation.before.get(leaf.item.item_id)
+                operation,
+                leaf,
+                operation.before.get(
+                    leaf.item.item_id, operation.bases.get(leaf.item.item_id)
+                ),
             )
             for leaf in scope
         }
@@ -523,7 +527,8 @@ class Relay:
             operation.change,
             remote,
             asked_at=operation.asked_at,
-            policy=self._policy,
+            # Taking back what we did is no reason to take back what others did since.
+            policy=self._policy if operation.undoes is None else Policy.SERVER,
             clock_offset=self._server.clock_offset,
         )
 
