@@ -60,6 +60,19 @@ _CAPABILITIES: Final = Capabilities(
 )
 
 
+def client_headers(client_id: str) -> dict[str, str]:
+    """Return what every request says of its sender; no token is among it."""
+    return {
+        "Accept": "application/json",
+        "X-Plex-Client-Identifier": client_id,
+        "X-Plex-Product": PRODUCT,
+        "X-Plex-Version": PRODUCT_VERSION,
+        "X-Plex-Platform": "Home Assistant",
+        "X-Plex-Device": "Home Assistant",
+        "X-Plex-Device-Name": PRODUCT,
+    }
+
+
 class PlexClient(MediaServer):
     """Requests to one Plex Media Server with one token.
 
@@ -84,15 +97,7 @@ class PlexClient(MediaServer):
         Raises `WrongAddress` for a bad *url* and `AuthRejected` for a *token* that
         cannot be one.
         """
-        anonymous = {
-            "Accept": "application/json",
-            "X-Plex-Client-Identifier": client_id,
-            "X-Plex-Product": PRODUCT,
-            "X-Plex-Version": PRODUCT_VERSION,
-            "X-Plex-Platform": "Home Assistant",
-            "X-Plex-Device": "Home Assistant",
-            "X-Plex-Device-Name": PRODUCT,
-        }
+        anonymous = client_headers(client_id)
         self._token = token.strip()
         headers = {**anonymous, "X-Plex-Token": self._token}
         self._stranger = Transport(session, url, anonymous)
