@@ -22,6 +22,7 @@ from custom_components.watched_sync.core.errors import (
     RetryLater,
     ServerError,
     Starting,
+    Unanswered,
     Unreachable,
     Unsupported,
     UnsupportedVersion,
@@ -34,6 +35,7 @@ from custom_components.watched_sync.core.errors import (
 VERDICTS: list[tuple[ServerError, Verdict]] = [
     # what happened                       what now
     (Unreachable("x"), LaneDown(Reason.UNREACHABLE)),
+    (Unanswered("x"), LaneDown(Reason.UNREACHABLE)),
     (CertificateRefused("x"), LaneDown(Reason.UNREACHABLE)),
     (Busy("x"), LaneDown(Reason.BUSY)),
     (Busy("x", 17.0), LaneDown(Reason.BUSY, 17.0)),

@@ -18,6 +18,7 @@ from custom_components.watched_sync.core.errors import (
     Refused,
     ServerError,
     Starting,
+    Unanswered,
     Unreachable,
     Unsupported,
     WrongAddress,
@@ -535,7 +536,7 @@ async def test_token_is_not_sent_before_plex_has_answered(
             {"status": 503, "body": "<html>", "content_type": "text/html"},
             Starting,
         ),
-        ({"timeout": True}, Unreachable),
+        ({"timeout": True}, Unanswered),
     ],
 )
 @pytest.mark.parametrize("path", ["/identity", "/"])

@@ -17,6 +17,7 @@ from aiohttp import (
     ClientPayloadError,
     ClientResponseError,
     ClientSession,
+    ConnectionTimeoutError,
     InvalidURL,
     ServerDisconnectedError,
     ServerFingerprintMismatch,
@@ -46,6 +47,7 @@ from custom_components.watched_sync.core.errors import (
     Refused,
     ServerError,
     Starting,
+    Unanswered,
     Unreachable,
     WrongAddress,
 )
@@ -116,7 +118,7 @@ async def _request(transport: Transport, method: str, path: str) -> None:
         (501, Fault),
         (502, Unreachable),
         (503, Busy),
-        (504, Unreachable),
+        (504, Unanswered),
         (521, Unreachable),
     ],
 )
@@ -303,8 +305,9 @@ def _key() -> Mock:
 @pytest.mark.parametrize(
     ("error", "expected"),
     [
-        (TimeoutError(), Unreachable),
-        (ServerTimeoutError(), Unreachable),
+        (TimeoutError(), Unanswered),
+        (ServerTimeoutError(), Unanswered),
+        (ConnectionTimeoutError(), Unreachable),
         (ServerDisconnectedError(), Unreachable),
         (ClientConnectionError(), Unreachable),
         (ClientOSError(104, "reset"), Unreachable),

@@ -12,6 +12,10 @@ class Unreachable(ServerError):
     """No answer: refused, timed out, dropped, or a gateway answered in its place."""
 
 
+class Unanswered(Unreachable):
+    """The request was sent and nobody answered in time; it may be carried out yet."""
+
+
 class Busy(ServerError):
     """The server asks for patience (429, 503); `retry_after` is in seconds."""
 

@@ -26,6 +26,7 @@ from .errors import (
     Rejected,
     RetryLater,
     ServerError,
+    Unanswered,
     Unreachable,
     Verdict,
     WrongServer,
@@ -33,7 +34,7 @@ from .errors import (
 )
 from .identity import Item, MediaKind
 from .lane import Health, Lane, LaneUpdate, Phase
-from .operation import Change, Operation, Scope
+from .operation import Change, MarkWatched, Operation, Scope
 from .outbox import Outcome, Result
 from .play_state import PlayState, Reading
 from .ports import Clock, MediaServer, Random
@@ -59,6 +60,10 @@ MAX_ATTEMPTS = 8
 
 #: How long to wait before looking again for an item the server does not know.
 MISSING_RECHECK = timedelta(hours=1)
+
+#: How long a mark that nobody answered is left alone, on a server that would count it
+#: twice: one that is slow today may carry it out yet.
+UNANSWERED_PATIENCE = timedelta(minutes=5)
 
 #: Items that cannot be read one after the other, the server being there; with one more
 #: the trouble is the server's and not theirs.
@@ -571,7 +576,29 @@ class Relay:
             async with asyncio.TaskGroup() as group:
                 for _ in range(workers):
                     group.create_task(work())
+        self._hold_back(sent)
         return sent
+
+    def _hold_back(self, sent: _Sent) -> None:
+        """Put off the repetition of marks that may be carried out without us."""
+        if self._server.capabilities.repeat_safe:
+            return
+        until = self._clock.now() + UNANSWERED_PATIENCE
+        for operation_id, error in sent.errors.items():
+            operation = self._lane.outbox.get(operation_id)
+            if (
+                operation is not None
+                and isinstance(error, Unanswered)
+                and any(
+                    isinstance(change, MarkWatched)
+                    for change in sent.attempted[operation_id].changes
+                )
+            ):
+                self._lane.outbox.update(
+                    replace(
+                        operation, not_before=until, last_error=Reason.UNREACHABLE.value
+                    )
+                )
 
     async def _still_there(self, halted: ServerError | None) -> bool:
         """Whether the lane can go on after requests, the last of which got no answer.
@@ -694,11 +721,15 @@ class Relay:
             self._reject(replace(operation, attempts=attempts), reason)
             return
         delay = OPERATION_BACKOFF.delay(attempts, self._rng)
+        not_before = self._clock.now() + timedelta(seconds=delay)
+        waiting = self._lane.outbox.get(operation.operation_id)
+        if waiting is not None and waiting.not_before is not None:
+            not_before = max(not_before, waiting.not_before)  # it is held back
         self._lane.outbox.update(
             replace(
                 operation,
                 attempts=attempts,
-                not_before=self._clock.now() + timedelta(seconds=delay),
+                not_before=not_before,
                 last_error=reason.value,
             )
         )

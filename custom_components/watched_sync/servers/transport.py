@@ -22,6 +22,7 @@ from aiohttp import (
     ClientResponseError,
     ClientSession,
     ClientTimeout,
+    ConnectionTimeoutError,
     InvalidURL,
     ServerFingerprintMismatch,
 )
@@ -38,6 +39,7 @@ from ..core.errors import (
     Refused,
     ServerError,
     Starting,
+    Unanswered,
     Unreachable,
     WrongAddress,
 )
@@ -56,6 +58,7 @@ MAX_RETRY_AFTER: Final = 300.0
 
 _CHUNK: Final = 64 * 1024
 
+_REFUSALS: Final = 400
 _TOO_MANY_REQUESTS: Final = 429
 _SERVICE_UNAVAILABLE: Final = 503
 _STATUSES: Final[Mapping[int, type[ServerError]]] = {
@@ -65,7 +68,7 @@ _STATUSES: Final[Mapping[int, type[ServerError]]] = {
     408: Unreachable,
     410: ItemGone,
     502: Unreachable,
-    504: Unreachable,
+    504: Unanswered,
 }
 
 
@@ -85,7 +88,9 @@ class Transport:
     """Requests to one address, all with the same headers.
 
     The session belongs to the caller and is never closed here. `now` is the wall
-    clock that the server's `Date` is compared with.
+    clock that the server's `Date` is compared with. `explain` is shown status and
+    body of a refusal whose status alone does not tell enough; where it returns None
+    the status decides.
     """
 
     def __init__(
@@ -95,6 +100,7 @@ class Transport:
         headers: Mapping[str, str],
         *,
         now: Callable[[], datetime] | None = None,
+        explain: Callable[[int, bytes], ServerError | None] | None = None,
     ) -> None:
         """Prepare for *url*, base path kept.
 
@@ -107,6 +113,7 @@ class Transport:
         self._base = parse_url(url)
         self._headers = dict(headers)
         self._now = now or _utc_now
+        self._explain = explain
         self._clock_offset: timedelta | None = None
 
     def __repr__(self) -> str:
@@ -139,9 +146,13 @@ class Transport:
             raise Unreachable(f"GET {path} led to no server of ours") from error
         return _parse(answer, f"GET {path}")
 
-    async def ask(self, path: str, body: Json) -> Json:
+    async def ask(
+        self, path: str, body: Json, params: Mapping[str, str] | None = None
+    ) -> Json:
         """POST *body* as JSON, exactly once, and return the JSON that comes back."""
-        answer = await self._exchange("POST", path, body=body, once=True)
+        answer = await self._exchange(
+            "POST", path, params=params, body=body, once=True
+        )
         return _parse(answer, f"POST {path}")
 
     async def send(
@@ -190,6 +201,11 @@ class Transport:
                 timeout=ClientTimeout(total=timeout, sock_connect=CONNECT_TIMEOUT),
                 middlewares=(_exactly_once,) if once else None,
             ) as response:
+                if self._explain is not None and response.status >= _REFUSALS:
+                    body_of_refusal = await _body(response, what)
+                    error = self._explain(response.status, body_of_refusal)
+                    if error is not None:
+                        raise error
                 self._judge(response, what)
                 if keep_body:
                     return _Answer(await _body(response, what), _is_html(response))
@@ -287,6 +303,10 @@ def _translated(error: ClientError | OSError, what: str) -> ServerError:
             return WrongAddress(said)
         case ClientPayloadError() | ClientResponseError():
             return Malformed(said)
+        case ConnectionTimeoutError():
+            return Unreachable(said)
+        case TimeoutError():
+            return Unanswered(said)
         case _:
             return Unreachable(said)
 
