@@ -10,7 +10,7 @@ from tests.fakes.base import FakeClock
 from tests.fakes.jellyfin import FakeJellyfin
 from tests.fakes.plex import FakePlex
 
-from .house import JellyfinSide, PlexSide, Side
+from .house import JellyfinSide, PlexSide, Side, Traffic
 from .machine import TimeMachine
 
 
@@ -64,3 +64,9 @@ def machine(
             made.take_along(side.server.clock)
     yield made
     made.running = False
+
+
+@pytest.fixture
+def traffic(monkeypatch: pytest.MonkeyPatch) -> Traffic:
+    """Every request that leaves."""
+    return Traffic(monkeypatch)

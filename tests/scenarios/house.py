@@ -114,6 +114,14 @@ class Side(ABC):
     def revoke(self) -> None:
         """Make the entry's token worth nothing."""
 
+    @abstractmethod
+    def remove(self, item_id: str) -> None:
+        """Take an item out of the library."""
+
+    @abstractmethod
+    def put_back(self, item_id: str) -> str:
+        """Put a removed item back, as another file; return its new id."""
+
     @property
     def writes(self) -> list[LoggedRequest]:
         """The requests that change a play state, in order."""
@@ -258,6 +266,14 @@ class PlexSide(Side):
     def revoke(self) -> None:
         self.server.revoke(self.server.token_for(USER))
 
+    @override
+    def remove(self, item_id: str) -> None:
+        self.server.remove_item(item_id)
+
+    @override
+    def put_back(self, item_id: str) -> str:
+        return self.server.readd_item(item_id)
+
 
 class JellyfinSide(Side):
     """A simulated Jellyfin."""
@@ -354,6 +370,14 @@ class JellyfinSide(Side):
     def revoke(self) -> None:
         self.server.revoke(self.server.token_for(USER, CLIENT_ID))
 
+    @override
+    def remove(self, item_id: str) -> None:
+        self.server.remove_item(item_id)
+
+    @override
+    def put_back(self, item_id: str) -> str:
+        return self.server.readd_item(item_id)
+
 
 # --- what happens in it ---------------------------------------------------------
 
@@ -403,6 +427,11 @@ async def until_true(condition: Callable[[], bool], seconds: float = 10) -> None
     async with asyncio.timeout(seconds):
         while not condition():  # noqa: ASYNC110 - what a test waits for sets no event
             await asyncio.sleep(0.005)
+
+
+async def until_written(side: Side, count: int) -> None:
+    """Wait until a server was sent that many changes."""
+    await until_true(lambda: len(side.writes) >= count, seconds=3600)
 
 
 def outbox_file(hass: HomeAssistant, entry: MockConfigEntry) -> Path:

@@ -20,7 +20,7 @@ GRACE = 0.004
 
 
 class TimeMachine:
-    """Skips idle time while `running`; `elapsed` is how much was skipped, in seconds."""
+    """Skips idle time while `running`; `elapsed` seconds so far."""
 
     def __init__(
         self, loop: asyncio.AbstractEventLoop, monkeypatch: pytest.MonkeyPatch

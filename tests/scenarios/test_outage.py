@@ -33,11 +33,6 @@ from .machine import TimeMachine
 HOUR = 3600.0
 
 
-@pytest.fixture
-def traffic(monkeypatch: pytest.MonkeyPatch) -> Traffic:
-    return Traffic(monkeypatch)
-
-
 def state_of(hass: HomeAssistant, entry: MockConfigEntry, key: str) -> str:
     """Return what a lane's sensor shows."""
     entity_id = er.async_get(hass).async_get_entity_id(
