@@ -39,7 +39,7 @@ if (options.tokens) {
   }, options.tokens);
 }
 const page = await context.newPage();
-page.setDefaultTimeout(options.timeout ?? 15000);
+page.setDefaultTimeout(options.timeout ?? 30000);
 
 const errors = [];
 page.on('console', (message) => {

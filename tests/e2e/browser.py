@@ -11,7 +11,7 @@ import tempfile
 from typing import Any, Self
 
 ROOT = Path(__file__).parents[2]
-_LIMIT = 60.0
+_LIMIT = 100.0
 
 
 class BrowserError(Exception):
@@ -86,8 +86,9 @@ class Browser:
         try:
             return await self._answer()
         except BrowserError as error:
-            if command != "shot":
+            if command not in {"shot", "errors"}:
                 error.add_note(f"picture: {await self.shot('failure')}")
+                error.add_note(f"complaints of the page: {await self.errors()}")
             raise
 
     async def go(self, path: str) -> None:

@@ -1,0 +1,187 @@
+"""A real Home Assistant in a temporary folder, next to the simulated servers.
+
+The servers run in the test's own process, so that a test sees and does everything to
+them; Home Assistant is the one of `.venv-ha`, made by `scripts/setup ha`.
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+import json
+from pathlib import Path
+import re
+from typing import Any, Self
+
+import pytest
+
+from scripts.lib.demo import dashboard
+from scripts.lib.demo.client import Client
+from scripts.lib.demo.home import Access
+from scripts.lib.demo.lanes import jellyfin_entry, plex_entry
+from scripts.lib.demo.process import PYTHON, ROOT, HomeAssistant, free_port
+from tests.fakes.control import Ports, Simulation
+
+from .browser import Browser
+
+USER = "demo"
+PASSWORD = "demo"
+VIEWER = "alex"
+
+PLEX = "attic_alex"
+JELLYFIN = "cellar_alex"
+
+#: What a Home Assistant without a network says in any case.
+_KNOWN_LOG = re.compile(
+    r"Skipping pip installation|has not been tested by Home Assistant"
+    r"|zlib_ng and isal|shutdown cleanly|Ended unfinished session"
+    r"|deprecat",
+    re.IGNORECASE,
+)
+#: What the frontend says in any case: its own chat, and a source map it looks for.
+_KNOWN_CONSOLE = re.compile(
+    r"Cannot access '\w+' before initialization|raw\.githubusercontent\.com"
+    r"|ERR_NAME_NOT_RESOLVED|ERR_INTERNET_DISCONNECTED"
+)
+_BAD_LOG = re.compile(r"^\S+ \S+ (WARNING|ERROR|CRITICAL) ")
+
+
+class House:
+    """Home Assistant, the servers, and what a test needs of both."""
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        plex: bool = True,
+        jellyfin: bool = True,
+        track: Sequence[str] = ("Severance",),
+    ) -> None:
+        if not PYTHON.exists():
+            pytest.skip("`scripts/setup ha` was not run: there is no Home Assistant")
+        self.folder = folder
+        self.simulation = Simulation()
+        self.simulation.live_in()
+        self._connect = {"plex": plex, "jellyfin": jellyfin}
+        self._track = track
+        self.logs: list[str] = []
+
+    async def __aenter__(self) -> Self:
+        await self.simulation.start(Ports())
+        try:
+            self.home = HomeAssistant(self.folder / "home", await self._furnish())
+            await self.home.start()
+        except BaseException:
+            await self.simulation.stop()
+            raise
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.logs.append(self.home.log)
+        await self.home.kill()
+        await self.simulation.stop()
+
+    @property
+    def plex(self) -> Any:
+        """The simulated Plex."""
+        return self.simulation.plex
+
+    @property
+    def jellyfin(self) -> Any:
+        """The simulated Jellyfin."""
+        return self.simulation.jellyfin
+
+    async def _furnish(self) -> Access:
+        hello = self.simulation.hello()
+        entries = []
+        if self._connect["plex"]:
+            token = hello["plex"]["users"][VIEWER]["token"]
+            entries.append(
+                await plex_entry(hello["plex"]["url"], token, track=self._track)
+            )
+        if self._connect["jellyfin"]:
+            password = hello["jellyfin"]["users"][VIEWER]["password"]
+            entries.append(
+                await jellyfin_entry(hello["jellyfin"]["url"], VIEWER, password)
+            )
+        folder = self.folder / "home"
+        wanted = {
+            "port": free_port(),
+            "user": USER,
+            "password": PASSWORD,
+            "entries": entries,
+        }
+        access = Access(**json.loads(await _furnish(folder, wanted)))
+        if entries:
+            dashboard.write_dashboard(
+                folder,
+                access.user_id,
+                [
+                    dashboard.LaneCards(
+                        entry["title"],
+                        self.simulation.machines[entry["data"]["kind"]].describe(
+                            VIEWER
+                        ),
+                        "mdi:eye",
+                    )
+                    for entry in entries
+                ],
+                hello["control"],
+            )
+        return access
+
+    def client(self) -> Client:
+        """Return a client of Home Assistant."""
+        return self.home.client()
+
+    def browser(self, *, signed_in: bool = True, **options: Any) -> Browser:
+        """Return a browser that is to look at Home Assistant."""
+        access = self.home.access
+        return Browser(
+            access.url,
+            tokens=access.browser_tokens if signed_in else None,
+            pictures=self.folder / "pictures",
+            **options,
+        )
+
+    async def restart(self) -> None:
+        """Stop Home Assistant in order and start it again."""
+        self.logs.append(self.home.log)
+        await self.home.stop()
+        await self.home.start()
+
+    async def crash(self) -> None:
+        """Kill Home Assistant with SIGKILL and start it again."""
+        self.logs.append(self.home.log)
+        await self.home.kill()
+        await self.home.start()
+
+    def complaints(self) -> list[str]:
+        """Return warnings and errors of all starts that are not known and harmless."""
+        return [
+            line
+            for log in (*self.logs, self.home.log)
+            for line in log.splitlines()
+            if _BAD_LOG.match(line) and not _KNOWN_LOG.search(line)
+        ]
+
+
+async def _furnish(folder: Path, wanted: Mapping[str, Any]) -> bytes:
+    """Have the folder made by the Python whose Home Assistant will use it."""
+    process = await asyncio.create_subprocess_exec(
+        str(PYTHON),
+        "-m",
+        "scripts.lib.demo.home",
+        str(folder),
+        cwd=ROOT,
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+    )
+    made, _ = await process.communicate(json.dumps(wanted).encode())
+    if process.returncode:
+        raise RuntimeError(f"the folder could not be made ({process.returncode})")
+    return made
+
+
+async def no_complaints(browser: Browser) -> None:
+    """Fail if the page complained about anything that is not known and harmless."""
+    bad = [line for line in await browser.errors() if not _KNOWN_CONSOLE.search(line)]
+    assert not bad, "\n".join(bad)

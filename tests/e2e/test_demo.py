@@ -1,0 +1,181 @@
+"""`scripts/demo`, as somebody types it."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+import json
+import os
+from pathlib import Path
+import signal
+from typing import Any
+
+import aiohttp
+import pytest
+
+from scripts.lib.demo.client import Client
+from scripts.lib.demo.home import Access
+from scripts.lib.demo.process import ROOT, free_port
+
+from .house import PLEX
+
+pytestmark = pytest.mark.e2e
+
+STATUS = f"sensor.{PLEX}_sync_status"
+SWITCH = f"switch.{PLEX}_oppenheimer_2023"
+
+
+class Demo:
+    """One run of the command."""
+
+    def __init__(self, folder: Path, process: asyncio.subprocess.Process) -> None:
+        self.folder = folder
+        self.process = process
+        self.said = ""
+
+    @property
+    def running(self) -> dict[str, Any]:
+        """What the demo wrote down about itself."""
+        note: dict[str, Any] = json.loads((self.folder / "running.json").read_text())
+        return note
+
+    def client(self) -> Client:
+        access = Access(**json.loads((self.folder / "access.json").read_text()))
+        return Client(self.running["url"], access.token)
+
+    async def until_says(self, text: str) -> None:
+        """Wait until the command has printed *text*."""
+        assert self.process.stdout is not None
+        async with asyncio.timeout(90):
+            while text not in self.said:
+                line = await self.process.stdout.readline()
+                assert line, f"it ended: {self.said}"
+                self.said += line.decode()
+
+    async def end(self, number: signal.Signals) -> None:
+        """Send a signal and wait for the end."""
+        self.process.send_signal(number)
+        rest, _ = await asyncio.wait_for(self.process.communicate(), 60)
+        self.said += rest.decode()
+
+    async def servers(self) -> list[dict[str, Any]]:
+        """Return what the servers' page shows."""
+        async with (
+            aiohttp.ClientSession() as session,
+            session.get(f"{self.running['control']}/api/state") as answer,
+        ):
+            found: list[dict[str, Any]] = (await answer.json())["servers"]
+            return found
+
+    async def plays(self, title: str) -> int:
+        """Return how often the film was played on Plex."""
+        plex = (await self.servers())[0]
+        played: int = next(
+            film["plays"] for film in plex["movies"] if film["title"] == title
+        )
+        return played
+
+
+async def run(folder: Path, *arguments: str) -> asyncio.subprocess.Process:
+    return await asyncio.create_subprocess_exec(
+        str(ROOT / "scripts" / "demo"),
+        "--folder",
+        str(folder),
+        *arguments,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+
+
+@asynccontextmanager
+async def demo(folder: Path, *arguments: str) -> AsyncIterator[Demo]:
+    """Start the demo and wait until it greets; killed if a test leaves it running."""
+    found = Demo(folder, await run(folder, *arguments))
+    try:
+        await found.until_says("Ctrl-C stops everything")
+        yield found
+    finally:
+        if found.process.returncode is None:
+            await found.end(signal.SIGTERM)
+
+
+async def says(folder: Path, *arguments: str) -> tuple[int | None, str]:
+    """Run the command to its end and return exit code and output."""
+    process = await run(folder, *arguments)
+    said, _ = await asyncio.wait_for(process.communicate(), 60)
+    return process.returncode, said.decode()
+
+
+def runs(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    # A process that ended and was not looked after yet does not run.
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+
+
+async def test_the_demo_from_the_first_start_to_the_second(tmp_path: Path) -> None:
+    folder = tmp_path / "demo"
+    code, said = await says(folder, "outage", "plex", "on")
+    assert (code, "does not run" in said) == (1, True)
+
+    async with demo(folder) as first:
+        assert first.running["url"] in first.said
+        assert first.running["control"] in first.said
+        assert await first.plays("Inception") == 1
+
+        code, said = await says(folder)
+        assert (code, "runs already" in said) == (1, True)
+
+        assert (await says(folder, "outage", "plex", "on"))[0] == 0
+        async with first.client() as client:
+            await client.action("switch.turn_on", entity_id=SWITCH)
+            await client.until_state(STATUS, "offline")
+        assert await first.plays("Oppenheimer") == 0
+        home = first.running["home_pid"]
+        await first.end(signal.SIGINT)
+    assert first.process.returncode == 0, first.said
+    assert not runs(home)
+    assert not (folder / "running.json").exists()
+
+    async with demo(folder) as second:
+        # The wish was kept, and so was the server's memory; the outage was not.
+        async with second.client() as client:
+            await client.until_state(STATUS, "synced", timeout=30)
+            assert await client.state(SWITCH) == "on"
+        assert await second.plays("Oppenheimer") == 1
+        assert await second.plays("Inception") == 1
+
+        assert (await says(folder, "outage", "plex", "on"))[0] == 0
+        async with second.client() as client:
+            await client.action("switch.turn_off", entity_id=SWITCH)
+            await client.until_state(STATUS, "offline")
+            assert (await says(folder, "outage", "plex", "off"))[0] == 0
+            # By itself: nobody says that the server is back.
+            await client.until_state(STATUS, "synced", timeout=60)
+        assert await second.plays("Oppenheimer") == 0
+
+
+async def test_home_assistant_can_be_restarted_from_within(tmp_path: Path) -> None:
+    port = free_port()
+    async with demo(tmp_path / "demo", "--port", str(port)) as running:
+        before = running.running["home_pid"]
+        assert str(port) in running.said
+        async with running.client() as client:
+            await client.action("homeassistant.restart")
+        running.said = ""
+        await running.until_says("Ctrl-C stops everything")
+        after = running.running["home_pid"]
+        assert before != after
+        async with running.client() as client:
+            await client.until_state(STATUS, "synced")
+        code, said = await says(tmp_path / "other", "--port", str(port))
+        assert (code, f"Port {port} is taken" in said) == (1, True)
+
+        # A demo that is killed leaves Home Assistant behind: the next one ends it.
+        running.process.kill()
+        await running.process.wait()
+        assert runs(after)
+    async with demo(tmp_path / "demo", "--fresh") as next_one:
+        assert not runs(after)
+        assert await next_one.plays("Inception") == 1
