@@ -172,6 +172,7 @@ class Demo:
         stopped = asyncio.create_task(self._stopping.wait())
         keeper = asyncio.create_task(self._keep_on())
         _say("Starting Home Assistant ...")
+        restarted = False
         try:
             while not self._stopping.is_set():
                 await home.launch()
@@ -187,7 +188,10 @@ class Demo:
                     # Only now it is worth coming back to.
                     self._remember(home.access)
                     is_new = False
-                self._greet(home)
+                if restarted:
+                    _say("Home Assistant is back.")
+                else:
+                    self._greet(home)
                 ended = asyncio.create_task(home.wait())
                 await asyncio.wait({ended, stopped}, return_when="FIRST_COMPLETED")
                 if self._stopping.is_set():
@@ -198,6 +202,7 @@ class Demo:
                         f"Home Assistant ended with code {code}; see {home.log_file}"
                     )
                 _say("Home Assistant restarts ...")
+                restarted = True
         except NotStartedError as error:
             raise DemoError(str(error)) from error
         finally:
