@@ -150,9 +150,7 @@ class Transport:
         self, path: str, body: Json, params: Mapping[str, str] | None = None
     ) -> Json:
         """POST *body* as JSON, exactly once, and return the JSON that comes back."""
-        answer = await self._exchange(
-            "POST", path, params=params, body=body, once=True
-        )
+        answer = await self._exchange("POST", path, params=params, body=body, once=True)
         return _parse(answer, f"POST {path}")
 
     async def send(
