@@ -721,10 +721,13 @@ class Relay:
             self._reject(replace(operation, attempts=attempts), reason)
             return
         delay = OPERATION_BACKOFF.delay(attempts, self._rng)
-        not_before = self._clock.now() + timedelta(seconds=delay)
+        now = self._clock.now()
+        not_before = now + timedelta(seconds=delay)
         waiting = self._lane.outbox.get(operation.operation_id)
-        if waiting is not None and waiting.not_before is not None:
-            not_before = max(not_before, waiting.not_before)  # it is held back
+        held = None if waiting is None else waiting.not_before
+        # Further away than that, the clock has jumped.
+        if held is not None and held <= now + UNANSWERED_PATIENCE:
+            not_before = max(not_before, held)
         self._lane.outbox.update(
             replace(
                 operation,
