@@ -35,6 +35,7 @@ from .jellyfin.items import Item, Kind
 from .library import MOVIES_LIBRARY
 from .plex import FakePlex
 from .plex.model import Entry
+from .plex_tv import FakePlexTv
 
 type Json = dict[str, Any]
 
@@ -246,6 +247,17 @@ class PlexMachine(Machine[FakePlex]):
         self.server.report(user, item_id, "playing", milliseconds)
         self.server.report(user, item_id, "stopped", milliseconds)
 
+    @override
+    def dump(self) -> Json:
+        tokens = {token: user.name for token, user in self.server._tokens.items()}
+        return super().dump() | {"tokens": tokens}
+
+    @override
+    def load(self, data: Mapping[str, Any]) -> None:
+        super().load(data)
+        for token, user in data["tokens"].items():
+            self.server.accept_token(token, user)
+
 
 class JellyfinMachine(Machine[FakeJellyfin]):
     """The page's view of the simulated Jellyfin server."""
@@ -378,6 +390,7 @@ class Simulation:
     def __init__(self) -> None:
         clock = FakeClock(ticking=True)
         self.plex = FakePlex(clock=clock, name="Attic")
+        self.plex_tv = FakePlexTv([self.plex], clock=clock)
         self.jellyfin = FakeJellyfin(clock=clock, name="Cellar")
         self.machines: dict[str, Machine[Any]] = {
             machine.kind: machine
@@ -399,6 +412,7 @@ class Simulation:
         """Start everything. Raises OSError if a port is taken."""
         try:
             await self.plex.start(ports.plex)
+            await self.plex_tv.start(ports.plex_tv)
             await self.jellyfin.start(ports.jellyfin)
             await self._serve(ports.control)
         except BaseException:
@@ -414,7 +428,7 @@ class Simulation:
                 await self._ticker
         if self._runner is not None:
             await self._runner.cleanup()
-        for server in (self.plex, self.jellyfin):
+        for server in (self.plex, self.plex_tv, self.jellyfin):
             await server.stop()
 
     def hello(self) -> Json:
@@ -428,6 +442,7 @@ class Simulation:
                     user: {"token": self.plex_token(user)} for user in self.plex.users
                 },
             },
+            "plex_tv": {"url": self.plex_tv.url},
             "jellyfin": {
                 "url": self.jellyfin.url,
                 "name": self.jellyfin.name,
