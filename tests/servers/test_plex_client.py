@@ -39,7 +39,7 @@ from custom_components.watched_sync.core.play_state import PlayState
 from custom_components.watched_sync.core.ports import ServerInfo
 from custom_components.watched_sync.servers.jellyfin.client import JellyfinClient
 from custom_components.watched_sync.servers.plex.client import PlexClient
-from tests.fakes.base import FakeClock, FaultKind
+from tests.fakes.base import FakeClock, FaultKind, LoggedRequest
 from tests.fakes.jellyfin import FakeJellyfin
 from tests.fakes.plex import FakePlex
 
@@ -747,13 +747,55 @@ async def test_old_server_without_continue_watching_has_on_deck(
     assert [one.item.item_id for one in found] == [key]
 
 
-async def test_last_played_asks_each_library_for_one_small_page(
-    session: ClientSession, server: FakePlex
-) -> None:
-    await client_of(session, server).last_played(3)
-    pages = server.find("^/library/sections/.*/all$")
-    assert len(pages) == 3
+def assert_small_pages(pages: list[LoggedRequest]) -> None:
     for page in pages:
         assert page.query["X-Plex-Container-Size"] == "3"
         assert page.query["sort"] == "lastViewedAt:desc"
         assert page.query["lastViewedAt>>"] == "0"
+
+
+async def test_last_played_takes_two_small_pages_whatever_the_libraries(
+    session: ClientSession, server: FakePlex
+) -> None:
+    await client_of(session, server).last_played(3)
+    pages = server.find("^/library/all$")
+    assert [page.query["type"] for page in pages] == ["1", "4"]
+    assert_small_pages(pages)
+    assert server.requests == pages
+
+
+@pytest.mark.parametrize("status", [400, 404])
+async def test_last_played_without_a_common_listing_asks_each_library(
+    session: ClientSession, server: FakePlex, status: int
+) -> None:
+    film, episode = (
+        server.rating_key("Alien"),
+        server.rating_key("Severance", season=2, episode=5),
+    )
+    for key in (film, episode):
+        server.mark("alex", key)
+        server.clock.advance(60)
+    server.fail(FaultKind.STATUS, path="^/library/all", status=status, times=None)
+    client = client_of(session, server)
+    found = await client.last_played(3)
+    assert [one.item.item_id for one in found] == [episode, film]
+    pages = server.find("^/library/sections/.*/all$")
+    assert [page.query["type"] for page in pages] == ["1", "1", "4"]
+    assert_small_pages(pages)
+    server.clear_log()
+    assert await client.last_played(3) == found
+    # What the server does not know is not asked for again.
+    assert server.count("^/library/all") == 0
+    assert server.count() == 4
+
+
+async def test_a_restarting_proxys_404_is_no_news_of_what_the_server_knows(
+    session: ClientSession, server: FakePlex
+) -> None:
+    client = client_of(session, server)
+    server.fail(FaultKind.STATUS, path="^/library", status=404, times=2)
+    with pytest.raises(Unreachable):
+        await client.last_played(3)
+    server.clear_log()
+    await client.last_played(3)
+    assert server.count("^/library/all") == server.count() == 2

@@ -1,6 +1,6 @@
 """One Jellyfin user's view of one Jellyfin server, from 10.9 on."""
 
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, override
@@ -22,11 +22,13 @@ from ...core.errors import (
 from ...core.identity import Item, MediaKind, ProviderIds
 from ...core.operation import Change, MarkUnwatched, MarkWatched, SetProgress
 from ...core.play_state import PlayState, Reading
-from ...core.ports import Capabilities, MediaServer, ServerInfo
+from ...core.ports import Capabilities, MediaServer, ServerEvent, ServerInfo
 from ..fields import Json
+from ..listener import Listener
 from ..listing import in_order, matching, newest_first, unique
 from ..transport import TIMEOUT, TREE_TIMEOUT, Transport
 from . import wire
+from .notifications import PATH as SOCKET_PATH, Notifications
 
 #: The core integration makes no media player for sessions of this client.
 CLIENT: Final = "Home Assistant"
@@ -49,6 +51,7 @@ _CAPABILITIES: Final = Capabilities(
     concurrency=1,
     repeat_safe=True,
     keeps_watched_at=True,
+    announces_marks=True,
 )
 
 
@@ -109,7 +112,9 @@ class JellyfinClient(MediaServer):
         known: ServerInfo | None = None,
     ) -> None:
         """Prepare requests; none is sent. Raises `WrongAddress` for a bad *url*."""
-        self._server = Transport(session, url, _headers(device_id, token.strip()))
+        headers = _headers(device_id, token.strip())
+        self._server = Transport(session, url, headers)
+        self._listener = Listener(session, url, headers)
         self._user_id = user_id
         self._known = known
 
@@ -359,6 +364,17 @@ class JellyfinClient(MediaServer):
             may_be_missing=may_be_missing,
         )
         return wire.parse_page(answer)
+
+    # Listening
+
+    @override
+    def listen(self) -> AsyncGenerator[ServerEvent]:
+        """Hear of every change of this user's play states, and of the library's.
+
+        A session is told things over one socket alone: two of one device would take
+        each other's messages.
+        """
+        return self._listener.events(SOCKET_PATH, Notifications(self._user_id))
 
     # Writing
 

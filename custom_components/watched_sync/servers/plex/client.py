@@ -1,6 +1,6 @@
 """One Plex account's view of one Plex Media Server."""
 
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Mapping, Sequence
 from datetime import timedelta
 import hashlib
 from typing import Final, override
@@ -22,10 +22,11 @@ from ...core.errors import (
 from ...core.identity import Item, MediaKind, ProviderIds
 from ...core.operation import Change, MarkUnwatched, MarkWatched, SetProgress
 from ...core.play_state import PlayState, Reading
-from ...core.ports import Capabilities, MediaServer, ServerInfo
+from ...core.ports import Capabilities, MediaServer, ServerEvent, ServerInfo
+from ..listener import Listener
 from ..listing import in_order, matching, newest_first, unique
 from ..transport import TIMEOUT, TREE_TIMEOUT, Transport, WrongVerb
-from . import wire
+from . import notifications, wire
 
 #: Where Plex accounts live.
 PLEX_TV: Final = "https://plex.tv"
@@ -46,7 +47,8 @@ _LEAF_PAGE: Final = 500
 _LISTING_PAGE: Final = 1000
 _CANDIDATES: Final = 50
 
-_OWNER_ID: Final = "1"
+#: The owner's account on every server.
+OWNER_ID: Final = "1"
 _MILLISECONDS: Final = 1000
 
 _CAPABILITIES: Final = Capabilities(
@@ -103,6 +105,9 @@ class PlexClient(MediaServer):
         self._stranger = Transport(session, url, anonymous)
         self._server = Transport(session, url, headers)
         self._plex_tv = Transport(session, plex_tv_url, headers)
+        self._listener = Listener(session, url, headers)
+        self._notifications = notifications.Notifications()
+        self._lists_everything = True
         self._known = known
         # The methods of each write; the one last known to work comes first.
         self._verbs: dict[str, tuple[str, str]] = {
@@ -187,7 +192,7 @@ class PlexClient(MediaServer):
         except AuthRejected, Forbidden, ItemGone:
             pass  # not the owner; older servers answer 401
         else:
-            return _OWNER_ID, owner or identity.owner or "Owner"
+            return OWNER_ID, owner or identity.owner or "Owner"
         silence: ServerError | None = None
         try:
             return wire.parse_account(await self._plex_tv.read("/api/v2/user"))
@@ -254,6 +259,7 @@ class PlexClient(MediaServer):
                 # None is left of them. A proxy may say so too while the server
                 # restarts, so Plex itself has to be there to be believed.
                 await self._check_still_plex()
+        self._notifications.learn(found.values())
         return found
 
     @override
@@ -376,33 +382,62 @@ class PlexClient(MediaServer):
 
     @override
     async def last_played(self, limit: int) -> Sequence[Reading]:
-        """Read each library by `lastViewedAt`; manual marks count as plays there."""
+        """Read what has a `lastViewedAt`; manual marks count as plays there.
+
+        That takes one `GET /library/all` for films and one for episodes; of a server
+        that does not know that each library is asked, from then on.
+        """
         if limit <= 0:
             return ()
-        found: list[Reading] = []
-        for kind in (MediaKind.MOVIE, MediaKind.EPISODE):
-            for section in await self._sections(kind):
-                answer = await self._server.read(
-                    f"/library/sections/{section.section_id}/all",
-                    {
-                        "type": wire.TYPE_NUMBERS[kind],
-                        "sort": "lastViewedAt:desc",
-                        # The operator is part of the parameter's name.
-                        "lastViewedAt>>": "0",
-                        "includeGuids": "1",
-                        **_bounds(0, limit),
-                    },
-                )
-                found += wire.parse_page(answer).readings
+        if self._lists_everything:
+            try:
+                return newest_first(await self._played_anywhere(limit), limit)
+            except ItemGone, Refused:
+                found = await self._played_by_library(limit)
+            # Known only now: a proxy's 404 would have met this read as well.
+            self._lists_everything = False
+        else:
+            found = await self._played_by_library(limit)
         return newest_first(found, limit)
 
-    async def _sections(self, kind: MediaKind) -> list[wire.Section]:
-        """Read the libraries that can hold *kind*."""
+    async def _played_anywhere(self, limit: int) -> list[Reading]:
+        return [
+            *await self._played("/library/all", MediaKind.MOVIE, limit),
+            *await self._played("/library/all", MediaKind.EPISODE, limit),
+        ]
+
+    async def _played_by_library(self, limit: int) -> list[Reading]:
+        found: list[Reading] = []
+        for section in await self._sections():
+            kind = MediaKind.MOVIE if section.is_movies else MediaKind.EPISODE
+            found += await self._played(
+                f"/library/sections/{section.section_id}/all", kind, limit
+            )
+        return found
+
+    async def _played(self, path: str, kind: MediaKind, limit: int) -> list[Reading]:
+        """Read one page of what was played, the newest first."""
+        answer = await self._server.read(
+            path,
+            {
+                "type": wire.TYPE_NUMBERS[kind],
+                "sort": "lastViewedAt:desc",
+                # The operator is part of the parameter's name.
+                "lastViewedAt>>": "0",
+                "includeGuids": "1",
+                **_bounds(0, limit),
+            },
+            may_be_missing=path == "/library/all",
+        )
+        return wire.parse_page(answer).readings
+
+    async def _sections(self, kind: MediaKind | None = None) -> list[wire.Section]:
+        """Read the libraries, or those that can hold *kind*."""
         sections = wire.parse_sections(await self._server.read("/library/sections"))
         return [
             section
             for section in sections
-            if section.is_movies is (kind is MediaKind.MOVIE)
+            if kind is None or section.is_movies is (kind is MediaKind.MOVIE)
         ]
 
     async def _pages(
@@ -445,6 +480,19 @@ class PlexClient(MediaServer):
             raise Unreachable("something answers in the server's place") from error
         if identity is not None:
             self._check_same_server(identity)
+
+    # Listening
+
+    @override
+    def listen(self) -> AsyncGenerator[ServerEvent]:
+        """Hear of playbacks, refreshed items and the library; never of a mark.
+
+        An owner's token is told of everybody's playbacks, without a name.
+        """
+        self._notifications = notifications.Notifications()
+        return self._listener.events(
+            notifications.PATH, self._notifications, notifications.PARAMS
+        )
 
     # Writing
 

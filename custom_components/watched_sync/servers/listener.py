@@ -1,0 +1,316 @@
+"""One websocket: what a server tells of its own accord, as hints.
+
+The token travels in a header, so no address carries it. Everything happens in the
+generator itself, without tasks of its own: closing it ends the connection.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+import json
+import logging
+from typing import Final, Protocol
+
+from aiohttp import (
+    ClientConnectorCertificateError,
+    ClientError,
+    ClientHandlerType,
+    ClientRequest,
+    ClientResponse,
+    ClientSession,
+    ClientTimeout,
+    ClientWebSocketResponse,
+    ClientWSTimeout,
+    DummyCookieJar,
+    ServerFingerprintMismatch,
+    WSCloseCode,
+    WSMessage,
+    WSMsgType,
+    WSServerHandshakeError,
+)
+from aiohttp.http import WebSocketError
+
+from ..core.errors import (
+    AuthRejected,
+    Busy,
+    CertificateRefused,
+    Fault,
+    Malformed,
+    ServerError,
+    Starting,
+    Unreachable,
+    Unsupported,
+    WrongAddress,
+)
+from ..core.ports import Changed, Connected, ServerEvent
+from .fields import Row, as_row
+from .transport import CONNECT_TIMEOUT, parse_url
+
+_LOGGER = logging.getLogger(__name__)
+
+#: Seconds until a handshake that nobody answers is given up.
+HANDSHAKE_TIMEOUT: Final = 10.0
+#: Seconds without a sign of life after which a dialect's silence is tested by a ping.
+HEARTBEAT: Final = 30.0
+#: Seconds in which a greeting, or the answer to a `KeepAlive`, has to come.
+ANSWER_TIMEOUT: Final = 10.0
+#: Bytes of one frame; a list of long play queues exceeds aiohttp's own limit.
+MAX_FRAME: Final = 16 * 1024 * 1024
+
+_CLOSE_TIMEOUT: Final = 1.0
+#: Seconds between two messages that keep a connection alive, at least and at most.
+_MIN_PERIOD: Final = 1.0
+_MAX_PERIOD: Final = 3600.0
+
+_GOOD_BYES: Final = (WSCloseCode.OK, WSCloseCode.GOING_AWAY)
+
+
+@dataclass(frozen=True, slots=True)
+class KeepAlive:
+    """The server has to hear of us more often than every `seconds`."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class GoodBye:
+    """The server goes away and says so."""
+
+
+type Heard = Changed | KeepAlive | GoodBye
+
+
+class Dialect(Protocol):
+    """How one kind of server talks over one connection."""
+
+    @property
+    def keep_alive(self) -> str | None:
+        """What the server wants to hear now and then, and answers.
+
+        Such a server greets with a `KeepAlive`, and listening begins with that. None
+        leaves the connection to pings.
+        """
+        ...
+
+    def hear(self, message: Row) -> Iterable[Heard]:
+        """Say what a message means: nothing, if it is none of ours.
+
+        Raises `Malformed`.
+        """
+        ...
+
+
+class Listener:
+    """Websockets to one address, all with the same headers, one at a time.
+
+    Of two sockets of one device a server serves one alone. The session belongs to the
+    caller and is never closed here; only its connections are used.
+    """
+
+    def __init__(
+        self, session: ClientSession, url: str, headers: Mapping[str, str]
+    ) -> None:
+        """Prepare for *url*, base path kept; raises `WrongAddress` if it is none."""
+        self._session = session
+        self._base = parse_url(url)
+        self._headers = dict(headers)
+        self._alone = asyncio.Lock()
+
+    def __repr__(self) -> str:
+        """Name the address; headers carry secrets and are left out."""
+        return f"Listener({str(self._base)!r})"
+
+    async def events(
+        self, path: str, dialect: Dialect, params: Mapping[str, str] | None = None
+    ) -> AsyncGenerator[ServerEvent]:
+        """Connect to *path* and yield what is heard, until the server says good-bye.
+
+        Raises `AuthRejected` (401, 403), `Busy` or `Starting` (503), `WrongAddress`
+        (a redirect), `Unsupported` (anything else that is no upgrade: a proxy that
+        does not pass it on), `Malformed` (a frame that cannot be one, or is too long)
+        and `Unreachable`.
+        """
+        async with self._alone, self._connection(path, dialect, params) as socket:
+            pulse = _Pulse(socket, dialect.keep_alive)
+            greeted = dialect.keep_alive is None
+            if greeted:
+                yield Connected()
+            while (text := await _next_text(socket, pulse)) is not None:
+                for heard in _understood(dialect, text):
+                    match heard:
+                        case Changed():
+                            yield heard
+                        case KeepAlive(seconds):
+                            await pulse.every(seconds)
+                            if not greeted:
+                                greeted = True
+                                yield Connected()
+                        case GoodBye():
+                            return
+
+    @asynccontextmanager
+    async def _connection(
+        self, path: str, dialect: Dialect, params: Mapping[str, str] | None
+    ) -> AsyncGenerator[ClientWebSocketResponse]:
+        """Shake hands; close again whatever happens."""
+        what = f"the socket {path}"
+        # aiohttp follows redirects of a handshake, with all headers; only a session's
+        # own middleware can keep it from that.
+        session = ClientSession(
+            connector=self._session.connector,
+            connector_owner=False,
+            cookie_jar=DummyCookieJar(),
+            middlewares=(_no_redirect,),
+            timeout=ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT),
+            trust_env=self._session.trust_env,
+        )
+        async with session:
+            try:
+                async with asyncio.timeout(HANDSHAKE_TIMEOUT):
+                    socket = await session.ws_connect(
+                        self._base.with_path(self._base.path.rstrip("/") + path),
+                        params=params,
+                        headers=self._headers,
+                        heartbeat=None if dialect.keep_alive else HEARTBEAT,
+                        max_msg_size=MAX_FRAME,
+                        timeout=ClientWSTimeout(ws_close=_CLOSE_TIMEOUT),
+                    )
+            except WSServerHandshakeError as error:
+                # Its request carries the token: nobody is to find it in a chain.
+                raise _refused(error, what) from None
+            except (ClientError, OSError, RuntimeError) as error:
+                # A RuntimeError is raised where the caller's session is closed.
+                raise _failed(error, what) from error
+            try:
+                yield socket
+            finally:
+                await socket.close()
+
+
+class _Pulse:
+    """What has to be said to keep a connection, and whether it is answered.
+
+    `due` is when something has to happen, by the event loop's time; None is never.
+    """
+
+    def __init__(self, socket: ClientWebSocketResponse, message: str | None) -> None:
+        """Wait for the greeting of a server that wants to hear *message*."""
+        self._socket = socket
+        self._message = message
+        self._loop = asyncio.get_running_loop()
+        self._period: float | None = None
+        self._waits = message is not None
+        self._said_at = self._loop.time()
+        self.due = self._said_at + ANSWER_TIMEOUT if self._waits else None
+
+    def felt(self) -> None:
+        """Take anything that was heard as a sign of life."""
+        if self._waits and self._period is not None:
+            self._waits = False
+            self.due = self._said_at + self._period
+
+    async def every(self, seconds: float) -> None:
+        """Say it now, and twice as often as the server wants to hear it."""
+        self._period = min(max(seconds / 2, _MIN_PERIOD), _MAX_PERIOD)
+        await self._say()
+
+    async def beat(self) -> None:
+        """Do what is due. Raises `Unreachable` where an answer was."""
+        if self._waits:
+            raise Unreachable("the socket gives no sign of life")
+        await self._say()
+
+    async def _say(self) -> None:
+        if self._message is None:
+            return
+        self._said_at = self._loop.time()
+        self._waits = True
+        self.due = self._said_at + ANSWER_TIMEOUT
+        try:
+            await self._socket.send_str(self._message)
+        except (ClientError, OSError) as error:
+            raise Unreachable(f"the socket is lost: {type(error).__name__}") from error
+
+
+async def _next_text(socket: ClientWebSocketResponse, pulse: _Pulse) -> str | None:
+    """Return the next text frame; None once the server has closed in good order."""
+    while True:
+        message = await _next_frame(socket, pulse)
+        match message.type:
+            case WSMsgType.TEXT:
+                pulse.felt()
+                text: str = message.data
+                return text
+            case WSMsgType.BINARY:
+                _LOGGER.debug("Ignored a frame that is no text")
+            case WSMsgType.ERROR if isinstance(message.data, WebSocketError):
+                raise Malformed("the socket carried a frame that cannot be one")
+            case WSMsgType.CLOSE if message.data in _GOOD_BYES:
+                return None
+            case _:
+                raise Unreachable("the socket is lost")
+
+
+async def _next_frame(socket: ClientWebSocketResponse, pulse: _Pulse) -> WSMessage:
+    while True:
+        try:
+            async with asyncio.timeout_at(pulse.due):
+                return await socket.receive()
+        except TimeoutError:
+            await pulse.beat()
+
+
+def _understood(dialect: Dialect, text: str) -> Iterator[Heard]:
+    """Yield what a frame says, as far as it can be understood."""
+    try:
+        yield from dialect.hear(as_row(json.loads(text), "the message"))
+    except Malformed as error:
+        _LOGGER.debug("Ignored a message: %s", error)
+    except (ValueError, RecursionError) as error:
+        # What a decoder says would quote the message.
+        _LOGGER.debug("Ignored a message: %s", type(error).__name__)
+
+
+async def _no_redirect(
+    request: ClientRequest, handler: ClientHandlerType
+) -> ClientResponse:
+    """Stop where a handshake is sent elsewhere."""
+    response = await handler(request)
+    if 300 <= response.status < 400:  # noqa: PLR2004 - the range of redirects
+        response.close()
+        raise WrongAddress(f"the socket {request.url.path} is a redirect")
+    return response
+
+
+def _failed(error: Exception, what: str) -> ServerError:
+    """Say what a handshake means that nobody answered."""
+    said = f"{what} failed: {type(error).__name__}"
+    match error:
+        case ClientConnectorCertificateError() | ServerFingerprintMismatch():
+            return CertificateRefused(said)
+        case _:
+            return Unreachable(said)
+
+
+def _refused(error: WSServerHandshakeError, what: str) -> ServerError:
+    """Say what an answer means that is no upgrade."""
+    said = f"{what} was answered with {error.status}"
+    is_page = error.headers is not None and error.headers.get(
+        "Content-Type", ""
+    ).startswith("text/html")
+    match error.status:
+        case 401 | 403:
+            return AuthRejected(said)
+        case 503:
+            return (Starting if is_page else Busy)(said)
+        case 429:
+            return Busy(said)
+        case 408 | 502 | 504:
+            return Unreachable(said)
+        case status if 500 <= status < 520:  # noqa: PLR2004 - the server's own
+            return Fault(said)
+        case status if status >= 520:  # noqa: PLR2004 - gateways for a server away
+            return Unreachable(said)
+        case _:
+            return Unsupported(said)
