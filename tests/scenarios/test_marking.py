@@ -48,6 +48,14 @@ CASES: dict[str, Case] = {
 }
 
 
+_EVERY_RUN = {"film", "episode", "season", "show", "show with specials"}
+
+MOSTLY_LONG = [
+    pytest.param(name, marks=[] if name in _EVERY_RUN else pytest.mark.long)
+    for name in CASES
+]
+
+
 def reached(side: Side, case: Case) -> list[str]:
     """Return the ids of the films and episodes that a case is about."""
     data, seasons = case
@@ -100,7 +108,7 @@ async def test_marking_watched_is_one_play_of_exactly_what_was_named(
     assert not entry.runtime_data.lane.outbox.rejected
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", MOSTLY_LONG)
 async def test_unmarking_clears_exactly_what_was_named(
     hass: HomeAssistant, side: Side, name: str
 ) -> None:
@@ -122,7 +130,7 @@ async def test_unmarking_clears_exactly_what_was_named(
     assert not entry.runtime_data.lane.outbox.rejected
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", MOSTLY_LONG)
 async def test_marking_what_is_watched_already_writes_nothing(
     hass: HomeAssistant, side: Side, name: str
 ) -> None:
@@ -137,7 +145,7 @@ async def test_marking_what_is_watched_already_writes_nothing(
     assert side.all_seen() == before
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", MOSTLY_LONG)
 async def test_unmarking_what_was_never_watched_writes_nothing(
     hass: HomeAssistant, side: Side, name: str
 ) -> None:
