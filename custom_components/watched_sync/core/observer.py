@@ -9,13 +9,20 @@ before it delivers.
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 import logging
 from typing import Protocol
 
 from .backoff import Backoff
-from .errors import ServerError, Unreachable
-from .lane import Lane, Phase
+from .errors import (
+    AuthRejected,
+    Busy,
+    ServerError,
+    Unreachable,
+    Unsupported,
+    WrongServer,
+)
+from .lane import Lane, LaneUpdate, Phase
 from .ports import Changed, Clock, Connected, MediaServer, Random
 
 _LOGGER = logging.getLogger(__name__)
@@ -24,6 +31,14 @@ _LOGGER = logging.getLogger(__name__)
 #: as many.
 GATHER = 0.3
 
+#: Looks in a row, and the seconds after which another one is allowed: a library that is
+#: scanned hints for hours.
+LOOKS = 60
+NEXT_LOOK = 3.0
+
+#: Ids of one burst; more than that are not looked at one by one.
+MOST_HINTS = 500
+
 #: Seconds between two glances at a server that does not announce marks, or whose
 #: socket cannot be had: three requests each make less than six a minute.
 GLANCE = 32.0
@@ -31,14 +46,25 @@ GLANCE = 32.0
 #: Seconds after which everything known is read again although nothing happened.
 FULL_LOOK = 4 * 3600.0
 
-#: Seconds a first connection may take before delivering goes on without it.
+#: Seconds a connection may take before delivering goes on without it.
 PATIENCE = 5.0
 
 #: Seconds after which a socket that closed counts as one that had worked.
 STEADY = 30.0
 
-#: Delays before asking for a socket again.
+#: Delays before asking for a socket again: of a server that may be back any moment,
+#: and of one that has said no.
 SOCKET_BACKOFF = Backoff(base=1.0, cap=60.0)
+REFUSED_BACKOFF = Backoff(base=60.0, cap=900.0, floor=30.0)
+
+#: Delays between two looks at everything for what may have been missed. A socket that
+#: comes and goes is no reason to read everything all the time.
+FULL_LOOK_BACKOFF = Backoff(base=5.0, cap=3600.0, floor=2.0)
+
+#: Failed attempts at a socket, one after the other, that are reported.
+_REPORTED_FAILURES = 2
+
+_REFUSALS = (AuthRejected, Unsupported, WrongServer)
 
 
 class Reader(Protocol):
@@ -49,7 +75,7 @@ class Reader(Protocol):
         ...
 
     async def look(self, item_ids: frozenset[str]) -> None:
-        """Read these items again."""
+        """Read these items again; an empty set means: see what is shown."""
         ...
 
     async def glance(self) -> None:
@@ -82,15 +108,26 @@ class Observer:
         self._report = report
         self._clock = clock
         self._rng = rng
+        self._opened = False
+        self._opening = False
+        # The socket: whether it is wanted, was tried since, and stands.
         self._wanted = asyncio.Event()
         self._tried = asyncio.Event()
         self._live = False
-        self._opening = False
-        self._missed = False
-        self._due: dict[str, list[float]] = {}
-        self._hinted = asyncio.Event()
         self._failures = 0
-        self._full_look_at = clock.monotonic()
+        self._refusals = 0
+        # Hints: when to look at what, and not before when.
+        self._stirred = asyncio.Event()
+        self._due: dict[str, tuple[float, ...]] = {}
+        self._due_all: float | None = None
+        self._looks_left = float(LOOKS)
+        self._looked_at = 0.0
+        self._not_before = 0.0
+        # Full looks: whether one is needed, and not before when.
+        self._missed = False
+        self._full_looks = 0
+        self._full_look_at = 0.0
+        self._next_full_look = 0.0
 
     @property
     def is_live(self) -> bool:
@@ -101,26 +138,41 @@ class Observer:
         """Subscribe, then catch up: what comes before anything is written.
 
         A socket that cannot be had (a proxy may refuse it) holds nothing up; then
-        only glances tell of changes. Raises `ServerError` if reading fails.
+        only glances tell of changes. Of a lane that never was away nothing was
+        missed. Raises `ServerError` if reading fails.
         """
+        if self._opened and self._lane.health.phase is Phase.READY:
+            return
         self._opening = True
         try:
             if not self._live:
                 self._tried.clear()
                 self._wanted.set()
-                async with asyncio.timeout(PATIENCE):
-                    await self._tried.wait()
-        except TimeoutError:
-            _LOGGER.debug("%s: goes on without a socket", self._label)
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(PATIENCE):
+                        await self._tried.wait()
         finally:
             self._opening = False
-        await self._reader.catch_up()
+        self._opened = True
+        try:
+            await self._look_at_all()
+        except Busy, Unreachable:
+            self._opened = False
+            raise
 
     async def run(self) -> None:
         """Observe until cancelled."""
-        async with asyncio.TaskGroup() as group:
-            for loop in (self._listen, self._follow_hints, self._glance):
-                group.create_task(self._keep_going(loop))
+
+        def stirred(_: LaneUpdate) -> None:
+            self._stirred.set()
+
+        remove = self._lane.add_listener(stirred)
+        try:
+            async with asyncio.TaskGroup() as group:
+                for loop in (self._listen, self._follow_hints, self._glance):
+                    group.create_task(self._keep_going(loop))
+        finally:
+            remove()
 
     async def _keep_going(self, turn: Callable[[], Awaitable[None]]) -> None:
         """Take turns for ever; a fault of ours must not blind us for good."""
@@ -128,87 +180,199 @@ class Observer:
             try:
                 await turn()
             except ServerError as err:
-                self._report(err)
+                self._tell(err)
             except Exception:
                 _LOGGER.exception("%s: observing failed unexpectedly", self._label)
                 await asyncio.sleep(SOCKET_BACKOFF.cap)
 
+    @property
+    def _ready(self) -> bool:
+        return self._lane.health.phase is Phase.READY
+
+    def _tell(self, error: ServerError) -> None:
+        """Report, unless it is known that the server is away."""
+        if self._ready:
+            self._report(error)
+
     # --- the socket ----------------------------------------------------------
 
     async def _listen(self) -> None:
-        """Subscribe, and take events in until the socket closes."""
+        """Subscribe, take events in until the socket closes, and wait a little."""
         await self._wanted.wait()
-        opened_at = self._clock.monotonic()
+        self._wanted.clear()
+        began_at = self._clock.monotonic()
+        error: ServerError | None = None
         try:
             async with aclosing(self._server.listen()) as events:
                 async for event in events:
                     match event:
                         case Connected():
-                            self._live = True
-                            self._tried.set()
-                            if not self._opening:
-                                # What happened without a socket was not told.
-                                self._missed = True
-                                self._hinted.set()
+                            self._connected()
                         case Changed():
                             self._take(event)
         except ServerError as err:
             _LOGGER.debug("%s: no socket: %r", self._label, err)
+            error = err
         finally:
             was_live, self._live = self._live, False
             self._tried.set()
-        if was_live and self._clock.monotonic() - opened_at >= STEADY:
+        if was_live and self._clock.monotonic() - began_at >= STEADY:
             self._failures = 0
         self._failures += 1
+        self._refusals = self._refusals + 1 if isinstance(error, _REFUSALS) else 0
         if was_live:
             # A server that goes down closes its sockets, as a proxy does now and
             # then: let the relay ask which it was.
-            self._report(Unreachable("the socket was closed"))
-        await asyncio.sleep(SOCKET_BACKOFF.delay(self._failures, self._rng))
-        if self._lane.health.phase is not Phase.READY:
-            self._wanted.clear()  # open() comes when the server is back
+            self._tell(error or Unreachable("the socket was closed"))
+        elif (
+            error is not None
+            and not isinstance(error, Unsupported)
+            and self._failures <= _REPORTED_FAILURES
+        ):
+            # Later on it is no news: a proxy keeps us out while the server is there.
+            self._tell(error)
+        delay = (
+            REFUSED_BACKOFF.delay(self._refusals, self._rng)
+            if self._refusals
+            else SOCKET_BACKOFF.delay(self._failures, self._rng)
+        )
+        with suppress(TimeoutError):
+            async with asyncio.timeout(delay):
+                await self._wanted.wait()
+        if self._ready:
+            self._wanted.set()  # else open() does, when the server is back
+
+    def _connected(self) -> None:
+        self._live = True
+        self._wanted.clear()
+        self._tried.set()
+        if not self._opening:
+            # What happened without a socket was not told.
+            self._miss()
 
     # --- hints ---------------------------------------------------------------
 
     def _take(self, change: Changed) -> None:
+        """Note where to look, and when."""
         now = self._clock.monotonic()
+        soon = now + GATHER
+        if not change.item_ids:
+            self._due_all = min(self._due_all or soon, soon)
         for item_id in change.item_ids:
-            self._due[item_id] = [now + GATHER, *(now + one for one in change.again)]
-        self._hinted.set()
+            times = {soon, *(now + one for one in change.again)}
+            known = self._due.get(item_id, ())
+            if any(one <= soon for one in known):
+                times.discard(soon)
+            self._due[item_id] = tuple(sorted({*known, *times}))
+        if len(self._due) > MOST_HINTS:
+            self._due.clear()
+            self._miss()
+        self._stirred.set()
+
+    def _miss(self) -> None:
+        self._missed = True
+        self._stirred.set()
 
     async def _follow_hints(self) -> None:
-        """Look at what is due, all of it at once."""
-        if self._missed:
-            self._missed = False
-            await self._reader.catch_up()
-        if not self._due:
-            self._hinted.clear()
-            await self._hinted.wait()
-        earliest = min(times[0] for times in self._due.values())
-        delay = earliest - self._clock.monotonic()
-        if delay > 0:
-            await asyncio.sleep(min(delay, GATHER))
+        """Do what is due next: a full look, or a look at all that was hinted at."""
+        self._stirred.clear()
+        now = self._clock.monotonic()
+        if not self._ready:
+            # Kept for when it is: they may be newer than what open() reads.
+            await self._stirred.wait()
             return
-        horizon = self._clock.monotonic() + GATHER
-        item_ids = frozenset(
-            item_id for item_id, times in self._due.items() if times[0] <= horizon
-        )
-        for item_id in item_ids:
-            self._due[item_id] = [one for one in self._due[item_id] if one > horizon]
-            if not self._due[item_id]:
-                del self._due[item_id]
-        if self._lane.health.phase is Phase.READY:
-            await self._reader.look(item_ids)
+        if self._missed and now >= self._next_full_look:
+            await self._look_at_all()
+            return
+        times = [one[0] for one in self._due.values()]
+        if self._due_all is not None:
+            times.append(self._due_all)
+        if times and now >= max(min(times), self._not_before):
+            await self._look(now)
+            return
+        waits = [max(min(times), self._not_before)] if times else []
+        if self._missed:
+            waits.append(self._next_full_look)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(min(waits) - now if waits else None):
+                await self._stirred.wait()
 
-    # --- glances -------------------------------------------------------------
+    async def _look(self, now: float) -> None:
+        """Look at what is due, or about to be."""
+        item_ids, everything = self._take_due(now + GATHER)
+        rested = (now - self._looked_at) / NEXT_LOOK
+        self._looks_left = min(self._looks_left + rested, LOOKS) - 1
+        self._looked_at = now
+        self._not_before = now if self._looks_left >= 1 else now + NEXT_LOOK
+        item_ids -= self._in_flight(item_ids)
+        try:
+            if item_ids or everything:
+                await self._reader.look(frozenset(item_ids))
+        except ServerError:
+            # Nobody will hint at them again.
+            self._miss()
+            raise
+
+    def _take_due(self, horizon: float) -> tuple[set[str], bool]:
+        """Take out what is due until *horizon*; what has to wait stays."""
+        due = {item_id for item_id, times in self._due.items() if times[0] <= horizon}
+        for item_id in due:
+            if later := tuple(one for one in self._due[item_id] if one > horizon):
+                self._due[item_id] = later
+            else:
+                del self._due[item_id]
+        everything = self._due_all is not None and self._due_all <= horizon
+        if everything:
+            self._due_all = None
+        return due, everything
+
+    def _in_flight(self, item_ids: set[str]) -> set[str]:
+        """Return those being written right now: the relay looks at them itself."""
+        operations = [
+            operation
+            for operation_id in self._lane.in_flight
+            if (operation := self._lane.outbox.get(operation_id)) is not None
+        ]
+        if not operations:
+            return set()
+        ledger = self._lane.ledger
+        return {
+            item_id
+            for item_id in item_ids
+            if any(
+                operation.item.item_id == item_id
+                or ((item := ledger.item(item_id)) and operation.reaches(item))
+                for operation in operations
+            )
+        }
+
+    # --- full looks and glances ----------------------------------------------
+
+    async def _look_at_all(self) -> None:
+        """Read everything known; for a while only the relay makes us do so again."""
+        now = self._clock.monotonic()
+        if now - self._full_look_at > FULL_LOOK_BACKOFF.cap:
+            self._full_looks = 0
+        self._full_looks += 1
+        self._full_look_at = now
+        self._next_full_look = now + FULL_LOOK_BACKOFF.delay(
+            self._full_looks, self._rng
+        )
+        # What was told until now will be read; what is told meanwhile may be newer.
+        self._take_due(now + GATHER)
+        self._missed = False
+        try:
+            await self._reader.catch_up()
+        except ServerError:
+            self._miss()
+            raise
 
     async def _glance(self) -> None:
         """Look for what is not announced, and now and then at everything."""
         await asyncio.sleep(GLANCE)
-        if self._lane.health.phase is not Phase.READY:
+        if not self._opened or not self._ready:
             return
         if self._clock.monotonic() - self._full_look_at >= FULL_LOOK:
-            self._full_look_at = self._clock.monotonic()
-            await self._reader.catch_up()
+            self._miss()
         elif not (self._live and self._server.capabilities.announces_marks):
             await self._reader.glance()
