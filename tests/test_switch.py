@@ -295,6 +295,23 @@ async def test_switch_stays_while_its_change_waits(hass: HomeAssistant) -> None:
     assert shown(hass, entity_id).state == STATE_ON
 
 
+async def test_switch_stays_while_an_unmark_waits(hass: HomeAssistant) -> None:
+    server = MemoryServer()
+    server.up_next_ids = ["m1"]
+    entry = await setup_lane(hass, server)
+    entity_id = up_next_entity(hass, "m1")
+    assert entity_id is not None
+    await turn(hass, entity_id, "on")
+    await drained(hass, entry)
+    server.up_next_ids = ["m2"]
+    await look_again(hass, entry)
+    await lose_contact(hass, entry, server)
+    await turn(hass, entity_id, "off")
+    await hass.async_block_till_done()
+    state = shown(hass, entity_id)
+    assert (state.state, state.attributes["sync_state"]) == (STATE_OFF, "pending")
+
+
 async def test_stale_switches_are_removed_at_start_and_others_kept(
     hass: HomeAssistant,
 ) -> None:

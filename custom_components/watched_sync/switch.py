@@ -233,7 +233,10 @@ class UpNextSwitches:
         self._remembered = set()
 
     def _recent(self, item_ids: Iterable[str]) -> list[str]:
-        """Return which items are marked and not yet to be forgotten, newest first."""
+        """Return which items are not to be forgotten yet, newest first.
+
+        Those whose change waits or failed, and those that were marked lately.
+        """
         lane = self._runtime.lane
         since = lane.clock.now() - RECENTLY
         marked_at = {
@@ -244,9 +247,11 @@ class UpNextSwitches:
         times = {}
         for item_id in item_ids:
             view = self._runtime.coordinator.view(item_id)
-            if view is None or not view.desired.watched:
+            if view is None:
                 continue
             waits = view.sync_state is not ItemSyncState.SYNCED
+            if not waits and not view.desired.watched:
+                continue
             played = view.server.last_played if view.server else None
             at = lane.clock.now() if waits else marked_at.get(item_id, played)
             if at is not None and at > since:
