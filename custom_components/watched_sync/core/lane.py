@@ -118,7 +118,6 @@ class Lane:
         All are accepted or none. Cancelling the caller does not take them back.
         Raises `JournalError` (nothing is queued then), `OutboxFull`, `LaneClosed`.
         """
-
         await self._commit(lambda: self._add(operations))
 
     async def exchange(
