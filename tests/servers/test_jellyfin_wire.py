@@ -248,7 +248,7 @@ def test_public_info_is_read() -> None:
         server_id="e" * 32,
         server_name="den",
         version="10.11.2",
-        is_jellyfin=True,
+        product=wire.PRODUCT_NAME,
         is_starting=False,
         is_set_up=True,
     )
@@ -268,7 +268,7 @@ def test_start_up_responder_is_known_by_its_camel_case() -> None:
 
 def test_other_products_are_known_by_their_name() -> None:
     emby = {key: value for key, value in INFO.items() if key != "ProductName"}
-    assert not wire.parse_public_info(emby).is_jellyfin
+    assert wire.parse_public_info(emby).product is None
 
 
 def test_unfinished_wizard_is_noticed() -> None:

@@ -1,8 +1,8 @@
-"""One Jellyfin user's view of one Jellyfin server, from 10.9 on."""
+"""One user's view of one Jellyfin server, from 10.9 on, or Emby server."""
 
 from collections.abc import AsyncGenerator, AsyncIterator, Collection, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from typing import Final, override
 from urllib.parse import quote
 
@@ -23,29 +23,23 @@ from ...core.identity import Item, MediaKind, ProviderIds
 from ...core.operation import Change, MarkUnwatched, MarkWatched, SetProgress
 from ...core.play_state import PlayState, Reading
 from ...core.ports import Capabilities, MediaServer, ServerEvent, ServerInfo
-from ..fields import Json
+from ..fields import Json, as_row, row
 from ..listener import Listener
 from ..listing import in_order, matching, newest_first, unique
 from ..transport import TIMEOUT, TREE_TIMEOUT, Transport
 from . import wire
-from .notifications import PATH as SOCKET_PATH, Notifications
-
-#: The core integration makes no media player for sessions of this client.
-CLIENT: Final = "Home Assistant"
-#: The device as the dashboard lists it. Its record is rewritten whenever name or
-#: version differ from those the token was made with, so both stay the same.
-DEVICE: Final = "Watched Sync"
-VERSION: Final = "1"
-
-#: The first version with user data and played items apart from `/Users/{id}`.
-MINIMUM_VERSION: Final = (10, 9)
+from .dialect import JELLYFIN, Dialect
+from .notifications import Notifications
 
 # A request line holds 8192 bytes, an id takes 35 of them.
 _BATCH: Final = 100
 _PAGE: Final = 500
 _CANDIDATES: Final = 50
 
-_FIELDS: Final = "ProviderIds,RecursiveItemCount"
+#: Members of an item's user data that are computed and not kept.
+_COMPUTED: Final = frozenset(
+    ("ItemId", "Key", "PlayedPercentage", "ServerId", "UnplayedItemCount")
+)
 
 _CAPABILITIES: Final = Capabilities(
     concurrency=1,
@@ -68,18 +62,24 @@ class JellyfinLogin:
 
 
 async def authenticate(
-    session: ClientSession, url: str, username: str, password: str, device_id: str
+    session: ClientSession,
+    url: str,
+    username: str,
+    password: str,
+    device_id: str,
+    *,
+    dialect: Dialect = JELLYFIN,
 ) -> JellyfinLogin:
     """Sign in with a password. `POST /Users/AuthenticateByName`.
 
     *device_id* has to be this entry's own: signing in ends the user's earlier token
     for the same device. Raises `AuthRejected` for a wrong name or password,
     `Forbidden` for an account that may not sign in, `WrongServer` where something
-    else than Jellyfin answers, `UnsupportedVersion` below 10.9, `Starting` while the
-    server starts or waits for its first-run wizard.
+    else than a server of this *dialect* answers, `UnsupportedVersion` for one that is
+    too old, `Starting` while the server starts or waits for its first-run wizard.
     """
-    transport = Transport(session, url, _headers(device_id, None))
-    public = await _public_info(transport)
+    transport = Transport(session, url, dialect.headers(device_id, None))
+    public = await public_info(transport, dialect)
     try:
         answer = await transport.ask(
             "/Users/AuthenticateByName", {"Username": username, "Pw": password}
@@ -88,13 +88,13 @@ async def authenticate(
         # With all four client fields sent, 400 is about a blank name.
         raise AuthRejected("the user name was refused") from error
     except ItemGone as error:
-        raise WrongServer("no Jellyfin server answers here") from error
+        raise WrongServer(f"no {dialect.name} server answers here") from error
     token, user = wire.parse_login(answer)
-    return JellyfinLogin(token, _info(public, user))
+    return JellyfinLogin(token, server_info(public, user, dialect))
 
 
 class JellyfinClient(MediaServer):
-    """Requests to one Jellyfin server with one user's token.
+    """Requests to one server with one user's token, Jellyfin's or another *dialect*'s.
 
     `device_id` is the one the token was made with. `known` is what `identify` said
     when the entry was set up; with it `probe` takes one request and notices another
@@ -110,23 +110,30 @@ class JellyfinClient(MediaServer):
         user_id: str,
         device_id: str,
         known: ServerInfo | None = None,
+        dialect: Dialect = JELLYFIN,
     ) -> None:
         """Prepare requests; none is sent. Raises `WrongAddress` for a bad *url*."""
-        headers = _headers(device_id, token.strip())
+        token = token.strip()
+        headers = dialect.headers(device_id, token)
         self._server = Transport(session, url, headers)
         self._listener = Listener(session, url, headers)
+        self._socket_params = dialect.socket_params(device_id, token)
+        self._dialect = dialect
+        self._capabilities = replace(
+            _CAPABILITIES, announces_marks=dialect.announces_marks
+        )
         self._user_id = user_id
         self._known = known
 
     def __repr__(self) -> str:
         """Name the address, never the token."""
-        return f"JellyfinClient({self._server!r})"
+        return f"JellyfinClient({self._dialect!r}, {self._server!r})"
 
     @property
     @override
     def capabilities(self) -> Capabilities:
         """What Jellyfin can do."""
-        return _CAPABILITIES
+        return self._capabilities
 
     @property
     @override
@@ -139,18 +146,19 @@ class JellyfinClient(MediaServer):
     async def identify(self) -> ServerInfo:
         """Find out, at set-up, which server and which user this is.
 
-        Raises `WrongServer` where something else than Jellyfin answers or the token
-        is another user's, `UnsupportedVersion` below 10.9, `Starting` while the
-        server starts, and `Refused` for an API key, which belongs to no user.
+        Raises `WrongServer` where something else than a server of this dialect
+        answers or the token is another user's, `UnsupportedVersion` for one that is
+        too old, `Starting` while the server starts, and `Refused` for an API key,
+        which belongs to no user.
         """
-        public = await _public_info(self._server)
+        public = await public_info(self._server, self._dialect)
         user = await self._me()
-        self._known = _info(public, user)
+        self._known = server_info(public, user, self._dialect)
         return self._known
 
     @override
     async def probe(self) -> ServerInfo:
-        """Ask `GET /Users/Me`, which answers 401 to a token that is no longer good.
+        """Ask who the user is; a token that is no longer good is answered with 401.
 
         Raises `WrongServer` if another server or user has taken the place of ours.
         The version is the one `identify` saw.
@@ -160,7 +168,9 @@ class JellyfinClient(MediaServer):
             return await self.identify()
         user = await self._me()
         if user.server_id and user.server_id != known.server_id:
-            raise WrongServer("another Jellyfin server answers at this address")
+            raise WrongServer(
+                f"another {self._dialect.name} server answers at this address"
+            )
         return ServerInfo(
             server_id=known.server_id,
             server_name=known.server_name,
@@ -171,12 +181,25 @@ class JellyfinClient(MediaServer):
 
     async def _me(self) -> wire.User:
         try:
-            user = wire.parse_user(await self._server.read("/Users/Me"))
+            user = wire.parse_user(
+                await self._server.read(self._path(self._dialect.me))
+            )
         except Refused as error:
             raise Refused("an API key belongs to no user: sign in instead") from error
         if wire.normal_id(user.user_id) != wire.normal_id(self._user_id):
             raise WrongServer("the token is another user's")
         return user
+
+    def _path(self, template: str, item_id: str = "") -> str:
+        """Return one of the dialect's paths."""
+        return template.format(user=quote(self._user_id, safe=""), item=item_id)
+
+    def _checked(self, item_id: str) -> str:
+        """Return an id as the server writes it; what is no id is of no item."""
+        normal = self._dialect.item_id(item_id)
+        if normal is None:
+            raise ItemGone("no item of this server has such an id")
+        return normal
 
     # Reading
 
@@ -187,13 +210,17 @@ class JellyfinClient(MediaServer):
         What is no id at all is left out before asking: the server would drop it
         without a word and, were none left, list everything it has.
         """
-        asked = {key: normal for key in item_ids if (normal := wire.normal_id(key))}
+        asked = {
+            key: normal
+            for key in item_ids
+            if (normal := self._dialect.item_id(key)) is not None
+        }
         wanted = list(dict.fromkeys(asked.values()))
         found: dict[str, Reading] = {}
         for start in range(0, len(wanted), _BATCH):
             batch = wanted[start : start + _BATCH]
             page = await self._items(
-                "/Items",
+                self._dialect.items,
                 {"ids": ",".join(batch), "recursive": "true", "limit": str(len(batch))},
             )
             found.update((reading.item.item_id, reading) for reading in page.readings)
@@ -207,7 +234,7 @@ class JellyfinClient(MediaServer):
             case MediaKind.SHOW:
                 pass
             case MediaKind.SEASON:
-                only, show_ids = _checked(item.item_id), item.show_provider_ids
+                only, show_ids = self._checked(item.item_id), item.show_provider_ids
                 show_id = item.show_id or await self._show_of(only)
             case _:
                 raise Unsupported("only shows and seasons have episodes")
@@ -217,7 +244,7 @@ class JellyfinClient(MediaServer):
         episodes: list[Reading] = []
         try:
             async for readings in self._pages(
-                f"/Shows/{_checked(show_id)}/Episodes", params, may_be_missing=True
+                f"/Shows/{self._checked(show_id)}/Episodes", params, may_be_missing=True
             ):
                 episodes += readings
         except ItemGone:
@@ -252,7 +279,7 @@ class JellyfinClient(MediaServer):
         if not query.strip() or not type_names or limit <= 0:
             return ()
         page = await self._items(
-            "/Items",
+            self._dialect.items,
             {
                 "searchTerm": query,
                 "recursive": "true",
@@ -269,8 +296,8 @@ class JellyfinClient(MediaServer):
     ) -> Sequence[Reading]:
         """Find every copy of a work.
 
-        The server cannot filter by provider ids: whatever bears the title is
-        compared here, and if nothing does, every item of this kind.
+        Jellyfin cannot filter by provider ids: whatever bears the title is compared
+        here, and if nothing does, every item of this kind.
         """
         if not ids or kind not in wire.TYPE_NAMES:
             return ()
@@ -280,11 +307,12 @@ class JellyfinClient(MediaServer):
             return copies
         found: list[Reading] = []
         async for readings in self._pages(
-            "/Items",
+            self._dialect.items,
             {
                 "recursive": "true",
                 "includeItemTypes": _type_names({kind}),
                 "sortBy": "SortName",
+                **(self._dialect.having(ids) if self._dialect.having else {}),
             },
         ):
             found += matching(readings, ids)
@@ -292,7 +320,10 @@ class JellyfinClient(MediaServer):
 
     @override
     async def up_next(self, limit: int) -> Sequence[Reading]:
-        """Read what can be resumed, then the next episodes of what was begun."""
+        """Read what can be resumed, then the next episodes of what was begun.
+
+        Emby lists both as resumable, and next episodes for a named show only.
+        """
         if limit <= 0:
             return ()
         resumable = await self._resumable(limit)
@@ -305,7 +336,7 @@ class JellyfinClient(MediaServer):
         if limit <= 0:
             return ()
         played = await self._items(
-            "/Items",
+            self._dialect.items,
             {
                 "recursive": "true",
                 # Of containers this filter would read a flag that nobody keeps.
@@ -316,12 +347,16 @@ class JellyfinClient(MediaServer):
                 "limit": str(limit),
             },
         )
-        resumable = await self._resumable(limit)
-        return newest_first([*played.readings, *resumable], limit)
+        begun = [
+            reading
+            for reading in await self._resumable(limit)
+            if reading.state.position > 0
+        ]
+        return newest_first([*played.readings, *begun], limit)
 
     async def _resumable(self, limit: int) -> list[Reading]:
         page = await self._items(
-            "/UserItems/Resume", {"mediaTypes": "Video", "limit": str(limit)}
+            self._dialect.resumable, {"mediaTypes": "Video", "limit": str(limit)}
         )
         return page.readings
 
@@ -354,11 +389,12 @@ class JellyfinClient(MediaServer):
         self, path: str, params: Mapping[str, str], *, may_be_missing: bool = False
     ) -> wire.Page:
         answer = await self._server.read(
-            path,
+            self._path(path),
             {
                 "userId": self._user_id,
-                "fields": _FIELDS,
+                "fields": self._dialect.fields,
                 "enableImages": "false",
+                **self._dialect.listing,
                 **params,
             },
             may_be_missing=may_be_missing,
@@ -374,7 +410,11 @@ class JellyfinClient(MediaServer):
         A session is told things over one socket alone: two of one device would take
         each other's messages.
         """
-        return self._listener.events(SOCKET_PATH, Notifications(self._user_id))
+        return self._listener.events(
+            self._dialect.socket,
+            Notifications(self._user_id, self._dialect),
+            self._socket_params,
+        )
 
     # Writing
 
@@ -387,7 +427,7 @@ class JellyfinClient(MediaServer):
         `Unsupported` for the position of a container and for one that comes with a
         flag (two writes).
         """
-        key = _checked(item.item_id)
+        key = self._checked(item.item_id)
         match change:
             case MarkWatched(at) if at is not None and not item.kind.is_container:
                 await self._mark_at(key, at, state)
@@ -400,13 +440,7 @@ class JellyfinClient(MediaServer):
             case SetProgress(position, watched=None, at=at):
                 if item.duration is not None:
                     position = min(position, item.duration)
-                await self._set_user_data(
-                    key,
-                    {
-                        "PlaybackPositionTicks": wire.ticks(position),
-                        **_last_played(at),
-                    },
-                )
+                await self._set_position(key, position, at)
             case _:
                 raise Unsupported("a flag and a position are two writes")
 
@@ -414,16 +448,21 @@ class JellyfinClient(MediaServer):
         """Send `POST` or `DELETE /UserPlayedItems/{id}`; both repeat without harm."""
         await self._send(
             method,
-            f"/UserPlayedItems/{_checked(item.item_id)}",
+            self._path(self._dialect.played, self._checked(item.item_id)),
             timeout=TREE_TIMEOUT if item.kind.is_container else TIMEOUT,
         )
 
     async def _mark_at(self, key: str, at: datetime, state: PlayState) -> None:
         """Mark one item as watched at a moment, counting no play twice.
 
-        A user who may not save preferences may not do this but may still mark; the
-        date is given up then, rather than the mark.
+        Where a mark may carry a date it does, as long as nothing was counted. A user
+        who may not save preferences may not do this but may still mark; the date is
+        given up then, rather than the mark.
         """
+        path = self._path(self._dialect.played, key)
+        if self._dialect.first_play is not None and state.play_count == 0:
+            await self._send("POST", path, params=self._dialect.first_play(at))
+            return
         try:
             await self._set_user_data(
                 key,
@@ -431,21 +470,54 @@ class JellyfinClient(MediaServer):
                     "Played": True,
                     "PlayCount": max(state.play_count, 1),
                     "PlaybackPositionTicks": 0,
-                    **_last_played(at),
+                    "LastPlayedDate": wire.date_played(at),
                 },
             )
         except Forbidden:
-            await self._send("POST", f"/UserPlayedItems/{key}")
+            await self._send("POST", path)
+
+    async def _set_position(
+        self, key: str, position: float, at: datetime | None
+    ) -> None:
+        """Set the resume position of one item, and its date where there is one."""
+        values: dict[str, Json] = {"PlaybackPositionTicks": wire.ticks(position)}
+        if at is not None:
+            values["LastPlayedDate"] = wire.date_played(at)
+        await self._set_user_data(key, values)
 
     async def _set_user_data(self, key: str, values: Mapping[str, Json]) -> None:
         """Send `POST /UserItems/{id}/UserData`; what is not named stays as it is."""
-        await self._send("POST", f"/UserItems/{key}/UserData", body=values)
+        if self._dialect.replaces_user_data:
+            values = {**await self._kept_user_data(key), **values}
+            if values["PlaybackPositionTicks"]:
+                # Only what has a date is offered to be resumed.
+                now = datetime.now(UTC) + (self.clock_offset or timedelta())
+                values = {"LastPlayedDate": wire.date_played(now), **values}
+        path = self._path(self._dialect.user_data, key)
+        await self._send("POST", path, body=values)
+
+    async def _kept_user_data(self, key: str) -> dict[str, Json]:
+        """Read what would be lost of an item's user data: favourite, rating, ..."""
+        try:
+            answer = await self._server.read(
+                self._path(self._dialect.item, key), may_be_missing=True
+            )
+        except ItemGone:
+            await self._me()  # a proxy may say 404 as well
+            raise
+        stored = row(as_row(answer, "the item"), "UserData") or {}
+        return {
+            name: stored[name]
+            for name in stored
+            if name not in _COMPUTED and stored[name] is not None
+        }
 
     async def _send(
         self,
         method: str,
         path: str,
         *,
+        params: Mapping[str, str] | None = None,
         body: Json = None,
         timeout: float = TIMEOUT,  # noqa: ASYNC109 - becomes aiohttp's own timeout
     ) -> None:
@@ -453,7 +525,7 @@ class JellyfinClient(MediaServer):
             await self._server.send(
                 method,
                 path,
-                params={"userId": self._user_id},
+                params={"userId": self._user_id, **(params or {})},
                 body=body,
                 timeout=timeout,
             )
@@ -462,68 +534,46 @@ class JellyfinClient(MediaServer):
             raise
 
 
-async def _public_info(transport: Transport) -> wire.PublicInfo:
-    """Read `GET /System/Info/Public` of a server that can be used."""
+async def public_info(
+    transport: Transport, dialect: Dialect = JELLYFIN
+) -> wire.PublicInfo:
+    """Read `GET /System/Info/Public` of a server that can be used.
+
+    Raises `WrongServer`, `Starting` and `UnsupportedVersion` where it cannot.
+    """
+    nobody = f"no {dialect.name} server answers here"
     try:
         public = wire.parse_public_info(
             await transport.read("/System/Info/Public", may_be_missing=True)
         )
     except (AuthRejected, Forbidden, ItemGone, Malformed, Refused) as error:
-        raise WrongServer("no Jellyfin server answers here") from error
-    if not public.is_jellyfin:
-        raise WrongServer("no Jellyfin server answers here")
+        raise WrongServer(nobody) from error
+    if public.product not in dialect.products:
+        raise WrongServer(nobody)
     if public.is_starting:
         raise Starting("the server is starting")
-    if wire.version_numbers(public.version)[:2] < MINIMUM_VERSION:
+    if wire.version_numbers(public.version)[:2] < dialect.minimum_version:
+        oldest = ".".join(map(str, dialect.minimum_version))
         raise UnsupportedVersion(
-            "this server is older than Jellyfin 10.9", public.version
+            f"this server is older than {dialect.name} {oldest}", public.version
         )
     if not public.is_set_up:
         raise Starting("the server waits for its first-run wizard")
     return public
 
 
-def _info(public: wire.PublicInfo, user: wire.User) -> ServerInfo:
+def server_info(
+    public: wire.PublicInfo, user: wire.User, dialect: Dialect = JELLYFIN
+) -> ServerInfo:
+    """Put together who answers."""
     return ServerInfo(
         server_id=public.server_id,
-        server_name=public.server_name,
+        server_name=public.server_name or dialect.name,
         version=public.version,
         user_id=wire.normal_id(user.user_id) or user.user_id,
         user_name=user.name,
     )
 
 
-def _headers(device_id: str, token: str | None) -> dict[str, str]:
-    """Return the headers of every request.
-
-    Names are case-sensitive, values are percent-decoded by the server, and older
-    ways to send the token are switched off from Jellyfin 12 on.
-    """
-    values = {
-        "Client": CLIENT,
-        "Device": DEVICE,
-        "DeviceId": device_id,
-        "Version": VERSION,
-    }
-    if token is not None:
-        values["Token"] = token
-    pairs = ", ".join(
-        f'{name}="{quote(value, safe="")}"' for name, value in values.items()
-    )
-    return {"Accept": "application/json", "Authorization": f"MediaBrowser {pairs}"}
-
-
 def _type_names(kinds: Collection[MediaKind]) -> str:
     return ",".join(name for kind, name in wire.TYPE_NAMES.items() if kind in kinds)
-
-
-def _last_played(at: datetime | None) -> dict[str, Json]:
-    return {} if at is None else {"LastPlayedDate": wire.date_played(at)}
-
-
-def _checked(item_id: str) -> str:
-    """Return an id as the server writes it; what is no id is of no item."""
-    normal = wire.normal_id(item_id)
-    if normal is None:
-        raise ItemGone("no item of this server has such an id")
-    return normal

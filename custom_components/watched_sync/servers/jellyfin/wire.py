@@ -41,9 +41,11 @@ TYPE_NAMES: Final[Mapping[MediaKind, str]] = MappingProxyType(
     }
 )
 
+#: What Jellyfin calls itself.
+PRODUCT_NAME: Final = "Jellyfin Server"
+
 _KINDS: Final = {name: kind for kind, name in TYPE_NAMES.items()}
 _TICKS: Final = 10_000_000
-_PRODUCT_NAME: Final = "Jellyfin Server"
 _ID: Final = re.compile(r"[0-9a-f]{32}", re.ASCII)
 _EMPTY_ID: Final = "0" * 32
 
@@ -52,14 +54,14 @@ _EMPTY_ID: Final = "0" * 32
 class PublicInfo:
     """What a server says about itself to anybody.
 
-    `is_starting` is set while a responder answers in the server's place, and
-    `is_set_up` once the first-run wizard is through.
+    `product` is None where it does not say. `is_starting` is set while a responder
+    answers in the server's place, and `is_set_up` once the first-run wizard is through.
     """
 
     server_id: str
     server_name: str
     version: str
-    is_jellyfin: bool
+    product: str | None
     is_starting: bool
     is_set_up: bool
 
@@ -108,15 +110,15 @@ def parse_public_info(answer: Json) -> PublicInfo:
             server_id="",
             server_name="",
             version="",
-            is_jellyfin=True,
+            product=PRODUCT_NAME,
             is_starting=True,
             is_set_up=True,
         )
     return PublicInfo(
         server_id=needed_text(info, "Id"),
-        server_name=text(info, "ServerName") or "Jellyfin",
+        server_name=text(info, "ServerName") or "",
         version=text(info, "Version") or "",
-        is_jellyfin=text(info, "ProductName") == _PRODUCT_NAME,
+        product=text(info, "ProductName"),
         is_starting=False,
         is_set_up=flag(info, "StartupWizardCompleted") is not False,
     )
