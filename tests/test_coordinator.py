@@ -1,10 +1,13 @@
 """The snapshot: right at every moment, published once, cheap while offline."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
 from datetime import date, timedelta
+from types import SimpleNamespace
 from typing import Any
 
+from freezegun.api import FrozenDateTimeFactory
 from homeassistant.core import HomeAssistant
 from homeassistant.util import dt as dt_util
 import pytest
@@ -14,9 +17,11 @@ from pytest_homeassistant_custom_component.common import (
 )
 
 from custom_components.watched_sync.coordinator import (
+    GLANCE_BATCH,
+    LIBRARY_COOLDOWN,
+    PLAYS,
     QUEUE_ROWS,
     REFRESH_COOLDOWN,
-    UPDATE_INTERVAL,
     ItemSyncState,
     ItemView,
     ShowProgress,
@@ -26,7 +31,8 @@ from custom_components.watched_sync.coordinator import (
 )
 from custom_components.watched_sync.core.errors import Forbidden, Reason, Unreachable
 from custom_components.watched_sync.core.identity import Item, MediaKind
-from custom_components.watched_sync.core.lane import Phase
+from custom_components.watched_sync.core.lane import LaneUpdate, Phase
+from custom_components.watched_sync.core.observer import GLANCE
 from custom_components.watched_sync.core.operation import (
     MarkUnwatched,
     MarkWatched,
@@ -62,6 +68,12 @@ async def pass_time(hass: HomeAssistant, time: timedelta) -> None:
 async def refreshed(hass: HomeAssistant) -> None:
     """Let the look at the server happen that an outcome has asked for."""
     await pass_time(hass, timedelta(seconds=REFRESH_COOLDOWN))
+
+
+async def rested(hass: HomeAssistant, runtime: WatchedSyncRuntime) -> None:
+    """Let it be a while since the lists were read."""
+    await hass.async_block_till_done()
+    runtime.coordinator._lists_read_at -= REFRESH_COOLDOWN
 
 
 def published(coordinator: WatchedSyncCoordinator) -> list[SyncSnapshot]:
@@ -113,22 +125,28 @@ async def test_nothing_is_asked_for_that_nobody_shows(hass: HomeAssistant) -> No
     server = MemoryServer()
     server.up_next_ids = ["m1"]
     entry = await setup_lane(hass, server, options=NO_UP_NEXT)
-    assert [name for name, _ in server.requests] == ["probe", "last_played"]
+    # The first probe is of the set-up, the second of the relay.
+    assert [name for name, _ in server.requests] == ["probe", "probe", "last_played"]
     data = entry.runtime_data.coordinator.data
     assert (data.up_next, data.last_played, dict(data.items)) == ((), None, {})
 
 
-async def test_the_server_is_looked_at_every_minute(hass: HomeAssistant) -> None:
+async def test_a_server_without_a_socket_is_glanced_at_every_half_minute(
+    hass: HomeAssistant,
+) -> None:
     server = MemoryServer()
+    server.up_next_ids = ["m2"]
     entry = await setup_lane(hass, server)
     seen = published(entry.runtime_data.coordinator)
+    server.requests.clear()
+    await pass_time(hass, timedelta(seconds=GLANCE))
+    # No news is neither published nor followed up.
+    assert server.requests == [("last_played", None), ("fetch", "m2")]
+    assert seen == []
     server.set("m1", watched=True, last_played=dt_util.utcnow())
-    await pass_time(hass, UPDATE_INTERVAL)
-    assert len(seen) == 1
+    await pass_time(hass, timedelta(seconds=2 * GLANCE))
     assert seen[0].last_played == "m1"
     assert seen[0].items["m1"].desired.watched
-    # No news is not published.
-    await pass_time(hass, 2 * UPDATE_INTERVAL)
     assert len(seen) == 1
 
 
@@ -142,7 +160,7 @@ async def test_nothing_is_read_while_the_lane_is_not_ready(
     await lane_down(runtime)
     requests = len(server.requests)
     await runtime.coordinator.async_refresh()
-    await pass_time(hass, UPDATE_INTERVAL)
+    await pass_time(hass, timedelta(seconds=GLANCE))
     assert len(server.requests) == requests
     assert runtime.coordinator.last_update_success
 
@@ -332,12 +350,301 @@ async def test_a_change_and_its_return_during_a_read_are_both_published(
     server.gate.clear()
     reading = asyncio.create_task(runtime.coordinator.async_refresh())
     await asyncio.sleep(0)
-    runtime.lane.remember([Reading(MOVIE, PlayState(watched=True))])
+    runtime.ledger.up_next = ("m2",)
+    runtime.lane.publish(LaneUpdate())
     # What the server says is what it said before all this.
     server.gate.set()
     await reading
-    assert [one.items["m1"].desired.watched for one in seen] == [True, False]
-    assert runtime.coordinator.data.items["m1"].desired.watched is False
+    assert [one.up_next for one in seen] == [("m2",), ("m1",)]
+
+
+async def test_an_answer_does_not_overwrite_what_was_learnt_since_it_was_asked_for(
+    hass: HomeAssistant,
+) -> None:
+    server = MemoryServer()
+    server.up_next_ids = ["m1"]
+    entry = await setup_lane(hass, server)
+    runtime: WatchedSyncRuntime = entry.runtime_data
+    late = asyncio.Event()
+
+    async def fetch(item_ids: Collection[str]) -> Mapping[str, Reading]:
+        answer = {one: server.reading(one) for one in item_ids}
+        await late.wait()
+        return answer
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(server, "fetch", fetch)
+        looking = asyncio.create_task(
+            runtime.coordinator.look(frozenset({"m1", "e1x1"}))
+        )
+        await asyncio.sleep(0)
+    seen = published(runtime.coordinator)
+    await runtime.async_submit([Wish(MOVIE, MarkWatched())])
+    await drained(hass, entry)
+    assert runtime.coordinator.data.items["m1"].server == server.states["m1"]
+    late.set()
+    await looking
+    assert runtime.coordinator.data.items["m1"].server == server.states["m1"]
+    assert all(one.items["m1"].desired.watched for one in seen)
+
+
+async def test_an_answer_about_what_is_being_written_is_left_to_the_relay(
+    hass: HomeAssistant,
+) -> None:
+    server = MemoryServer()
+    entry = await setup_lane(hass, server, subentries=[MOVIE, SHOW])
+    runtime: WatchedSyncRuntime = entry.runtime_data
+    answer = {
+        item_id: replace(
+            server.reading(item_id), state=PlayState(watched=False, position=500.0)
+        )
+        for item_id in ("m1", "m2", "e1x1")
+    }
+
+    async def fetch(_: Collection[str]) -> Mapping[str, Reading]:
+        return answer
+
+    def known() -> list[float]:
+        ledger = runtime.lane.ledger
+        return [
+            base.position if (base := ledger.base(item_id)) else 0.0
+            for item_id in ("m1", "m2", "e1x1")
+        ]
+
+    server.gate.clear()
+    with pytest.MonkeyPatch.context() as patched:
+        # The relay waits for its own answer all the while.
+        patched.setattr(runtime.coordinator, "_server", SimpleNamespace(fetch=fetch))
+        waiting = (
+            Wish(MOVIE, MarkWatched()),
+            Wish(SHOW, MarkWatched()),
+        )
+        operations = await runtime.async_submit(waiting)
+        runtime.lane.in_flight = frozenset(one.operation_id for one in operations)
+        runtime.coordinator._lists_read_at = runtime.clock.monotonic()
+        await runtime.coordinator.look(frozenset(answer))
+        assert known() == [0.0, 500.0, 0.0]
+        runtime.lane.in_flight = frozenset()
+        await runtime.coordinator.look(frozenset(answer))
+        assert known() == [500.0, 500.0, 500.0]
+    server.gate.set()
+    await drained(hass, entry)
+
+
+# --- what others do ------------------------------------------------------------------
+
+
+async def test_a_hinted_change_is_published_at_once_and_the_lists_follow(
+    hass: HomeAssistant,
+) -> None:
+    server = MemoryServer()
+    server.up_next_ids = ["m1"]
+    entry = await setup_lane(hass, server)
+    runtime: WatchedSyncRuntime = entry.runtime_data
+    await rested(hass, runtime)
+    seen = published(runtime.coordinator)
+    server.requests.clear()
+    server.set("m1", watched=True, play_count=1, last_played=dt_util.utcnow())
+    server.up_next_ids = ["m2"]
+    await runtime.coordinator.look(frozenset({"m1"}))
+    assert [name for name, _ in server.requests] == [
+        "fetch",
+        "up_next",
+        "last_played",
+    ]
+    assert [(one.items["m1"].desired.watched, one.last_played) for one in seen] == [
+        (True, "m1"),
+        (True, "m1"),
+    ]
+    assert [one.up_next for one in seen] == [("m1",), ("m2",)]
+
+
+async def test_hints_in_a_row_read_the_lists_once(hass: HomeAssistant) -> None:
+    server = MemoryServer()
+    entry = await setup_lane(hass, server)
+    runtime: WatchedSyncRuntime = entry.runtime_data
+    await rested(hass, runtime)
+    server.requests.clear()
+    for item_id in ("m1", "m2", "e1x1", "e1x2"):
+        server.set(item_id, watched=True, last_played=dt_util.utcnow())
+        await runtime.coordinator.look(frozenset({item_id}))
+    assert runtime.coordinator.data.last_played == "e1x2"
+    names = [name for name, _ in server.requests]
+    assert (names.count("fetch"), names.count("last_played")) == (4, 1)
+    await refreshed(hass)
+    assert [name for name, _ in server.requests].count("last_played") == 2
+
+
+async def test_a_hint_that_is_no_news_reads_nothing_more(hass: HomeAssistant) -> None:
+    server = MemoryServer()
+    server.up_next_ids = ["m1"]
+    entry = await setup_lane(hass, server)
+    runtime: WatchedSyncRuntime = entry.runtime_data
+    seen = published(runtime.coordinator)
+    server.requests.clear()
+    await runtime.coordinator.look(frozenset({"m1"}))
+    await refreshed(hass)
+    assert server.requests == [("fetch", "m1")]
+    assert seen == []
+
+
+async def test_what_was_never_played_is_not_remembered_but_may_be_up_next(
+    hass: HomeAssistant,
+) -> None:
+    server = MemoryServer([MOVIE, OTHER_MOVIE, SHOW, season(1), *EPISODES])
+    server.set("e1x1", watched=True)
+    entry = await setup_lane(hass, server)
+    runtime: WatchedSyncRuntime = entry.runtime_data
+    server.requests.clear()
+    await runtime.coordinator.look(frozenset({"m1", "season1", "e1x1", "strange"}))
+    assert [one.item.item_id for one in runtime.lane.ledger] == ["e1x1"]
+    await refreshed(hass)
+    server.requests.clear()
+    # A library that is scanned comes with many of these.
+    for _ in range(3):
+        await runtime.coordinator.look(frozenset({"m1", "season1"}))
+        await refreshed(hass)
+    assert [name for name, _ in server.requests] == ["fetch"] * 3
+    await pass_time(hass, timedelta(seconds=LIBRARY_COOLDOWN))
+    assert [name for name, _ in server.requests][3:5] == ["up_next", "last_played"]
+
+
+async def test_an_item_that_is_gone_leaves_the_lists(hass: HomeAssistant) -> None:
+    server = MemoryServer()
+    server.up_next_ids = ["m1", "m2"]
+    entry = await setup_lane(hass, server)
+    runtime: WatchedSyncRuntime = entry.runtime_data
+    await rested(hass, runtime)
+    del server.items["m1"]
+    server.up_next_ids = ["m2"]
+    await runtime.coordinator.look(frozenset({"m1"}))
+    assert runtime.coordinator.data.up_next == ("m2",)
+
+
+async def test_a_library_that_changed_somewhere_is_looked_at_after_a_while(
+    hass: HomeAssistant,
+) -> None:
+    server = MemoryServer()
+    entry = await setup_lane(hass, server)
+    runtime: WatchedSyncRuntime = entry.runtime_data
+    server.requests.clear()
+    server.up_next_ids = ["m1"]
+    for _ in range(5):
+        await runtime.coordinator.look(frozenset())
+    assert server.requests == []
+    await pass_time(hass, timedelta(seconds=LIBRARY_COOLDOWN))
+    assert runtime.coordinator.data.up_next == ("m1",)
+    assert [name for name, _ in server.requests].count("up_next") == 1
+
+
+async def test_a_mark_that_was_taken_back_shows_at_the_next_glance(
+    hass: HomeAssistant,
+) -> None:
+    server = MemoryServer()
+    server.set("m1", watched=True, play_count=1, last_played=dt_util.utcnow())
+    entry = await setup_lane(hass, server, subentries=[MOVIE, SHOW])
+    runtime: WatchedSyncRuntime = entry.runtime_data
+    assert view_of(entry, MOVIE).desired.watched
+    server.states["m1"] = PlayState(watched=False)
+    server.set("e1x1", watched=True)
+    await rested(hass, runtime)
+    await runtime.coordinator.glance()
+    assert view_of(entry, MOVIE).desired.watched is False
+    assert runtime.coordinator.data.last_played is None
+    assert runtime.coordinator.shows["s1"].unwatched == 3
+
+
+async def test_a_glance_that_shows_nothing_but_news_looks_further_back(
+    hass: HomeAssistant,
+) -> None:
+    films = [Item(f"f{n}", MediaKind.MOVIE, f"Film {n}") for n in range(3 * PLAYS)]
+    server = MemoryServer(films)
+    entry = await setup_lane(hass, server)
+    runtime: WatchedSyncRuntime = entry.runtime_data
+    for minutes, film in enumerate(films):
+        server.set(
+            film.item_id,
+            watched=True,
+            last_played=dt_util.utcnow() + timedelta(minutes=minutes),
+        )
+    await runtime.coordinator.glance()
+    assert len(runtime.lane.ledger) == len(films)
+    assert runtime.coordinator.data.last_played == films[-1].item_id
+
+
+async def test_glances_read_what_is_shown_each_time_and_the_rest_in_turns(
+    hass: HomeAssistant,
+) -> None:
+    films = [Item(f"f{n}", MediaKind.MOVIE, f"Film {n}") for n in range(250)]
+    server = MemoryServer([*films, MOVIE])
+    server.up_next_ids = ["m1"]
+    entry = await setup_lane(hass, server)
+    runtime: WatchedSyncRuntime = entry.runtime_data
+    runtime.lane.remember(server.reading(film.item_id) for film in films)
+    server.requests.clear()
+    rounds = 6
+    for _ in range(rounds):
+        await runtime.coordinator.glance()
+    batches = [
+        set(item_ids.split(","))
+        for name, item_ids in server.requests
+        if name == "fetch" and item_ids
+    ]
+    assert len(batches) == rounds
+    assert len(server.requests) == 2 * rounds
+    assert all(len(batch) == GLANCE_BATCH and "m1" in batch for batch in batches)
+    assert set.union(*batches) == {"m1", *(film.item_id for film in films)}
+
+
+async def test_catching_up_reads_everything_known_and_publishes_once(
+    hass: HomeAssistant,
+) -> None:
+    server = MemoryServer()
+    server.up_next_ids = ["m1"]
+    entry = await setup_lane(hass, server, subentries=[SHOW])
+    runtime: WatchedSyncRuntime = entry.runtime_data
+    runtime.lane.remember([server.reading("m2")])
+    seen = published(runtime.coordinator)
+    for item_id in ("m1", "m2", "e1x1"):
+        server.set(item_id, watched=True, last_played=dt_util.utcnow())
+    await runtime.coordinator.catch_up()
+    base = runtime.lane.ledger.base("m2")
+    assert base is not None
+    assert base.watched
+    assert runtime.coordinator.shows["s1"].unwatched == 3
+    assert len(seen) == 1
+
+
+@pytest.mark.parametrize("method", ["catch_up", "look", "glance"])
+async def test_readers_leave_it_to_the_observer_to_report_a_failure(
+    hass: HomeAssistant, method: str
+) -> None:
+    server = MemoryServer()
+    server.set("m1", watched=True, last_played=dt_util.utcnow())
+    entry = await setup_lane(hass, server)
+    runtime: WatchedSyncRuntime = entry.runtime_data
+    server.fail_next.append(Unreachable("away"))
+    arguments = [frozenset({"m1"})] if method == "look" else []
+    with pytest.raises(Unreachable):
+        await getattr(runtime.coordinator, method)(*arguments)
+    # Nothing stays locked.
+    await getattr(runtime.coordinator, method)(*arguments)
+
+
+async def test_an_episode_counts_from_the_day_it_airs_on(
+    hass: HomeAssistant, freezer: FrozenDateTimeFactory
+) -> None:
+    tomorrow = dt_util.now().date() + timedelta(days=1)
+    server = MemoryServer([SHOW, *EPISODES, episode(2, 3, aired=tomorrow)])
+    entry = await setup_lane(hass, server, subentries=[SHOW])
+    coordinator: WatchedSyncCoordinator = entry.runtime_data.coordinator
+    assert coordinator.shows["s1"].unwatched == 4
+    requests = len(server.requests)
+    midnight = dt_util.start_of_local_day(tomorrow)
+    freezer.move_to(midnight)
+    coordinator._new_day(midnight)
+    assert coordinator.shows["s1"].unwatched == 5
+    assert len(server.requests) == requests
 
 
 async def test_deliveries_lead_to_one_look_for_what_is_up_next_now(

@@ -36,6 +36,7 @@ from .core.errors import (
     classify,
 )
 from .core.lane import Health, Lane, LaneUpdate, Phase
+from .core.observer import Observer
 from .core.ports import MediaServer, ServerInfo
 from .core.reconcile import Policy
 from .core.relay import Relay
@@ -104,18 +105,28 @@ async def async_setup_entry(hass: HomeAssistant, entry: WatchedSyncConfigEntry) 
         clock=clock,
         create_task=create_task,
     )
+    opened = asyncio.Event()
+
+    async def listen_first() -> None:
+        try:
+            await observer.open()
+        finally:
+            opened.set()
+
     delivery = entry.options.get(SECTION_DELIVERY, {})
+    rng = random.Random()  # noqa: S311 - chance for delays, not for secrets
     relay = Relay(
         lane,
         server,
         server_id=info.server_id,
         label=entry.title,
         clock=clock,
-        rng=random.Random(),  # noqa: S311 - chance for delays, not for secrets
+        rng=rng,
         policy=Policy(delivery.get(CONF_CONFLICT_POLICY, Policy.NEWEST)),
         max_retry_age=timedelta(
             days=delivery.get(CONF_MAX_RETRY_AGE, DEFAULT_MAX_RETRY_AGE)
         ),
+        opening=listen_first,
     )
     if isinstance(contact, ServerError):
         _start_offline(lane, contact, entry.title)
@@ -123,8 +134,15 @@ async def async_setup_entry(hass: HomeAssistant, entry: WatchedSyncConfigEntry) 
     coordinator = WatchedSyncCoordinator(
         hass, entry, lane=lane, relay=relay, server=server, ledger=ledger
     )
-    # What happened on the server meanwhile is read before anything is written to it.
-    await coordinator.async_config_entry_first_refresh()
+    observer = Observer(
+        lane,
+        server,
+        coordinator,
+        label=entry.title,
+        report=relay.report,
+        clock=clock,
+        rng=rng,
+    )
     if journal.is_new:
         try:
             await journal.save()
@@ -143,10 +161,17 @@ async def async_setup_entry(hass: HomeAssistant, entry: WatchedSyncConfigEntry) 
         ledger=ledger,
         clock=clock,
         device_id=_register_device(hass, entry, info),
+        observer_task=entry.async_create_background_task(
+            hass,
+            observer.run(),
+            f"{DOMAIN} {entry.entry_id} observer",
+            eager_start=False,
+        ),
         relay_task=entry.async_create_background_task(
             hass, relay.run(), f"{DOMAIN} {entry.entry_id} relay", eager_start=False
         ),
     )
+    await _first_look(lane, opened)
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
     entry.async_on_unload(entry.add_update_listener(_async_reload))
     return True
@@ -159,8 +184,10 @@ async def async_unload_entry(
     if not await hass.config_entries.async_unload_platforms(entry, PLATFORMS):
         return False
     runtime = entry.runtime_data
-    runtime.relay_task.cancel()
-    await asyncio.wait([runtime.relay_task])
+    tasks = (runtime.relay_task, runtime.observer_task)
+    for task in tasks:
+        task.cancel()
+    await asyncio.wait(tasks)
     await runtime.lane.close()
     await runtime.journal.async_flush()
     await runtime.ledger.async_flush()
@@ -208,6 +235,28 @@ async def _first_contact(
     if info.server_id != server_id:
         return WrongServer("another server answers at this address")
     return info
+
+
+async def _first_look(lane: Lane, opened: asyncio.Event) -> None:
+    """Wait a little until the server was read, so that entities come up complete.
+
+    A server that is away, or takes its time, is not waited for.
+    """
+
+    @callback
+    def changed(_: LaneUpdate) -> None:
+        if lane.health.phase is not Phase.READY:
+            opened.set()
+
+    remove = lane.add_listener(changed)
+    try:
+        changed(LaneUpdate())
+        async with asyncio.timeout(FIRST_CONTACT):
+            await opened.wait()
+    except TimeoutError:
+        LOGGER.debug("Set up before the server was read")
+    finally:
+        remove()
 
 
 def _start_offline(lane: Lane, error: ServerError, title: str) -> None:

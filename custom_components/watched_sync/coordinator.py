@@ -1,13 +1,14 @@
 """What the entities show: one frozen snapshot, published once per batch.
 
 It is built from the lane alone, so it is right while the server is away. Reading the
-server only brings the lane's ledger up to date, and only while the lane is ready.
+server only brings the lane's ledger up to date; when and where to read is said by the
+observer, which hears what others do, and by the ends of our own operations.
 """
 
 import asyncio
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from enum import StrEnum
 from itertools import islice
 from typing import Any, Final, override
@@ -15,6 +16,7 @@ from typing import Any, Final, override
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.debounce import Debouncer
+from homeassistant.helpers.event import async_track_time_change
 from homeassistant.helpers.update_coordinator import DataUpdateCoordinator
 from homeassistant.util import dt as dt_util
 
@@ -37,11 +39,21 @@ from .core.ports import MediaServer
 from .core.relay import Relay
 from .store import LedgerStore
 
-#: Time between two looks at the server while nothing happens.
-UPDATE_INTERVAL: Final = timedelta(seconds=60)
-
 #: Seconds in which the ends of several operations lead to one look.
 REFRESH_COOLDOWN: Final = 2.0
+
+#: The same for items that came, went or were rewritten: a scan changes them for hours.
+LIBRARY_COOLDOWN: Final = 30.0
+
+#: Plays read to see what was marked or played elsewhere, and that many if all of them
+#: are news.
+PLAYS: Final = 20
+MANY_PLAYS: Final = 200
+
+#: Items read again by a glance: one request to either kind of server. Those shown come
+#: first; the others, and more shown ones than this share, take turns.
+GLANCE_BATCH: Final = 100
+GLANCE_SHOWN: Final = 60
 
 #: Ends of operations after which the server's lists may look different.
 _READ_AFTER: Final = (Result.DELIVERED, Result.ALREADY_TRUE, Result.OVERRULED)
@@ -150,7 +162,8 @@ class WatchedSyncCoordinator(DataUpdateCoordinator[SyncSnapshot]):
             LOGGER,
             config_entry=entry,
             name=entry.title,
-            update_interval=UPDATE_INTERVAL,
+            # The observer says when.
+            update_interval=None,
             request_refresh_debouncer=Debouncer(
                 hass, LOGGER, cooldown=REFRESH_COOLDOWN, immediate=False
             ),
@@ -171,10 +184,26 @@ class WatchedSyncCoordinator(DataUpdateCoordinator[SyncSnapshot]):
         self._leaves: dict[str, _Leaves] = {}
         self._stale_shows: set[str] = set()
         self._remembering = False
+        self._one_read = asyncio.Lock()
+        self._moved: set[str] = set()
+        self._turn = 0
+        self._lists_read_at = -REFRESH_COOLDOWN
+        self._library_changed: Debouncer[Any] = Debouncer(
+            hass,
+            LOGGER,
+            cooldown=LIBRARY_COOLDOWN,
+            immediate=False,
+            function=self.async_refresh,
+            background=True,
+        )
         for show_id in self._tracked_shows:
             self._restore_leaves(show_id)
         self.data = self._build()
         entry.async_on_unload(lane.add_listener(self._lane_changed))
+        entry.async_on_unload(self._library_changed.async_shutdown)
+        entry.async_on_unload(
+            async_track_time_change(hass, self._new_day, hour=0, minute=0, second=0)
+        )
 
     # --- what entities ask ---------------------------------------------------
 
@@ -211,8 +240,11 @@ class WatchedSyncCoordinator(DataUpdateCoordinator[SyncSnapshot]):
     def _lane_changed(self, update: LaneUpdate) -> None:
         if update.readings:
             self._ledger.save_later()
+        if not self._remembering:
+            self._moved.update(reading.item.item_id for reading in update.readings)
         for outcome in update.outcomes:
             item = outcome.operation.item
+            self._moved.add(item.item_id)
             self._stale_shows |= self._leaves.keys() & {item.item_id, item.show_id}
         if not self._remembering:
             self._publish()
@@ -220,10 +252,15 @@ class WatchedSyncCoordinator(DataUpdateCoordinator[SyncSnapshot]):
             self._debounced_refresh.async_schedule_call()
 
     @callback
+    def _new_day(self, _: datetime) -> None:
+        """Count the episodes that air today."""
+        self._publish()
+
+    @callback
     def _publish(self) -> None:
         """Tell the entities, if there is news.
 
-        Not `async_set_updated_data`: that would put off the next look at the server.
+        Not `async_set_updated_data`: that would cancel the look that was asked for.
         """
         snapshot = self._build()
         if snapshot != self.data:
@@ -253,20 +290,97 @@ class WatchedSyncCoordinator(DataUpdateCoordinator[SyncSnapshot]):
 
     async def _read(self) -> None:
         try:
-            await self._read_lists()
-            await self._read_shows()
+            async with self._one_read:
+                self._moved.clear()
+                await self._read_lists()
+                await self._read_shows()
         except ServerError as err:
             self._relay.report(err)
 
-    async def _read_lists(self) -> None:
+    async def catch_up(self) -> None:
+        """Read everything known again, and publish it as one. Raises `ServerError`."""
+        async with self._one_read:
+            self._moved.clear()
+            await self._read_lists(everything=True)
+            await self._read_shows()
+        self._publish()
+
+    async def look(self, item_ids: frozenset[str]) -> None:
+        """Read items again that may have changed. Raises `ServerError`.
+
+        What was never played and never seen is none of ours, but may be up next. An
+        empty set says that the library has changed somewhere.
+        """
+        if not item_ids:
+            self._library_changed.async_schedule_call()
+            return
+        async with self._one_read:
+            self._moved.clear()
+            found = await self._server.fetch(item_ids)
+            ledger = self._lane.ledger
+            known = {one for one in item_ids if ledger.reading(one) is not None}
+            ours = [
+                reading
+                for item_id, reading in found.items()
+                if item_id in known or _was_played(reading)
+            ]
+            news = self._news(ours)
+            self._remember(ours)
+            self._note_last_played(news)
+            self._publish()
+            if news or known - found.keys():
+                await self._follow_up()
+            elif len(ours) < len(found):
+                self._library_changed.async_schedule_call()
+
+    async def glance(self) -> None:
+        """Look for marks that the server did not tell of. Raises `ServerError`.
+
+        What was played last shows new marks, of any item; only items that are read
+        again show that a mark was taken back.
+        """
+        async with self._one_read:
+            self._moved.clear()
+            found = list(await self._server.last_played(PLAYS))
+            news = self._news(found)
+            if len(news) == PLAYS:
+                found = list(await self._server.last_played(MANY_PLAYS))
+            batch = self._next_batch({reading.item.item_id for reading in found})
+            if batch:
+                found.extend((await self._server.fetch(batch)).values())
+            news = self._news(found)
+            # Rows of a list and of single items differ in detail: only play states
+            # that moved are worth remembering.
+            self._remember(news)
+            self._note_last_played(news)
+            self._publish()
+            if news:
+                await self._follow_up()
+
+    async def _follow_up(self) -> None:
+        """Read the lists, where others changed something; not every moment."""
+        rested = self.hass.loop.time() - self._lists_read_at
+        if rested < REFRESH_COOLDOWN:
+            self._debounced_refresh.async_schedule_call()
+            return
+        await self._read_lists()
+        await self._read_shows()
+        self._publish()
+
+    async def _read_lists(self, *, everything: bool = False) -> None:
+        """Read what is up next and was played last, and what is shown, or known."""
+        self._lists_read_at = self.hass.loop.time()
         found: list[Reading] = []
         up_next: Sequence[Reading] = ()
         if self._up_next_limit:
             up_next = await self._server.up_next(self._up_next_limit)
             found.extend(up_next)
-        last_played = await self._server.last_played(1)
+        last_played = await self._server.last_played(PLAYS)
         found.extend(last_played)
-        missing = self._shown_ids - {reading.item.item_id for reading in found}
+        wanted = self._shown_ids
+        if everything:
+            wanted.update(reading.item.item_id for reading in self._lane.ledger)
+        missing = wanted - {reading.item.item_id for reading in found}
         if missing:
             found.extend((await self._server.fetch(missing)).values())
         lists = (
@@ -300,12 +414,73 @@ class WatchedSyncCoordinator(DataUpdateCoordinator[SyncSnapshot]):
             self._remember(readings)
 
     def _remember(self, readings: Iterable[Reading]) -> None:
-        """Take over readings without publishing each batch of them."""
+        """Take over readings without publishing each batch of them.
+
+        What the relay is writing, or has read since we asked, it knows better.
+        """
+        is_in_flight = self._in_flight()
+        current = [
+            reading
+            for reading in readings
+            if reading.item.item_id not in self._moved
+            and not is_in_flight(reading.item)
+        ]
         self._remembering = True
         try:
-            self._lane.remember(readings)
+            self._lane.remember(current)
         finally:
             self._remembering = False
+
+    def _in_flight(self) -> Callable[[Item], bool]:
+        """Return what tells whether an item is being written right now."""
+        operations = [
+            operation
+            for operation_id in self._lane.in_flight
+            if (operation := self._lane.outbox.get(operation_id)) is not None
+        ]
+        items = {operation.item.item_id for operation in operations}
+        trees = [one for one in operations if one.scope is Scope.TREE]
+        return lambda item: (
+            item.item_id in items or any(tree.reaches(item) for tree in trees)
+        )
+
+    def _news(self, readings: Iterable[Reading]) -> list[Reading]:
+        """Return the readings that show another play state than is known."""
+        ledger = self._lane.ledger
+        return [
+            reading
+            for reading in readings
+            if (known := ledger.reading(reading.item.item_id)) is None
+            or _shown(known) != _shown(reading)
+        ]
+
+    def _note_last_played(self, news: Iterable[Reading]) -> None:
+        """See at once what was played last, before the lists are read again."""
+        for reading in news:
+            played_at = reading.state.last_played
+            if played_at is None or reading.item.kind.is_container:
+                continue
+            before = self._lane.ledger.base(self._ledger.last_played or "")
+            if (
+                before is None
+                or before.last_played is None
+                or before.last_played < played_at
+            ):
+                self._ledger.last_played = reading.item.item_id
+                self._ledger.save_later()
+
+    def _next_batch(self, read: Collection[str]) -> list[str]:
+        """Return what a glance reads again, apart from what it has *read*."""
+        known = dict.fromkeys(sorted(self._shown_ids))
+        known |= dict.fromkeys(reading.item.item_id for reading in self._lane.ledger)
+        wanted = [item_id for item_id in known if item_id not in read]
+        if len(wanted) <= GLANCE_BATCH:
+            return wanted
+        first, others = wanted[:GLANCE_SHOWN], wanted[GLANCE_SHOWN:]
+        room = GLANCE_BATCH - GLANCE_SHOWN
+        start = self._turn % len(others)
+        self._turn = start + room
+        return [*first, *(others[start:] + others[:start])[:room]]
 
     def _restore_leaves(self, show_id: str) -> None:
         """Take a show's episodes from the ledger, if it has all of them."""
@@ -479,6 +654,20 @@ class _Failures:
         if (found := self._by_item.get(item.item_id)) is not None:
             return found
         return next((one for one in reversed(self._trees) if one.reaches(item)), None)
+
+
+def _was_played(reading: Reading) -> bool:
+    """Whether a film or episode was watched or begun."""
+    return not reading.item.kind.is_container and (
+        bool(reading.state.watched)
+        or reading.state.position > 0
+        or reading.state.last_played is not None
+    )
+
+
+def _shown(reading: Reading) -> tuple[PlayState, int | None, int | None]:
+    """Return what a reading says of the play state."""
+    return reading.state, reading.leaf_count, reading.watched_leaf_count
 
 
 def _counts(item: Item) -> bool:

@@ -89,6 +89,7 @@ class WatchedSyncRuntime:
     ledger: LedgerStore
     clock: Clock
     device_id: str
+    observer_task: asyncio.Task[None]
     relay_task: asyncio.Task[None]
 
     @property
