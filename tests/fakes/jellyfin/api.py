@@ -1,7 +1,7 @@
 """The HTTP interface: routes, who may use them, and what they answer."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from enum import Enum, auto
 from http import HTTPStatus
@@ -15,7 +15,7 @@ from .auth import Caller, Client, FakeUser
 from .image import poster
 from .items import Item, Kind
 from .profile import Phase
-from .query import FIELDS, Query
+from .query import EMBY_FIELDS, FIELDS, Query
 from .sessions import Session
 from .states import ALL_FIELDS
 from .user_data import UserData
@@ -26,6 +26,7 @@ from .wire import (
     Refusal,
     json_answer,
     read_date,
+    read_emby_id,
     read_guid,
     refuse,
     refuse_with_problem,
@@ -44,6 +45,15 @@ MAX_REQUEST_LINE = 8192
 
 _SETUP_PAGE = b"<!DOCTYPE html><html><body><h1>Jellyfin is starting</h1></body></html>"
 _WEB_PAGE = b"<!DOCTYPE html><html><head><title>Jellyfin</title></head></html>"
+
+_JELLYFIN_ONLY = re.compile(
+    r"\w+ /(UserItems|UserPlayedItems|UserFavoriteItems|UserViews|QuickConnect)\b"
+    r"|GET (/Users/Me|/Items/\{item\}|/Users/\{user\}/Items/\{item\}/UserData)$"
+    r"|POST /Users/AuthenticateWithQuickConnect$"
+)
+"""Routes that Emby does not have."""
+_EMBY_SOCKET = "/embywebsocket"
+_EMBY_DATE = re.compile(r"\d{14}", re.ASCII)
 
 _ENUMS = {
     "playmethod": ("Transcode", "DirectStream", "DirectPlay"),
@@ -71,6 +81,7 @@ class Call:
     text: str
     client: Client
     caller: Caller | None
+    read_id: Callable[[str], str | None] = read_guid
 
     @property
     def sender(self) -> Caller:
@@ -93,7 +104,10 @@ class Call:
 
     def guid(self, name: str) -> str:
         """Return an id out of the path."""
-        found = read_guid(self.arguments[name])
+        found = self.read_id(self.arguments[name])
+        if found is None and self.read_id is read_emby_id:
+            # Says that it does not recognise the format.
+            refuse_with_text(HTTPStatus.INTERNAL_SERVER_ERROR)
         if found is None:
             refuse_with_problem(HTTPStatus.BAD_REQUEST, {name: ["not valid"]})
         return found
@@ -110,6 +124,7 @@ class Route:
     pattern: re.Pattern[str]
     access: Access
     handler: Handler
+    jellyfin_only: bool
 
 
 _ROUTES: list[Route] = []
@@ -122,7 +137,8 @@ def _route(
 
     def register(handler: Handler) -> Handler:
         compiled = re.compile(pattern + "/?", re.IGNORECASE)
-        _ROUTES.append(Route(method, compiled, access, handler))
+        only = _JELLYFIN_ONLY.match(f"{method} {path}") is not None
+        _ROUTES.append(Route(method, compiled, access, handler, only))
         return handler
 
     return register
@@ -151,12 +167,19 @@ class Api:
                 location: dict[str, str] = {hdrs.LOCATION: f"{base}/web/"}
                 return self._response(Answer(302, headers=location), timed=False)
             path = path.removeprefix(base)
+        if self.jf.profile.emby and path.lower().startswith("/emby/"):
+            path = path[len("/emby") :]
         if self.jf.ip_filter:
             return self._response(Answer(503))
         client = self.jf.client(request.headers, request.query)
         caller = self.jf.caller(client)
         if request.headers.get(hdrs.UPGRADE, "").lower() == "websocket":
-            if caller is None:
+            if self.jf.profile.emby and path != _EMBY_SOCKET:
+                return self._response(Answer(404))
+            if caller is None or (
+                # Nobody knows whether it looks at headers.
+                self.jf.profile.emby and "api_key" not in request.query
+            ):
                 return self._response(Answer(403))
             user = caller.user.name if caller.user else None
             return await self.jf.serve_socket(request, user)
@@ -167,17 +190,22 @@ class Api:
         call = Call(
             method=request.method,
             arguments={},
-            query=Query(request.query.items(), self.jf.local),
+            query=Query(request.query.items(), self.jf.local, self._read_id),
             headers=request.headers,
             text=text,
             client=client,
             caller=caller,
+            read_id=self._read_id,
         )
         try:
             answer = self._dispatch(path, call)
         except Refusal as refusal:
             answer = refusal.answer
         return self._response(answer)
+
+    @property
+    def _read_id(self) -> Callable[[str], str | None]:
+        return read_emby_id if self.jf.profile.emby else read_guid
 
     def _setup_answer(self, path: str) -> Answer | None:
         """Answer as the setup server; None once it has left."""
@@ -197,7 +225,7 @@ class Api:
         allowed = []
         for route in _ROUTES:
             match = route.pattern.fullmatch(path)
-            if match is None:
+            if match is None or (route.jellyfin_only and self.jf.profile.emby):
                 continue
             allowed.append(route.method)
             if route.method == call.method:
@@ -281,6 +309,15 @@ class Api:
     # -- server --------------------------------------------------------------
 
     def _public_info(self) -> Json:
+        if self.jf.profile.emby:
+            return {
+                "LocalAddress": "http://172.17.0.2:8096",
+                "LocalAddresses": ["http://172.17.0.2:8096"],
+                "RemoteAddresses": [],
+                "ServerName": self.jf.name,
+                "Version": self.jf.profile.version,
+                "Id": self.jf.server_id,
+            }
         return {
             "LocalAddress": f"http://172.17.0.2:8096{self.jf.base_url}",
             "ServerName": self.jf.name,
@@ -552,7 +589,8 @@ class Api:
     # -- items ---------------------------------------------------------------
 
     def _dtos(self, items: list[Item], call: Call, user: FakeUser | None) -> list[Json]:
-        fields = call.query.choices("fields", FIELDS)
+        known = FIELDS | EMBY_FIELDS if self.jf.profile.emby else FIELDS
+        asked = call.query.choices("fields", known)
         with_user_data = call.query.flag("enableUserData") is not False
         images = call.query.flag("enableImages") is not False
         return [
@@ -560,7 +598,7 @@ class Api:
                 item,
                 user,
                 self.jf.server_id,
-                fields,
+                asked,
                 user_data=with_user_data,
                 images=images,
             )
@@ -672,6 +710,10 @@ class Api:
     def _mark(self, call: Call, *, played: bool) -> Answer:
         user = self._user(call)
         date_played = call.query.date("datePlayed")
+        if self.jf.profile.emby and date_played is not None:
+            text = call.query.text("datePlayed") or ""
+            if not _EMBY_DATE.fullmatch(text):
+                refuse_with_text(HTTPStatus.BAD_REQUEST)
         item = self._item(call, user)
         session = self._touch(call, user)
         watchers = [self.jf.users[one] for one in session.additional_users]
@@ -720,10 +762,17 @@ class Api:
         item = self._item(call, user)
         change = self._changes(call.body())
         row = self.jf.states.row(user, item)
+        if self.jf.profile.emby:
+            # What is not sent is not there.
+            change = {
+                one.name: change.get(one.name, one.default) for one in fields(UserData)
+            }
         if item.id not in self.jf.stuck_items:
             for name, value in change.items():
                 setattr(row, name, value)
         self.jf.states.save(user, item, "UpdateUserData")
+        if self.jf.profile.emby:
+            return NO_CONTENT
         return self._user_data_answer(user, item)
 
     def _changes(self, body: Json) -> Json:
@@ -767,7 +816,10 @@ class Api:
         return self._report(call, self.jf.progressed)
 
     def _report(self, call: Call, report: Callable[..., None]) -> Answer:
-        info = _playback_info(call.body())
+        info = _playback_info(call.body(), call.read_id)
+        if self.jf.profile.emby and not call.body().get("playsessionid"):
+            # Says that a value cannot be null.
+            refuse_with_text(HTTPStatus.BAD_REQUEST)
         session = self._touch(call, call.sender.user)
         item = self.jf.catalogue.get(info["item_id"])
         if item is not None:
@@ -778,7 +830,7 @@ class Api:
     @_route("POST", "/Sessions/Playing/Stopped")
     def stopped(self, call: Call) -> Answer:
         """Take note that something stopped."""
-        info = _playback_info(call.body())
+        info = _playback_info(call.body(), call.read_id)
         position = info["position"]
         if position is not None and position < 0:
             refuse_with_text(HTTPStatus.BAD_REQUEST)
@@ -884,21 +936,21 @@ def _choice(name: str, value: Any) -> None:
         raise ValueError(value)
 
 
-def _guid(value: Any) -> str:
-    found = read_guid(value)
+def _item_id(value: Any, read_id: Callable[[str], str | None]) -> str:
+    found = read_id(value)
     if found is None:
         raise ValueError(value)
     return found
 
 
-def _playback_info(body: Json) -> Json:
+def _playback_info(body: Json, read_id: Callable[[str], str | None]) -> Json:
     """Read what the three playback reports have in common; 400 for nonsense."""
     try:
         for name in _ENUMS:
             _choice(name, body.get(name))
         position = body.get("positionticks")
         return {
-            "item_id": _guid(body.get("itemid") or "0" * 32),
+            "item_id": _item_id(body.get("itemid") or "0" * 32, read_id),
             "position": None if position is None else _whole(position),
             "paused": _truth(body.get("ispaused", False)),
             "failed": _truth(body.get("failed", False)),

@@ -1,5 +1,6 @@
 """Posters: small pictures drawn from an item's id."""
 
+import hashlib
 import struct
 import zlib
 
@@ -8,7 +9,7 @@ _WIDTH, _HEIGHT = 40, 60
 
 def poster(item_id: str) -> bytes:
     """Draw a PNG of two colours that are the item's own."""
-    seed = bytes.fromhex(item_id)
+    seed = hashlib.blake2b(item_id.encode(), digest_size=6).digest()
     top, bottom = seed[:3], seed[3:6]
     rows = b"".join(
         b"\0" + (top if line < _HEIGHT // 2 else bottom) * _WIDTH

@@ -119,7 +119,8 @@ def clean(text: str) -> str:
 class Catalogue:
     """All items of a server, in the order in which they were added."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, decimal_ids: bool = False) -> None:
+        self._decimal_ids = decimal_ids
         self.items: dict[str, Item] = {}
         self._children: dict[str, list[str]] = {}
         self.root = self._new(Kind.ROOT, "Media Folders", "/root")
@@ -128,9 +129,13 @@ class Catalogue:
     # -- building ------------------------------------------------------------
 
     def _new(self, kind: Kind, name: str, path: str, **facts: Any) -> Item:
-        item = Item(make_id(kind, path), kind, name, path, **facts)
+        item = Item(self._id(kind, path), kind, name, path, **facts)
         self.insert(item)
         return item
+
+    def _id(self, kind: Kind, path: str) -> str:
+        found = make_id(kind, path)
+        return str(1 + int(found[:12], 16)) if self._decimal_ids else found
 
     def insert(self, item: Item) -> None:
         """Put *item* below its parent."""
@@ -229,7 +234,7 @@ class Catalogue:
     def _add_track(self, track: seed.SeedTrack) -> None:
         library = self.library(seed.MUSIC_LIBRARY)
         path = f"{library.path}/{track.artist}/{track.album}"
-        album = self.items.get(make_id(Kind.MUSIC_ALBUM, path)) or self._new(
+        album = self.items.get(self._id(Kind.MUSIC_ALBUM, path)) or self._new(
             Kind.MUSIC_ALBUM, track.album, path, parent_id=library.id, year=track.year
         )
         self._new(
@@ -282,7 +287,7 @@ class Catalogue:
         """Put removed items back under another path, hence with other ids."""
         self._moves += 1
         ids = {
-            item.id: make_id(item.kind, f"{item.path}.{self._moves}") for item in gone
+            item.id: self._id(item.kind, f"{item.path}.{self._moves}") for item in gone
         }
         back = []
         for item in gone:

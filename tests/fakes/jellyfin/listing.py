@@ -38,6 +38,8 @@ class Listing:
         else:
             found = self._candidates(query, user)
         tests = [*_plain_tests(query), *self._user_data_tests(query, user)]
+        if self._profile.emby and (named := query.members("anyProviderIdEquals")):
+            tests.append(lambda item: not _provider_ids(item).isdisjoint(named))
         found = [
             item
             for item in found
@@ -216,6 +218,13 @@ class Listing:
     def next_up(self, query: Query, user: FakeUser) -> list[Item]:
         """Return the episode to watch next of each show that was begun."""
         series_id = query.guid("seriesId")
+        if self._profile.emby and series_id is None:
+            return []
+        return self._next_up(query, user, series_id)
+
+    def _next_up(
+        self, query: Query, user: FakeUser, series_id: str | None
+    ) -> list[Item]:
         cutoff = query.date("nextUpDateCutoff") or _LONG_AGO
         found: list[tuple[datetime, Item]] = []
         for series in self._catalogue.items.values():
@@ -264,7 +273,18 @@ class Listing:
             and self._states.visible(user, item)
             and self._states.row(user, item).position_ticks > 0
         ]
-        return sorted(found, key=self._key("DatePlayed", user), reverse=True)
+        found = sorted(found, key=self._key("DatePlayed", user), reverse=True)
+        if not self._profile.emby:
+            return found
+        dated = [
+            item for item in found if self._states.row(user, item).last_played_date
+        ]
+        following = self._next_up(query, user, None)
+        return [*dated, *(item for item in following if item not in found)]
+
+
+def _provider_ids(item: Item) -> set[str]:
+    return {f"{name.lower()}.{value}" for name, value in item.provider_ids.items()}
 
 
 def _plain_tests(query: Query) -> list[Test]:

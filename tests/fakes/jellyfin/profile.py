@@ -55,6 +55,10 @@ class Profile:
     """`filters=IsPlayed,IsUnplayed` is a bad request."""
     filters_imply_recursion: bool
     """`/Items` with a filter and no `recursive` searches everything."""
+    emby: bool = False
+    """It is Emby: decimal item ids, paths below the user alone, no Quick Connect,
+    listings that tell less unasked, user data that are replaced as a whole, next
+    episodes among the resumable, a socket of its own that is not kept alive."""
 
 
 _10_10 = Profile(
@@ -117,4 +121,25 @@ _12_0 = Profile(
     filters_imply_recursion=True,
 )
 
-PROFILES = {profile.name: profile for profile in (_10_10, _10_11, _12_0)}
+_EMBY = Profile(
+    name="emby",
+    version="4.9.5.0",
+    legacy_authorization=True,
+    separate_copies=True,
+    start_resets_played=True,
+    series_played_by_any_episode=False,
+    folder_filters_computed=False,
+    percentage_without_asking=False,
+    last_second_is_the_end=False,
+    idle_stop_simulates=False,
+    silent_sockets_torn_down=False,
+    users_may_watch_sessions=True,
+    key_sockets_attached=True,
+    quick_connect_by_get=False,
+    setup_server=False,
+    contradictory_filters_refused=False,
+    filters_imply_recursion=False,
+    emby=True,
+)
+
+PROFILES = {profile.name: profile for profile in (_10_10, _10_11, _12_0, _EMBY)}

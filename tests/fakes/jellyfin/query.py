@@ -1,6 +1,6 @@
 """Query strings as ASP.NET binds them."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, tzinfo
 
 from .items import Kind
@@ -47,6 +47,13 @@ FIELDS = {
     "SortName",
 }
 """The members that are only sent when they are asked for."""
+EMBY_FIELDS = {
+    "PremiereDate",
+    "ProductionYear",
+    "UserDataLastPlayedDate",
+    "UserDataPlayCount",
+}
+"""What Emby withholds as well."""
 LOCATIONS = {"FileSystem", "Virtual", "Remote", "Offline"}
 KINDS = {str(kind) for kind in Kind}
 
@@ -58,9 +65,15 @@ class Query:
     read is dropped silently (`CommaDelimitedCollectionModelBinder`).
     """
 
-    def __init__(self, pairs: Iterable[tuple[str, str]], local: tzinfo) -> None:
+    def __init__(
+        self,
+        pairs: Iterable[tuple[str, str]],
+        local: tzinfo,
+        read_id: Callable[[str], str | None] = read_guid,
+    ) -> None:
         self._values: dict[str, list[str]] = {}
         self._local = local
+        self._read_id = read_id
         for name, value in pairs:
             self._values.setdefault(name.lower(), []).append(value)
 
@@ -73,11 +86,11 @@ class Query:
         return values[0] if values and values[0] else None
 
     def guid(self, name: str) -> str | None:
-        """Return an id as 32 hex digits."""
+        """Return an id as the server writes it."""
         text = self.text(name)
         if text is None:
             return None
-        found = read_guid(text)
+        found = self._read_id(text)
         return self._bad(name, text) if found is None else found
 
     def number(self, name: str) -> int | None:
@@ -128,7 +141,7 @@ class Query:
 
     def guids(self, name: str) -> list[str]:
         """Return the well-formed ids of a list."""
-        found = (read_guid(member) for member in self.members(name))
+        found = (self._read_id(member) for member in self.members(name))
         return [one for one in found if one is not None]
 
     def numbers(self, name: str) -> list[int]:

@@ -70,6 +70,8 @@ def _default_users(server_id: str) -> list[FakeUser]:
 class FakeJellyfin(FakeServer):
     """A Jellyfin server of the release line *profile* (`10.10`, `10.11`, `12.0`).
 
+    With the profile `emby` it is an Emby server: see `tests.fakes.emby`.
+
     Users: `root` (administrator), `alex`, `kim`, `sam` (sees nothing but the library
     Movies) and `pat` (disabled). *debounce* and *library_debounce* are the seconds
     that UserDataChanged and LibraryChanged wait for more; a real server takes 0.5 and
@@ -104,7 +106,7 @@ class FakeJellyfin(FakeServer):
         self.users = {user.id: user for user in users or _default_users(self.server_id)}
         self.tokens: dict[str, Token] = {}
         self.quick_connect = QuickConnect()
-        self.catalogue = Catalogue()
+        self.catalogue = Catalogue(decimal_ids=self.profile.emby)
         self.catalogue.fill()
         self.states = States(self.catalogue, self.profile, self._saved)
         self.listing = Listing(self.catalogue, self.states, self.profile)
@@ -176,7 +178,8 @@ class FakeJellyfin(FakeServer):
                     "Id": self.server_id,
                     "Name": self.name,
                     "EndpointAddress": None,
-                }
+                },
+                emby=self.profile.emby,
             ),
             local_addr=(HOST, port),
         )

@@ -164,12 +164,13 @@ class Sessions:
             session=self.touch(caller, client, caller.user) if attached else None,
             last_activity=next(self._ticker),
             last_keep_alive=self._now(),
-            watched=attached,
+            watched=attached and not self._profile.emby,
         )
         self.sockets.append(socket)
         if socket.session is not None:
             socket.session.sockets.append(socket)
-            self.send(socket, "ForceKeepAlive", KEEP_ALIVE_SECONDS)
+            if not self._profile.emby:
+                self.send(socket, "ForceKeepAlive", KEEP_ALIVE_SECONDS)
 
     def received(self, wire: FakeSocket, message: Any) -> None:
         """Do what a client asks for; what nobody understands is ignored."""
@@ -182,7 +183,7 @@ class Sessions:
         if not isinstance(message, dict):
             return
         match message.get("MessageType"):
-            case "KeepAlive":
+            case "KeepAlive" if not self._profile.emby:
                 socket.last_keep_alive = self._now()
                 self.send(socket, "KeepAlive")
             case "SessionsStart" if (

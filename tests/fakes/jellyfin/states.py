@@ -8,13 +8,13 @@ from typing import Any
 from .auth import FakeUser
 from .items import COMPUTED, Catalogue, Item, Kind
 from .profile import Profile
-from .query import FIELDS
+from .query import EMBY_FIELDS, FIELDS
 from .user_data import UserData
 from .wire import wire_date
 
 type Json = dict[str, Any]
 
-ALL_FIELDS = frozenset(FIELDS)
+ALL_FIELDS = frozenset(FIELDS | EMBY_FIELDS)
 CREATED = datetime(2024, 1, 1, tzinfo=UTC)
 """When all items came into the library and were last changed."""
 
@@ -138,7 +138,8 @@ class States:
             dto["Played"] = unplayed == 0
             dto["UnplayedItemCount"] = unplayed
             shown = self._profile.percentage_without_asking
-            if total and (shown or "RecursiveItemCount" in fields):
+            asked = "RecursiveItemCount" in fields and not self._profile.emby
+            if total and (shown or asked):
                 dto["PlayedPercentage"] = 100 * (total - unplayed) / total
         elif row.position_ticks > 0 and item.run_time_ticks:
             dto["PlayedPercentage"] = 100 * row.position_ticks / item.run_time_ticks
@@ -196,8 +197,23 @@ class States:
                 None if item.is_folder or item.virtual else [self._source(item)]
             ),
         }
-        dto |= {name: extras[name]() for name in fields}
+        dto |= {name: extras[name]() for name in fields if name in extras}
+        if self._profile.emby:
+            self._withhold(dto, EMBY_FIELDS - set(fields))
         return dto
+
+    @staticmethod
+    def _withhold(dto: Json, unasked: Collection[str]) -> None:
+        """Leave out what Emby does not tell in a listing unless it is asked to."""
+        for name in ("PremiereDate", "ProductionYear"):
+            if name in unasked:
+                dto[name] = None
+        if (data := dto["UserData"]) is not None:
+            del data["Key"], data["ItemId"]
+            if "UserDataLastPlayedDate" in unasked:
+                data["LastPlayedDate"] = None
+            if "UserDataPlayCount" in unasked:
+                data["PlayCount"] = 0
 
     @staticmethod
     def _source(item: Item) -> Json:

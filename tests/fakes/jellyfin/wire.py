@@ -48,6 +48,13 @@ def read_guid(text: str) -> str | None:
         return None
 
 
+def read_emby_id(text: str) -> str | None:
+    """Read an id as Emby has them: decimal for items, a GUID for users."""
+    if text.isascii() and text.isdecimal() and len(text) < 20:
+        return text
+    return read_guid(text)
+
+
 def compact(value: Any) -> Any:
     """Leave out members that are null, all the way down."""
     if isinstance(value, dict):

@@ -505,7 +505,9 @@ class JellyfinClient(MediaServer):
         except ItemGone:
             await self._me()  # a proxy may say 404 as well
             raise
-        stored = row(as_row(answer, "the item"), "UserData") or {}
+        stored = row(as_row(answer, "the item"), "UserData")
+        if stored is None:
+            raise Malformed("the item has no user data")
         return {
             name: stored[name]
             for name in stored

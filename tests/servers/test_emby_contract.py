@@ -1,0 +1,78 @@
+"""The contract, kept by the Jellyfin client and a simulated Emby server."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import override
+
+from aiohttp import ClientSession
+import pytest
+
+from custom_components.watched_sync.core.ports import ServerInfo
+from custom_components.watched_sync.servers.jellyfin.client import JellyfinClient
+from custom_components.watched_sync.servers.jellyfin.dialect import EMBY
+from tests.fakes.base import FakeClock
+from tests.fakes.emby import FakeEmby
+
+from .contract import MediaServerContract
+from .test_jellyfin_contract import JellyfinBench
+
+
+@dataclass
+class EmbyBench(JellyfinBench):
+    """A simulated Emby and a client of alex on it."""
+
+    server: FakeEmby
+
+    @override
+    def client_of(
+        self, user: str, *, known: ServerInfo | None = None
+    ) -> JellyfinClient:
+        return JellyfinClient(
+            self.session,
+            self.server.url,
+            self.server.token_for(user),
+            user_id=self.server.user_id(user),
+            device_id="test-device",
+            known=known,
+            dialect=EMBY,
+        )
+
+    @override
+    def client_at(self, url: str) -> JellyfinClient:
+        return JellyfinClient(
+            self.session,
+            url,
+            "0" * 32,
+            user_id="1" * 32,
+            device_id="test-device",
+            dialect=EMBY,
+        )
+
+
+class TestEmby(MediaServerContract):
+    """Run once: whatever is measured was measured on 4.9 and 4.10."""
+
+    @pytest.fixture
+    async def server(self, clock: FakeClock) -> AsyncIterator[FakeEmby]:
+        async with FakeEmby(clock=clock) as running:
+            yield running
+
+    @pytest.fixture
+    def bench(self, server: FakeEmby, session: ClientSession) -> EmbyBench:
+        client = JellyfinClient(
+            session,
+            server.url,
+            server.token_for("alex"),
+            user_id=server.user_id("alex"),
+            device_id="test-device",
+            dialect=EMBY,
+        )
+        return EmbyBench(
+            session=session,
+            server=server,
+            client=client,
+            write_paths="/PlayedItems/|/UserData$",
+            read_paths="/Items$|/Shows/|/Resume$",
+            unknown_id="999999999",
+            hidden_from_sam=server.item_id("Chernobyl", season=1, episode=1),
+        )
