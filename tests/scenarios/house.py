@@ -177,7 +177,7 @@ class PlexSide(Side):
     """A simulated Plex Media Server."""
 
     kind = "plex"
-    write_paths = "^/:/"
+    write_paths = "^/:/(un)?scrobble$|^/:/timeline$"
     read_paths = "^/(library|hubs|$)"
 
     server: FakePlex
@@ -422,11 +422,16 @@ async def bring_back(hass: HomeAssistant, entry: MockConfigEntry, side: Side) ->
     await notice(hass, entry, Phase.READY)
 
 
-async def until_true(condition: Callable[[], bool], seconds: float = 10) -> None:
-    """Wait until *condition* holds, looking again each time something happens."""
+async def until_true(
+    condition: Callable[[], bool], seconds: float = 10, every: float = 0.005
+) -> None:
+    """Wait until *condition* holds, looking *every* so many seconds.
+
+    Where a `TimeMachine` runs, waiting for a backoff needs no fine steps.
+    """
     async with asyncio.timeout(seconds):
         while not condition():  # noqa: ASYNC110 - what a test waits for sets no event
-            await asyncio.sleep(0.005)
+            await asyncio.sleep(every)
 
 
 async def until_written(side: Side, count: int) -> None:

@@ -355,7 +355,7 @@ async def test_item_that_is_gone_waits_until_it_is_back(
     machine.running = True
     await act(hass, "mark_watched", item_id=film, config_entry_id=entry.entry_id)
     await until_true(
-        lambda: any(one.missing_since for one in waiting(entry)), seconds=HOUR
+        lambda: any(one.missing_since for one in waiting(entry)), HOUR, 0.5
     )
     new = side.put_back(film)
     await drained(hass, entry, seconds=3 * HOUR)

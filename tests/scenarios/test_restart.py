@@ -245,7 +245,7 @@ async def test_attempts_and_their_delay_survive_a_reload(
     side.server.fail(FaultKind.NOT_APPLIED, path=side.write_paths, times=4)
     machine.running = True
     await act(hass, "mark_watched", item_id=film)
-    await until_true(lambda: [one.attempts for one in waiting(entry)] == [3], HOUR)
+    await until_true(lambda: [one.attempts for one in waiting(entry)] == [3], HOUR, 0.5)
     machine.running = False
     (before,) = waiting(entry)
     assert await hass.config_entries.async_reload(entry.entry_id)
