@@ -1,4 +1,4 @@
-"""The buttons: deliver now, try again what failed, mark the next episode."""
+"""The buttons: deliver now, try again, take the last change back, mark the next."""
 
 from homeassistant.const import EntityCategory
 from homeassistant.core import HomeAssistant
@@ -11,10 +11,11 @@ from custom_components.watched_sync.core.lane import Phase
 from custom_components.watched_sync.core.operation import MarkWatched
 from custom_components.watched_sync.runtime import Wish
 
-from .common import MOVIE, SHOW, MemoryServer, drained, setup_lane, until
+from .common import MOVIE, OTHER_MOVIE, SHOW, MemoryServer, drained, setup_lane, until
 
 SYNC_NOW = "button.attic_ada_sync_now"
 RETRY_FAILED = "button.attic_ada_retry_failed_changes"
+UNDO_LAST = "button.attic_ada_undo_last_change"
 MARK_NEXT = "button.severance_mark_next_episode_watched"
 
 
@@ -105,8 +106,60 @@ async def test_mark_next_without_a_next_episode_is_an_error(
 async def test_tracked_movie_has_no_button(hass: HomeAssistant) -> None:
     await setup_lane(hass, subentries=[MOVIE])
     assert sorted(hass.states.async_entity_ids("button")) == sorted(
-        [SYNC_NOW, RETRY_FAILED]
+        [SYNC_NOW, RETRY_FAILED, UNDO_LAST]
     )
+
+
+async def test_undo_last_goes_back_one_press_at_a_time(hass: HomeAssistant) -> None:
+    server = MemoryServer()
+    entry = await setup_lane(hass, server)
+    for item in (MOVIE, OTHER_MOVIE):
+        await entry.runtime_data.async_submit([Wish(item, MarkWatched())])
+        await drained(hass, entry)
+    await press(hass, UNDO_LAST)
+    await drained(hass, entry)
+    assert (server.states["m1"].watched, server.states["m2"].watched) == (True, False)
+    await press(hass, UNDO_LAST)
+    await drained(hass, entry)
+    assert server.states["m1"].watched is False
+    with pytest.raises(ServiceValidationError) as error:
+        await press(hass, UNDO_LAST)
+    assert error.value.translation_key == "nothing_to_undo"
+
+
+async def test_undo_last_of_one_lane_leaves_another_lanes_changes_alone(
+    hass: HomeAssistant,
+) -> None:
+    server = MemoryServer()
+    entry = await setup_lane(hass, server)
+    other = MemoryServer(server_id="server-2", server_name="Cellar", user_id="user-2")
+    other_entry = await setup_lane(hass, other)
+    await entry.runtime_data.async_submit([Wish(MOVIE, MarkWatched())])
+    await drained(hass, entry)
+    await other_entry.runtime_data.async_submit([Wish(MOVIE, MarkWatched())])
+    await drained(hass, other_entry)
+    await press(hass, UNDO_LAST)
+    await drained(hass, entry)
+    assert (server.states["m1"].watched, other.states["m1"].watched) == (False, True)
+
+
+async def test_undo_last_says_so_if_it_was_changed_since(hass: HomeAssistant) -> None:
+    server = MemoryServer()
+    entry = await setup_lane(hass, server)
+    await entry.runtime_data.async_submit([Wish(MOVIE, MarkWatched())])
+    await drained(hass, entry)
+    server.set("m1", watched=False, position=300.0)
+    entry.runtime_data.lane.remember([server.reading("m1")])
+    with pytest.raises(ServiceValidationError) as error:
+        await press(hass, UNDO_LAST)
+    assert error.value.translation_key == "nothing_left_to_undo"
+
+
+async def test_undo_last_is_for_everyday_use(hass: HomeAssistant) -> None:
+    await setup_lane(hass)
+    registered = er.async_get(hass).async_get(UNDO_LAST)
+    assert registered is not None
+    assert registered.entity_category is None
 
 
 @pytest.mark.parametrize("entity_id", [SYNC_NOW, RETRY_FAILED])

@@ -1,4 +1,4 @@
-"""Buttons: deliver now, try again what failed, mark the next episode of a show."""
+"""Buttons: deliver now, try again, take the last change back, mark what is next."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -14,7 +14,9 @@ from .const import DOMAIN, SUBENTRY_ITEM
 from .core.identity import MediaKind
 from .core.operation import MarkWatched
 from .entity import TrackedItemEntity, WatchedSyncEntity, tracked_item
+from .failures import nothing_left_to_undo
 from .runtime import WatchedSyncConfigEntry, WatchedSyncRuntime, Wish
+from .undo import async_undo
 
 # A press only puts something into the queue.
 PARALLEL_UPDATES = 0
@@ -32,6 +34,12 @@ async def _async_retry_failed(runtime: WatchedSyncRuntime) -> None:
     runtime.relay.nudge()
 
 
+async def _async_undo_last(runtime: WatchedSyncRuntime) -> None:
+    undo = await async_undo([runtime.coordinator.config_entry])
+    if all(one.plan.is_empty for one in undo.lanes):
+        raise nothing_left_to_undo()
+
+
 LANE_BUTTONS = (
     LaneButtonDescription(
         key="sync_now",
@@ -44,6 +52,11 @@ LANE_BUTTONS = (
         translation_key="retry_failed",
         entity_category=EntityCategory.CONFIG,
         press=_async_retry_failed,
+    ),
+    LaneButtonDescription(
+        key="undo_last",
+        translation_key="undo_last",
+        press=_async_undo_last,
     ),
 )
 

@@ -10,6 +10,7 @@ from homeassistant.exceptions import (
     ConfigEntryError,
     ConfigEntryNotReady,
     HomeAssistantError,
+    ServiceValidationError,
 )
 
 from .const import DOMAIN
@@ -54,6 +55,29 @@ def refusal(error: Refusal) -> HomeAssistantError:
 def stopping() -> HomeAssistantError:
     """Say that nothing is accepted while Home Assistant or the entry shuts down."""
     return HomeAssistantError(translation_domain=DOMAIN, translation_key="stopping")
+
+
+def nothing_to_undo() -> ServiceValidationError:
+    """Say that nothing is remembered that could be taken back."""
+    return ServiceValidationError(
+        translation_domain=DOMAIN, translation_key="nothing_to_undo"
+    )
+
+
+def unknown_batch(batch_id: str) -> ServiceValidationError:
+    """Say that nothing of a batch waits or is remembered."""
+    return ServiceValidationError(
+        translation_domain=DOMAIN,
+        translation_key="unknown_batch",
+        translation_placeholders={"batch_id": batch_id},
+    )
+
+
+def nothing_left_to_undo() -> ServiceValidationError:
+    """Say that the last change cannot be taken back, as it was changed since."""
+    return ServiceValidationError(
+        translation_domain=DOMAIN, translation_key="nothing_left_to_undo"
+    )
 
 
 def first_contact_failed(

@@ -4,7 +4,7 @@ The only file that constructs servers.
 """
 
 import asyncio
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, override
@@ -167,6 +167,20 @@ class WatchedSyncRuntime:
             raise stopping()
         try:
             return await self.lane.discard(operation_ids)
+        except REFUSALS as err:
+            raise refusal(err) from err
+
+    async def async_exchange(
+        self, plan: Callable[[], tuple[Collection[str], Sequence[Operation]]]
+    ) -> None:
+        """Drop operations and queue others in one go, as `Lane.exchange` describes.
+
+        Raises a translated `HomeAssistantError` as `async_submit` does.
+        """
+        if self.hass.is_stopping:
+            raise stopping()
+        try:
+            await self.lane.exchange(plan)
         except REFUSALS as err:
             raise refusal(err) from err
 

@@ -6,9 +6,10 @@ queue, of `wait`, and of the status sensor.
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from operator import itemgetter
 from typing import Any
 
 from homeassistant.const import ATTR_CONFIG_ENTRY_ID
@@ -31,7 +32,8 @@ from .core.codec import encode_change
 from .core.errors import ItemGone
 from .core.identity import MediaKind
 from .core.operation import Change, MarkUnwatched, MarkWatched, Operation, SetProgress
-from .core.outbox import Outcome, Result
+from .core.outbox import HISTORY_LIMIT, HistoryEntry, Outcome, Result
+from .core.undo import Kept, undone_batches
 from .runtime import WatchedSyncConfigEntry, Wish
 from .targets import (
     ATTR_EPISODE,
@@ -51,6 +53,7 @@ from .targets import (
     async_resolve,
     invalid,
 )
+from .undo import Undone, async_undo
 
 SERVICE_MARK_WATCHED = "mark_watched"
 SERVICE_MARK_UNWATCHED = "mark_unwatched"
@@ -59,6 +62,8 @@ SERVICE_SYNC_NOW = "sync_now"
 SERVICE_RETRY = "retry"
 SERVICE_DISCARD = "discard"
 SERVICE_GET_QUEUE = "get_queue"
+SERVICE_UNDO = "undo"
+SERVICE_GET_HISTORY = "get_history"
 
 ATTR_INCLUDE_SPECIALS = "include_specials"
 ATTR_WATCHED_AT = "watched_at"
@@ -68,10 +73,15 @@ ATTR_DRY_RUN = "dry_run"
 ATTR_POSITION = "position"
 ATTR_PERCENT = "percent"
 ATTR_OPERATION_ID = "operation_id"
+ATTR_BATCH_ID = "batch_id"
+ATTR_LIMIT = "limit"
 
 #: Items one action marks, or un-marks, without being told that this is meant.
 MARK_LIMIT = 50
 UNMARK_LIMIT = 10
+
+#: Rows of the history in one answer.
+DEFAULT_HISTORY_ROWS = 50
 
 #: Seconds an action waits at most for its operations to be confirmed.
 WAIT_LIMIT = 300
@@ -129,6 +139,20 @@ OPERATIONS_SCHEMA = vol.Schema(
     }
 )
 GET_QUEUE_SCHEMA = vol.Schema(_LANES)
+UNDO_SCHEMA = vol.Schema(
+    {
+        **_LANES,
+        **_DRY_RUN,
+        vol.Optional(ATTR_BATCH_ID): cv.string,
+        vol.Optional(ATTR_WAIT, default=0): vol.Coerce(float),
+    }
+)
+GET_HISTORY_SCHEMA = vol.Schema(
+    {
+        **_LANES,
+        vol.Optional(ATTR_LIMIT, default=DEFAULT_HISTORY_ROWS): vol.Coerce(int),
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,9 +193,7 @@ async def _async_set_progress(call: ServiceCall) -> ServiceResponse:
 
 async def _async_change(call: ServiceCall, change: Change | None) -> ServiceResponse:
     """Resolve, check and queue *change*; None is the progress the call speaks of."""
-    wait: float = call.data[ATTR_WAIT]
-    if not 0 <= wait <= WAIT_LIMIT:
-        raise invalid("wait_out_of_range", limit=str(WAIT_LIMIT))
+    wait = _wait(call)
     resolution = await async_resolve(call)
     skipped = list(resolution.skipped)
     planned: list[_Planned] = []
@@ -189,6 +211,14 @@ async def _async_change(call: ServiceCall, change: Change | None) -> ServiceResp
     batch_id = ulid_now() if planned else None
     rows = await _async_submit(planned, batch_id, wait)
     return _response(batch_id, rows, skipped)
+
+
+def _wait(call: ServiceCall) -> float:
+    """Return how long to wait for a confirmation, in seconds."""
+    wait: float = call.data[ATTR_WAIT]
+    if not 0 <= wait <= WAIT_LIMIT:
+        raise invalid("wait_out_of_range", limit=str(WAIT_LIMIT))
+    return wait
 
 
 def _already_true(target: Target, change: Change) -> SkipReason | None:
@@ -406,15 +436,16 @@ def _response(
     return {
         "batch_id": batch_id,
         "operations": operations,
-        "skipped": [
-            {
-                "config_entry_id": one.entry.entry_id,
-                "item_id": one.item.item_id if one.item else None,
-                "title": one.item.full_title if one.item else None,
-                "reason": one.reason.value,
-            }
-            for one in skipped
-        ],
+        "skipped": [_skipped_row(one) for one in skipped],
+    }
+
+
+def _skipped_row(skipped: Skipped) -> JsonObjectType:
+    return {
+        "config_entry_id": skipped.entry.entry_id,
+        "item_id": skipped.item.item_id if skipped.item else None,
+        "title": skipped.item.full_title if skipped.item else None,
+        "reason": skipped.reason.value,
     }
 
 
@@ -570,6 +601,120 @@ def _details(operation: Operation) -> dict[str, JsonValueType]:
     }
 
 
+# --- taking back ------------------------------------------------------------
+
+
+async def _async_undo(call: ServiceCall) -> ServiceResponse:
+    wait = _wait(call)
+    undo = await async_undo(
+        _lanes(call), call.data.get(ATTR_BATCH_ID), dry_run=call.data[ATTR_DRY_RUN]
+    )
+    answers = await asyncio.gather(
+        *(
+            _async_undone_rows(one, wait, planned=call.data[ATTR_DRY_RUN])
+            for one in undo.lanes
+        )
+    )
+    return {
+        "batch_id": undo.batch_id,
+        "undone_batch_id": undo.undoes,
+        "operations": [row for rows, _ in answers for row in rows],
+        "skipped": [_skipped_row(one) for _, skipped in answers for one in skipped],
+    }
+
+
+async def _async_undone_rows(
+    undone: Undone, wait: float, *, planned: bool
+) -> tuple[list[JsonObjectType], list[Skipped]]:
+    """Return the rows of one lane, after waiting for what was queued there."""
+    entry, plan = undone.entry, undone.plan
+    ended: Mapping[str, Outcome] = {}
+    if wait and undone.operations:
+        ended = await entry.runtime_data.lane.ended(
+            [one.operation_id for one in undone.operations], wait
+        )
+    skipped = [
+        Skipped(
+            entry,
+            undone.unread if one.why is Kept.NOT_READ else SkipReason(one.why.value),
+            one.item,
+        )
+        for one in plan.untouched
+    ]
+    rows: list[JsonObjectType] = [
+        {
+            **_operation_row(entry, operation),
+            "status": "planned" if planned else "discarded",
+            "not_restored": [],
+        }
+        for operation in plan.discards
+    ]
+    for place, restore in enumerate(plan.restores):
+        operation_id = None
+        status = "planned"
+        if undone.operations:
+            operation_id = undone.operations[place].operation_id
+            outcome = ended.get(operation_id)
+            if outcome is not None and outcome.result is Result.OVERRULED:
+                skipped.append(Skipped(entry, SkipReason.CHANGED_SINCE, restore.item))
+                continue
+            status = _status(outcome)
+        rows.append(
+            {
+                "operation_id": operation_id,
+                "config_entry_id": entry.entry_id,
+                "item_id": restore.item.item_id,
+                "title": restore.item.full_title,
+                "change": change_name(restore.change),
+                "status": status,
+                "not_restored": [*sorted(loss.value for loss in restore.losses)],
+            }
+        )
+    return rows, skipped
+
+
+@callback
+def _get_history(call: ServiceCall) -> ServiceResponse:
+    """Return what was done, newest first."""
+    limit: int = call.data[ATTR_LIMIT]
+    if not 1 <= limit <= HISTORY_LIMIT:
+        raise invalid("limit_out_of_range", limit=str(HISTORY_LIMIT))
+    rows: list[tuple[datetime, dict[str, JsonValueType]]] = []
+    for entry in _lanes(call):
+        outbox = entry.runtime_data.lane.outbox
+        undone = undone_batches(outbox)
+        rows.extend(
+            (one.settled_at, _history_row(entry, one, undone)) for one in outbox.history
+        )
+    # Newest first; of what ended at one time, what came last.
+    rows.reverse()
+    rows.sort(key=itemgetter(0), reverse=True)
+    return {"operations": [row for _, row in rows[:limit]]}
+
+
+def _history_row(
+    entry: WatchedSyncConfigEntry, done: HistoryEntry, undone: Collection[str]
+) -> dict[str, JsonValueType]:
+    operation = done.operation
+    before = operation.before.get(operation.item.item_id)
+    return {
+        **_operation_row(entry, operation),
+        "batch_id": operation.batch_id,
+        "scope": operation.scope.value,
+        "origin": operation.origin.value,
+        "result": done.result.value,
+        "asked_at": operation.asked_at.isoformat(),
+        "settled_at": done.settled_at.isoformat(),
+        # What one item was before; below a show or season that is said of each.
+        "before": None
+        if before is None
+        else {"watched": before.watched, "position": before.position},
+        "items": len(operation.before),
+        "undoes": operation.undoes,
+        "undone": operation.batch_id in undone,
+    }
+
+
 # --- registration -----------------------------------------------------------
 
 
@@ -609,6 +754,13 @@ def async_setup_services(hass: HomeAssistant) -> None:
             SupportsResponse.OPTIONAL,
         ),
         (SERVICE_GET_QUEUE, _get_queue, GET_QUEUE_SCHEMA, SupportsResponse.ONLY),
+        (SERVICE_UNDO, _async_undo, UNDO_SCHEMA, SupportsResponse.OPTIONAL),
+        (
+            SERVICE_GET_HISTORY,
+            _get_history,
+            GET_HISTORY_SCHEMA,
+            SupportsResponse.ONLY,
+        ),
     ):
         hass.services.async_register(
             DOMAIN, name, handler, schema, supports_response=response

@@ -89,6 +89,10 @@ class SkipReason(StrEnum):
     ALREADY_WATCHED = "already_watched"
     ALREADY_UNWATCHED = "already_unwatched"
     ALREADY_THERE = "already_there"
+    ALREADY_UNDONE = "already_undone"
+    CHANGED_NOTHING = "changed_nothing"
+    CHANGED_SINCE = "changed_since"
+    NOT_POSSIBLE = "not_possible"
 
 
 @dataclass(frozen=True, slots=True)

@@ -659,7 +659,7 @@ async def test_an_undo_survives_a_crash() -> None:
     assert shown(rig)["m1"] == (False, 1800)
 
 
-# --- shows and seasons -----------------------------------------------------------------
+# --- shows and seasons --------------------------------------------------------------
 
 
 @both

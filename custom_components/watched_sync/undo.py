@@ -1,0 +1,134 @@
+"""Taking batches back, for the action and the button alike."""
+
+import asyncio
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from homeassistant.util.ulid import ulid_now
+
+from .core.operation import Operation
+from .core.undo import Restore, UndoPlan, knows, last_batch, plan_undo
+from .failures import nothing_to_undo, unknown_batch
+from .runtime import WatchedSyncConfigEntry
+from .targets import CannotAsk, SkipReason, async_ask
+
+
+@dataclass(frozen=True, slots=True)
+class Undone:
+    """What becomes of a batch on one lane.
+
+    `operations` belong to the plan's restores, one to each, and are empty if they were
+    only planned. `unread` is why nothing is known of the items of which nothing is.
+    """
+
+    entry: WatchedSyncConfigEntry
+    plan: UndoPlan
+    operations: Sequence[Operation] = ()
+    unread: SkipReason = SkipReason.NOT_FOUND
+
+
+@dataclass(frozen=True, slots=True)
+class Undo:
+    """An undo: which batch it takes back, lane by lane.
+
+    `batch_id` is the batch it became itself, None if nothing had to be queued.
+    """
+
+    undoes: str
+    batch_id: str | None
+    lanes: Sequence[Undone]
+
+
+async def async_undo(
+    entries: Sequence[WatchedSyncConfigEntry],
+    batch_id: str | None = None,
+    *,
+    dry_run: bool = False,
+) -> Undo:
+    """Take a batch back on these lanes, for None the last one that changed something.
+
+    When this returns, what it takes is on disk, as one batch. Raises
+    `ServiceValidationError` if there is no such batch, and what `async_submit` raises.
+    """
+    undoes = _last(entries) if batch_id is None else batch_id
+    known = [one for one in entries if knows(one.runtime_data.lane.outbox, undoes)]
+    if not known:
+        raise unknown_batch(undoes)
+    planned = await asyncio.gather(*(_async_plan(entry, undoes) for entry in known))
+    if dry_run or all(one.plan.is_empty for one in planned):
+        return Undo(undoes, None, planned)
+    new_batch = ulid_now()
+    answers = await asyncio.gather(
+        *(_async_carry_out(one, new_batch) for one in planned), return_exceptions=True
+    )
+    lanes: list[Undone] = []
+    for answer in answers:
+        # The other lanes keep what they accepted; it is on disk.
+        if isinstance(answer, BaseException):
+            raise answer
+        lanes.append(answer)
+    queued = any(one.operations for one in lanes)
+    return Undo(undoes, new_batch if queued else None, lanes)
+
+
+def _last(entries: Sequence[WatchedSyncConfigEntry]) -> str:
+    batches = [
+        batch
+        for entry in entries
+        if (batch := last_batch(entry.runtime_data.lane.outbox)) is not None
+    ]
+    if not batches:
+        raise nothing_to_undo()
+    return max(batches, key=lambda batch: batch.asked_at).batch_id
+
+
+def _plan(entry: WatchedSyncConfigEntry, batch_id: str) -> UndoPlan:
+    runtime = entry.runtime_data
+    return plan_undo(
+        runtime.lane.outbox,
+        runtime.lane.ledger,
+        batch_id,
+        capabilities=runtime.server.capabilities,
+        clock_offset=runtime.server.clock_offset,
+    )
+
+
+async def _async_plan(entry: WatchedSyncConfigEntry, batch_id: str) -> Undone:
+    """Plan, after reading what the lane has forgotten."""
+    plan = _plan(entry, batch_id)
+    unread = SkipReason.NOT_FOUND
+    if item_ids := plan.unread:
+        try:
+            readings = await async_ask(entry, lambda server: server.fetch(item_ids))
+        except CannotAsk as err:
+            unread = err.reason
+        else:
+            entry.runtime_data.lane.remember(readings.values())
+            plan = _plan(entry, batch_id)
+    return Undone(entry, plan, unread=unread)
+
+
+async def _async_carry_out(undone: Undone, batch_id: str) -> Undone:
+    """Plan once more, at the moment it is done, and do it in one write to disk."""
+    if undone.plan.is_empty:
+        return undone
+    runtime = undone.entry.runtime_data
+    done = undone
+
+    def swap() -> tuple[Collection[str], Sequence[Operation]]:
+        nonlocal done
+        plan = _plan(undone.entry, undone.plan.batch_id)
+        operations = [operation(one) for one in plan.restores]
+        done = Undone(undone.entry, plan, operations, undone.unread)
+        return [one.operation_id for one in plan.discards], operations
+
+    def operation(restore: Restore) -> Operation:
+        return restore.operation(
+            operation_id=ulid_now(),
+            batch_id=batch_id,
+            undoes=undone.plan.batch_id,
+            asked_at=runtime.clock.now(),
+        )
+
+    await runtime.async_exchange(swap)
+    return done
