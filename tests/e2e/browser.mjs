@@ -95,7 +95,7 @@ async function settled(quiet = 300, limit = 8000) {
 async function ready() {
   await page.waitForFunction(() => {
     const { hass } = document.querySelector('home-assistant') ?? {};
-    return hass?.connected && hass.config?.state === 'RUNNING' && Object.keys(hass.states).length > 0;
+    return hass?.connected && hass.config?.state === 'RUNNING' && Object.keys(hass.states ?? {}).length > 0;
   });
   await page.waitForFunction(() => {
     const busy = (node) => [...node.querySelectorAll('*')].some((element) => (

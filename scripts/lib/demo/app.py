@@ -35,8 +35,8 @@ _SERVER_PORTS: Final = Ports(plex=32400, plex_tv=32401, jellyfin=8096, control=8
 _KEEP_EVERY: Final = 10.0
 
 _TRACKED: Final = {
-    "plex": ("Severance", "Dune: Part Two"),
-    "jellyfin": ("Doctor Who", "Arrival"),
+    "plex": ("Severance",),
+    "jellyfin": ("Arrival",),
 }
 #: What happens before anybody looks, so that there is something to see.
 _OPENING: Final[tuple[tuple[str, Json], ...]] = (

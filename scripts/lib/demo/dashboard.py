@@ -167,15 +167,12 @@ def _common_section(lanes: Sequence[LaneCards], control: str) -> Json:
                 {"entity": entity, "name": lane.name}
                 for entity, lane in zip(pending, lanes, strict=True)
             ],
-            "hours_to_show": 0.25,
+            "hours_to_show": 0.1,
             "grid_options": {"columns": 12, "rows": 3},
         },
         _heading("Tracked", "mdi:bookmark-check-outline"),
         *_tracked_show("Severance"),
-        *(
-            _watched_tile(f"switch.{slugify(title)}_watched", title, "sync_state")
-            for title in ("Dune: Part Two (2024)", "Arrival (2016)")
-        ),
+        _watched_tile("switch.arrival_2016_watched", "Arrival (2016)", "sync_state"),
         _heading("What to try", "mdi:flask-outline"),
         {
             "type": "markdown",
