@@ -553,7 +553,7 @@ async def _explain(request: web.Request, handler: Any) -> web.StreamResponse:
         answer: web.StreamResponse = await handler(request)
     except LookupError as error:
         return web.json_response({"error": f"not found: {error}"}, status=404)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, re.PatternError) as error:
         return web.json_response({"error": str(error)}, status=400)
     return answer
 

@@ -164,6 +164,7 @@ async def test_another_client_watches(
         ("/api/outage/emby/on", None, 404),
         ("/api/fault/plex", {"kind": "nonsense"}, 400),
         ("/api/fault/plex", {"kind": "slow", "speed": 1}, 400),
+        ("/api/fault/plex", {"kind": "slow", "path": "("}, 400),
         ("/api/fault/plex", {"delay": 1}, 404),
         ("/api/watch", {"server": "plex"}, 404),
         ("/api/watch", {"server": "plex", "user": "nobody", "item": "1001"}, 404),
