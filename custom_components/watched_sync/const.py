@@ -23,9 +23,12 @@ CONF_SERVER_ID: Final = "server_id"
 CONF_SERVER_NAME: Final = "server_name"
 CONF_USER_ID: Final = "user_id"
 CONF_USER_NAME: Final = "user_name"
+#: Of entries that signed in at plex.tv, which tells where their server is now.
+CONF_ACCOUNT_TOKEN: Final = "account_token"
 
 KIND_PLEX: Final = "plex"
 KIND_JELLYFIN: Final = "jellyfin"
+KIND_EMBY: Final = "emby"
 
 # Options: sections, and what is in them.
 SECTION_ENTITIES: Final = "entities"

@@ -75,6 +75,22 @@ def client_headers(client_id: str) -> dict[str, str]:
     }
 
 
+async def server_id_at(session: ClientSession, url: str, client_id: str) -> str | None:
+    """Tell which server answers at an address. `GET /identity`, without any token.
+
+    None for a server that tells it to nobody without a token. Raises `WrongServer`
+    where something else than Plex answers.
+    """
+    transport = Transport(session, url, client_headers(client_id))
+    try:
+        answer = await transport.read("/identity", may_be_missing=True)
+        return wire.parse_identity(answer).server_id
+    except AuthRejected, Forbidden:
+        return None
+    except (Malformed, ItemGone, Refused) as error:
+        raise WrongServer("no Plex Media Server answers here") from error
+
+
 class PlexClient(MediaServer):
     """Requests to one Plex Media Server with one token.
 
