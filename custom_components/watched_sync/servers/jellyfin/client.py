@@ -4,7 +4,6 @@ from collections.abc import AsyncGenerator, AsyncIterator, Collection, Mapping, 
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Final, override
-from urllib.parse import quote
 
 from aiohttp import ClientSession
 
@@ -192,7 +191,7 @@ class JellyfinClient(MediaServer):
 
     def _path(self, template: str, item_id: str = "") -> str:
         """Return one of the dialect's paths."""
-        return template.format(user=quote(self._user_id, safe=""), item=item_id)
+        return template.format(user=self._user_id, item=item_id)
 
     def _checked(self, item_id: str) -> str:
         """Return an id as the server writes it; what is no id is of no item."""

@@ -206,7 +206,7 @@ class PlexTv:
         """
         try:
             answer = await self._stranger.read(
-                f"/api/v2/pins/{quote(pin.pin_id, safe='')}", may_be_missing=True
+                f"/api/v2/pins/{pin.pin_id}", may_be_missing=True
             )
         except ItemGone as error:
             raise CodeExpired("the sign-in has expired") from error
@@ -252,7 +252,7 @@ class PlexTv:
         is missing or wrong, even for the administrator.
         """
         answer = await self._at(self._clients_url, token).ask(
-            f"/api/v2/home/users/{quote(user.uuid, safe='')}/switch",
+            f"/api/v2/home/users/{user.uuid}/switch",
             None,
             {} if pin is None else {"pin": pin},
         )
