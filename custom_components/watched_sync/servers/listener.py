@@ -1,12 +1,13 @@
 """One websocket: what a server tells of its own accord, as hints.
 
-The token travels in a header, so no address carries it. Everything happens in the
-generator itself, without tasks of its own: closing it ends the connection.
+The token travels in a header wherever a server takes it there, and no error names more
+than the path. Everything happens in the generator itself, without tasks of its own:
+closing it ends the connection.
 """
 
 import asyncio
 from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 import json
 import logging
@@ -51,9 +52,9 @@ _LOGGER = logging.getLogger(__name__)
 
 #: Seconds until a handshake that nobody answers is given up.
 HANDSHAKE_TIMEOUT: Final = 10.0
-#: Seconds without a sign of life after which a dialect's silence is tested by a ping.
+#: Seconds of silence that a ping ends, where the server wants to hear nothing else.
 HEARTBEAT: Final = 30.0
-#: Seconds in which a greeting, or the answer to a `KeepAlive`, has to come.
+#: Seconds in which a greeting, or the answer to a sign of life, has to come.
 ANSWER_TIMEOUT: Final = 10.0
 #: Bytes of one frame; a list of long play queues exceeds aiohttp's own limit.
 MAX_FRAME: Final = 16 * 1024 * 1024
@@ -131,7 +132,7 @@ class Listener:
         does not pass it on), `Malformed` (a frame that cannot be one, or is too long)
         and `Unreachable`.
         """
-        async with self._alone, self._connection(path, dialect, params) as socket:
+        async with self._alone, self._connection(path, params) as socket:
             pulse = _Pulse(socket, dialect.keep_alive)
             greeted = dialect.keep_alive is None
             if greeted:
@@ -151,10 +152,12 @@ class Listener:
 
     @asynccontextmanager
     async def _connection(
-        self, path: str, dialect: Dialect, params: Mapping[str, str] | None
+        self, path: str, params: Mapping[str, str] | None
     ) -> AsyncGenerator[ClientWebSocketResponse]:
         """Shake hands; close again whatever happens."""
         what = f"the socket {path}"
+        if self._session.closed:
+            raise Unreachable(f"{what} needs a session that is open")
         # aiohttp follows redirects of a handshake, with all headers; only a session's
         # own middleware can keep it from that.
         session = ClientSession(
@@ -172,16 +175,17 @@ class Listener:
                         self._base.with_path(self._base.path.rstrip("/") + path),
                         params=params,
                         headers=self._headers,
-                        heartbeat=None if dialect.keep_alive else HEARTBEAT,
+                        # Pings are ours to send: aiohttp's own outlive the socket.
+                        autoping=False,
                         max_msg_size=MAX_FRAME,
                         timeout=ClientWSTimeout(ws_close=_CLOSE_TIMEOUT),
                     )
+            # aiohttp's errors carry the request, and that the token: nobody is to
+            # find it in a chain.
             except WSServerHandshakeError as error:
-                # Its request carries the token: nobody is to find it in a chain.
                 raise _refused(error, what) from None
-            except (ClientError, OSError, RuntimeError) as error:
-                # A RuntimeError is raised where the caller's session is closed.
-                raise _failed(error, what) from error
+            except (ClientError, OSError) as error:
+                raise _failed(error, what) from None
             try:
                 yield socket
             finally:
@@ -189,9 +193,9 @@ class Listener:
 
 
 class _Pulse:
-    """What has to be said to keep a connection, and whether it is answered.
+    """Signs of life of both ends of a connection.
 
-    `due` is when something has to happen, by the event loop's time; None is never.
+    `due` is when something has to happen, by the event loop's time.
     """
 
     def __init__(self, socket: ClientWebSocketResponse, message: str | None) -> None:
@@ -202,35 +206,46 @@ class _Pulse:
         self._period: float | None = None
         self._waits = message is not None
         self._said_at = self._loop.time()
-        self.due = self._said_at + ANSWER_TIMEOUT if self._waits else None
+        self.due = self._said_at + (ANSWER_TIMEOUT if self._waits else HEARTBEAT)
 
     def felt(self) -> None:
         """Take anything that was heard as a sign of life."""
-        if self._waits and self._period is not None:
+        if self._message is None:
+            self._waits = False
+            self.due = self._loop.time() + HEARTBEAT
+        elif self._waits and self._period is not None:
             self._waits = False
             self.due = self._said_at + self._period
 
     async def every(self, seconds: float) -> None:
         """Say it now, and twice as often as the server wants to hear it."""
-        self._period = min(max(seconds / 2, _MIN_PERIOD), _MAX_PERIOD)
-        await self._say()
+        if self._message is not None:
+            self._period = min(max(seconds / 2, _MIN_PERIOD), _MAX_PERIOD)
+            await self.beat()
 
-    async def beat(self) -> None:
+    async def due_now(self) -> None:
         """Do what is due. Raises `Unreachable` where an answer was."""
         if self._waits:
             raise Unreachable("the socket gives no sign of life")
-        await self._say()
+        await self.beat()
 
-    async def _say(self) -> None:
-        if self._message is None:
-            return
-        self._said_at = self._loop.time()
+    async def beat(self) -> None:
+        """Show that we are here, and wait for an answer."""
         self._waits = True
+        self._said_at = self._loop.time()
         self.due = self._said_at + ANSWER_TIMEOUT
         try:
-            await self._socket.send_str(self._message)
+            if self._message is None:
+                await self._socket.ping()
+            else:
+                await self._socket.send_str(self._message)
         except (ClientError, OSError) as error:
             raise Unreachable(f"the socket is lost: {type(error).__name__}") from error
+
+    async def answer(self, ping: bytes) -> None:
+        """Answer the server's own ping; if that fails the next frame tells."""
+        with suppress(ClientError, OSError):
+            await self._socket.pong(ping)
 
 
 async def _next_text(socket: ClientWebSocketResponse, pulse: _Pulse) -> str | None:
@@ -242,8 +257,11 @@ async def _next_text(socket: ClientWebSocketResponse, pulse: _Pulse) -> str | No
                 pulse.felt()
                 text: str = message.data
                 return text
-            case WSMsgType.BINARY:
-                _LOGGER.debug("Ignored a frame that is no text")
+            case WSMsgType.BINARY | WSMsgType.PONG:
+                pulse.felt()
+            case WSMsgType.PING:
+                pulse.felt()
+                await pulse.answer(message.data)
             case WSMsgType.ERROR if isinstance(message.data, WebSocketError):
                 raise Malformed("the socket carried a frame that cannot be one")
             case WSMsgType.CLOSE if message.data in _GOOD_BYES:
@@ -258,7 +276,7 @@ async def _next_frame(socket: ClientWebSocketResponse, pulse: _Pulse) -> WSMessa
             async with asyncio.timeout_at(pulse.due):
                 return await socket.receive()
         except TimeoutError:
-            await pulse.beat()
+            await pulse.due_now()
 
 
 def _understood(dialect: Dialect, text: str) -> Iterator[Heard]:
