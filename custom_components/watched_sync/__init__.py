@@ -32,6 +32,7 @@ from .core.errors import (
     Reason,
     ServerError,
     Unreachable,
+    UnsupportedVersion,
     WrongServer,
     classify,
 )
@@ -41,6 +42,11 @@ from .core.ports import MediaServer, ServerInfo
 from .core.reconcile import Policy
 from .core.relay import Relay
 from .failures import first_contact_failed, newer_storage, unreadable_storage
+from .issues import (
+    async_remove as async_remove_issues,
+    async_unsupported_server,
+    async_watch,
+)
 from .runtime import (
     HAClock,
     WatchedSyncConfigEntry,
@@ -83,6 +89,8 @@ async def async_setup_entry(hass: HomeAssistant, entry: WatchedSyncConfigEntry) 
     contact = await _first_contact(server, entry.data[CONF_SERVER_ID])
     if isinstance(contact, ServerError):
         if journal.is_new:
+            if isinstance(contact, UnsupportedVersion):
+                async_unsupported_server(hass, entry)
             raise first_contact_failed(contact, entry.title) from contact
         info = known_info(entry.data)
     else:
@@ -119,7 +127,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: WatchedSyncConfigEntry) 
         lane,
         server,
         server_id=info.server_id,
-        label=entry.title,
+        label=info.server_name,
         clock=clock,
         rng=rng,
         policy=Policy(delivery.get(CONF_CONFLICT_POLICY, Policy.NEWEST)),
@@ -129,8 +137,9 @@ async def async_setup_entry(hass: HomeAssistant, entry: WatchedSyncConfigEntry) 
         opening=listen_first,
     )
     if isinstance(contact, ServerError):
-        _start_offline(lane, contact, entry.title)
+        _start_offline(lane, contact, info.server_name)
     _watch_sign_in(hass, entry, lane)
+    async_watch(hass, entry, lane)
     coordinator = WatchedSyncCoordinator(
         hass, entry, lane=lane, relay=relay, server=server, ledger=ledger
     )
@@ -138,7 +147,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: WatchedSyncConfigEntry) 
         lane,
         server,
         coordinator,
-        label=entry.title,
+        label=info.server_name,
         report=relay.report,
         clock=clock,
         rng=rng,
@@ -197,9 +206,10 @@ async def async_unload_entry(
 async def async_remove_entry(
     hass: HomeAssistant, entry: WatchedSyncConfigEntry
 ) -> None:
-    """Delete what was stored."""
+    """Delete what was stored and what was said about it."""
     await OutboxStore(hass, entry.entry_id).async_remove()
     await LedgerStore(hass, entry.entry_id).async_remove()
+    async_remove_issues(hass, entry.entry_id)
 
 
 async def async_remove_config_entry_device(
@@ -259,7 +269,7 @@ async def _first_look(lane: Lane, opened: asyncio.Event) -> None:
         remove()
 
 
-def _start_offline(lane: Lane, error: ServerError, title: str) -> None:
+def _start_offline(lane: Lane, error: ServerError, label: str) -> None:
     """Begin as the relay would have left the lane."""
     now = lane.clock.now()
     match classify(error):
@@ -272,8 +282,8 @@ def _start_offline(lane: Lane, error: ServerError, title: str) -> None:
         case _:
             health = Health(Phase.BACKING_OFF, now, Reason.UNREACHABLE)
     LOGGER.info(
-        "%s starts without its server: %s",
-        title,
+        "Starting without %s: %s",
+        label,
         health.reason.value if health.reason else "",
     )
     lane.set_health(health)

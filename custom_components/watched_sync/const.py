@@ -51,3 +51,5 @@ CONF_QUERY: Final = "query"
 # Repair issues, each followed by `_<entry id>`.
 ISSUE_OUTBOX_LOST: Final = "outbox_lost"
 ISSUE_OUTBOX_UNWRITABLE: Final = "outbox_unwritable"
+ISSUE_UNDELIVERABLE: Final = "undeliverable"
+ISSUE_UNSUPPORTED_SERVER: Final = "unsupported_server"

@@ -22,6 +22,7 @@ from homeassistant.util import dt as dt_util
 
 from .const import (
     CONF_ITEM,
+    CONF_SERVER_NAME,
     CONF_UP_NEXT_SWITCHES,
     DEFAULT_UP_NEXT_SWITCHES,
     LOGGER,
@@ -161,7 +162,7 @@ class WatchedSyncCoordinator(DataUpdateCoordinator[SyncSnapshot]):
             hass,
             LOGGER,
             config_entry=entry,
-            name=entry.title,
+            name=entry.data[CONF_SERVER_NAME],
             # The observer says when.
             update_interval=None,
             request_refresh_debouncer=Debouncer(

@@ -207,7 +207,7 @@ class OutboxStore(Journal):
                 self._hass,
                 DOMAIN,
                 f"{ISSUE_OUTBOX_LOST}_{self._entry_id}",
-                is_fixable=False,
+                is_fixable=True,
                 is_persistent=True,
                 severity=ir.IssueSeverity.ERROR,
                 translation_key=ISSUE_OUTBOX_LOST,
@@ -257,10 +257,8 @@ class OutboxStore(Journal):
             await asyncio.wait([self._writer])
 
     async def async_remove(self) -> None:
-        """Delete the file and what was said about it."""
+        """Delete the file."""
         await self._store.async_remove()
-        for issue in (ISSUE_OUTBOX_LOST, ISSUE_OUTBOX_UNWRITABLE):
-            ir.async_delete_issue(self._hass, DOMAIN, f"{issue}_{self._entry_id}")
 
     @property
     def _title(self) -> str:

@@ -42,7 +42,7 @@ VERDICTS: list[tuple[ServerError, Verdict]] = [
     (Starting("x", 5.0), LaneDown(Reason.BUSY, 5.0)),
     (WrongServer("x"), LaneDown(Reason.WRONG_SERVER)),
     (WrongAddress("x"), LaneDown(Reason.WRONG_SERVER)),
-    (UnsupportedVersion("x", "0.1"), LaneDown(Reason.WRONG_SERVER)),
+    (UnsupportedVersion("x", "0.1"), LaneDown(Reason.UNSUPPORTED_VERSION)),
     (AuthRejected("x"), Parked()),
     (Forbidden("x"), Rejected(Reason.FORBIDDEN)),
     (Refused("x"), Rejected(Reason.REFUSED)),

@@ -158,8 +158,9 @@ async def test_outage_is_told_once_and_so_is_its_end(
     machine: TimeMachine,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """Two lines for an outage, no title in either."""
+    """Two lines for an outage, with neither a title nor a user's name in them."""
     entry = await side.connect(hass)
+    name = entry.data["server_name"]
     caplog.clear()
     await cut_off(hass, entry, side)
     for title in ("Arrival", "Alien", "Stalker"):
@@ -180,8 +181,8 @@ async def test_outage_is_told_once_and_so_is_its_end(
         and record.levelno >= logging.INFO
     ]
     assert told == [
-        ("INFO", f"Lost contact with {entry.title}: unreachable"),
-        ("INFO", f"{entry.title} is back: delivered 3, waiting 0"),
+        ("INFO", f"Lost contact with {name}: unreachable"),
+        ("INFO", f"{name} is back: delivered 3, waiting 0"),
     ]
 
 

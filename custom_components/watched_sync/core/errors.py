@@ -95,6 +95,7 @@ class Reason(StrEnum):
     SERVER_FAULT = "server_fault"
     MALFORMED = "malformed"
     WRONG_SERVER = "wrong_server"
+    UNSUPPORTED_VERSION = "unsupported_version"
     NOT_APPLIED = "not_applied"
     UNEXPECTED = "unexpected"
 
@@ -151,8 +152,10 @@ def classify(error: ServerError) -> Verdict:
             return LaneDown(Reason.BUSY, after)
         case Unreachable():
             return LaneDown(Reason.UNREACHABLE)
-        case WrongServer() | UnsupportedVersion():
+        case WrongServer():
             return LaneDown(Reason.WRONG_SERVER)
+        case UnsupportedVersion():
+            return LaneDown(Reason.UNSUPPORTED_VERSION)
         case AuthRejected():
             return Parked()
         case Forbidden():

@@ -1,0 +1,91 @@
+"""Repair issues of a lane: one for each cause, raised and withdrawn by themselves."""
+
+from homeassistant.core import HomeAssistant, callback
+from homeassistant.helpers import issue_registry as ir
+
+from .const import (
+    CONF_SERVER_NAME,
+    DOMAIN,
+    ISSUE_OUTBOX_LOST,
+    ISSUE_OUTBOX_UNWRITABLE,
+    ISSUE_UNDELIVERABLE,
+    ISSUE_UNSUPPORTED_SERVER,
+)
+from .core.errors import Reason
+from .core.lane import Lane, LaneUpdate, Phase
+from .runtime import WatchedSyncConfigEntry
+
+#: What says something only while the entry is loaded.
+_OF_LOADED = (ISSUE_OUTBOX_UNWRITABLE, ISSUE_UNDELIVERABLE, ISSUE_UNSUPPORTED_SERVER)
+
+
+def issue_id(cause: str, entry_id: str) -> str:
+    """Return the id of an entry's issue."""
+    return f"{cause}_{entry_id}"
+
+
+@callback
+def async_watch(hass: HomeAssistant, entry: WatchedSyncConfigEntry, lane: Lane) -> None:
+    """Raise and withdraw the lane's issues until the entry is unloaded."""
+
+    @callback
+    def look(_: LaneUpdate) -> None:
+        async_look(hass, entry, lane)
+
+    @callback
+    def withdraw() -> None:
+        for cause in _OF_LOADED:
+            ir.async_delete_issue(hass, DOMAIN, issue_id(cause, entry.entry_id))
+
+    entry.async_on_unload(withdraw)
+    entry.async_on_unload(lane.add_listener(look))
+    async_look(hass, entry, lane)
+
+
+@callback
+def async_look(hass: HomeAssistant, entry: WatchedSyncConfigEntry, lane: Lane) -> None:
+    """Say what a person has to decide upon or to see to, and nothing that is over."""
+    undeliverable = issue_id(ISSUE_UNDELIVERABLE, entry.entry_id)
+    if lane.outbox.rejected:
+        ir.async_create_issue(
+            hass,
+            DOMAIN,
+            undeliverable,
+            data={"entry_id": entry.entry_id},
+            is_fixable=True,
+            severity=ir.IssueSeverity.WARNING,
+            translation_key=ISSUE_UNDELIVERABLE,
+            translation_placeholders={"name": entry.title},
+        )
+    else:
+        ir.async_delete_issue(hass, DOMAIN, undeliverable)
+    # While a server is away it may be being updated: that says nothing yet.
+    if lane.health.phase is Phase.READY:
+        ir.async_delete_issue(
+            hass, DOMAIN, issue_id(ISSUE_UNSUPPORTED_SERVER, entry.entry_id)
+        )
+    elif lane.health.reason is Reason.UNSUPPORTED_VERSION:
+        async_unsupported_server(hass, entry)
+
+
+@callback
+def async_unsupported_server(
+    hass: HomeAssistant, entry: WatchedSyncConfigEntry
+) -> None:
+    """Say that the server has to be updated."""
+    ir.async_create_issue(
+        hass,
+        DOMAIN,
+        issue_id(ISSUE_UNSUPPORTED_SERVER, entry.entry_id),
+        is_fixable=False,
+        severity=ir.IssueSeverity.ERROR,
+        translation_key=ISSUE_UNSUPPORTED_SERVER,
+        translation_placeholders={"name": entry.data[CONF_SERVER_NAME]},
+    )
+
+
+@callback
+def async_remove(hass: HomeAssistant, entry_id: str) -> None:
+    """Withdraw everything that was said about an entry."""
+    for cause in (ISSUE_OUTBOX_LOST, *_OF_LOADED):
+        ir.async_delete_issue(hass, DOMAIN, issue_id(cause, entry_id))

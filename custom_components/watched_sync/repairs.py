@@ -1,0 +1,150 @@
+"""Dialogs that settle a repair issue: try again or give up, and take note of a loss."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import override
+
+from homeassistant.components.repairs import RepairsFlow, RepairsFlowResult
+from homeassistant.config_entries import ConfigEntryState
+from homeassistant.core import HomeAssistant, callback
+from homeassistant.exceptions import HomeAssistantError
+from homeassistant.helpers import issue_registry as ir, translation
+
+from .const import DOMAIN, ISSUE_UNDELIVERABLE
+from .core.errors import Reason
+from .core.operation import Operation
+from .issues import async_look
+from .runtime import WatchedSyncConfigEntry
+
+#: Titles named for each reason; an outage of a library has thousands.
+_TITLES_SHOWN = 5
+
+_REASON_WORDS = (
+    f"component.{DOMAIN}.entity.sensor.sync_status.state_attributes.last_error.state"
+)
+
+
+async def async_create_fix_flow(
+    hass: HomeAssistant, issue_id: str, data: dict[str, str | int | float | None] | None
+) -> RepairsFlow:
+    """Return the dialog for an issue."""
+    if issue_id.startswith(f"{ISSUE_UNDELIVERABLE}_"):
+        entry_id = str((data or {}).get("entry_id"))
+        return UndeliverableFlow(hass.config_entries.async_get_entry(entry_id))
+    return AcknowledgeFlow()
+
+
+class UndeliverableFlow(RepairsFlow):
+    """Offers to try again what was given up, or to drop it."""
+
+    def __init__(self, entry: WatchedSyncConfigEntry | None) -> None:
+        """Speak of the lane of *entry*."""
+        self._entry = entry
+        self._shown: list[str] = []
+
+    async def async_step_init(
+        self, _: dict[str, str] | None = None
+    ) -> RepairsFlowResult:
+        """Show what was given up and why, and let the person choose."""
+        if (entry := self._loaded) is None:
+            return self.async_abort(reason="not_loaded")
+        rejected = entry.runtime_data.lane.outbox.rejected
+        if not rejected:
+            return self.async_create_entry(data={})
+        self._shown = [operation.operation_id for operation in rejected]
+        return self.async_show_menu(
+            step_id="init",
+            menu_options=["try_again", "discard"],
+            description_placeholders={
+                "name": entry.title,
+                "count": str(len(rejected)),
+                "reasons": await self._reasons(rejected),
+            },
+        )
+
+    async def async_step_try_again(
+        self, _: dict[str, str] | None = None
+    ) -> RepairsFlowResult:
+        """Queue it again, and deliver now."""
+        if (entry := self._loaded) is None:
+            return self.async_abort(reason="not_loaded")
+        try:
+            await entry.runtime_data.async_retry(self._still_rejected(entry))
+        except HomeAssistantError as err:
+            return self.async_abort(reason=str(err.translation_key))
+        entry.runtime_data.relay.nudge()
+        return self.async_create_entry(data={})
+
+    async def async_step_discard(
+        self, _: dict[str, str] | None = None
+    ) -> RepairsFlowResult:
+        """Drop what was shown; what failed meanwhile was not."""
+        if (entry := self._loaded) is None:
+            return self.async_abort(reason="not_loaded")
+        try:
+            await entry.runtime_data.async_discard(self._still_rejected(entry))
+        except HomeAssistantError as err:
+            return self.async_abort(reason=str(err.translation_key))
+        return self.async_create_entry(data={})
+
+    @callback
+    @override
+    def async_remove(self) -> None:
+        """Look again: the end of a dialog withdraws the issue, come what may."""
+        if (entry := self._loaded) is not None:
+            async_look(self.hass, entry, entry.runtime_data.lane)
+
+    @property
+    def _loaded(self) -> WatchedSyncConfigEntry | None:
+        entry = self._entry
+        loaded = entry is not None and entry.state is ConfigEntryState.LOADED
+        return entry if loaded else None
+
+    def _still_rejected(self, entry: WatchedSyncConfigEntry) -> list[str]:
+        rejected = {
+            operation.operation_id
+            for operation in entry.runtime_data.lane.outbox.rejected
+        }
+        return [one for one in self._shown if one in rejected]
+
+    async def _reasons(self, rejected: Iterable[Operation]) -> str:
+        """Return a list of the reasons, with how many and which, most first."""
+        words = await translation.async_get_translations(
+            self.hass, self.hass.config.language, "entity", {DOMAIN}
+        )
+        titles: defaultdict[str, list[str]] = defaultdict(list)
+        for operation in rejected:
+            titles[operation.last_error or Reason.UNEXPECTED].append(
+                operation.item.full_title
+            )
+        return "\n".join(
+            f"- {words[f'{_REASON_WORDS}.{reason}']}: {len(found)} ({_some(found)})"
+            for reason, found in sorted(titles.items(), key=lambda one: -len(one[1]))
+        )
+
+
+class AcknowledgeFlow(RepairsFlow):
+    """Tells what happened; the issue goes once that was read."""
+
+    async def async_step_init(
+        self, _: dict[str, str] | None = None
+    ) -> RepairsFlowResult:
+        """Go on to the only step."""
+        return await self.async_step_confirm()
+
+    async def async_step_confirm(
+        self, user_input: dict[str, str] | None = None
+    ) -> RepairsFlowResult:
+        """Show it until it is confirmed."""
+        if user_input is not None:
+            return self.async_create_entry(data={})
+        issue = ir.async_get(self.hass).async_get_issue(self.handler, self.issue_id)
+        return self.async_show_form(
+            step_id="confirm",
+            description_placeholders=issue.translation_placeholders if issue else None,
+        )
+
+
+def _some(titles: list[str]) -> str:
+    more = ["…"] if len(titles) > _TITLES_SHOWN else []
+    return ", ".join([*titles[:_TITLES_SHOWN], *more])

@@ -1,0 +1,500 @@
+"""Repair issues: one for each lane and cause, said once, gone when it is over."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from homeassistant.components.repairs import repairs_flow_manager
+from homeassistant.config_entries import ConfigEntryState
+from homeassistant.core import CoreState, HomeAssistant
+from homeassistant.data_entry_flow import FlowResultType
+from homeassistant.exceptions import HomeAssistantError
+from homeassistant.helpers import issue_registry as ir
+from homeassistant.setup import async_setup_component
+import pytest
+from pytest_homeassistant_custom_component.common import (
+    MockConfigEntry,
+    async_capture_events,
+)
+
+from custom_components.watched_sync.const import DOMAIN
+from custom_components.watched_sync.core.errors import (
+    Fault,
+    Forbidden,
+    JournalError,
+    Refused,
+    Unreachable,
+    UnsupportedVersion,
+)
+from custom_components.watched_sync.core.identity import Item, MediaKind
+from custom_components.watched_sync.core.lane import Phase
+from custom_components.watched_sync.core.operation import MarkUnwatched, MarkWatched
+from custom_components.watched_sync.runtime import WatchedSyncRuntime, Wish
+
+from .common import MOVIE, OTHER_MOVIE, MemoryServer, drained, setup_lane, until
+from .scene import lose_contact
+
+ENTRY = "lane"
+UNDELIVERABLE = f"undeliverable_{ENTRY}"
+UNSUPPORTED = f"unsupported_server_{ENTRY}"
+UNWRITABLE = f"outbox_unwritable_{ENTRY}"
+LOST = f"outbox_lost_{ENTRY}"
+
+
+def issues(hass: HomeAssistant) -> dict[str, ir.IssueEntry]:
+    """Return our issues that a person sees, by id."""
+    return {
+        issue.issue_id: issue
+        for issue in ir.async_get(hass).issues.values()
+        if issue.domain == DOMAIN and issue.active
+    }
+
+
+async def begin(hass: HomeAssistant, issue_id: str) -> Mapping[str, Any]:
+    """Open the dialog of an issue."""
+    assert await async_setup_component(hass, "repairs", {})
+    manager = repairs_flow_manager(hass)
+    assert manager is not None
+    return await manager.async_init(DOMAIN, context={"issue_id": issue_id})
+
+
+async def choose(
+    hass: HomeAssistant, result: Mapping[str, Any], option: str | None = None
+) -> Mapping[str, Any]:
+    """Choose from a menu, or submit a form."""
+    manager = repairs_flow_manager(hass)
+    assert manager is not None
+    answer = await manager.async_configure(
+        result["flow_id"], {} if option is None else {"next_step_id": option}
+    )
+    assert not manager.async_progress()
+    return answer
+
+
+async def lane_with_failures(
+    hass: HomeAssistant, *item_ids: str
+) -> tuple[MemoryServer, MockConfigEntry]:
+    """Return a lane in which marking these items was given up."""
+    server = MemoryServer()
+    entry = await setup_lane(hass, server, entry_id=ENTRY)
+    await give_up(hass, entry, server, *item_ids)
+    return server, entry
+
+
+async def give_up(
+    hass: HomeAssistant, entry: MockConfigEntry, server: MemoryServer, *item_ids: str
+) -> None:
+    server.item_faults |= dict.fromkeys(item_ids, Refused("no"))
+    await entry.runtime_data.async_submit(
+        [Wish(server.items[item_id], MarkWatched()) for item_id in item_ids]
+    )
+    await drained(hass, entry)
+    assert len(rejected(entry)) >= len(item_ids)
+
+
+def rejected(entry: MockConfigEntry) -> list[str]:
+    return [one.item.item_id for one in entry.runtime_data.lane.outbox.rejected]
+
+
+def break_disk(entry: MockConfigEntry, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def fail() -> None:
+        raise JournalError
+
+    monkeypatch.setattr(entry.runtime_data.lane._journal, "save", fail)
+
+
+# --- undeliverable --------------------------------------------------------------
+
+
+async def test_working_lane_has_no_issue(hass: HomeAssistant) -> None:
+    server = MemoryServer()
+    entry = await setup_lane(hass, server, entry_id=ENTRY)
+    await lose_contact(hass, entry, server)
+    await entry.runtime_data.async_submit([Wish(MOVIE, MarkWatched())])
+    # Waiting is no failure, however long it takes.
+    assert issues(hass) == {}
+
+
+async def test_many_failures_are_one_issue(hass: HomeAssistant) -> None:
+    events = async_capture_events(hass, ir.EVENT_REPAIRS_ISSUE_REGISTRY_UPDATED)
+    server, entry = await lane_with_failures(hass, "m1", "m2", "e1x1", "e1x2")
+    await give_up(hass, entry, server, "e2x1", "e2x2")
+    assert list(issues(hass)) == [UNDELIVERABLE]
+    issue = issues(hass)[UNDELIVERABLE]
+    assert issue.is_fixable
+    assert issue.severity is ir.IssueSeverity.WARNING
+    assert issue.translation_placeholders == {"name": "Attic (Ada)"}
+    assert [event.data["action"] for event in events] == ["create"]
+
+
+async def test_each_lane_has_an_issue_of_its_own(hass: HomeAssistant) -> None:
+    await lane_with_failures(hass, "m1")
+    other = MemoryServer(server_id="server-2", server_name="Cellar", user_id="user-2")
+    other_entry = await setup_lane(hass, other)
+    await give_up(hass, other_entry, other, "m1")
+    assert set(issues(hass)) == {UNDELIVERABLE, f"undeliverable_{other_entry.entry_id}"}
+
+
+async def test_dialog_says_how_many_and_why(hass: HomeAssistant) -> None:
+    films = [
+        Item(f"film{number}", MediaKind.MOVIE, f"Film {number}") for number in range(7)
+    ]
+    server = MemoryServer([MOVIE, OTHER_MOVIE, *films])
+    entry = await setup_lane(hass, server, entry_id=ENTRY)
+    server.item_faults["m1"] = Forbidden("not you")
+    await entry.runtime_data.async_submit([Wish(MOVIE, MarkWatched())])
+    await give_up(hass, entry, server, *(film.item_id for film in films))
+    result = await begin(hass, UNDELIVERABLE)
+    assert (result["type"], result["step_id"]) == (FlowResultType.MENU, "init")
+    assert result["menu_options"] == ["try_again", "discard"]
+    assert result["description_placeholders"] == {
+        "name": "Attic (Ada)",
+        "count": "8",
+        "reasons": (
+            "- Refused by the server: 7 (Film 0, Film 1, Film 2, Film 3, Film 4, …)\n"
+            "- Not allowed for this user: 1 (Arrival (2016))"
+        ),
+    }
+
+
+async def test_failure_without_a_reason_is_unexpected(hass: HomeAssistant) -> None:
+    _, entry = await lane_with_failures(hass, "m1")
+    outbox = entry.runtime_data.lane.outbox
+    operation = next(iter(outbox.rejected))
+    object.__setattr__(operation, "last_error", None)
+    result = await begin(hass, UNDELIVERABLE)
+    assert result["description_placeholders"]["reasons"] == (
+        "- Unexpected fault: 1 (Arrival (2016))"
+    )
+
+
+async def test_trying_again_delivers_and_the_issue_goes(hass: HomeAssistant) -> None:
+    server, entry = await lane_with_failures(hass, "m1", "m2")
+    server.item_faults.clear()
+    result = await choose(hass, await begin(hass, UNDELIVERABLE), "try_again")
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+    await drained(hass, entry)
+    assert [server.states[one].watched for one in ("m1", "m2")] == [True, True]
+    assert issues(hass) == {}
+
+
+async def test_trying_again_in_vain_brings_the_issue_back(hass: HomeAssistant) -> None:
+    _, entry = await lane_with_failures(hass, "m1", "m2")
+    await choose(hass, await begin(hass, UNDELIVERABLE), "try_again")
+    await drained(hass, entry)
+    assert rejected(entry) == ["m1", "m2"]
+    assert list(issues(hass)) == [UNDELIVERABLE]
+
+
+async def test_discarding_leaves_the_server_as_it_is(hass: HomeAssistant) -> None:
+    server, entry = await lane_with_failures(hass, "m1", "m2")
+    result = await choose(hass, await begin(hass, UNDELIVERABLE), "discard")
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+    assert rejected(entry) == []
+    assert server.states["m1"].watched is False
+    assert issues(hass) == {}
+
+
+@pytest.mark.parametrize("option", ["try_again", "discard"])
+async def test_what_failed_while_the_dialog_was_open_is_not_decided_upon(
+    hass: HomeAssistant, option: str
+) -> None:
+    server, entry = await lane_with_failures(hass, "m1")
+    result = await begin(hass, UNDELIVERABLE)
+    await give_up(hass, entry, server, "m2")
+    server.item_faults.clear()
+    await choose(hass, result, option)
+    await drained(hass, entry)
+    assert rejected(entry) == ["m2"]
+    # The end of the dialog withdrew the issue; what is left brought it back.
+    assert list(issues(hass)) == [UNDELIVERABLE]
+
+
+async def test_what_was_retried_elsewhere_is_not_discarded_by_an_open_dialog(
+    hass: HomeAssistant,
+) -> None:
+    server, entry = await lane_with_failures(hass, "m1")
+    result = await begin(hass, UNDELIVERABLE)
+    await lose_contact(hass, entry, server)
+    await entry.runtime_data.async_retry()
+    assert issues(hass) == {}
+    await choose(hass, result, "discard")
+    assert [one.item.item_id for one in entry.runtime_data.lane.outbox] == ["m1"]
+
+
+async def test_issue_goes_when_the_failures_are_settled_otherwise(
+    hass: HomeAssistant,
+) -> None:
+    server, entry = await lane_with_failures(hass, "m1", "m2")
+    # One is retried by an action, the other replaced by a later wish.
+    del server.item_faults["m1"]
+    operation = next(iter(entry.runtime_data.lane.outbox.rejected))
+    await entry.runtime_data.async_retry([operation.operation_id])
+    await drained(hass, entry)
+    assert list(issues(hass)) == [UNDELIVERABLE]
+    await entry.runtime_data.async_submit([Wish(OTHER_MOVIE, MarkUnwatched())])
+    await drained(hass, entry)
+    assert issues(hass) == {}
+
+
+async def test_dialog_of_something_settled_meanwhile_just_ends(
+    hass: HomeAssistant,
+) -> None:
+    _, entry = await lane_with_failures(hass, "m1")
+    lane = entry.runtime_data.lane
+    lane.outbox.discard(None)  # without anybody being told
+    result = await begin(hass, UNDELIVERABLE)
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+    assert issues(hass) == {}
+
+
+@pytest.mark.parametrize("option", ["try_again", "discard"])
+async def test_dialog_that_cannot_be_written_down_says_so_and_the_issue_stays(
+    hass: HomeAssistant, monkeypatch: pytest.MonkeyPatch, option: str
+) -> None:
+    _, entry = await lane_with_failures(hass, "m1")
+    result = await begin(hass, UNDELIVERABLE)
+    break_disk(entry, monkeypatch)
+    result = await choose(hass, result, option)
+    assert (result["type"], result["reason"]) == (
+        FlowResultType.ABORT,
+        "outbox_write_failed",
+    )
+    assert rejected(entry) == ["m1"]
+    assert list(issues(hass)) == [UNDELIVERABLE]
+
+
+@pytest.mark.parametrize("option", ["try_again", "discard"])
+async def test_dialog_during_shutdown_changes_nothing(
+    hass: HomeAssistant, option: str
+) -> None:
+    _, entry = await lane_with_failures(hass, "m1")
+    result = await begin(hass, UNDELIVERABLE)
+    hass.set_state(CoreState.stopping)
+    result = await choose(hass, result, option)
+    hass.set_state(CoreState.running)
+    assert (result["type"], result["reason"]) == (FlowResultType.ABORT, "stopping")
+    assert rejected(entry) == ["m1"]
+
+
+@pytest.mark.parametrize("option", ["try_again", "discard"])
+async def test_dialog_of_an_entry_that_was_unloaded_ends(
+    hass: HomeAssistant, option: str
+) -> None:
+    _, entry = await lane_with_failures(hass, "m1")
+    result = await begin(hass, UNDELIVERABLE)
+    assert await hass.config_entries.async_unload(entry.entry_id)
+    assert issues(hass) == {}
+    result = await choose(hass, result, option)
+    assert (result["type"], result["reason"]) == (FlowResultType.ABORT, "not_loaded")
+
+
+async def test_dialog_cannot_begin_for_an_entry_that_is_not_there(
+    hass: HomeAssistant,
+) -> None:
+    _, entry = await lane_with_failures(hass, "m1")
+    issue = issues(hass)[UNDELIVERABLE]
+    assert await hass.config_entries.async_remove(entry.entry_id)
+    assert issues(hass) == {}
+    # Left behind, as by a version that forgot to withdraw it.
+    ir.async_get(hass).issues[DOMAIN, UNDELIVERABLE] = issue
+    result = await begin(hass, UNDELIVERABLE)
+    assert (result["type"], result["reason"]) == (FlowResultType.ABORT, "not_loaded")
+
+
+async def test_failures_of_an_earlier_run_are_told_of_at_the_start(
+    hass: HomeAssistant,
+) -> None:
+    _, entry = await lane_with_failures(hass, "m1")
+    assert await hass.config_entries.async_reload(entry.entry_id)
+    assert rejected(entry) == ["m1"]
+    assert list(issues(hass)) == [UNDELIVERABLE]
+
+
+# --- unsupported_server ------------------------------------------------------------
+
+
+async def test_old_server_is_told_of_until_it_is_updated(hass: HomeAssistant) -> None:
+    server = MemoryServer()
+    entry = await setup_lane(hass, server, entry_id=ENTRY)
+    runtime: WatchedSyncRuntime = entry.runtime_data
+    server.go_down(UnsupportedVersion("too old", "10.8.13"))
+    runtime.relay.nudge()
+    await until(runtime, lambda: runtime.lane.health.phase is Phase.BACKING_OFF)
+    assert list(issues(hass)) == [UNSUPPORTED]
+    issue = issues(hass)[UNSUPPORTED]
+    assert not issue.is_fixable
+    assert issue.severity is ir.IssueSeverity.ERROR
+    assert issue.translation_placeholders == {"name": "Attic"}
+    # While it is being updated it does not answer; that is no news.
+    failures = runtime.lane.health.failures
+    server.go_down(Unreachable("updating"))
+    runtime.relay.nudge()
+    await until(runtime, lambda: runtime.lane.health.failures > failures)
+    assert list(issues(hass)) == [UNSUPPORTED]
+    server.come_up()
+    runtime.relay.nudge()
+    await until(runtime, lambda: runtime.lane.health.phase is Phase.READY)
+    assert issues(hass) == {}
+
+
+async def test_old_server_is_told_of_at_the_start_and_wishes_wait(
+    hass: HomeAssistant,
+) -> None:
+    server = MemoryServer()
+    entry = await setup_lane(hass, server, entry_id=ENTRY)
+    server.go_down(UnsupportedVersion("too old", "10.8.13"))
+    assert await hass.config_entries.async_reload(entry.entry_id)
+    assert list(issues(hass)) == [UNSUPPORTED]
+    await entry.runtime_data.async_submit([Wish(MOVIE, MarkWatched())])
+    server.come_up()
+    entry.runtime_data.relay.nudge()
+    await drained(hass, entry)
+    assert server.states["m1"].watched
+    assert issues(hass) == {}
+
+
+async def test_old_server_at_the_first_set_up_is_told_of_too(
+    hass: HomeAssistant,
+) -> None:
+    server = MemoryServer()
+    server.go_down(UnsupportedVersion("too old", "10.8.13"))
+    entry = await setup_lane(hass, server, entry_id=ENTRY)
+    assert entry.state is ConfigEntryState.SETUP_RETRY
+    assert list(issues(hass)) == [UNSUPPORTED]
+    server.come_up()
+    assert await hass.config_entries.async_reload(entry.entry_id)
+    assert issues(hass) == {}
+
+
+async def test_issue_of_an_entry_that_never_ran_goes_with_it(
+    hass: HomeAssistant,
+) -> None:
+    server = MemoryServer()
+    server.go_down(UnsupportedVersion("too old", "10.8.13"))
+    entry = await setup_lane(hass, server, entry_id=ENTRY)
+    await hass.config_entries.async_remove(entry.entry_id)
+    assert issues(hass) == {}
+
+
+# --- the disk ---------------------------------------------------------------------
+
+
+@pytest.fixture
+def real_disk(hass: HomeAssistant) -> Path:
+    """Return the folder of the storage files."""
+    folder = Path(hass.config.path(".storage"))
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+class TestOnDisk:
+    """What needs a real disk."""
+
+    @pytest.fixture
+    def hass_config_dir(self, hass_tmp_config_dir: str) -> str:
+        """Have a folder of one's own."""
+        return hass_tmp_config_dir
+
+    @pytest.fixture
+    def hass_storage(self) -> dict[str, Any]:
+        """Have a real disk."""
+        return {}
+
+    async def test_disk_that_fails_is_told_of_until_it_works(
+        self, hass: HomeAssistant, real_disk: Path
+    ) -> None:
+        server = MemoryServer()
+        entry = await setup_lane(hass, server, entry_id=ENTRY)
+        await lose_contact(hass, entry, server)
+        runtime: WatchedSyncRuntime = entry.runtime_data
+        file = real_disk / f"{DOMAIN}.{ENTRY}.outbox"
+        _block(file)
+        with pytest.raises(HomeAssistantError, match="could not be stored"):
+            await runtime.async_submit([Wish(MOVIE, MarkWatched())])
+        assert list(issues(hass)) == [UNWRITABLE]
+        issue = issues(hass)[UNWRITABLE]
+        assert not issue.is_fixable
+        assert issue.translation_placeholders == {
+            "name": "Attic (Ada)",
+            "file": f".storage/{DOMAIN}.{ENTRY}.outbox",
+        }
+        file.rmdir()
+        await runtime.async_submit([Wish(MOVIE, MarkWatched())])
+        assert issues(hass) == {}
+
+    async def test_disk_that_fails_is_no_matter_of_an_entry_that_is_not_loaded(
+        self, hass: HomeAssistant, real_disk: Path
+    ) -> None:
+        entry = await setup_lane(hass, entry_id=ENTRY)
+        file = real_disk / f"{DOMAIN}.{ENTRY}.outbox"
+        _block(file)
+        with pytest.raises(HomeAssistantError, match="could not be stored"):
+            await entry.runtime_data.async_submit([Wish(MOVIE, MarkWatched())])
+        assert await hass.config_entries.async_unload(entry.entry_id)
+        assert issues(hass) == {}
+        file.rmdir()
+
+    async def test_lost_outbox_is_told_of_until_somebody_took_note(
+        self, hass: HomeAssistant, real_disk: Path
+    ) -> None:
+        file = real_disk / f"{DOMAIN}.{ENTRY}.outbox"
+        _write(file, "{ not what we wrote")
+        entry = await setup_lane(hass, entry_id=ENTRY)
+        assert list(issues(hass)) == [LOST]
+        # It outlives a reload, and Home Assistant's restart.
+        assert await hass.config_entries.async_reload(entry.entry_id)
+        issue = issues(hass)[LOST]
+        assert issue.is_fixable
+        assert issue.is_persistent
+        result = await begin(hass, LOST)
+        assert (result["type"], result["step_id"]) == (FlowResultType.FORM, "confirm")
+        assert result["description_placeholders"] == {
+            "name": "Attic (Ada)",
+            "file": f".storage/{DOMAIN}.{ENTRY}.outbox.corrupt",
+        }
+        result = await choose(hass, result)
+        assert result["type"] is FlowResultType.CREATE_ENTRY
+        assert issues(hass) == {}
+
+    async def test_lost_outbox_is_forgotten_with_the_entry(
+        self, hass: HomeAssistant, real_disk: Path
+    ) -> None:
+        _write(real_disk / f"{DOMAIN}.{ENTRY}.outbox", "{ not what we wrote")
+        entry = await setup_lane(hass, entry_id=ENTRY)
+        result = await begin(hass, LOST)
+        await hass.config_entries.async_remove(entry.entry_id)
+        assert issues(hass) == {}
+        # A dialog that was open then still ends.
+        manager = repairs_flow_manager(hass)
+        assert manager is not None
+        flow = manager._progress[result["flow_id"]]
+        again = await flow.async_step_confirm()  # type: ignore[attr-defined]  # ours
+        assert again["description_placeholders"] is None
+        result = await choose(hass, result)
+        assert result["type"] is FlowResultType.CREATE_ENTRY
+
+
+def _block(file: Path) -> None:
+    """Put a folder in the file's place: writing fails as on a broken disk."""
+    file.unlink(missing_ok=True)
+    file.mkdir()
+
+
+def _write(file: Path, text: str) -> None:
+    file.write_text(text)
+
+
+# --- all of them ------------------------------------------------------------------
+
+
+async def test_failing_server_alone_is_no_issue(hass: HomeAssistant) -> None:
+    server = MemoryServer()
+    entry = await setup_lane(hass, server, entry_id=ENTRY)
+    server.go_down(Fault("500"))
+    entry.runtime_data.relay.nudge()
+    await until(
+        entry.runtime_data,
+        lambda: entry.runtime_data.lane.health.phase is Phase.BACKING_OFF,
+    )
+    assert issues(hass) == {}
