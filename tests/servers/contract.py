@@ -6,7 +6,8 @@ a client of the user alex on it, and ways to look behind the client's back.
 
 from abc import ABC, abstractmethod
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -40,7 +41,13 @@ from custom_components.watched_sync.core.operation import (
     SetProgress,
 )
 from custom_components.watched_sync.core.play_state import PlayState, Reading
-from custom_components.watched_sync.core.ports import MediaServer, ServerInfo
+from custom_components.watched_sync.core.ports import (
+    Changed,
+    Connected,
+    MediaServer,
+    ServerEvent,
+    ServerInfo,
+)
 from custom_components.watched_sync.servers import transport as transport_module
 from tests.fakes.base import FakeClock, FakeServer, FaultKind
 from tests.fakes.library import MOVIES_4K_LIBRARY, show
@@ -89,6 +96,10 @@ class Bench(ABC):
     @abstractmethod
     async def pause(self, item_id: str, position: float, user: str = "alex") -> None:
         """Have a user stop watching at a position in seconds, now."""
+
+    @abstractmethod
+    async def play_to_the_end(self, item_id: str, user: str = "alex") -> None:
+        """Have a user watch something to its end in another client's player."""
 
     @abstractmethod
     def remove(self, item_id: str) -> None:
@@ -172,6 +183,34 @@ WRITE_FAULTS = [
     (FaultKind.DROPPED, {}, Unreachable),
     (FaultKind.APPLIED_BUT_DROPPED, {}, Unreachable),
 ]
+
+
+SOCKET_FAULTS = [
+    (FaultKind.STATUS, {"status": 403}, AuthRejected),
+    (FaultKind.STATUS, {"status": 404}, Unsupported),
+    (FaultKind.STATUS, {"status": 400}, Unsupported),
+    (FaultKind.STATUS, {"status": 429}, Busy),
+    (FaultKind.STATUS, {"status": 503}, Busy),
+    (FaultKind.STATUS, {"status": 500}, Fault),
+    (FaultKind.HTML, {}, Unreachable),
+    (FaultKind.HTML, {"status": 200}, Unsupported),
+    (FaultKind.REDIRECT, {}, WrongAddress),
+    (FaultKind.DROPPED, {}, Unreachable),
+]
+
+#: Seconds in which what happened has to be told.
+TOLD = 5.0
+
+
+async def told(events: AsyncGenerator[ServerEvent], item_id: str) -> set[str]:
+    """Listen until an item is hinted at; return all that was hinted at until then."""
+    hinted: set[str] = set()
+    async with asyncio.timeout(TOLD):
+        while item_id not in hinted:
+            event = await anext(events)
+            assert isinstance(event, Changed)
+            hinted |= event.item_ids
+    return hinted
 
 
 @pytest.mark.usefixtures("socket_enabled")
@@ -823,3 +862,115 @@ class MediaServerContract:
         await bench.pause(bench.item_id("Arrival"), 1200)
         found = [one.item.title for one in await bench.client.last_played(10)]
         assert found == ["Arrival", "Alien"]
+
+    # Listening
+
+    @pytest.fixture
+    async def events(self, bench: Bench) -> AsyncIterator[AsyncGenerator[ServerEvent]]:
+        """What the client hears, from `Connected` on."""
+        async with aclosing(bench.client.listen()) as heard:
+            assert await anext(heard) == Connected()
+            yield heard
+
+    async def test_listening_takes_one_request(self, bench: Bench) -> None:
+        async with aclosing(bench.client.listen()) as events:
+            assert await anext(events) == Connected()
+            assert len(bench.server.requests) == 1
+            assert len(bench.server.sockets) == 1
+
+    async def test_closing_the_generator_closes_the_socket(self, bench: Bench) -> None:
+        async with aclosing(bench.client.listen()) as events:
+            await anext(events)
+            (socket,) = bench.server.sockets
+        async with asyncio.timeout(TOLD):
+            await socket.closed.wait()
+        assert bench.server.sockets == []
+
+    async def test_end_of_a_playback_elsewhere_is_told(
+        self, bench: Bench, events: AsyncGenerator[ServerEvent]
+    ) -> None:
+        film = bench.item_id("Alien")
+        await bench.play_to_the_end(film)
+        await told(events, film)
+        assert (await bench.reading(film)).state.watched is True
+
+    async def test_mark_elsewhere_is_told_where_the_server_does_that(
+        self, bench: Bench, events: AsyncGenerator[ServerEvent]
+    ) -> None:
+        film, other = bench.item_id("Alien"), bench.item_id("Arrival")
+        await bench.watch(film)
+        if bench.client.capabilities.announces_marks:
+            await told(events, film)
+        await bench.play_to_the_end(other)
+        await told(events, other)
+
+    async def test_mark_of_another_user_is_not_told(
+        self, bench: Bench, events: AsyncGenerator[ServerEvent]
+    ) -> None:
+        theirs, ours = bench.item_id("Alien"), bench.item_id("Arrival")
+        await bench.watch(theirs, user="kim")
+        await bench.play_to_the_end(ours)
+        assert theirs not in await told(events, ours)
+
+    async def test_removed_item_is_told(
+        self, bench: Bench, events: AsyncGenerator[ServerEvent]
+    ) -> None:
+        film = bench.item_id("Alien")
+        bench.remove(film)
+        await told(events, film)
+        assert await bench.client.fetch([film]) == {}
+
+    async def test_what_makes_no_sense_is_not_heard(
+        self, bench: Bench, events: AsyncGenerator[ServerEvent]
+    ) -> None:
+        film = bench.item_id("Alien")
+        for nonsense in ("", "{", "[]", '{"MessageType": "UserDataChanged"}'):
+            bench.server.sockets[0].push(nonsense)
+        await bench.play_to_the_end(film)
+        await told(events, film)
+
+    async def test_socket_of_a_server_that_goes_dark_is_lost(
+        self, bench: Bench, events: AsyncGenerator[ServerEvent]
+    ) -> None:
+        await bench.server.go_dark()
+        with pytest.raises(Unreachable):
+            await anext(events)
+        with pytest.raises(Unreachable):
+            await anext(bench.client.listen())
+
+    async def test_restart_ends_the_socket_and_lets_in_another(
+        self, bench: Bench, events: AsyncGenerator[ServerEvent]
+    ) -> None:
+        listening = asyncio.ensure_future(anext(events, None))
+        await bench.server.restart()
+        async with asyncio.timeout(TOLD):
+            with suppress(Unreachable):
+                assert await listening is None
+        async with aclosing(bench.client.listen()) as again:
+            assert await anext(again) == Connected()
+
+    async def test_revoked_token_ends_the_socket_and_gets_no_other(
+        self, bench: Bench, events: AsyncGenerator[ServerEvent]
+    ) -> None:
+        bench.revoke()
+        async with asyncio.timeout(TOLD):
+            with suppress(Unreachable):
+                assert await anext(events, None) is None
+        with pytest.raises(AuthRejected):
+            await anext(bench.client.listen())
+
+    @pytest.mark.parametrize(("kind", "options", "expected"), SOCKET_FAULTS)
+    async def test_socket_that_cannot_be_had_says_what_to_do(
+        self,
+        bench: Bench,
+        kind: FaultKind,
+        options: dict[str, object],
+        expected: type[ServerError],
+    ) -> None:
+        # A dropped connection is tried once more by aiohttp itself.
+        bench.server.fail(kind, times=None, **options)  # type: ignore[arg-type]  # a table of keywords
+        with pytest.raises(expected):
+            await anext(bench.client.listen())
+        bench.server.clear_faults()
+        async with aclosing(bench.client.listen()) as events:
+            assert await anext(events) == Connected()

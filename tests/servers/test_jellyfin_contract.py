@@ -57,6 +57,12 @@ class JellyfinBench(Bench):
         )
 
     @override
+    async def play_to_the_end(self, item_id: str, user: str = "alex") -> None:
+        length = self.server.catalogue.items[item_id].run_time_ticks
+        await self.server.play(user, item_id)
+        await self.server.stop_playing(user, position_ticks=length)
+
+    @override
     def remove(self, item_id: str) -> None:
         self.server.remove_item(item_id)
 

@@ -57,6 +57,10 @@ class PlexBench(Bench):
         self.server.set_state(user, item_id, view_offset_ms=int(position * 1000))
 
     @override
+    async def play_to_the_end(self, item_id: str, user: str = "alex") -> None:
+        await self.server.play(user, item_id)
+
+    @override
     def remove(self, item_id: str) -> None:
         self.server.remove_item(item_id)
 
