@@ -5,6 +5,7 @@ docs/pitfalls.md lists all of them, with the test for each.
 
 import ast
 from dataclasses import replace
+from functools import partial
 import json
 from pathlib import Path
 
@@ -52,10 +53,9 @@ def switch_of(hass: HomeAssistant, entry: MockConfigEntry, item: Item) -> str:
     return found
 
 
-def shows(hass: HomeAssistant, entity_id: str) -> str | None:
-    """Return the state of an entity, None if it has none."""
-    state = hass.states.get(entity_id)
-    return None if state is None else state.state
+def shows(hass: HomeAssistant, entity_id: str, expected: str) -> bool:
+    """Whether an entity is in that state."""
+    return hass.states.is_state(entity_id, expected)
 
 
 async def look_at_everything(hass: HomeAssistant, entry: MockConfigEntry) -> None:
@@ -158,7 +158,7 @@ async def test_p20_marks_by_hand_elsewhere_are_seen_both_ways(
         await side.put(
             film.item_id, plays=plays, at=side.server.clock() if plays else None
         )
-        await until_true(lambda now=expected: shows(hass, switch) == now, 300, 0.1)
+        await until_true(partial(shows, hass, switch, expected), 300, 0.1)
         assert machine.seconds() - began <= NOTICED
     assert side.writes == []
     assert side.seen(film.item_id) == UNSEEN
