@@ -235,7 +235,9 @@ async def test_mark_of_a_container_carries_no_date(
     assert request.options["timeout"].total == 120
 
 
-@pytest.mark.parametrize("item_id", ["a" * 32, "0", "007", "-1", "1.5", "\uff19", "9" * 20])
+@pytest.mark.parametrize(
+    "item_id", ["a" * 32, "0", "007", "-1", "1.5", "\uff19", "9" * 20]
+)
 async def test_ids_are_decimal(client: JellyfinClient, item_id: str) -> None:
     assert await client.fetch([item_id]) == {}
 
