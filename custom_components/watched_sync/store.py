@@ -195,7 +195,9 @@ class OutboxStore(Journal):
         lost = contents.lost
         if contents.data is not None:
             try:
-                self._outbox = decode_outbox(contents.data)
+                self._outbox = await self._hass.async_add_executor_job(
+                    self._decode, contents.data
+                )
             except _DAMAGED as err:
                 LOGGER.debug("%s is damaged: %r", self.key, err)
                 await _keep_aside(self._hass, Path(self._store.path))
@@ -217,6 +219,17 @@ class OutboxStore(Journal):
                 },
             )
         return self._outbox
+
+    def _decode(self, data: Mapping[str, Any]) -> Outbox:
+        """Return what a file held; a thread's work, as it takes long for a long queue.
+
+        The first save would encode all of it, so that is done here as well.
+        """
+        outbox = decode_outbox(data)
+        self._operations.of(outbox)
+        self._rejected.of(outbox.rejected)
+        self._history.of(outbox.history)
+        return outbox
 
     @override
     async def save(self) -> None:
@@ -363,11 +376,21 @@ class LedgerStore:
         if contents.data is None:
             return
         try:
-            ledger, up_next, last_played = _decode_ledger(contents.data)
+            (
+                self.ledger,
+                self.up_next,
+                self.last_played,
+            ) = await self._hass.async_add_executor_job(self._decode, contents.data)
         except _DAMAGED as err:
             LOGGER.debug("%s is damaged: %r", self.key, err)
-            return
-        self.ledger, self.up_next, self.last_played = ledger, up_next, last_played
+
+    def _decode(
+        self, data: Mapping[str, Any]
+    ) -> tuple[Ledger, tuple[str, ...], str | None]:
+        """Return what a file held; in a thread, for the same reasons."""
+        ledger = Ledger(map(decode_reading, data["readings"]))
+        self._readings.of(ledger)
+        return ledger, tuple(data["up_next"]), data["last_played"]
 
     @callback
     def save_later(self) -> None:
@@ -398,16 +421,6 @@ class LedgerStore:
             "up_next": list(self.up_next),
             "last_played": self.last_played,
         }
-
-
-def _decode_ledger(
-    data: Mapping[str, Any],
-) -> tuple[Ledger, tuple[str, ...], str | None]:
-    return (
-        Ledger(map(decode_reading, data["readings"])),
-        tuple(data["up_next"]),
-        data["last_played"],
-    )
 
 
 def _id_of_operation(operation: Operation) -> str:
