@@ -1,4 +1,4 @@
-"""Who answers a broadcast, and at which address they really are."""
+"""Who answers a broadcast, and at which addresses they may be."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -7,29 +7,21 @@ import json
 import socket
 from typing import Any, override
 
-from aiohttp import ClientSession
 import pytest
 
 from custom_components.watched_sync.servers.jellyfin import discovery
 from custom_components.watched_sync.servers.jellyfin.discovery import (
     FoundServer,
     discover,
-    verified_address,
 )
-from tests.fakes.base import HOST, FaultKind
+from tests.fakes.base import HOST
 from tests.fakes.emby import FakeEmby
-from tests.fakes.jellyfin import FakeJellyfin, Phase
+from tests.fakes.jellyfin import FakeJellyfin
 
 pytestmark = pytest.mark.usefixtures("socket_enabled")
 
 FOREVER = 30.0
 """Longer than any answer takes: the server that is wanted ends the wait."""
-
-
-@pytest.fixture
-async def session() -> AsyncIterator[ClientSession]:
-    async with ClientSession() as opened:
-        yield opened
 
 
 @pytest.fixture
@@ -204,48 +196,11 @@ async def test_error_of_the_socket_is_no_answer() -> None:
     assert listener.found == {}
 
 
-# Verification
-
-
-async def test_announced_address_is_used_if_the_server_is_there(
-    session: ClientSession, server: FakeJellyfin
+async def test_wrong_announcement_is_followed_by_where_the_answer_came_from(
+    server: FakeJellyfin,
 ) -> None:
-    found = FoundServer(server.server_id, "den", (server.url, "http://192.0.2.1"))
-    assert await verified_address(session, found) == server.url
-    assert "Authorization" not in server.requests[0].headers
-
-
-async def test_wrong_announcement_is_replaced_by_where_the_answer_came_from(
-    session: ClientSession, server: FakeJellyfin
-) -> None:
-    async with FakeJellyfin(name="another") as other:
-        port = await server.start_discovery(address=other.url)
-        (found,) = await discover(
-            to=[HOST], port=port, patience=FOREVER, wanted=server.server_id
-        )
-        assert found.addresses == (other.url,)
-        assert await verified_address(session, found) is None
-        both = FoundServer(server.server_id, "den", (other.url, server.url))
-        assert await verified_address(session, both) == server.url
-
-
-async def test_address_where_nobody_is_is_passed_over(
-    session: ClientSession, server: FakeJellyfin
-) -> None:
-    async with FakeJellyfin() as gone:
-        nowhere = gone.url
-    found = FoundServer(server.server_id, "den", ("nonsense", nowhere, server.url))
-    assert await verified_address(session, found) == server.url
-
-
-async def test_starting_server_is_not_verified(
-    session: ClientSession, server: FakeJellyfin
-) -> None:
-    """Its responder gives no id that could be trusted."""
-    found = FoundServer(server.server_id, "den", (server.url,))
-    server.phase = Phase.SETUP
-    assert await verified_address(session, found) is None
-    server.phase = Phase.READY
-    server.fail(FaultKind.HTML, status=200)
-    assert await verified_address(session, found) is None
-    assert await verified_address(session, found) == server.url
+    port = await server.start_discovery(address="http://172.17.0.2:8097")
+    (found,) = await discover(
+        to=[HOST], port=port, patience=FOREVER, wanted=server.server_id
+    )
+    assert found.addresses == ("http://172.17.0.2:8097", f"http://{HOST}:8097")

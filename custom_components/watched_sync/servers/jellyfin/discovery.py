@@ -14,13 +14,11 @@ import logging
 import socket
 from typing import Final, override
 
-from aiohttp import ClientSession
 from yarl import URL
 
 from ...core.errors import Malformed, ServerError
 from ..fields import Json, as_row, needed_text, text
-from ..transport import Transport, parse_url
-from . import wire
+from ..transport import parse_url
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -39,7 +37,8 @@ class FoundServer:
     """A server that answered.
 
     `addresses` are where it may be, the likeliest first: what it says of itself can be
-    wrong (the inside of a container, say), so each is to be verified.
+    wrong (the inside of a container, say), so each is to be verified before it is used.
+    Whether it is Jellyfin or Emby is not told either.
     """
 
     server_id: str
@@ -79,22 +78,6 @@ async def discover(
     finally:
         transport.close()
     return tuple(listener.found.values())
-
-
-async def verified_address(session: ClientSession, server: FoundServer) -> str | None:
-    """Return the first address at which the server itself answers, None if none.
-
-    Asks `GET /System/Info/Public`, which takes no token.
-    """
-    for address in server.addresses:
-        try:
-            transport = Transport(session, address, {"Accept": "application/json"})
-            answer = await transport.read("/System/Info/Public", may_be_missing=True)
-            if wire.parse_public_info(answer).server_id == server.server_id:
-                return address
-        except ServerError as error:
-            _LOGGER.debug("An announced address is no good: %s", error)
-    return None
 
 
 class _Listener(asyncio.DatagramProtocol):
