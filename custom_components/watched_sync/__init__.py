@@ -18,9 +18,11 @@ from .const import (
     CONF_SERVER_ID,
     DEFAULT_MAX_RETRY_AGE,
     DOMAIN,
-    KIND_PLEX,
+    ENTRY_MINOR_VERSION,
     LOGGER,
+    MODELS,
     PLATFORMS,
+    PRODUCTS,
     SECTION_DELIVERY,
 )
 from .coordinator import WatchedSyncCoordinator
@@ -47,6 +49,7 @@ from .issues import (
     async_unsupported_server,
     async_watch,
 )
+from .moves import async_watch_address
 from .runtime import (
     HAClock,
     WatchedSyncConfigEntry,
@@ -140,6 +143,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: WatchedSyncConfigEntry) 
         _start_offline(lane, contact, info.server_name)
     _watch_sign_in(hass, entry, lane)
     async_watch(hass, entry, lane)
+    async_watch_address(hass, entry, lane)
     coordinator = WatchedSyncCoordinator(
         hass, entry, lane=lane, relay=relay, server=server, ledger=ledger
     )
@@ -183,6 +187,20 @@ async def async_setup_entry(hass: HomeAssistant, entry: WatchedSyncConfigEntry) 
     await _first_look(lane, opened)
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
     entry.async_on_unload(entry.add_update_listener(_async_reload))
+    return True
+
+
+async def async_migrate_entry(
+    hass: HomeAssistant, entry: WatchedSyncConfigEntry
+) -> bool:
+    """Bring an entry of another release up to date.
+
+    1.2 added what an entry of 1.1 does without: the token of a Plex account. One of a
+    later 1.x has more than we know of, and is left as it is; Home Assistant refuses a
+    2.x by itself.
+    """
+    if entry.minor_version < ENTRY_MINOR_VERSION:
+        hass.config_entries.async_update_entry(entry, minor_version=ENTRY_MINOR_VERSION)
     return True
 
 
@@ -316,10 +334,8 @@ def _register_device(
         identifiers={(DOMAIN, f"{info.server_id}:{info.user_id}")},
         name=entry.title,
         entry_type=dr.DeviceEntryType.SERVICE,
-        manufacturer="Plex" if entry.data[CONF_KIND] == KIND_PLEX else "Jellyfin",
-        model="Plex Media Server"
-        if entry.data[CONF_KIND] == KIND_PLEX
-        else "Jellyfin server",
+        manufacturer=PRODUCTS[entry.data[CONF_KIND]],
+        model=MODELS[entry.data[CONF_KIND]],
         configuration_url=entry.data[CONF_URL],
         sw_version=info.version or UNDEFINED,
     )

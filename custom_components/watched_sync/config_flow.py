@@ -1,32 +1,32 @@
-"""The dialogs: connect a lane, sign in again, move it, tune it, track an item."""
+"""The dialogs that connect a lane, sign it in again and follow it elsewhere."""
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Callable, Coroutine, Mapping
+from functools import partial
+import re
 from typing import Any, Final, override
 from uuid import uuid4
 
 from homeassistant.config_entries import (
+    SOURCE_REAUTH,
     ConfigEntry,
-    ConfigEntryState,
     ConfigFlow,
     ConfigFlowResult,
     ConfigSubentryFlow,
     OptionsFlow,
-    SubentryFlowResult,
 )
 from homeassistant.const import (
     CONF_PASSWORD,
+    CONF_PIN,
     CONF_TOKEN,
     CONF_URL,
     CONF_USERNAME,
     CONF_VERIFY_SSL,
 )
 from homeassistant.core import callback
-from homeassistant.data_entry_flow import section
+from homeassistant.data_entry_flow import AbortFlow
 from homeassistant.helpers.selector import (
     BooleanSelector,
-    NumberSelector,
-    NumberSelectorConfig,
-    NumberSelectorMode,
     SelectOptionDict,
     SelectSelector,
     SelectSelectorConfig,
@@ -35,53 +35,67 @@ from homeassistant.helpers.selector import (
     TextSelectorConfig,
     TextSelectorType,
 )
-from homeassistant.helpers.translation import async_get_translations
+from homeassistant.helpers.service_info.zeroconf import ZeroconfServiceInfo
 import voluptuous as vol
 
 from .const import (
     CONF_CLIENT_ID,
-    CONF_CONFLICT_POLICY,
-    CONF_ITEM,
     CONF_KIND,
-    CONF_MAX_RETRY_AGE,
-    CONF_QUERY,
+    CONF_SERVER,
     CONF_SERVER_ID,
     CONF_SERVER_NAME,
-    CONF_UP_NEXT_SWITCHES,
+    CONF_USER,
     CONF_USER_ID,
     CONF_USER_NAME,
-    DEFAULT_MAX_RETRY_AGE,
-    DEFAULT_UP_NEXT_SWITCHES,
     DOMAIN,
+    ENTRY_MINOR_VERSION,
+    ENTRY_VERSION,
+    KIND_EMBY,
     KIND_JELLYFIN,
     KIND_PLEX,
     LOGGER,
-    MAX_MAX_RETRY_AGE,
-    MAX_UP_NEXT_SWITCHES,
-    SECTION_DELIVERY,
-    SECTION_ENTITIES,
     SUBENTRY_ITEM,
 )
-from .core.codec import encode_item
-from .core.errors import ServerError
-from .core.identity import Item, MediaKind
+from .core.errors import (
+    AuthRejected,
+    Busy,
+    Forbidden,
+    ItemGone,
+    ServerError,
+    Unsupported,
+    UnsupportedVersion,
+)
 from .core.ports import ServerInfo
-from .core.reconcile import Policy
 from .failures import flow_error
+from .item_flow import TrackItemFlow
+from .moves import announced_at, async_follow, async_save
+from .options_flow import WatchedSyncOptionsFlow
 from .runtime import (
-    WatchedSyncConfigEntry,
+    PlexSignIn,
+    QuickConnectSignIn,
+    async_find_servers,
     async_identify,
-    async_login_jellyfin,
+    async_login,
+    async_verify,
     normalise_url,
 )
 
-#: Candidates a search for an item to track shows.
-CANDIDATES: Final = 25
+#: Seconds that a form waits for servers that may answer a broadcast.
+PATIENCE: Final = 1.0
 
-#: The selector whose words name what kind of item a candidate is.
-_KIND_WORDS: Final = "media_kind"
+#: How one can sign in, by the kind of server; the first is the easiest.
+_WAYS: Final[Mapping[str, list[str]]] = {
+    KIND_PLEX: ["plex_account", "plex_token"],
+    KIND_JELLYFIN: ["jellyfin_password", "jellyfin_quick_connect"],
+    KIND_EMBY: ["emby_password"],
+}
 
-_TEXT: Final = TextSelector()
+#: What no password looks like, and an API key of Jellyfin or Emby does.
+_API_KEY: Final = re.compile(r"[0-9a-f]{32}")
+
+#: What is wrong with a sign-in and not with an address.
+_SIGN_IN_ERRORS: Final = {"invalid_auth", "api_key", "timeout"}
+
 _URL: Final = TextSelector(
     TextSelectorConfig(type=TextSelectorType.URL, autocomplete="url")
 )
@@ -90,16 +104,14 @@ _PASSWORD: Final = TextSelector(
     TextSelectorConfig(type=TextSelectorType.PASSWORD, autocomplete="current-password")
 )
 # Not a password to the browser: it would offer to keep it.
-_TOKEN: Final = TextSelector(
+_SECRET: Final = TextSelector(
     TextSelectorConfig(type=TextSelectorType.PASSWORD, autocomplete="off")
 )
 
-_ADDRESS: Final[dict[vol.Marker, Any]] = {
-    vol.Required(CONF_URL): _URL,
-    vol.Required(CONF_VERIFY_SSL, default=True): BooleanSelector(),
-}
-_PLEX_SIGN_IN: Final[dict[vol.Marker, Any]] = {vol.Required(CONF_TOKEN): _TOKEN}
-_JELLYFIN_SIGN_IN: Final[dict[vol.Marker, Any]] = {
+type _Fields = dict[vol.Marker, Any]
+
+_PLEX_SIGN_IN: Final[_Fields] = {vol.Required(CONF_TOKEN): _SECRET}
+_PASSWORD_SIGN_IN: Final[_Fields] = {
     vol.Required(CONF_USERNAME): _USERNAME,
     # An account may have none.
     vol.Optional(CONF_PASSWORD, default=""): _PASSWORD,
@@ -107,10 +119,29 @@ _JELLYFIN_SIGN_IN: Final[dict[vol.Marker, Any]] = {
 
 
 class WatchedSyncConfigFlow(ConfigFlow, domain=DOMAIN):
-    """Connect one user of one server."""
+    """Connect one user of one server.
 
-    VERSION = 1
-    MINOR_VERSION = 1
+    Signing in again walks through the same steps as connecting.
+    """
+
+    VERSION = ENTRY_VERSION
+    MINOR_VERSION = ENTRY_MINOR_VERSION
+
+    _plex: PlexSignIn
+    _users: Mapping[str, str]
+    _quick_connect: QuickConnectSignIn
+    #: Waits for a person who signs in elsewhere.
+    _waiting: asyncio.Task[Any]
+    #: Looks for servers meanwhile: names by address, by kind.
+    _looking: asyncio.Task[dict[str, dict[str, str]]] | None = None
+    #: Which server it has to be, or was chosen.
+    _server_id = ""
+    _address: Mapping[str, Any]
+
+    def __init__(self) -> None:
+        """Begin with an identity of its own: two that share one end each other."""
+        self._client_id = uuid4().hex
+        self._address = {}
 
     @staticmethod
     @callback
@@ -128,56 +159,94 @@ class WatchedSyncConfigFlow(ConfigFlow, domain=DOMAIN):
         """Return what can be added to an entry."""
         return {SUBENTRY_ITEM: TrackItemFlow}
 
+    @callback
+    @override
+    def async_remove(self) -> None:
+        """Look no further once the dialog is closed."""
+        if self._looking is not None:
+            self._looking.cancel()
+
+    # --- ways in -----------------------------------------------------------------
+
     @override
     async def async_step_user(
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
         """Ask for the kind of server and of sign-in."""
+        self._looking = self.hass.async_create_background_task(
+            async_find_servers(self.hass), f"{DOMAIN} looks for servers"
+        )
         return self.async_show_menu(
-            step_id="user", menu_options=["plex_token", "jellyfin_password"]
+            step_id="user",
+            menu_options=[way for ways in _WAYS.values() for way in ways],
         )
 
-    async def async_step_plex_token(
-        self, user_input: dict[str, Any] | None = None
+    @override
+    async def async_step_zeroconf(
+        self, discovery_info: ZeroconfServiceInfo
     ) -> ConfigFlowResult:
-        """Connect a Plex Media Server by address and token."""
-        return await self._async_connect(
-            "plex_token",
-            KIND_PLEX,
-            _schema(CONF_URL, _PLEX_SIGN_IN, CONF_VERIFY_SSL),
-            user_input,
+        """Offer a Plex server in the network, or follow one that is known."""
+        found = await announced_at(
+            self.hass, discovery_info.host, discovery_info.port, self._client_id
         )
+        if found is None:
+            return self.async_abort(reason="cannot_connect")
+        url, server_id = found
+        await self.async_set_unique_id(server_id)
+        self._abort_if_unique_id_configured()
+        known = [
+            entry
+            for entry in self._async_current_entries(include_ignore=False)
+            if entry.data[CONF_SERVER_ID] == server_id
+        ]
+        for entry in known:
+            await async_follow(self.hass, entry, url)
+        if known:
+            return self.async_abort(reason="already_configured")
+        self._server_id = server_id
+        self._address = {CONF_URL: url}
+        self.context["title_placeholders"] = {
+            "name": discovery_info.name.partition("._")[0]
+        }
+        return await self.async_step_zeroconf_confirm()
 
-    async def async_step_jellyfin_password(
-        self, user_input: dict[str, Any] | None = None
+    async def async_step_zeroconf_confirm(
+        self, _: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
-        """Connect a Jellyfin server by address, user name and password."""
-        return await self._async_connect(
-            "jellyfin_password",
-            KIND_JELLYFIN,
-            _schema(CONF_URL, _JELLYFIN_SIGN_IN, CONF_VERIFY_SSL),
-            user_input,
+        """Ask how to sign in at the server that was found."""
+        return self.async_show_menu(
+            step_id="zeroconf_confirm",
+            menu_options=_WAYS[KIND_PLEX],
+            description_placeholders={
+                **self.context["title_placeholders"],
+                "url": self._address[CONF_URL],
+            },
         )
 
     async def async_step_reauth(
-        self,
-        entry_data: Mapping[str, Any],  # noqa: ARG002 - the signature is Home Assistant's
+        self, entry_data: Mapping[str, Any]
     ) -> ConfigFlowResult:
-        """Begin to sign in again."""
+        """Begin to sign in again: the same server, the same user."""
+        self._client_id = entry_data[CONF_CLIENT_ID]
+        self._server_id = entry_data[CONF_SERVER_ID]
+        self._address = {
+            CONF_URL: entry_data[CONF_URL],
+            CONF_VERIFY_SSL: entry_data[CONF_VERIFY_SSL],
+        }
         return await self.async_step_reauth_confirm()
 
     async def async_step_reauth_confirm(
-        self, user_input: dict[str, Any] | None = None
+        self, _: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
-        """Sign in again: the same server, the same user."""
+        """Ask how to sign in again, where there is a choice."""
         entry = self._get_reauth_entry()
-        is_plex = entry.data[CONF_KIND] == KIND_PLEX
-        return await self._async_change(
-            "reauth_confirm",
-            vol.Schema(_PLEX_SIGN_IN if is_plex else _JELLYFIN_SIGN_IN),
-            entry,
-            user_input,
-            {} if is_plex else {CONF_USERNAME: entry.data[CONF_USER_NAME]},
+        ways = _WAYS[entry.data[CONF_KIND]]
+        if len(ways) == 1:
+            return await self.async_step_emby_password()
+        return self.async_show_menu(
+            step_id="reauth_confirm",
+            menu_options=ways,
+            description_placeholders={"name": entry.title},
         )
 
     async def async_step_reconfigure(
@@ -185,284 +254,437 @@ class WatchedSyncConfigFlow(ConfigFlow, domain=DOMAIN):
     ) -> ConfigFlowResult:
         """Follow a server to another address; the sign-in stays."""
         entry = self._get_reconfigure_entry()
-        return await self._async_change(
-            "reconfigure", vol.Schema(_ADDRESS), entry, user_input, entry.data
-        )
-
-    async def _async_connect(
-        self,
-        step_id: str,
-        kind: str,
-        schema: vol.Schema,
-        user_input: dict[str, Any] | None,
-    ) -> ConfigFlowResult:
-        """Show a form, and create the entry once it leads somewhere."""
         errors: dict[str, str] = {}
-        if user_input is not None:
-            data = {CONF_KIND: kind, CONF_CLIENT_ID: uuid4().hex}
-            try:
-                data, info = await self._async_sign_in(data, user_input)
-            except ServerError as err:
-                errors = _errors(err, kind)
-            else:
-                await self.async_set_unique_id(_unique_id(info))
-                self._abort_if_unique_id_configured()
-                return self.async_create_entry(
-                    title=f"{info.server_name} ({info.user_name})",
-                    data=data | _identity(info),
-                )
-        return self.async_show_form(
-            step_id=step_id,
-            data_schema=self.add_suggested_values_to_schema(schema, user_input),
-            errors=errors,
-        )
-
-    async def _async_change(
-        self,
-        step_id: str,
-        schema: vol.Schema,
-        entry: ConfigEntry,
-        user_input: dict[str, Any] | None,
-        suggested: Mapping[str, Any],
-    ) -> ConfigFlowResult:
-        """Show a form, and change the entry if it leads to the same lane."""
-        errors: dict[str, str] = {}
+        placeholders = {"name": entry.title}
         if user_input is not None:
             try:
-                data, info = await self._async_sign_in(entry.data, user_input)
+                data = {**entry.data, **_address(user_input)}
+                info = await async_verify(self.hass, data)
             except ServerError as err:
-                errors = _errors(err, entry.data[CONF_KIND])
+                errors = _errors(err, entry.data[CONF_KIND], placeholders)
             else:
                 await self.async_set_unique_id(_unique_id(info))
                 self._abort_if_unique_id_mismatch(reason="wrong_account")
-                # The entry's update listener reloads it, if it is loaded.
-                result = self.async_update_and_abort(entry, data=data)
-                if entry.state is not ConfigEntryState.LOADED:
-                    self.hass.config_entries.async_schedule_reload(entry.entry_id)
-                return result
+                return self._async_update(entry, data)
         return self.async_show_form(
-            step_id=step_id,
+            step_id="reconfigure",
             data_schema=self.add_suggested_values_to_schema(
-                schema, suggested if user_input is None else user_input
+                _address_schema({}, {}),
+                entry.data if user_input is None else user_input,
             ),
             errors=errors,
-            description_placeholders={"name": entry.title},
+            description_placeholders=placeholders,
+        )
+
+    # --- with what is typed into a form ------------------------------------------
+
+    async def async_step_plex_token(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Sign in at a Plex Media Server with a token."""
+        return await self._async_credentials(
+            "plex_token", KIND_PLEX, _PLEX_SIGN_IN, user_input
+        )
+
+    async def async_step_jellyfin_password(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Sign in at a Jellyfin server with user name and password."""
+        return await self._async_credentials(
+            "jellyfin_password", KIND_JELLYFIN, _PASSWORD_SIGN_IN, user_input
+        )
+
+    async def async_step_emby_password(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Sign in at an Emby server with user name and password."""
+        return await self._async_credentials(
+            "emby_password", KIND_EMBY, _PASSWORD_SIGN_IN, user_input
+        )
+
+    async def _async_credentials(
+        self,
+        step_id: str,
+        kind: str,
+        sign_in: _Fields,
+        user_input: dict[str, Any] | None,
+    ) -> ConfigFlowResult:
+        """Show a form until it leads somewhere.
+
+        Signing in again asks for the address only if nothing usable is there.
+        """
+        errors: dict[str, str] = {}
+        placeholders: dict[str, str] = {}
+        suggested = dict(self._address)
+        if (entry := self._entry) is not None:
+            suggested[CONF_USERNAME] = entry.data[CONF_USER_NAME]
+        if user_input is not None:
+            suggested |= user_input
+            try:
+                data, info = await self._async_sign_in(kind, suggested)
+            except ServerError as err:
+                errors = _errors(err, kind, placeholders)
+                if isinstance(err, AuthRejected) and _API_KEY.fullmatch(
+                    user_input.get(CONF_PASSWORD, "")
+                ):
+                    errors = {CONF_PASSWORD: "api_key"}
+            else:
+                return await self._async_done(data | _identity(info), info)
+        if entry is not None and _SIGN_IN_ERRORS.issuperset(errors.values()):
+            schema = vol.Schema(sign_in)
+        else:
+            found = await self._async_found(kind)
+            suggested.setdefault(CONF_URL, next(iter(found), None))
+            schema = _address_schema(sign_in, found)
+        return self.async_show_form(
+            step_id=step_id,
+            data_schema=self.add_suggested_values_to_schema(schema, suggested),
+            errors=errors,
+            description_placeholders=placeholders,
         )
 
     async def _async_sign_in(
-        self, data: Mapping[str, Any], user_input: Mapping[str, Any]
+        self, kind: str, typed: Mapping[str, Any]
     ) -> tuple[dict[str, Any], ServerInfo]:
         """Return entry data with what was typed, and who answers to it.
 
         A password becomes a token and is forgotten. Raises `ServerError`.
         """
-        data = dict(data)
-        if CONF_URL in user_input:
-            data[CONF_URL] = normalise_url(user_input[CONF_URL])
-            data[CONF_VERIFY_SSL] = user_input[CONF_VERIFY_SSL]
-        if CONF_TOKEN in user_input:
-            data[CONF_TOKEN] = user_input[CONF_TOKEN].strip()
-        if CONF_USERNAME not in user_input:
+        data = {CONF_KIND: kind, CONF_CLIENT_ID: self._client_id, **_address(typed)}
+        if kind == KIND_PLEX:
+            data[CONF_TOKEN] = typed[CONF_TOKEN].strip()
             return data, await async_identify(self.hass, data)
-        login = await async_login_jellyfin(
-            self.hass,
-            url=data[CONF_URL],
-            username=user_input[CONF_USERNAME],
-            password=user_input[CONF_PASSWORD],
-            verify_ssl=data[CONF_VERIFY_SSL],
-            device_id=data[CONF_CLIENT_ID],
+        login = await async_login(
+            self.hass, data, typed[CONF_USERNAME], typed[CONF_PASSWORD]
         )
         return data | {CONF_TOKEN: login.token}, login.info
 
+    async def _async_found(self, kind: str) -> dict[str, str]:
+        """Return the servers of this kind that were found so far, names by address."""
+        if self._looking is None:
+            return {}
+        await asyncio.wait([self._looking], timeout=PATIENCE)
+        return self._looking.result().get(kind, {}) if self._looking.done() else {}
 
-class WatchedSyncOptionsFlow(OptionsFlow):
-    """Preferences of one lane."""
+    # --- with a code that is approved in Jellyfin --------------------------------
 
-    async def async_step_init(
+    async def async_step_jellyfin_quick_connect(
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
-        """Ask for all of them."""
-        if user_input is not None:
-            entities, delivery = (
-                user_input[SECTION_ENTITIES],
-                user_input[SECTION_DELIVERY],
+        """Ask a Jellyfin server for a code."""
+        if user_input is None and self._entry is not None:
+            user_input = dict(self._address)
+        if user_input is None:
+            return await self._async_quick_connect_form({})
+        placeholders: dict[str, str] = {}
+        try:
+            self._address = user_input
+            self._address = _address(user_input)
+            self._quick_connect = QuickConnectSignIn(
+                self.hass, {**self._address, CONF_CLIENT_ID: self._client_id}
             )
-            return self.async_create_entry(
-                data={
-                    SECTION_ENTITIES: {
-                        CONF_UP_NEXT_SWITCHES: int(entities[CONF_UP_NEXT_SWITCHES])
-                    },
-                    SECTION_DELIVERY: {
-                        CONF_CONFLICT_POLICY: delivery[CONF_CONFLICT_POLICY],
-                        CONF_MAX_RETRY_AGE: int(delivery[CONF_MAX_RETRY_AGE]),
-                    },
-                }
+            await self._quick_connect.async_begin()
+        except ServerError as err:
+            return await self._async_quick_connect_form(
+                _errors(err, KIND_JELLYFIN, placeholders), placeholders
             )
-        return self.async_show_form(
-            step_id="init",
-            data_schema=self.add_suggested_values_to_schema(
-                _OPTIONS, self.config_entry.options
-            ),
+        self._waiting = self._wait_for(self._quick_connect.async_wait())
+        return await self.async_step_quick_connect()
+
+    async def async_step_quick_connect(
+        self, _: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Show the code until somebody approves it."""
+        if self._waiting.done():
+            return self.async_show_progress_done(next_step_id="quick_connect_done")
+        return self.async_show_progress(
+            step_id="quick_connect",
+            progress_action="quick_connect",
+            description_placeholders={
+                "code": self._quick_connect.code,
+                "url": self._address[CONF_URL],
+            },
+            progress_task=self._waiting,
         )
 
+    async def async_step_quick_connect_done(
+        self, _: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Go on with what became of the code."""
+        placeholders: dict[str, str] = {}
+        try:
+            login = self._waiting.result()
+        except ServerError as err:
+            errors = self._waited(err, _errors(err, KIND_JELLYFIN, placeholders))
+            return await self._async_quick_connect_form(errors, placeholders)
+        data = {
+            CONF_KIND: KIND_JELLYFIN,
+            **self._address,
+            CONF_TOKEN: login.token,
+            CONF_CLIENT_ID: self._client_id,
+            **_identity(login.info),
+        }
+        return await self._async_done(data, login.info)
 
-class TrackItemFlow(ConfigSubentryFlow):
-    """Track a movie or a show: its own device, whatever is up next."""
-
-    def __init__(self) -> None:
-        """Begin with nothing found."""
-        self._found: dict[str, Item] = {}
-
-    async def async_step_user(
-        self, user_input: dict[str, Any] | None = None
-    ) -> SubentryFlowResult:
-        """Search the server for a title."""
-        entry: WatchedSyncConfigEntry = self._get_entry()
-        if entry.state is not ConfigEntryState.LOADED:
-            return self.async_abort(reason="entry_not_loaded")
-        errors: dict[str, str] = {}
-        if user_input is not None:
-            try:
-                readings = await entry.runtime_data.server.search(
-                    user_input[CONF_QUERY].strip(),
-                    (MediaKind.MOVIE, MediaKind.SHOW),
-                    CANDIDATES,
-                )
-            except ServerError as err:
-                errors["base"] = flow_error(err)
-            else:
-                self._found = {one.item.item_id: one.item for one in readings}
-                if not readings:
-                    errors[CONF_QUERY] = "nothing_found"
-                elif not (self._found.keys() - self._tracked_ids(entry)):
-                    errors[CONF_QUERY] = "already_tracked"
-                else:
-                    return await self.async_step_pick()
+    async def _async_quick_connect_form(
+        self, errors: dict[str, str], placeholders: dict[str, str] | None = None
+    ) -> ConfigFlowResult:
+        found = await self._async_found(KIND_JELLYFIN)
         return self.async_show_form(
-            step_id="user",
+            step_id="jellyfin_quick_connect",
             data_schema=self.add_suggested_values_to_schema(
-                vol.Schema({vol.Required(CONF_QUERY): _TEXT}), user_input
+                _address_schema({}, found),
+                {CONF_URL: next(iter(found), None), **self._address},
+            ),
+            errors=errors,
+            description_placeholders=placeholders,
+        )
+
+    # --- with an account at plex.tv ----------------------------------------------
+
+    async def async_step_plex_account(
+        self, _: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Ask plex.tv for a code."""
+        self._plex = PlexSignIn(self.hass, self._client_id)
+        try:
+            await self._plex.async_begin()
+        except ServerError as err:
+            return self._plex_account_form(_plex_tv_errors(err))
+        self._waiting = self._wait_for(self._plex.async_wait())
+        return await self.async_step_plex_sign_in()
+
+    def _plex_account_form(self, errors: dict[str, str]) -> ConfigFlowResult:
+        """Show what went wrong; to submit is to try again."""
+        return self.async_show_form(
+            step_id="plex_account", data_schema=vol.Schema({}), errors=errors
+        )
+
+    async def async_step_plex_sign_in(
+        self, _: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Show a link to plex.tv until somebody has signed in there."""
+        if self._waiting.done():
+            return self.async_show_progress_done(next_step_id="plex_signed_in")
+        return self.async_show_progress(
+            step_id="plex_sign_in",
+            progress_action="plex_sign_in",
+            description_placeholders={"url": self._plex.link, "code": self._plex.code},
+            progress_task=self._waiting,
+        )
+
+    async def async_step_plex_signed_in(
+        self, _: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Go on with what became of the sign-in at plex.tv."""
+        try:
+            self._waiting.result()
+        except ServerError as err:
+            return self._plex_account_form(self._waited(err, _plex_tv_errors(err)))
+        servers = list(self._plex.servers)
+        if self._entry is not None and self._server_id not in servers:
+            return self.async_abort(reason="wrong_account")
+        if not servers:
+            return self.async_abort(reason="no_servers")
+        if len(servers) == 1:
+            [self._server_id] = servers
+        if self._server_id in servers:
+            return await self._async_plex_user(self._server_id)
+        return self._plex_server_form({})
+
+    async def async_step_plex_server(
+        self, user_input: dict[str, Any]
+    ) -> ConfigFlowResult:
+        """Go on with the server that was chosen."""
+        return await self._async_plex_user(user_input[CONF_SERVER])
+
+    def _plex_server_form(self, errors: dict[str, str]) -> ConfigFlowResult:
+        return self.async_show_form(
+            step_id="plex_server",
+            data_schema=self.add_suggested_values_to_schema(
+                vol.Schema({vol.Required(CONF_SERVER): _choice(self._plex.servers)}),
+                {CONF_SERVER: self._server_id},
             ),
             errors=errors,
         )
 
-    async def async_step_pick(
-        self, user_input: dict[str, Any] | None = None
-    ) -> SubentryFlowResult:
-        """Let a person say which of the candidates is meant."""
-        entry: WatchedSyncConfigEntry = self._get_entry()
-        tracked = self._tracked_ids(entry)
-        if user_input is not None:
-            item = self._found[user_input[CONF_ITEM]]
-            if item.item_id in tracked:
-                return self.async_abort(reason="already_configured")
-            return self.async_create_entry(
-                title=item.full_title,
-                data={CONF_ITEM: encode_item(item)},
-                unique_id=item.item_id,
-            )
-        candidates = [one for one in self._found.values() if one.item_id not in tracked]
+    async def _async_plex_user(self, server_id: str) -> ConfigFlowResult:
+        """Ask for the user of the Home, where there is a choice or a PIN to type."""
+        self._server_id = server_id
+        wanted = None if self._entry is None else self._entry.data[CONF_USER_ID]
+        self._users = self._plex.users(server_id, wanted)
+        if len(self._users) > 1 or any(map(self._plex.is_protected, self._users)):
+            own = next(filter(self._plex.is_own, self._users), None)
+            return self._plex_user_form({CONF_USER: own or next(iter(self._users))}, {})
+        return await self._async_plex_connect(
+            next(iter(self._users), None), None, self._plex_server_form
+        )
+
+    async def async_step_plex_user(
+        self, user_input: dict[str, Any]
+    ) -> ConfigFlowResult:
+        """Go on as the user of the Home that was chosen."""
+        return await self._async_plex_connect(
+            user_input[CONF_USER],
+            user_input.get(CONF_PIN, "").strip() or None,
+            partial(self._plex_user_form, user_input),
+        )
+
+    def _plex_user_form(
+        self, suggested: Mapping[str, Any], errors: dict[str, str]
+    ) -> ConfigFlowResult:
+        fields = {
+            vol.Required(CONF_USER): _choice(self._users),
+            vol.Optional(CONF_PIN): _SECRET,
+        }
         return self.async_show_form(
-            step_id="pick",
-            data_schema=vol.Schema(
-                {
-                    vol.Required(CONF_ITEM): SelectSelector(
-                        SelectSelectorConfig(
-                            options=await self._async_labels(candidates),
-                            mode=SelectSelectorMode.LIST,
-                        )
-                    )
-                }
+            step_id="plex_user",
+            data_schema=self.add_suggested_values_to_schema(
+                vol.Schema(fields), suggested
             ),
+            errors=errors,
         )
 
-    async def _async_labels(self, items: list[Item]) -> list[SelectOptionDict]:
-        """Return what tells the candidates apart; the library only where it must."""
-        words = await async_get_translations(
-            self.hass, self.hass.config.language, "selector", [DOMAIN]
+    async def _async_plex_connect(
+        self,
+        uuid: str | None,
+        pin: str | None,
+        form: Callable[[dict[str, str]], ConfigFlowResult],
+    ) -> ConfigFlowResult:
+        """Connect the chosen user to the chosen server, or show *form* again."""
+        try:
+            user = await self._plex.async_go_on_as(uuid, pin)
+        except Forbidden:
+            return form({CONF_PIN: "pin_required" if pin is None else "wrong_pin"})
+        except ServerError as err:
+            return form(_plex_tv_errors(err))
+        try:
+            server = await self._plex.async_server(user, self._server_id)
+        except Forbidden:
+            return form({"base": "no_access"})
+        except ServerError as err:
+            return form(_plex_tv_errors(err))
+        before = None if self._entry is None else self._entry.data
+        try:
+            data = await self._plex.async_connect(user, server, before)
+            info = await async_verify(self.hass, data)
+        except ServerError as err:
+            errors = _errors(err, KIND_PLEX, {})
+            if errors == {"base": "cannot_connect"}:
+                errors = {"base": "server_unreachable"}
+            return form(errors)
+        return await self._async_done(data, info)
+
+    # --- what all ways have in common ---------------------------------------------
+
+    @property
+    def _entry(self) -> ConfigEntry | None:
+        """The entry that is signed in again, if this is not about a new one."""
+        return self._get_reauth_entry() if self.source == SOURCE_REAUTH else None
+
+    def _wait_for[T](self, approval: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+        # In the background: starting and stopping do not wait for a person.
+        return self.hass.async_create_background_task(
+            approval, f"{DOMAIN} waits for a sign-in"
         )
-        kinds = f"component.{DOMAIN}.selector.{_KIND_WORDS}.options"
-        labels = [
-            f"{one.title} ({one.year}) - {words[f'{kinds}.{one.kind.value}']}"
-            if one.year
-            else f"{one.title} - {words[f'{kinds}.{one.kind.value}']}"
-            for one in items
-        ]
-        return [
-            SelectOptionDict(
-                value=one.item_id,
-                label=label
-                if labels.count(label) == 1
-                else f"{label}, {one.library_id or '?'} / {one.item_id}",
-            )
-            for label, one in zip(labels, items, strict=True)
-        ]
 
-    def _tracked_ids(self, entry: ConfigEntry) -> set[str | None]:
-        return {one.unique_id for one in entry.get_subentries_of_type(SUBENTRY_ITEM)}
+    def _waited(self, error: ServerError, errors: dict[str, str]) -> dict[str, str]:
+        """Return what a form says after waiting in vain.
+
+        Of a new entry nothing is lost: that dialog ends. The other one is not opened
+        by a person and would not come back.
+        """
+        if not isinstance(error, ItemGone):
+            return errors
+        if self._entry is None:
+            raise AbortFlow("timeout")
+        return {"base": "timeout"}
+
+    async def _async_done(
+        self, data: dict[str, Any], info: ServerInfo
+    ) -> ConfigFlowResult:
+        """Create the entry, or change the one that was signed in again."""
+        await self.async_set_unique_id(_unique_id(info))
+        if (entry := self._entry) is not None:
+            self._abort_if_unique_id_mismatch(reason="wrong_account")
+            return self._async_update(entry, {**entry.data, **data})
+        self._abort_if_unique_id_configured()
+        for flow in self._async_in_progress():
+            # Found in the network, and offered until now.
+            if flow["context"].get("unique_id") == info.server_id:
+                self.hass.config_entries.flow.async_abort(flow["flow_id"])
+        return self.async_create_entry(
+            title=f"{info.server_name} ({info.user_name})", data=data
+        )
+
+    def _async_update(
+        self, entry: ConfigEntry, data: dict[str, Any]
+    ) -> ConfigFlowResult:
+        async_save(self.hass, entry, data)
+        return self.async_update_and_abort(entry)
 
 
-def _schema(first: str, sign_in: Mapping[vol.Marker, Any], last: str) -> vol.Schema:
-    """Return the address with the sign-in in between, as people think of it."""
-    address = {marker.schema: (marker, value) for marker, value in _ADDRESS.items()}
-    return vol.Schema(dict([address[first], *sign_in.items(), address[last]]))
-
-
-_OPTIONS: Final = vol.Schema(
-    {
-        vol.Required(SECTION_ENTITIES): section(
-            vol.Schema(
-                {
-                    vol.Required(
-                        CONF_UP_NEXT_SWITCHES, default=DEFAULT_UP_NEXT_SWITCHES
-                    ): NumberSelector(
-                        NumberSelectorConfig(
-                            min=0,
-                            max=MAX_UP_NEXT_SWITCHES,
-                            step=1,
-                            mode=NumberSelectorMode.BOX,
-                        )
-                    )
-                }
-            )
-        ),
-        vol.Required(SECTION_DELIVERY): section(
-            vol.Schema(
-                {
-                    vol.Required(
-                        CONF_CONFLICT_POLICY, default=Policy.NEWEST.value
-                    ): SelectSelector(
-                        SelectSelectorConfig(
-                            options=[policy.value for policy in Policy],
-                            translation_key="conflict_policy",
-                            mode=SelectSelectorMode.DROPDOWN,
-                        )
-                    ),
-                    vol.Required(
-                        CONF_MAX_RETRY_AGE, default=DEFAULT_MAX_RETRY_AGE
-                    ): NumberSelector(
-                        NumberSelectorConfig(
-                            min=1,
-                            max=MAX_MAX_RETRY_AGE,
-                            step=1,
-                            mode=NumberSelectorMode.BOX,
-                            unit_of_measurement="d",
-                        )
-                    ),
-                }
-            )
-        ),
+def _address(typed: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the address as it is stored. Raises `WrongAddress` if it is none."""
+    return {
+        CONF_URL: normalise_url(typed[CONF_URL]),
+        CONF_VERIFY_SSL: typed[CONF_VERIFY_SSL],
     }
-)
 
 
-def _errors(error: ServerError, kind: str) -> dict[str, str]:
-    """Return what a form says about *error*, beside the field it is about."""
+def _address_schema(sign_in: _Fields, found: Mapping[str, str]) -> vol.Schema:
+    """Return the address with the sign-in in between, as people think of it."""
+    return vol.Schema(
+        {
+            vol.Required(CONF_URL): _choice(found, custom=True) if found else _URL,
+            **sign_in,
+            vol.Required(CONF_VERIFY_SSL, default=True): BooleanSelector(),
+        }
+    )
+
+
+def _choice(names: Mapping[str, str], *, custom: bool = False) -> SelectSelector:
+    """Offer values by their names; with *custom*, and anything that is typed."""
+    return SelectSelector(
+        SelectSelectorConfig(
+            options=[
+                SelectOptionDict(
+                    value=value, label=f"{name} - {value}" if custom else name
+                )
+                for value, name in names.items()
+            ],
+            custom_value=custom,
+            mode=SelectSelectorMode.DROPDOWN if custom else SelectSelectorMode.LIST,
+        )
+    )
+
+
+def _errors(
+    error: ServerError, kind: str, placeholders: dict[str, str]
+) -> dict[str, str]:
+    """Return what a form says about *error*, beside the field it is about.
+
+    What the words need to know is put into *placeholders*.
+    """
     key = flow_error(error, kind)
+    if isinstance(error, Unsupported):
+        key = "quick_connect_disabled"
+    if isinstance(error, UnsupportedVersion):
+        placeholders["version"] = error.version
     if key == "unknown":
         # Neither addresses with secrets nor tokens are in a ServerError's message.
         LOGGER.error("Setting up failed unexpectedly: %r", error)
     return {CONF_URL if key == "invalid_url" else "base": key}
+
+
+def _plex_tv_errors(error: ServerError) -> dict[str, str]:
+    """Return what a form says about *error*, which plex.tv is to blame for."""
+    if isinstance(error, Busy):
+        return {"base": "plex_tv_busy"}
+    key = flow_error(error)
+    if key == "unknown":
+        LOGGER.error("Signing in at plex.tv failed unexpectedly: %r", error)
+    return {"base": key if key in ("invalid_auth", "unknown") else "plex_tv_silent"}
 
 
 def _unique_id(info: ServerInfo) -> str:

@@ -15,6 +15,10 @@ PLATFORMS: Final = (
     Platform.SWITCH,
 )
 
+#: The layout of entries; a later minor version can be read by an earlier release.
+ENTRY_VERSION: Final = 1
+ENTRY_MINOR_VERSION: Final = 2
+
 # Entry data, beside Home Assistant's own CONF_URL, CONF_TOKEN and CONF_VERIFY_SSL.
 CONF_KIND: Final = "kind"
 #: Random, and the entry's own for good: two that share one log each other out.
@@ -24,11 +28,22 @@ CONF_SERVER_NAME: Final = "server_name"
 CONF_USER_ID: Final = "user_id"
 CONF_USER_NAME: Final = "user_name"
 #: Of entries that signed in at plex.tv, which tells where their server is now.
-CONF_ACCOUNT_TOKEN: Final = "account_token"
+CONF_ACCOUNT_TOKEN: Final = "account_token"  # noqa: S105 - a name, not a secret
+
+# What the dialogs ask for besides.
+CONF_SERVER: Final = "server"
+CONF_USER: Final = "user"
 
 KIND_PLEX: Final = "plex"
 KIND_JELLYFIN: Final = "jellyfin"
 KIND_EMBY: Final = "emby"
+
+PRODUCTS: Final = {KIND_PLEX: "Plex", KIND_JELLYFIN: "Jellyfin", KIND_EMBY: "Emby"}
+MODELS: Final = {
+    KIND_PLEX: "Plex Media Server",
+    KIND_JELLYFIN: "Jellyfin server",
+    KIND_EMBY: "Emby Server",
+}
 
 # Options: sections, and what is in them.
 SECTION_ENTITIES: Final = "entities"

@@ -9,6 +9,7 @@ from homeassistant.const import CONF_TOKEN, CONF_URL
 from homeassistant.core import HomeAssistant
 
 from .const import (
+    CONF_ACCOUNT_TOKEN,
     CONF_CLIENT_ID,
     CONF_SERVER_ID,
     CONF_SERVER_NAME,
@@ -19,6 +20,7 @@ from .core.operation import Operation
 from .runtime import WatchedSyncConfigEntry
 
 _TO_REDACT: Final = {
+    CONF_ACCOUNT_TOKEN,
     CONF_CLIENT_ID,
     CONF_SERVER_ID,
     CONF_SERVER_NAME,

@@ -4,7 +4,8 @@ The only file that constructs servers.
 """
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -31,6 +32,7 @@ from .const import (
     KIND_PLEX,
 )
 from .coordinator import WatchedSyncCoordinator
+from .core.errors import ServerError, WrongAddress
 from .core.identity import Item
 from .core.lane import Lane
 from .core.operation import Change, Operation, Origin, Scope
@@ -45,6 +47,7 @@ from .servers.jellyfin.client import (
     public_info as jellyfin_public_info,
 )
 from .servers.jellyfin.dialect import EMBY, JELLYFIN, Dialect
+from .servers.jellyfin.discovery import FoundServer, discover as jellyfin_discover
 from .servers.jellyfin.quick_connect import LIFETIME as CODE_LIFETIME, QuickConnect
 from .servers.plex.account import (
     HomeUser,
@@ -62,6 +65,9 @@ type WatchedSyncConfigEntry = ConfigEntry[WatchedSyncRuntime]
 
 #: The environment variable that names another address for plex.tv: a simulated one.
 PLEX_TV_URL: Final = "WATCHED_SYNC_PLEX_TV_URL"
+
+#: Seconds that the servers found in the network have to say what they are.
+_INTRODUCTION: Final = 2.0
 
 _DIALECTS: Final[Mapping[str, Dialect]] = {KIND_JELLYFIN: JELLYFIN, KIND_EMBY: EMBY}
 
@@ -301,6 +307,58 @@ async def async_server_id(hass: HomeAssistant, data: Mapping[str, Any]) -> str |
     return (await jellyfin_public_info(transport, dialect)).server_id
 
 
+async def async_find_servers(hass: HomeAssistant) -> dict[str, dict[str, str]]:
+    """Look for servers that can be connected: their name by address, by kind.
+
+    Some are known to Home Assistant's own integrations, others answer a broadcast.
+    Nothing is raised, and a network without an answer takes two seconds.
+    """
+    found: dict[str, dict[str, str]] = {}
+    for kind, url, name in _known_to_home_assistant(hass):
+        found.setdefault(kind, {})[url] = name
+    servers = await jellyfin_discover()
+    introductions = [
+        asyncio.ensure_future(_introduce(hass, server, kind))
+        for server in servers
+        for kind in _DIALECTS
+    ]
+    try:
+        async with asyncio.timeout(_INTRODUCTION):
+            for introduction in asyncio.as_completed(introductions):
+                if (introduced := await introduction) is not None:
+                    kind, url, name = introduced
+                    found.setdefault(kind, {})[url] = name
+    except TimeoutError:
+        pass  # whoever is that slow can be typed in
+    finally:
+        for one in introductions:
+            one.cancel()
+    return found
+
+
+def _known_to_home_assistant(hass: HomeAssistant) -> Iterator[tuple[str, str, str]]:
+    """Give kind, address and name of what core's integrations are set up with."""
+    for kind in (KIND_PLEX, KIND_JELLYFIN):
+        for entry in hass.config_entries.async_entries(kind, include_ignore=False):
+            # Plex keeps its address one level further down.
+            data = entry.data.get("server_config", entry.data)
+            if isinstance(url := data.get(CONF_URL), str):
+                with suppress(WrongAddress):
+                    yield kind, normalise_url(url), entry.title
+
+
+async def _introduce(
+    hass: HomeAssistant, server: FoundServer, kind: str
+) -> tuple[str, str, str] | None:
+    """Return kind, address and name of a server if it is of this kind."""
+    data = {CONF_KIND: kind, CONF_CLIENT_ID: "discovery", CONF_VERIFY_SSL: True}
+    for url in server.addresses:
+        with suppress(ServerError):
+            if await async_server_id(hass, {**data, CONF_URL: url}) == server.server_id:
+                return kind, url, server.name
+    return None
+
+
 async def async_login(
     hass: HomeAssistant, data: Mapping[str, Any], username: str, password: str
 ) -> JellyfinLogin:
@@ -348,26 +406,38 @@ class QuickConnectSignIn:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class PlexUser:
+    """Whom an entry is for: the account's number, name and token at plex.tv."""
+
+    user_id: str
+    name: str
+    token: str
+
+    def __repr__(self) -> str:
+        """Name the account's number, never the token."""
+        return f"PlexUser(user_id={self.user_id!r})"
+
+
 class PlexSignIn:
     """A sign-in at plex.tv, and what the account may use afterwards.
 
-    Every method raises `ServerError`: `Busy` where plex.tv asks for patience.
+    Every method that waits raises `ServerError`: `Busy` where plex.tv asks for
+    patience.
     """
 
-    servers: Sequence[PlexServer] = ()
-    users: Sequence[HomeUser] = ()
     _pin: Pin
     _plex_tv: PlexTv
-    _token: str | None = None
-    _user_token: str
-    #: The account that signed in, and the user to go on as.
-    account: PlexAccount
-    user: PlexAccount
+    _account: PlexAccount
+    _servers: Sequence[PlexServer]
+    _home: Sequence[HomeUser]
 
     def __init__(self, hass: HomeAssistant, client_id: str) -> None:
         """Prepare; *client_id* is the entry's own."""
+        self._hass = hass
         self._session = async_get_clientsession(hass)
         self._client_id = client_id
+        self._token = ""
 
     @property
     def code(self) -> str:
@@ -393,49 +463,99 @@ class PlexSignIn:
 
     async def _look(self) -> bool | None:
         # The token is given out once: what fails after that is asked again alone.
-        if self._token is None:
-            self._token = await self._plex_tv.poll(self._pin)
-        if self._token is None:
+        if not self._token:
+            self._token = await self._plex_tv.poll(self._pin) or ""
+        if not self._token:
             return None
-        self.account = self.user = await self._plex_tv.account(self._token)
-        self.users = await self._plex_tv.home_users(self._token)
-        self.servers = await self._plex_tv.servers(self._token)
-        self._user_token = self._token
+        self._account = await self._plex_tv.account(self._token)
+        self._home = await self._plex_tv.home_users(self._token)
+        self._servers = await self._plex_tv.servers(self._token)
         return True
 
-    async def async_go_on_as(self, user: HomeUser, pin: str | None) -> None:
-        """Go on as one user of the Home.
-
-        Raises `Forbidden` where their PIN is missing or wrong. The one who signed in
-        has proved who they are.
-        """
-        assert self._token is not None  # noqa: S101 - asked for after `async_wait`
-        self._user_token = (
-            self._token
-            if user.user_id == self.account.user_id
-            else await self._plex_tv.switch(self._token, user, pin)
-        )
-        self.user = PlexAccount(user.user_id, user.name)
-
-    async def async_connect(self, server_id: str) -> dict[str, Any]:
-        """Return entry data for the chosen user of one server, at its best address.
-
-        Raises `Forbidden` where this user has no access to it, and `Unreachable` if it
-        answers nowhere.
-        """
-        server = await self._plex_tv.server(self._user_token, server_id)
+    @property
+    def servers(self) -> dict[str, str]:
+        """The servers of the account: their names by id."""
         return {
+            server.server_id: f"{server.name} ({server.owner})"
+            if server.owner
+            else server.name
+            for server in self._servers
+        }
+
+    def users(self, server_id: str, wanted: str | None = None) -> dict[str, str]:
+        """Return whom one can go on as: names by uuid, none if there is no choice.
+
+        *wanted* is the user id of an entry of that server: others are left out, if
+        that can be told.
+        """
+        own = {
+            server.user_id_of(self._account.user_id)
+            for server in self._servers
+            if server.server_id == server_id
+        }
+        if wanted in own or (wanted is None and len(self._home) <= 1):
+            return {}
+        fitting = [user for user in self._home if user.user_id == wanted]
+        return {user.uuid: user.name for user in fitting or self._home}
+
+    def is_own(self, uuid: str) -> bool:
+        """Whether this user of the Home is the one who signed in."""
+        return self._user(uuid).user_id == self._account.user_id
+
+    def is_protected(self, uuid: str) -> bool:
+        """Whether it takes a PIN to go on as this user."""
+        return self._user(uuid).is_protected and not self.is_own(uuid)
+
+    def _user(self, uuid: str) -> HomeUser:
+        return next(user for user in self._home if user.uuid == uuid)
+
+    async def async_go_on_as(self, uuid: str | None, pin: str | None) -> PlexUser:
+        """Go on as one user of the Home, or as the one who signed in.
+
+        Raises `Forbidden` where their PIN is missing or wrong.
+        """
+        if uuid is None or self.is_own(uuid):
+            return PlexUser(self._account.user_id, self._account.name, self._token)
+        user = self._user(uuid)
+        token = await self._plex_tv.switch(self._token, user, pin)
+        return PlexUser(user.user_id, user.name, token)
+
+    async def async_server(self, user: PlexUser, server_id: str) -> PlexServer:
+        """Return one server as *user* knows it.
+
+        Raises `Forbidden` where this user has no access to it.
+        """
+        return await self._plex_tv.server(user.token, server_id)
+
+    async def async_connect(
+        self,
+        user: PlexUser,
+        server: PlexServer,
+        before: Mapping[str, Any] | None = None,
+    ) -> dict[str, Any]:
+        """Return entry data for *user* of *server*, at its best address.
+
+        The address in *before*, an entry's data, is kept where the server still is
+        there. Raises `Unreachable` if it answers nowhere.
+        """
+        data = {
             CONF_KIND: KIND_PLEX,
-            CONF_URL: await find_address(self._session, server),
             CONF_TOKEN: server.token,
             CONF_VERIFY_SSL: True,
             CONF_CLIENT_ID: self._client_id,
-            CONF_ACCOUNT_TOKEN: self._user_token,
+            CONF_ACCOUNT_TOKEN: user.token,
             CONF_SERVER_ID: server.server_id,
             CONF_SERVER_NAME: server.name,
-            CONF_USER_ID: server.user_id_of(self.user.user_id),
-            CONF_USER_NAME: self.user.name,
+            CONF_USER_ID: server.user_id_of(user.user_id),
+            CONF_USER_NAME: user.name,
         }
+        if before is not None:
+            with suppress(ServerError):
+                if await async_server_id(self._hass, before) == server.server_id:
+                    return data | {
+                        key: before[key] for key in (CONF_URL, CONF_VERIFY_SSL)
+                    }
+        return data | {CONF_URL: await find_address(self._session, server)}
 
 
 async def async_locate(hass: HomeAssistant, data: Mapping[str, Any]) -> dict[str, Any]:

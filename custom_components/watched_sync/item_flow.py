@@ -1,0 +1,185 @@
+"""The dialog that tracks a movie or show, or finds it again under another id."""
+
+from typing import Any, Final
+
+from homeassistant.config_entries import (
+    SOURCE_RECONFIGURE,
+    ConfigEntryState,
+    ConfigSubentryFlow,
+    SubentryFlowResult,
+)
+from homeassistant.core import callback
+from homeassistant.helpers import device_registry as dr, entity_registry as er
+from homeassistant.helpers.selector import (
+    SelectOptionDict,
+    SelectSelector,
+    SelectSelectorConfig,
+    SelectSelectorMode,
+    TextSelector,
+)
+from homeassistant.helpers.translation import async_get_translations
+import voluptuous as vol
+
+from .const import CONF_ITEM, CONF_QUERY, DOMAIN, SUBENTRY_ITEM
+from .core.codec import decode_item, encode_item
+from .core.errors import ServerError
+from .core.identity import Item, MediaKind
+from .failures import flow_error
+from .runtime import WatchedSyncConfigEntry
+
+#: Candidates a search for an item to track shows.
+CANDIDATES: Final = 25
+
+#: The selector whose words name what kind of item a candidate is.
+_KIND_WORDS: Final = "media_kind"
+
+
+class TrackItemFlow(ConfigSubentryFlow):
+    """Track a movie or a show: its own device, whatever is up next.
+
+    An item that a server knows by another id now, as it was removed and added again,
+    is found again: its device and entities stay what they are.
+    """
+
+    def __init__(self) -> None:
+        """Begin with nothing found."""
+        self._found: dict[str, Item] = {}
+
+    async def async_step_user(
+        self, user_input: dict[str, Any] | None = None
+    ) -> SubentryFlowResult:
+        """Search the server for a title."""
+        return await self._async_search(
+            "user", user_input, (MediaKind.MOVIE, MediaKind.SHOW), None
+        )
+
+    async def async_step_reconfigure(
+        self, user_input: dict[str, Any] | None = None
+    ) -> SubentryFlowResult:
+        """Search for the item that takes the place of a tracked one."""
+        before = decode_item(self._get_reconfigure_subentry().data[CONF_ITEM])
+        return await self._async_search(
+            "reconfigure", user_input, (before.kind,), before
+        )
+
+    async def _async_search(
+        self,
+        step_id: str,
+        user_input: dict[str, Any] | None,
+        kinds: tuple[MediaKind, ...],
+        before: Item | None,
+    ) -> SubentryFlowResult:
+        entry: WatchedSyncConfigEntry = self._get_entry()
+        if entry.state is not ConfigEntryState.LOADED:
+            return self.async_abort(reason="entry_not_loaded")
+        errors: dict[str, str] = {}
+        if user_input is not None:
+            try:
+                readings = await entry.runtime_data.server.search(
+                    user_input[CONF_QUERY].strip(), kinds, CANDIDATES
+                )
+            except ServerError as err:
+                errors["base"] = flow_error(err)
+            else:
+                self._found = {one.item.item_id: one.item for one in readings}
+                if not readings:
+                    errors[CONF_QUERY] = "nothing_found"
+                elif not (self._found.keys() - self._tracked_ids(entry)):
+                    errors[CONF_QUERY] = "already_tracked"
+                else:
+                    return await self.async_step_pick()
+        elif before is not None:
+            user_input = {CONF_QUERY: before.title}
+        return self.async_show_form(
+            step_id=step_id,
+            data_schema=self.add_suggested_values_to_schema(
+                vol.Schema({vol.Required(CONF_QUERY): TextSelector()}), user_input
+            ),
+            errors=errors,
+            description_placeholders={"title": before.full_title} if before else None,
+        )
+
+    async def async_step_pick(
+        self, user_input: dict[str, Any] | None = None
+    ) -> SubentryFlowResult:
+        """Let a person say which of the candidates is meant."""
+        entry: WatchedSyncConfigEntry = self._get_entry()
+        tracked = self._tracked_ids(entry)
+        if user_input is not None:
+            item = self._found[user_input[CONF_ITEM]]
+            if item.item_id in tracked:
+                return self.async_abort(reason="already_configured")
+            if self.source == SOURCE_RECONFIGURE:
+                return self._async_replace(entry, item)
+            return self.async_create_entry(
+                title=item.full_title,
+                data={CONF_ITEM: encode_item(item)},
+                unique_id=item.item_id,
+            )
+        candidates = [one for one in self._found.values() if one.item_id not in tracked]
+        return self.async_show_form(
+            step_id="pick",
+            data_schema=vol.Schema(
+                {
+                    vol.Required(CONF_ITEM): SelectSelector(
+                        SelectSelectorConfig(
+                            options=await self._async_labels(candidates),
+                            mode=SelectSelectorMode.LIST,
+                        )
+                    )
+                }
+            ),
+        )
+
+    @callback
+    def _async_replace(
+        self, entry: WatchedSyncConfigEntry, item: Item
+    ) -> SubentryFlowResult:
+        """Track *item* in another's place; automations go on as they were."""
+        subentry = self._get_reconfigure_subentry()
+        before = decode_item(subentry.data[CONF_ITEM])
+        lane_id = entry.runtime_data.lane_id
+        old, new = f"{lane_id}:{before.item_id}", f"{lane_id}:{item.item_id}"
+        devices = dr.async_get(self.hass)
+        device = devices.async_get_device_by_identifier((DOMAIN, old), entry.entry_id)
+        if device is not None:
+            devices.async_update_device(device.id, new_identifiers={(DOMAIN, new)})
+        entities = er.async_get(self.hass)
+        for entity in er.async_entries_for_config_entry(entities, entry.entry_id):
+            if entity.config_subentry_id == subentry.subentry_id:
+                key = entity.unique_id.removeprefix(old)
+                entities.async_update_entity(
+                    entity.entity_id, new_unique_id=f"{new}{key}"
+                )
+        return self.async_update_and_abort(
+            entry,
+            subentry,
+            title=item.full_title,
+            data={CONF_ITEM: encode_item(item)},
+            unique_id=item.item_id,
+        )
+
+    async def _async_labels(self, items: list[Item]) -> list[SelectOptionDict]:
+        """Return what tells the candidates apart; the library only where it must."""
+        words = await async_get_translations(
+            self.hass, self.hass.config.language, "selector", [DOMAIN]
+        )
+        kinds = f"component.{DOMAIN}.selector.{_KIND_WORDS}.options"
+        labels = [
+            f"{one.title} ({one.year}) - {words[f'{kinds}.{one.kind.value}']}"
+            if one.year
+            else f"{one.title} - {words[f'{kinds}.{one.kind.value}']}"
+            for one in items
+        ]
+        return [
+            SelectOptionDict(
+                value=one.item_id,
+                label=label
+                if labels.count(label) == 1
+                else f"{label}, {one.library_id or '?'} / {one.item_id}",
+            )
+            for label, one in zip(labels, items, strict=True)
+        ]
+
+    def _tracked_ids(self, entry: WatchedSyncConfigEntry) -> set[str | None]:
+        return {one.unique_id for one in entry.get_subentries_of_type(SUBENTRY_ITEM)}
