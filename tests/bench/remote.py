@@ -1,0 +1,147 @@
+"""A simulated server in a process of its own: it must cost the measured one nothing.
+
+`python -m tests.bench.remote plex|jellyfin FILMS` serves the seeded library with that
+many films more. It reads commands, one JSON list a line, and answers each with a line.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+import json
+from pathlib import Path
+import subprocess
+import sys
+from typing import Any
+
+from tests.fakes import library
+from tests.fakes.base import FakeClock
+from tests.fakes.jellyfin import FakeJellyfin
+from tests.fakes.plex import FakePlex
+from tests.scenarios.house import USER, JellyfinSide, PlexSide, Side
+
+type Command = Callable[..., Awaitable[Any]]
+
+ROOT = Path(__file__).parents[2]
+_NAME = "Measured film"
+
+
+class Desk:
+    """What the other process can ask for."""
+
+    def __init__(self, side: Side) -> None:
+        """Serve commands about *side*."""
+        self._side = side
+
+    async def data(self) -> dict[str, Any]:
+        """Return an entry's data."""
+        return self._side.data()
+
+    async def films(self) -> list[str]:
+        """Return the ids of the added films."""
+        server = self._side.server
+        named: Iterable[tuple[str, str]]
+        if isinstance(server, FakePlex):
+            section = server.entry(server.rating_key("Arrival")).section
+            found = server._shelf.of_section(section, "movie")
+            named = ((one.title, one.key) for one in found)
+        else:
+            assert isinstance(server, FakeJellyfin)
+            named = ((one.name, one.id) for one in server.catalogue.items.values())
+        return [item_id for title, item_id in sorted(named) if title.startswith(_NAME)]
+
+    async def leaves(self, title: str) -> list[str]:
+        """Return the ids of a show's episodes."""
+        return self._side.leaves(self._side.item_id(title))
+
+    async def plays(self) -> dict[str, int]:
+        """Return how often each item was played by the user."""
+        return {
+            item_id: seen.plays
+            for (user, item_id), seen in self._side.all_seen().items()
+            if user == USER
+        }
+
+    async def clear(self) -> None:
+        """Forget the requests."""
+        self._side.server.clear_log()
+
+    async def log(self) -> list[tuple[float, str, str, bool]]:
+        """Return when each request came, what it was, and whether it was a write."""
+        writes = {one.seq for one in self._side.writes}
+        return [
+            (one.at.timestamp(), one.method, one.path, one.seq in writes)
+            for one in self._side.server.requests
+        ]
+
+    async def dark(self) -> None:
+        """Refuse connections."""
+        await self._side.server.go_dark()
+
+    async def back(self) -> None:
+        """Accept them again."""
+        await self._side.server.come_back()
+
+
+async def serve(kind: str, films: int) -> None:
+    """Serve until there are no more commands."""
+    library.MOVIES = (
+        *library.MOVIES,
+        *(
+            library.SeedMovie(
+                f"{_NAME} {number:05}",
+                2000,
+                100,
+                {"imdb": f"tt9{number:07}", "tmdb": f"9{number:07}"},
+            )
+            for number in range(films)
+        ),
+    )
+    clock = FakeClock(ticking=True)
+    server = FakePlex(clock=clock) if kind == "plex" else FakeJellyfin(clock=clock)
+    side: Side = PlexSide(server) if kind == "plex" else JellyfinSide(server)
+    async with server:
+        desk = Desk(side)
+        print("ready", flush=True)  # noqa: T201 - how it speaks
+        while line := await asyncio.to_thread(sys.stdin.readline):
+            name, *arguments = json.loads(line)
+            command: Command = getattr(desk, name)
+            print(json.dumps(await command(*arguments)), flush=True)  # noqa: T201
+
+
+class Remote:
+    """The other end: starts the process and asks it."""
+
+    def __init__(self, kind: str, films: int) -> None:
+        """Start it and wait until it serves."""
+        self.kind = kind
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tests.bench.remote", kind, str(films)],
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        if self._read() != "ready\n":
+            raise RuntimeError("the simulated server did not start")
+
+    def ask(self, *command: str) -> Any:
+        """Return the answer to a command; blocks."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps(command) + "\n")
+        self._process.stdin.flush()
+        return json.loads(self._read())
+
+    def stop(self) -> None:
+        """End the process."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.close()
+        self._process.wait(10)
+        self._process.stdout.close()
+
+    def _read(self) -> str:
+        assert self._process.stdout is not None
+        return self._process.stdout.readline()
+
+
+if __name__ == "__main__":
+    asyncio.run(serve(sys.argv[1], int(sys.argv[2])))

@@ -1,0 +1,382 @@
+"""How fast it is, in counts and medians. `scripts/bench` runs it and prints a table.
+
+Home Assistant, the disk and TCP are real; the simulated servers run in a process of
+their own. What is asserted is only that the work measured was done, and done once.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterator
+import logging
+import os
+import platform
+from statistics import median
+import sys
+from time import perf_counter, time
+from typing import Any
+
+from homeassistant.config_entries import ConfigEntryState
+from homeassistant.core import HomeAssistant
+from jellyfin_apiclient_python.client import JellyfinClient as OtherJellyfinClient
+from plexapi.server import PlexServer
+import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry
+import requests
+
+from custom_components.watched_sync.const import DOMAIN
+from custom_components.watched_sync.coordinator import REFRESH_COOLDOWN
+from custom_components.watched_sync.core.identity import Item, MediaKind
+from custom_components.watched_sync.core.lane import Phase
+from custom_components.watched_sync.core.operation import MarkWatched
+from custom_components.watched_sync.runtime import Wish
+from tests.common import drained, until
+from tests.fakes.library import show
+from tests.scenarios.house import USER, act, runtime_of
+
+from .meter import StallMeter
+from .remote import Remote
+from .table import Result, Table, milliseconds
+
+pytestmark = [pytest.mark.bench, pytest.mark.timeout(900)]
+
+KINDS = {"plex": "Plex", "jellyfin": "Jellyfin"}
+OTHERS = {"plex": "PlexAPI", "jellyfin": "jellyfin-apiclient-python"}
+FILMS = 11_000
+SCATTERED = 1_000
+CALLS = 200
+LONG_SHOW = "Grey's Anatomy"
+
+
+@pytest.fixture(scope="module")
+def table() -> Iterator[Table]:
+    """Everything measured; printed at the end."""
+    made = Table(tuple(KINDS.values()))
+    yield made
+    about = f"Python {platform.python_version()}, {os.cpu_count()} processors"
+    load = os.getloadavg()[0]
+    sys.stdout.write(f"\n\n{about}, load {load:.1f} at the end\n\n{made}\n")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def silence() -> Iterator[None]:
+    """Print nothing but the table."""
+    logging.disable(logging.ERROR)
+    yield
+    logging.disable(logging.NOTSET)
+
+
+@pytest.fixture(autouse=True)
+def network(socket_enabled: None) -> None:
+    """Let requests out, to 127.0.0.1."""
+
+
+@pytest.fixture
+def hass_storage() -> dict[str, Any]:
+    """Leave the disk to be a disk."""
+    return {}
+
+
+@pytest.fixture
+def hass_config_dir(hass_tmp_config_dir: str) -> str:
+    return hass_tmp_config_dir
+
+
+@pytest.fixture(params=KINDS)
+def remote(request: pytest.FixtureRequest) -> Iterator[Remote]:
+    """A simulated server, elsewhere."""
+    made = Remote(request.param, FILMS)
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+async def lane(hass: HomeAssistant, remote: Remote) -> MockConfigEntry:
+    """A lane on it, in a Home Assistant that is as quick as one outside of tests."""
+    hass.loop.set_debug(False)
+    entry = entry_for(remote)
+    entry.add_to_hass(hass)
+    assert await hass.config_entries.async_setup(entry.entry_id)
+    await hass.async_block_till_done()
+    return entry
+
+
+def entry_for(remote: Remote) -> MockConfigEntry:
+    """Return an entry for the simulated server."""
+    data = remote.ask("data")
+    return MockConfigEntry(
+        domain=DOMAIN,
+        title=f"{data['server_name']} ({USER})",
+        unique_id=f"{data['server_id']}:{data['user_id']}",
+        data=data,
+    )
+
+
+async def asked(remote: Remote, *command: str) -> Any:
+    """Ask the simulated server something, without holding the loop up."""
+    return await asyncio.to_thread(remote.ask, *command)
+
+
+async def cut_off(hass: HomeAssistant, entry: MockConfigEntry, remote: Remote) -> None:
+    """Make the server unreachable, and wait until the lane knows."""
+    await asked(remote, "dark")
+    runtime = runtime_of(entry)
+    runtime.relay.nudge()
+    await until(runtime, lambda: runtime.lane.health.phase is Phase.BACKING_OFF)
+    await hass.async_block_till_done()
+
+
+async def fill(entry: MockConfigEntry, item_ids: list[str]) -> None:
+    """Queue a wish for each item, in one go."""
+    await runtime_of(entry).async_submit(
+        [
+            Wish(Item(item_id, MediaKind.MOVIE, f"Film {item_id}"), MarkWatched())
+            for item_id in item_ids
+        ]
+    )
+
+
+async def count(remote: Remote) -> int:
+    """Return how many requests arrived, sockets aside."""
+    log = await asked(remote, "log")
+    return sum("socket" not in path for _, _, path, _ in log)
+
+
+async def quiet(remote: Remote, entry: MockConfigEntry) -> None:
+    """Wait until nothing is sent any more: entities read once after a change."""
+    coordinator = runtime_of(entry).coordinator
+    await coordinator.async_refresh()
+    while True:
+        before = await count(remote)
+        await asyncio.sleep(2 * REFRESH_COOLDOWN)
+        if before == await count(remote):
+            break
+    await asked(remote, "clear")
+
+
+@pytest.mark.parametrize("pending", [0, 1_000, 10_000])
+async def test_accepting(
+    hass: HomeAssistant,
+    lane: MockConfigEntry,
+    remote: Remote,
+    table: Table,
+    pending: int,
+) -> None:
+    films = await asked(remote, "films")
+    await cut_off(hass, lane, remote)
+    if pending:
+        await fill(lane, films[:pending])
+    times = []
+    with StallMeter() as meter:
+        for film in films[pending : pending + CALLS]:
+            began = perf_counter()
+            await hass.services.async_call(
+                DOMAIN, "mark_watched", {"item_id": film}, blocking=True
+            )
+            times.append(perf_counter() - began)
+            await asyncio.sleep(0.005)  # what came of it is not part of the next one
+    assert len(runtime_of(lane).lane.outbox) == pending + CALLS
+    aim = 5.0 if pending == 1_000 else None
+    table.add(
+        f"action call to return, {pending:,} pending",
+        "p50 <= 5 ms" if aim else "",
+        KINDS[remote.kind],
+        milliseconds(times, aim),
+    )
+    if pending == 10_000:
+        stall(table, remote, "longest stall of the loop, accepting", meter)
+
+
+def stall(table: Table, remote: Remote, row: str, meter: StallMeter) -> None:
+    """Report the longest stall seen."""
+    longest = meter.longest
+    table.add(
+        f"{row}, 10,000 pending",
+        "<= 20 ms",
+        KINDS[remote.kind],
+        Result(
+            f"{longest.wall * 1000:.1f} ms, {longest.cpu * 1000:.1f} of it our own",
+            longest.wall <= 0.020,
+        ),
+    )
+    if longest.wall > 0.020:
+        sys.stdout.write(f"\n{row}, {remote.kind}: {longest.what}\n")
+
+
+async def test_loading_and_draining_a_long_queue(
+    hass: HomeAssistant, lane: MockConfigEntry, remote: Remote, table: Table
+) -> None:
+    films = await asked(remote, "films")
+    await cut_off(hass, lane, remote)
+    await fill(lane, films[:10_000])
+    assert await hass.config_entries.async_unload(lane.entry_id)
+    began = perf_counter()
+    with StallMeter() as meter:
+        assert await hass.config_entries.async_setup(lane.entry_id)
+        await hass.async_block_till_done()
+    took = perf_counter() - began
+    assert lane.state is ConfigEntryState.LOADED
+    assert len(runtime_of(lane).lane.outbox) == 10_000
+    stall(table, remote, "longest stall of the loop, starting", meter)
+    table.add(
+        "set-up of the entry, 10,000 pending",
+        "",
+        KINDS[remote.kind],
+        Result(f"{took * 1000:.0f} ms"),
+    )
+    await asked(remote, "back")
+    outbox = runtime_of(lane).lane.outbox
+    with StallMeter() as meter:
+        runtime_of(lane).relay.nudge()
+        await until(runtime_of(lane), lambda: len(outbox) <= 8_000, seconds=300)
+    stall(table, remote, "longest stall of the loop, draining", meter)
+
+
+async def test_from_the_answer_to_the_server(
+    hass: HomeAssistant, lane: MockConfigEntry, remote: Remote, table: Table
+) -> None:
+    films = await asked(remote, "films")
+    calls, looks, marks = [], [], []
+    for film in films[:CALLS]:
+        await asked(remote, "clear")
+        began = perf_counter()
+        await act(hass, "mark_watched", item_id=film)
+        calls.append(perf_counter() - began)
+        returned = time()
+        await drained(hass, lane)
+        log = await asked(remote, "log")
+        mark = next(at for at, _, _, is_write in log if is_write)
+        # The action itself asks what the item is: that came before it returned.
+        look = next((at for at, *_ in log if at >= returned), mark)
+        looks.append(look - returned)
+        marks.append(mark - returned)
+    table.add(
+        "action call to return, server there and asked first",
+        "",
+        KINDS[remote.kind],
+        milliseconds(calls),
+    )
+    table.add(
+        "return to the first request at the server",
+        "p50 <= 10 ms",
+        KINDS[remote.kind],
+        milliseconds(looks, 10.0),
+    )
+    table.add(
+        "return to the mark at the server (after a look)",
+        "p50 <= 10 ms",
+        KINDS[remote.kind],
+        milliseconds(marks, 10.0),
+    )
+
+
+async def test_long_show(
+    hass: HomeAssistant, lane: MockConfigEntry, remote: Remote, table: Table
+) -> None:
+    leaves = await asked(remote, "leaves", LONG_SHOW)
+    await quiet(remote, lane)
+    began = perf_counter()
+    await act(hass, "mark_watched", title=LONG_SHOW, confirm=True)
+    await drained(hass, lane, seconds=120)
+    took = perf_counter() - began
+    requests = await count(remote)
+    plays = await asked(remote, "plays")
+    assert {leaf: plays.get(leaf) for leaf in leaves} == dict.fromkeys(leaves, 1)
+    aims = {"plex": 4, "jellyfin": len(show(LONG_SHOW).seasons) + 3}
+    aim = aims[remote.kind]
+    table.add(
+        f"requests for a show of {len(leaves)} episodes, from the call",
+        f"<= {aims['plex']} / <= {aims['jellyfin']}",
+        KINDS[remote.kind],
+        Result(f"{requests} in {took * 1000:.0f} ms", requests <= aim),
+    )
+
+
+async def test_scattered_marks(
+    hass: HomeAssistant, lane: MockConfigEntry, remote: Remote, table: Table
+) -> None:
+    films = (await asked(remote, "films"))[:SCATTERED]
+    await cut_off(hass, lane, remote)
+    for film in films:
+        await act(hass, "mark_watched", item_id=film)
+    await asked(remote, "back")
+    await asked(remote, "clear")
+    began = perf_counter()
+    runtime_of(lane).relay.nudge()
+    await drained(hass, lane, seconds=300)
+    took = perf_counter() - began
+    requests = await count(remote) / SCATTERED
+    plays = await asked(remote, "plays")
+    assert plays == dict.fromkeys(films, 1)
+    table.add(
+        f"requests per item, {SCATTERED:,} scattered marks",
+        "<= 1.1",
+        KINDS[remote.kind],
+        Result(f"{requests:.3f}", requests <= 1.1),
+    )
+    table.add(
+        "time per item of these (looked at, marked, verified)",
+        "",
+        KINDS[remote.kind],
+        Result(f"{took / SCATTERED * 1000:.2f} ms"),
+    )
+
+
+async def test_scattered_marks_by_the_usual_library(
+    hass: HomeAssistant, remote: Remote, table: Table
+) -> None:
+    """As a script does it: connect, then one item after the other."""
+    hass.loop.set_debug(False)
+    films = (await asked(remote, "films"))[:SCATTERED]
+    data = await asked(remote, "data")
+    await asked(remote, "clear")
+    work = by_plexapi if remote.kind == "plex" else by_jellyfin_apiclient
+    times = await asyncio.to_thread(work, data, films)
+    requests = await count(remote) / SCATTERED
+    plays = await asked(remote, "plays")
+    assert plays == dict.fromkeys(films, 1)
+    name = OTHERS[remote.kind]
+    table.add(
+        "requests per item, a loop over PlexAPI / jellyfin-apiclient",
+        "",
+        KINDS[remote.kind],
+        Result(f"{requests:.3f} ({name})"),
+    )
+    table.add(
+        "median time per item of these (marked, not verified)",
+        "",
+        KINDS[remote.kind],
+        Result(f"{median(times) * 1000:.2f} ms"),
+    )
+
+
+def timed(mark: Callable[[str], Any], films: list[str]) -> list[float]:
+    """Mark each and say how long each took, in seconds."""
+    times = []
+    for film in films:
+        began = perf_counter()
+        mark(film)
+        times.append(perf_counter() - began)
+    return times
+
+
+def by_plexapi(data: dict[str, Any], films: list[str]) -> list[float]:
+    """Mark films as PlexAPI's documentation does."""
+    with requests.Session() as session:
+        server = PlexServer(data["url"], data["token"], session=session)
+        return timed(lambda film: server.fetchItem(int(film)).markPlayed(), films)
+
+
+def by_jellyfin_apiclient(data: dict[str, Any], films: list[str]) -> list[float]:
+    """Mark films as jellyfin-apiclient-python's documentation does."""
+    client = OtherJellyfinClient()
+    client.config.app("Bench", "1.0", "Bench", "bench-device")
+    client.config.data["auth.ssl"] = False
+    client.auth.connect_to_address(data["url"])
+    client.auth.login(data["url"], USER, f"{USER}-password")
+    client.authenticate(client.auth.credentials.get_credentials(), discover=False)
+    client.start()
+    try:
+        return timed(
+            lambda film: client.jellyfin.item_played(film, watched=True), films
+        )
+    finally:
+        client.stop()
