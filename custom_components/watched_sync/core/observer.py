@@ -16,7 +16,6 @@ from typing import Protocol
 from .backoff import Backoff
 from .errors import (
     AuthRejected,
-    Busy,
     ServerError,
     Unreachable,
     Unsupported,
@@ -109,7 +108,6 @@ class Observer:
         self._clock = clock
         self._rng = rng
         self._opened = False
-        self._opening = False
         # The socket: whether it is wanted, was tried since, and stands.
         self._wanted = asyncio.Event()
         self._tried = asyncio.Event()
@@ -141,24 +139,16 @@ class Observer:
         only glances tell of changes. Of a lane that never was away nothing was
         missed. Raises `ServerError` if reading fails.
         """
-        if self._opened and self._lane.health.phase is Phase.READY:
+        if self._opened and self._ready:
             return
-        self._opening = True
-        try:
-            if not self._live:
-                self._tried.clear()
-                self._wanted.set()
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(PATIENCE):
-                        await self._tried.wait()
-        finally:
-            self._opening = False
+        if not self._live:
+            self._tried.clear()
+            self._wanted.set()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(PATIENCE):
+                    await self._tried.wait()
         self._opened = True
-        try:
-            await self._look_at_all()
-        except Busy, Unreachable:
-            self._opened = False
-            raise
+        await self._look_at_all()
 
     async def run(self) -> None:
         """Observe until cancelled."""
@@ -246,9 +236,8 @@ class Observer:
         self._live = True
         self._wanted.clear()
         self._tried.set()
-        if not self._opening:
-            # What happened without a socket was not told.
-            self._miss()
+        # What happened without a socket was not told; open() looks for it itself.
+        self._miss()
 
     # --- hints ---------------------------------------------------------------
 
@@ -277,8 +266,8 @@ class Observer:
         """Do what is due next: a full look, or a look at all that was hinted at."""
         self._stirred.clear()
         now = self._clock.monotonic()
-        if not self._ready:
-            # Kept for when it is: they may be newer than what open() reads.
+        if not (self._opened and self._ready):
+            # Kept for then: they may be newer than what open() reads.
             await self._stirred.wait()
             return
         if self._missed and now >= self._next_full_look:
@@ -370,7 +359,7 @@ class Observer:
     async def _glance(self) -> None:
         """Look for what is not announced, and now and then at everything."""
         await asyncio.sleep(GLANCE)
-        if not self._opened or not self._ready:
+        if not (self._opened and self._ready):
             return
         if self._clock.monotonic() - self._full_look_at >= FULL_LOOK:
             self._miss()
