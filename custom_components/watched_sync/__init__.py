@@ -7,7 +7,7 @@ import random
 from typing import Any, Final
 
 from homeassistant.const import CONF_URL
-from homeassistant.core import HomeAssistant, callback
+from homeassistant.core import HassJob, HomeAssistant, callback
 from homeassistant.helpers import config_validation as cv, device_registry as dr
 from homeassistant.helpers.typing import UNDEFINED, ConfigType
 
@@ -187,6 +187,9 @@ async def async_setup_entry(hass: HomeAssistant, entry: WatchedSyncConfigEntry) 
     await _first_look(lane, opened)
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
     entry.async_on_unload(entry.add_update_listener(_async_reload))
+    # Before Home Assistant calls itself stopping: what was accepted just now is still
+    # written, and nobody waits for a confirmation that will not come any more.
+    entry.async_on_unload(hass.async_add_shutdown_job(HassJob(lane.close)))
     return True
 
 

@@ -361,6 +361,7 @@ class LedgerStore:
         self._store = _RecordingStore(hass, ledger_key(entry_id), _ignore)
         self._readings = _Fragments(encode_reading, _id_of_reading)
         self._dirty = False
+        self._closing = False
         self.ledger = Ledger()
         self.up_next: tuple[str, ...] = ()
         self.last_played: str | None = None
@@ -395,12 +396,17 @@ class LedgerStore:
     @callback
     def save_later(self) -> None:
         """Write within ten seconds, or when Home Assistant stops."""
-        if not self._dirty:
+        if not self._dirty and not self._closing:
             self._dirty = True
             self._store.async_delay_save(self._snapshot, LEDGER_DELAY)
 
     async def async_flush(self) -> None:
-        """Write what `save_later` still holds back."""
+        """Write what `save_later` still holds back; nothing is written after this.
+
+        A reading that comes in while the entry is unloaded would bring back the file
+        of an entry that is gone.
+        """
+        self._closing = True
         if self._dirty:
             await asyncio.shield(
                 self._hass.async_create_task(

@@ -203,7 +203,7 @@ class Lane:
         futures: dict[str, asyncio.Future[Outcome]] = {
             operation_id: loop.create_future()
             for operation_id in operation_ids
-            if operation_id in self.outbox
+            if operation_id in self.outbox and not self._closed
         }
         for operation_id, future in futures.items():
             self._waiters.setdefault(operation_id, []).append(future)
@@ -223,12 +223,19 @@ class Lane:
         return earlier | {
             operation_id: future.result()
             for operation_id, future in futures.items()
-            if future.done()
+            if future.done() and not future.cancelled()
         }
 
     async def close(self) -> None:
-        """Refuse new wishes and wait until those being written are on disk."""
+        """Refuse new wishes and wait until those being written are on disk.
+
+        Whoever waits for an operation to end is told that it has not.
+        """
         self._closed = True
+        for futures in self._waiters.values():
+            for future in futures:
+                future.cancel()
+        self._waiters.clear()
         if self._writer is not None:
             await asyncio.wait([self._writer])
 
