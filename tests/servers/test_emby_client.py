@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta, timezone
+import traceback
 from typing import Any
 
 from aiohttp import ClientSession
@@ -547,6 +548,25 @@ async def test_socket_needs_a_good_token(
     server.revoke(server.token_for("alex"))
     with pytest.raises(AuthRejected):
         await anext(client.listen())
+
+
+@pytest.mark.parametrize("trouble", ["refused", "away", "proxy"])
+async def test_no_error_of_the_socket_tells_the_token(
+    session: ClientSession, server: FakeEmby, trouble: str
+) -> None:
+    """It is in the address, which errors of aiohttp know."""
+    client = client_of(session, server)
+    token = server.token_for("alex")
+    match trouble:
+        case "refused":
+            server.revoke(token)
+        case "away":
+            await server.go_dark()
+        case "proxy":
+            server.fail(FaultKind.REDIRECT, path="embywebsocket")
+    with pytest.raises(ServerError) as caught:
+        await anext(client.listen())
+    assert token not in "".join(traceback.format_exception(caught.value))
 
 
 async def test_socket_lies_below_the_prefix_as_well(
