@@ -1,0 +1,286 @@
+"""What the documents say is so: tables, names, links and examples."""
+
+import ast
+from collections.abc import Iterator, Sequence
+from functools import cache
+from pathlib import Path
+import re
+from typing import Any
+
+from homeassistant.core import HomeAssistant
+from homeassistant.setup import async_setup_component
+import pytest
+import yaml
+
+from custom_components import watched_sync
+from custom_components.watched_sync.const import DOMAIN
+from custom_components.watched_sync.coordinator import SyncStatus
+from custom_components.watched_sync.core.errors import Reason
+from custom_components.watched_sync.core.outbox import Result
+from custom_components.watched_sync.core.reconcile import Policy
+from custom_components.watched_sync.targets import SkipReason
+
+from . import rules
+from .core.test_reconcile import ALL, TABLE
+
+ROOT = Path(__file__).parents[1]
+DOCS = sorted((ROOT / "docs").glob("*.md"))
+README = ROOT / "README.md"
+HOW_IT_DECIDES = ROOT / "docs" / "how-it-decides.md"
+PITFALLS = ROOT / "docs" / "pitfalls.md"
+TROUBLESHOOTING = ROOT / "docs" / "troubleshooting.md"
+
+ENGLISH = rules.english(Path(watched_sync.__path__[0]))
+
+#: What the documents call a part that is not built, and where it would be offered.
+NOT_BUILT = {
+    "player reports": ("config_subentries", "player"),
+    "mirroring": ("options", "mirror_to"),
+    "the choice of libraries": ("options", "libraries"),
+}
+
+#: What stands in a cell that says nothing.
+NOTHING = "\N{EN DASH}"
+
+type Row = tuple[str, ...]
+
+
+def tables(document: Path) -> Iterator[tuple[Row, list[Row]]]:
+    """Yield the tables of a document: their headers, and their rows."""
+    blocks = re.findall(
+        r"(?:^\|.*\|\n)+", document.read_text(encoding="utf-8"), re.MULTILINE
+    )
+    for block in blocks:
+        header, rule, *rows = (
+            tuple(cell.strip() for cell in line.strip("|").split("|"))
+            for line in block.splitlines()
+        )
+        assert all(re.fullmatch(r"-+", cell) for cell in rule), block
+        assert all(len(row) == len(header) for row in (rule, *rows)), block
+        yield header, rows
+
+
+def rows_under(document: Path, *header: str) -> list[Row]:
+    """Return the rows of all tables with this header, in order."""
+    found = [row for names, rows in tables(document) if names == header for row in rows]
+    assert found, header
+    return found
+
+
+def words(path: str) -> dict[str, str]:
+    """Return what is shown for each key below a path of the translations."""
+    found: Any = ENGLISH
+    for key in path.split("."):
+        found = found[key]
+    return dict(found)
+
+
+def quoted(names: Sequence[Row]) -> list[str]:
+    """Return the names in the first column, which stand between back quotes."""
+    assert all(re.fullmatch(r"`\w+`", row[0]) for row in names)
+    return [row[0].strip("`") for row in names]
+
+
+# ------------------------------------------------------------------ how it decides
+
+
+def test_decision_table_is_the_one_that_is_tested() -> None:
+    def told(policies: tuple[Policy, ...]) -> str:
+        return "any" if policies == ALL else ", ".join(f"`{one}`" for one in policies)
+
+    tested = [
+        (base, wish, shown, played_at or NOTHING, told(policies), result)
+        for base, wish, shown, played_at, policies, result in dict.fromkeys(TABLE)
+    ]
+    written = rows_under(
+        HOW_IT_DECIDES,
+        *("both knew", "wish", "server shows", "played at", "policy", "result"),
+    )
+    assert written == tested
+
+
+def test_every_policy_is_explained_by_the_words_of_the_dialog() -> None:
+    rows = rows_under(HOW_IT_DECIDES, "policy", "shown as", "what it does")
+    shown = words("selector.conflict_policy.options")
+    assert quoted(rows) == list(Policy)
+    assert {name: row[1] for name, row in zip(quoted(rows), rows, strict=True)} == shown
+
+
+# ------------------------------------------------------------------------ pitfalls
+
+
+@cache
+def names_of_tests(file: Path) -> frozenset[str]:
+    """Return the names of the tests that a file holds and that are run."""
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    return frozenset(
+        node.name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        and node.name.startswith("test_")
+        and not re.search(
+            r"mark\.(skip|xfail)", "".join(map(ast.unparse, node.decorator_list))
+        )
+    )
+
+
+def is_run(file: Path) -> bool:
+    """Whether pytest collects a file, or one beside it that inherits its tests."""
+    inherits = re.compile(rf"^from \.{file.stem} import", re.MULTILINE)
+    return file.name.startswith("test_") or any(
+        inherits.search(other.read_text("utf-8"))
+        for other in file.parent.glob("test_*.py")
+    )
+
+
+def pitfalls() -> list[Row]:
+    return rows_under(
+        PITFALLS,
+        *("#", "what goes wrong elsewhere", "what Watched Sync does", "state", "proof"),
+    )
+
+
+def test_all_28_pitfalls_are_listed() -> None:
+    assert [row[0] for row in pitfalls()] == [f"P{n}" for n in range(1, 29)]
+
+
+@pytest.mark.parametrize("row", pitfalls(), ids=lambda row: row[0])
+def test_pitfall_is_answered_by_tests_that_exist(row: Row) -> None:
+    _, _, _, state, proof = row
+    how_far, _, what = state.partition(": ")
+    if how_far == "not built yet":
+        assert what in NOT_BUILT
+        assert proof == NOTHING
+        return
+    if how_far == "in part":
+        assert what.partition(" is ")[0].partition(" are ")[0] in NOT_BUILT
+        assert what.endswith("not built yet")
+    else:
+        assert state == "answered"
+    named = re.findall(r"`([\w/]+\.py)::(\w+)`", proof)
+    assert len(named) == proof.count("`") / 2 > 0
+    for path, test in named:
+        assert test in names_of_tests(ROOT / path), f"{path}::{test}"
+        assert is_run(ROOT / path), path
+
+
+@pytest.mark.parametrize("part", NOT_BUILT)
+def test_what_is_called_not_built_is_not_offered_yet(part: str) -> None:
+    def keys(tree: Any) -> Iterator[str]:
+        if isinstance(tree, dict):
+            for key, value in tree.items():
+                yield key
+                yield from keys(value)
+
+    assert any(part in row[3] for row in pitfalls()), "of no importance any more"
+    where, key = NOT_BUILT[part]
+    assert key not in set(keys(ENGLISH[where])), f"docs/pitfalls.md: {part} is there"
+
+
+# ----------------------------------------------------------------- troubleshooting
+
+
+def test_every_status_is_explained_by_the_word_that_is_shown() -> None:
+    rows = rows_under(TROUBLESHOOTING, "status", "shown as", "it means", "what to do")
+    shown = {name: row[1] for name, row in zip(quoted(rows), rows, strict=True)}
+    assert shown.keys() == set(SyncStatus)
+    assert shown == words("entity.sensor.sync_status.state")
+
+
+def test_every_reason_is_explained_by_the_words_that_are_shown() -> None:
+    rows = rows_under(
+        TROUBLESHOOTING,
+        *("reason", "shown as", "what happened"),
+        *("what Watched Sync does", "what you can do"),
+    )
+    shown = {name: row[1] for name, row in zip(quoted(rows), rows, strict=True)}
+    assert shown.keys() == set(Reason)
+    assert shown == words("entity.sensor.sync_status.state_attributes.last_error.state")
+
+
+def test_every_notice_is_explained_by_its_title() -> None:
+    rows = rows_under(TROUBLESHOOTING, "notice", "it means", "what to do")
+    titles = {
+        re.sub(r"\{\w+\}", "…", issue["title"]) for issue in ENGLISH["issues"].values()
+    }
+    assert {row[0] for row in rows} == titles
+
+
+def test_every_reason_to_skip_something_is_explained() -> None:
+    rows = rows_under(TROUBLESHOOTING, "reason", "why nothing was queued")
+    assert set(quoted(rows)) == set(SkipReason)
+
+
+def test_every_result_in_the_history_is_explained() -> None:
+    rows = rows_under(TROUBLESHOOTING, "result", "what became of the wish")
+    # What failed is in the queue, and the rest is not remembered.
+    assert set(quoted(rows)) == set(Result) - {
+        Result.SUPERSEDED,
+        Result.REJECTED,
+        Result.DISCARDED,
+    }
+
+
+# ------------------------------------------------------------------- all documents
+
+
+def examples(document: Path) -> list[Any]:
+    """Return the YAML examples of a document."""
+    found = re.findall(
+        r"^```yaml\n(.*?)^```$", document.read_text("utf-8"), re.MULTILINE | re.DOTALL
+    )
+    return [yaml.safe_load(one) for one in found]
+
+
+async def test_examples_name_actions_that_exist_and_take_what_they_are_given(
+    hass: HomeAssistant,
+) -> None:
+    assert await async_setup_component(hass, DOMAIN, {})
+    schemas = hass.services.async_services_for_domain(DOMAIN)
+    called = [
+        example
+        for document in DOCS
+        for example in examples(document)
+        if "action" in example
+    ]
+    assert called
+    for example in called:
+        domain, _, name = example["action"].partition(".")
+        assert domain == DOMAIN
+        schema = schemas[name].schema
+        assert schema is not None
+        schema(example.get("data", {}))
+
+
+def test_debug_log_is_switched_on_by_the_name_of_our_logger() -> None:
+    (example,) = (one for one in examples(TROUBLESHOOTING) if "logger" in one)
+    assert example["logger"]["logs"] == {watched_sync.__name__: "debug"}
+
+
+def test_actions_named_anywhere_exist() -> None:
+    for document in (*DOCS, README):
+        named = re.findall(rf"`{DOMAIN}\.(\w+)`", document.read_text("utf-8"))
+        assert set(named) <= ENGLISH["services"].keys(), document.name
+
+
+def anchors(document: Path) -> set[str]:
+    """Return what can be linked to within a document, as GitHub names it."""
+    titles = re.findall(r"^#+ (.*)$", document.read_text("utf-8"), re.MULTILINE)
+    return {
+        re.sub(r"[^\w\- ]", "", title).strip().lower().replace(" ", "-")
+        for title in titles
+    }
+
+
+@pytest.mark.parametrize("document", [*DOCS, README], ids=lambda one: one.name)
+def test_links_lead_somewhere(document: Path) -> None:
+    text = document.read_text("utf-8")
+    for target in re.findall(r"\]\(([^)\s]+)\)", text):
+        if re.match(r"https?://", target):
+            continue
+        path, _, anchor = target.partition("#")
+        linked = (document.parent / path).resolve() if path else document
+        assert linked.exists(), target
+        assert linked.is_relative_to(ROOT), target
+        if anchor:
+            assert anchor in anchors(linked), target
