@@ -280,14 +280,18 @@ async def test_revoked_token_parks_the_lane_and_a_new_one_delivers(
     await asyncio.sleep(HOUR)
     assert traffic == []
 
-    sign_in = (
-        {"token": side.server.token_for(USER)}
+    way, sign_in = (
+        ("plex_token", {"token": side.server.token_for(USER)})
         if isinstance(side, PlexSide)
-        else {"username": USER, "password": f"{USER}-password"}
+        else (
+            "jellyfin_password",
+            {"username": USER, "password": f"{USER}-password"},
+        )
     )
-    result = await hass.config_entries.flow.async_configure(
-        flows[0]["flow_id"], sign_in
-    )
+    manager = hass.config_entries.flow
+    flow_id = flows[0]["flow_id"]
+    await manager.async_configure(flow_id, {"next_step_id": way})
+    result = await manager.async_configure(flow_id, sign_in)
     assert result["reason"] == "reauth_successful"
     await hass.async_block_till_done()
     await drained(hass, entry, seconds=HOUR)
