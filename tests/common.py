@@ -35,7 +35,7 @@ from custom_components.watched_sync.core.ports import (
     MediaServer,
     ServerInfo,
 )
-from custom_components.watched_sync.runtime import WatchedSyncRuntime
+from custom_components.watched_sync.runtime import WatchedSyncRuntime, Wish
 
 MOVIE = Item(
     item_id="m1",
@@ -209,6 +209,11 @@ class MemoryServer(MediaServer):
     def clock_offset(self) -> timedelta | None:
         return timedelta()
 
+    async def introduce(self) -> str:
+        """Say who is there, to somebody without a token."""
+        await self._request("introduce")
+        return self.info.server_id
+
     async def identify(self) -> ServerInfo:
         """As the real clients: who is there, asked at set-up."""
         await self._request("identify")
@@ -309,12 +314,24 @@ def use_server(hass: HomeAssistant, server: MemoryServer) -> None:
         def create(hass: HomeAssistant, data: Mapping[str, Any]) -> MemoryServer:
             return hass.data[_SERVERS][data["url"]]
 
-        patcher = patch("custom_components.watched_sync.runtime.create_server", create)
-        patcher.start()
+        async def server_id(hass: HomeAssistant, data: Mapping[str, Any]) -> str:
+            if (server := hass.data[_SERVERS].get(data["url"])) is None:
+                raise Unreachable("nobody is there")
+            return await server.introduce()
+
+        house = "custom_components.watched_sync"
+        patchers = [
+            patch(f"{house}.runtime.create_server", create),
+            patch(f"{house}.runtime.async_server_id", server_id),
+            patch(f"{house}.moves.async_server_id", server_id),
+        ]
+        for patcher in patchers:
+            patcher.start()
 
         @callback
         def stop(_: Event) -> None:
-            patcher.stop()
+            for patcher in patchers:
+                patcher.stop()
 
         hass.bus.async_listen_once(EVENT_HOMEASSISTANT_CLOSE, stop)
     hass.data[_SERVERS][server.url] = server
@@ -382,6 +399,12 @@ async def setup_lane(
     await hass.config_entries.async_setup(entry.entry_id)
     await hass.async_block_till_done()
     return entry
+
+
+async def mark(entry: MockConfigEntry, item: Item = MOVIE) -> None:
+    """Wish that *item* was watched."""
+    runtime: WatchedSyncRuntime = entry.runtime_data
+    await runtime.async_submit([Wish(item, MarkWatched())])
 
 
 async def until(

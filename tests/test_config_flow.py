@@ -1,5 +1,6 @@
-"""The dialogs, with every mistake a person can make in them."""
+"""The dialogs that connect, sign in again and follow, with every mistake in them."""
 
+import asyncio
 from collections.abc import Iterator
 from typing import Any
 from unittest.mock import AsyncMock, patch
@@ -8,10 +9,9 @@ from homeassistant.config_entries import (
     SOURCE_USER,
     ConfigEntryState,
     ConfigFlowResult,
-    SubentryFlowResult,
 )
 from homeassistant.core import HomeAssistant
-from homeassistant.data_entry_flow import FlowResultType, InvalidData
+from homeassistant.data_entry_flow import FlowResultType
 from homeassistant.helpers.aiohttp_client import async_get_clientsession
 import pytest
 from pytest_homeassistant_custom_component.common import (
@@ -34,19 +34,33 @@ from custom_components.watched_sync.core.errors import (
     WrongAddress,
     WrongServer,
 )
-from custom_components.watched_sync.core.identity import Item, MediaKind
 from custom_components.watched_sync.core.ports import ServerInfo
-from custom_components.watched_sync.runtime import (
-    async_login_jellyfin,
-    create_server,
-)
+from custom_components.watched_sync.runtime import async_login, create_server
 from custom_components.watched_sync.servers.jellyfin.client import (
     JellyfinClient,
     JellyfinLogin,
 )
 from custom_components.watched_sync.servers.plex.client import PlexClient
 
-from .common import MOVIE, SHOW, MemoryServer, lane_entry, setup_lane, use_server
+from .common import (
+    MOVIE,
+    MemoryServer,
+    drained,
+    lane_entry,
+    mark,
+    setup_lane,
+    use_server,
+)
+
+KINDS = ["plex", "jellyfin", "emby"]
+FLOW = "custom_components.watched_sync.config_flow"
+WAYS = [
+    "plex_account",
+    "plex_token",
+    "jellyfin_password",
+    "jellyfin_quick_connect",
+    "emby_password",
+]
 
 INFO = ServerInfo("server-1", "Attic", "10.11.0", "user-1", "Ada")
 OTHER_USER = ServerInfo("server-1", "Attic", "10.11.0", "user-2", "Bob")
@@ -75,22 +89,33 @@ ERRORS: list[tuple[ServerError, dict[str, str]]] = [
 IDS = [type(error).__name__ for error, _ in ERRORS]
 
 
+@pytest.fixture(autouse=True)
+def find_servers() -> Iterator[AsyncMock]:
+    """Find no server in the network."""
+    with patch(f"{FLOW}.async_find_servers", return_value={}) as mock:
+        yield mock
+
+
 @pytest.fixture
 def identify() -> Iterator[AsyncMock]:
-    """Answer in every server's place."""
-    with patch(
-        "custom_components.watched_sync.config_flow.async_identify", return_value=INFO
-    ) as mock:
+    """Answer in every Plex server's place."""
+    with patch(f"{FLOW}.async_identify", return_value=INFO) as mock:
         yield mock
 
 
 @pytest.fixture
 def login() -> Iterator[AsyncMock]:
-    """Sign in at every Jellyfin server."""
+    """Sign in at every Jellyfin or Emby server."""
     with patch(
-        "custom_components.watched_sync.config_flow.async_login_jellyfin",
-        return_value=JellyfinLogin("jellyfin-token", INFO),
+        f"{FLOW}.async_login", return_value=JellyfinLogin("jellyfin-token", INFO)
     ) as mock:
+        yield mock
+
+
+@pytest.fixture
+def verify() -> Iterator[AsyncMock]:
+    """Answer wherever an entry is to move to."""
+    with patch(f"{FLOW}.async_verify", return_value=INFO) as mock:
         yield mock
 
 
@@ -109,7 +134,7 @@ async def start(hass: HomeAssistant, step: str) -> ConfigFlowResult:
         DOMAIN, context={"source": SOURCE_USER}
     )
     assert menu["type"] is FlowResultType.MENU
-    assert menu["menu_options"] == ["plex_token", "jellyfin_password"]
+    assert menu["menu_options"] == WAYS
     form = await hass.config_entries.flow.async_configure(
         menu["flow_id"], {"next_step_id": step}
     )
@@ -125,6 +150,15 @@ async def answer(
     result = await hass.config_entries.flow.async_configure(form["flow_id"], user_input)
     await hass.async_block_till_done()
     return result
+
+
+def typed_into(form: ConfigFlowResult) -> dict[str, Any]:
+    """Return what the fields of a form hold."""
+    assert form["data_schema"] is not None
+    fields = form["data_schema"].schema
+    return {
+        str(field): get_schema_suggested_value(fields, str(field)) for field in fields
+    }
 
 
 # --- Plex ------------------------------------------------------------------
@@ -174,11 +208,7 @@ async def test_a_refused_plex_form_says_why_and_keeps_what_was_typed(
     result = await answer(hass, form, typed)
     assert result["type"] is FlowResultType.FORM
     assert result["errors"] == expected
-    assert result["data_schema"] is not None
-    assert {
-        key: get_schema_suggested_value(result["data_schema"].schema, key)
-        for key in typed
-    } == typed
+    assert typed_into(result) == typed
 
     identify.side_effect = None
     result = await answer(hass, result, typed)
@@ -250,36 +280,33 @@ async def test_another_user_of_the_same_server_is_an_entry_of_its_own(
     assert result["result"].unique_id == "server-1:user-2"
 
 
-# --- Jellyfin --------------------------------------------------------------
+# --- Jellyfin and Emby -----------------------------------------------------
 
 
 @pytest.mark.usefixtures("no_setup")
-async def test_jellyfin_is_connected_by_password_which_is_not_stored(
-    hass: HomeAssistant, login: AsyncMock
+@pytest.mark.parametrize("kind", ["jellyfin", "emby"])
+async def test_a_password_connects_and_is_not_stored(
+    hass: HomeAssistant, login: AsyncMock, kind: str
 ) -> None:
-    form = await start(hass, "jellyfin_password")
+    form = await start(hass, f"{kind}_password")
     result = await answer(hass, form, JELLYFIN_INPUT)
     assert result["type"] is FlowResultType.CREATE_ENTRY
     data = result["data"]
-    assert data == {
-        "kind": "jellyfin",
+    address = {
+        "kind": kind,
         "url": "http://attic:8096",
-        "token": "jellyfin-token",
         "verify_ssl": True,
         "client_id": data["client_id"],
+    }
+    assert data == address | {
+        "token": "jellyfin-token",
         "server_id": "server-1",
         "server_name": "Attic",
         "user_id": "user-1",
         "user_name": "Ada",
     }
     [call] = login.await_args_list
-    assert call.kwargs == {
-        "url": "http://attic:8096",
-        "username": "ada",
-        "password": "lovelace",
-        "verify_ssl": True,
-        "device_id": data["client_id"],
-    }
+    assert call.args == (hass, address, "ada", "lovelace")
 
 
 @pytest.mark.usefixtures("no_setup")
@@ -290,16 +317,53 @@ async def test_a_jellyfin_user_may_have_no_password(
     typed = {key: one for key, one in JELLYFIN_INPUT.items() if key != "password"}
     result = await answer(hass, form, typed)
     assert result["type"] is FlowResultType.CREATE_ENTRY
-    assert login.await_args_list[0].kwargs["password"] == ""
+    assert login.await_args_list[0].args[3] == ""
 
 
 @pytest.mark.usefixtures("no_setup")
+@pytest.mark.parametrize("kind", ["jellyfin", "emby"])
 @pytest.mark.parametrize(
     ("error", "expected"),
-    [*ERRORS, (WrongServer("another product"), {"base": "not_jellyfin"})],
+    [*ERRORS, (WrongServer("another product"), {"base": "not_"})],
     ids=[*IDS, "WrongServer"],
 )
-async def test_a_refused_jellyfin_form_says_why_and_keeps_what_was_typed(
+async def test_a_refused_password_form_says_why_and_keeps_what_was_typed(
+    hass: HomeAssistant,
+    login: AsyncMock,
+    kind: str,
+    error: ServerError,
+    expected: dict[str, str],
+) -> None:
+    login.side_effect = error
+    form = await start(hass, f"{kind}_password")
+    result = await answer(hass, form, JELLYFIN_INPUT)
+    if expected == {"base": "not_"}:
+        expected = {"base": f"not_{kind}"}
+    assert result["errors"] == expected
+    assert typed_into(result) == JELLYFIN_INPUT
+
+    login.side_effect = None
+    result = await answer(hass, result, JELLYFIN_INPUT)
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+
+
+async def test_a_server_that_is_too_old_is_named_by_its_version(
+    hass: HomeAssistant, login: AsyncMock
+) -> None:
+    login.side_effect = UnsupportedVersion("old", "10.8.13")
+    form = await start(hass, "jellyfin_password")
+    result = await answer(hass, form, JELLYFIN_INPUT)
+    assert result["description_placeholders"] == {"version": "10.8.13"}
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (AuthRejected("401"), {"password": "api_key"}),
+        (Unreachable("refused"), {"base": "cannot_connect"}),
+    ],
+)
+async def test_an_api_key_in_a_passwords_place_is_refused_with_the_reason(
     hass: HomeAssistant,
     login: AsyncMock,
     error: ServerError,
@@ -307,17 +371,9 @@ async def test_a_refused_jellyfin_form_says_why_and_keeps_what_was_typed(
 ) -> None:
     login.side_effect = error
     form = await start(hass, "jellyfin_password")
-    result = await answer(hass, form, JELLYFIN_INPUT)
+    typed = JELLYFIN_INPUT | {"password": "0123456789abcdef" * 2}
+    result = await answer(hass, form, typed)
     assert result["errors"] == expected
-    assert result["data_schema"] is not None
-    assert {
-        key: get_schema_suggested_value(result["data_schema"].schema, key)
-        for key in JELLYFIN_INPUT
-    } == JELLYFIN_INPUT
-
-    login.side_effect = None
-    result = await answer(hass, result, JELLYFIN_INPUT)
-    assert result["type"] is FlowResultType.CREATE_ENTRY
 
 
 @pytest.mark.usefixtures("login")
@@ -328,13 +384,75 @@ async def test_the_same_jellyfin_user_is_connected_once(hass: HomeAssistant) -> 
     assert result["reason"] == "already_configured"
 
 
+# --- servers that were found ----------------------------------------------
+
+
+@pytest.mark.usefixtures("no_setup", "login")
+@pytest.mark.parametrize("step", ["jellyfin_password", "jellyfin_quick_connect"])
+async def test_servers_that_were_found_are_offered_and_others_can_be_typed(
+    hass: HomeAssistant, find_servers: AsyncMock, step: str
+) -> None:
+    find_servers.return_value = {
+        "jellyfin": {"http://attic:8096": "Attic", "http://cellar:8096": "Cellar"},
+        "plex": {"http://attic:32400": "Plex"},
+    }
+    form = await start(hass, step)
+    assert form["data_schema"] is not None
+    selector = form["data_schema"].schema["url"]
+    assert selector.config["options"] == [
+        {"value": "http://attic:8096", "label": "Attic - http://attic:8096"},
+        {"value": "http://cellar:8096", "label": "Cellar - http://cellar:8096"},
+    ]
+    assert selector.config["custom_value"] is True
+    assert typed_into(form)["url"] == "http://attic:8096"
+
+
+@pytest.mark.usefixtures("no_setup", "identify")
+async def test_an_address_that_was_not_found_can_be_typed(
+    hass: HomeAssistant, find_servers: AsyncMock
+) -> None:
+    find_servers.return_value = {"plex": {"http://attic:32400": "Attic"}}
+    form = await start(hass, "plex_token")
+    result = await answer(hass, form, PLEX_INPUT | {"url": "shed:1"})
+    assert result["data"]["url"] == "http://shed:1"
+
+
+async def test_a_form_does_not_wait_for_a_network_without_an_answer(
+    hass: HomeAssistant, find_servers: AsyncMock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(f"{FLOW}.PATIENCE", 0)
+    cancelled = asyncio.Event()
+
+    async def forever(_: HomeAssistant) -> dict[str, dict[str, str]]:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            cancelled.set()
+        return {}
+
+    find_servers.side_effect = forever
+    form = await start(hass, "jellyfin_password")
+    assert typed_into(form)["url"] is None
+    # Closing the dialog ends the search.
+    hass.config_entries.flow.async_abort(form["flow_id"])
+    await asyncio.wait_for(cancelled.wait(), 5)
+
+
 # --- signing in again ------------------------------------------------------
 
 
-async def reauth(hass: HomeAssistant, entry: MockConfigEntry) -> ConfigFlowResult:
-    form: ConfigFlowResult = await entry.start_reauth_flow(hass)
-    assert form["step_id"] == "reauth_confirm"
-    return form
+async def reauth(
+    hass: HomeAssistant, entry: MockConfigEntry, step: str
+) -> ConfigFlowResult:
+    menu: ConfigFlowResult = await entry.start_reauth_flow(hass)
+    assert menu["type"] is FlowResultType.MENU
+    assert menu["step_id"] == "reauth_confirm"
+    assert menu["description_placeholders"] == {"name": entry.title}
+    kind = entry.data["kind"]
+    assert menu["menu_options"] == [way for way in WAYS if way.startswith(kind)]
+    return await hass.config_entries.flow.async_configure(
+        menu["flow_id"], {"next_step_id": step}
+    )
 
 
 async def test_a_new_plex_token_takes_the_old_ones_place_and_reloads(
@@ -343,9 +461,8 @@ async def test_a_new_plex_token_takes_the_old_ones_place_and_reloads(
     server = MemoryServer(kind="plex")
     entry = await setup_lane(hass, server)
     before = entry.runtime_data
-    form = await reauth(hass, entry)
-    assert form["data_schema"] is not None
-    assert [str(key) for key in form["data_schema"].schema] == ["token"]
+    form = await reauth(hass, entry, "plex_token")
+    assert list(typed_into(form)) == ["token"]
     result = await answer(hass, form, {"token": "new-token"})
     assert result["type"] is FlowResultType.ABORT
     assert result["reason"] == "reauth_successful"
@@ -355,24 +472,47 @@ async def test_a_new_plex_token_takes_the_old_ones_place_and_reloads(
     assert entry.runtime_data is not before
 
 
+async def test_a_token_that_is_good_again_brings_the_lane_up_again(
+    hass: HomeAssistant,
+) -> None:
+    server = MemoryServer(kind="plex")
+    entry = await setup_lane(hass, server)
+    before = entry.runtime_data
+    form = await reauth(hass, entry, "plex_token")
+    await answer(hass, form, {"token": entry.data["token"]})
+    await hass.async_block_till_done()
+    assert entry.runtime_data is not before
+
+
 async def test_a_password_takes_the_old_tokens_place_for_the_same_device(
     hass: HomeAssistant, login: AsyncMock
 ) -> None:
     server = MemoryServer()
     entry = await setup_lane(hass, server)
-    form = await reauth(hass, entry)
-    assert form["data_schema"] is not None
-    assert get_schema_suggested_value(form["data_schema"].schema, "username") == "Ada"
-    typed = {"username": "ada", "password": "new"}
-    result = await answer(hass, form, typed)
+    form = await reauth(hass, entry, "jellyfin_password")
+    assert typed_into(form) == {"username": "Ada", "password": None}
+    result = await answer(hass, form, {"username": "ada", "password": "new"})
     assert result["reason"] == "reauth_successful"
     await hass.async_block_till_done()
     assert entry.data["token"] == "jellyfin-token"
-    assert login.await_args_list[0].kwargs == typed | {
-        "url": server.url,
-        "verify_ssl": True,
-        "device_id": entry.data["client_id"],
-    }
+    address = {"kind": "jellyfin", "url": server.url, "verify_ssl": True}
+    assert login.await_args_list[0].args == (
+        hass,
+        address | {"client_id": entry.data["client_id"]},
+        "ada",
+        "new",
+    )
+
+
+async def test_an_emby_user_has_one_way_to_sign_in_again(
+    hass: HomeAssistant, login: AsyncMock
+) -> None:
+    entry = await setup_lane(hass, MemoryServer(kind="emby"))
+    form: ConfigFlowResult = await entry.start_reauth_flow(hass)
+    assert form["step_id"] == "emby_password"
+    result = await answer(hass, form, {"username": "ada", "password": "new"})
+    assert result["reason"] == "reauth_successful"
+    assert login.await_args_list[0].args[1]["kind"] == "emby"
 
 
 @pytest.mark.parametrize("other", [OTHER_USER, OTHER_SERVER])
@@ -381,15 +521,15 @@ async def test_another_account_does_not_take_an_entry_over(
 ) -> None:
     identify.return_value = other
     login.return_value = JellyfinLogin("another-token", other)
-    for kind, typed in (
-        ("plex", {"token": "another-token"}),
-        ("jellyfin", {"username": "bob", "password": "x"}),
+    for step, typed in (
+        ("plex_token", {"token": "another-token"}),
+        ("jellyfin_password", {"username": "bob", "password": "x"}),
     ):
-        server = MemoryServer(kind=kind, server_id="server-1")
+        server = MemoryServer(kind=step.partition("_")[0], server_id="server-1")
         entry = lane_entry(server)
         entry.add_to_hass(hass)
         data = dict(entry.data)
-        result = await answer(hass, await reauth(hass, entry), typed)
+        result = await answer(hass, await reauth(hass, entry, step), typed)
         assert result["type"] is FlowResultType.ABORT
         assert result["reason"] == "wrong_account"
         assert entry.data == data
@@ -407,13 +547,35 @@ async def test_a_refused_sign_in_can_be_corrected(
     entry = await setup_lane(hass, server)
     login.side_effect = error
     typed = {"username": "ada", "password": "wrong"}
-    result = await answer(hass, await reauth(hass, entry), typed)
+    form = await reauth(hass, entry, "jellyfin_password")
+    result = await answer(hass, form, typed)
     assert result["errors"] == expected
-    assert result["data_schema"] is not None
-    assert get_schema_suggested_value(result["data_schema"].schema, "username") == "ada"
+    # The address is asked for as well, unless only the sign-in is to blame.
+    if expected != {"base": "invalid_auth"}:
+        typed = typed | {"url": server.url, "verify_ssl": True}
+    assert typed_into(result) == typed
     login.side_effect = None
     result = await answer(hass, result, typed | {"password": "right"})
     assert result["reason"] == "reauth_successful"
+
+
+async def test_a_server_that_moved_is_followed_while_signing_in_again(
+    hass: HomeAssistant, login: AsyncMock
+) -> None:
+    old, new = MemoryServer(), MemoryServer()
+    entry = await setup_lane(hass, old)
+    use_server(hass, new)
+    login.side_effect = Unreachable("refused")
+    typed: dict[str, Any] = {"username": "ada", "password": "right"}
+    form = await reauth(hass, entry, "jellyfin_password")
+    form = await answer(hass, form, typed)
+    login.side_effect = None
+    typed |= {"url": new.url, "verify_ssl": False}
+    result = await answer(hass, form, typed)
+    assert result["reason"] == "reauth_successful"
+    await hass.async_block_till_done()
+    assert (entry.data["url"], entry.data["verify_ssl"]) == (new.url, False)
+    assert entry.runtime_data.server is new
 
 
 async def test_signing_in_again_starts_an_entry_that_never_came_up(
@@ -425,9 +587,10 @@ async def test_signing_in_again_starts_an_entry_that_never_came_up(
     assert not hasattr(entry, "runtime_data")
     [flow] = hass.config_entries.flow.async_progress_by_handler(DOMAIN)
     server.come_up()
-    result = await hass.config_entries.flow.async_configure(
-        flow["flow_id"], {"token": "new"}
+    form = await hass.config_entries.flow.async_configure(
+        flow["flow_id"], {"next_step_id": "plex_token"}
     )
+    result = await answer(hass, form, {"token": "new"})
     assert result["reason"] == "reauth_successful"
     await hass.async_block_till_done()
     assert entry.state is ConfigEntryState.LOADED
@@ -455,17 +618,18 @@ async def test_a_server_that_moved_is_followed_and_keeps_its_sign_in(
     assert entry.runtime_data.server is new
 
 
-@pytest.mark.parametrize("other", [OTHER_USER, OTHER_SERVER])
-async def test_an_entry_does_not_move_to_another_account(
-    hass: HomeAssistant, identify: AsyncMock, other: ServerInfo
+async def test_an_entry_does_not_move_to_another_server_nor_shows_it_the_token(
+    hass: HomeAssistant,
 ) -> None:
     entry = await setup_lane(hass)
     data = dict(entry.data)
-    identify.return_value = other
+    other = MemoryServer(server_id="server-2")
+    use_server(hass, other)
     form: ConfigFlowResult = await entry.start_reconfigure_flow(hass)
-    result = await answer(hass, form, {"url": "elsewhere:1", "verify_ssl": True})
+    result = await answer(hass, form, {"url": other.url, "verify_ssl": True})
     assert result["reason"] == "wrong_account"
     assert entry.data == data
+    assert other.requests == [("introduce", None)]
 
 
 @pytest.mark.parametrize(
@@ -475,220 +639,35 @@ async def test_an_entry_does_not_move_to_another_account(
 )
 async def test_a_refused_address_can_be_corrected(
     hass: HomeAssistant,
-    identify: AsyncMock,
+    verify: AsyncMock,
     error: ServerError,
     expected: dict[str, str],
 ) -> None:
     server = MemoryServer()
     entry = await setup_lane(hass, server)
-    identify.side_effect = error
+    verify.side_effect = error
     form: ConfigFlowResult = await entry.start_reconfigure_flow(hass)
     typed = {"url": "http://elsewhere:1", "verify_ssl": False}
     result = await answer(hass, form, typed)
     assert result["errors"] == expected
-    assert result["data_schema"] is not None
-    schema = result["data_schema"].schema
-    assert get_schema_suggested_value(schema, "url") == "http://elsewhere:1"
-    identify.side_effect = None
+    assert typed_into(result) == typed
+    verify.side_effect = None
     result = await answer(hass, result, {"url": server.url, "verify_ssl": True})
     assert result["reason"] == "reconfigure_successful"
 
 
-# --- preferences -----------------------------------------------------------
-
-
-async def test_preferences_are_kept_and_take_effect(hass: HomeAssistant) -> None:
-    server = MemoryServer()
-    server.up_next_ids = ["m1", "m2", "e1x1"]
-    entry = await setup_lane(hass, server)
-    assert len(entry.runtime_data.coordinator.data.up_next) == 3
-    form = await hass.config_entries.options.async_init(entry.entry_id)
-    assert form["type"] is FlowResultType.FORM
-    assert form["step_id"] == "init"
-    chosen = {
-        "entities": {"up_next_switches": 2},
-        "delivery": {"conflict_policy": "server", "max_retry_age": 7},
-    }
-    result = await hass.config_entries.options.async_configure(form["flow_id"], chosen)
-    assert result["type"] is FlowResultType.CREATE_ENTRY
+async def test_a_queued_wish_survives_the_move(hass: HomeAssistant) -> None:
+    old, new = MemoryServer(), MemoryServer()
+    entry = await setup_lane(hass, old)
+    use_server(hass, new)
+    old.go_down()
+    await mark(entry)
+    form: ConfigFlowResult = await entry.start_reconfigure_flow(hass)
+    await answer(hass, form, {"url": new.url, "verify_ssl": True})
     await hass.async_block_till_done()
-    assert entry.options == chosen
-    assert entry.runtime_data.coordinator.data.up_next == ("m1", "m2")
-
-    form = await hass.config_entries.options.async_init(entry.entry_id)
-    assert form["data_schema"] is not None
-    sections = {str(key): value for key, value in form["data_schema"].schema.items()}
-    assert (
-        get_schema_suggested_value(
-            sections["entities"].schema.schema, "up_next_switches"
-        )
-        == 2
-    )
-    assert (
-        get_schema_suggested_value(
-            sections["delivery"].schema.schema, "conflict_policy"
-        )
-        == "server"
-    )
-
-
-@pytest.mark.parametrize(
-    ("section", "field", "value"),
-    [
-        ("entities", "up_next_switches", -1),
-        ("entities", "up_next_switches", 51),
-        ("delivery", "max_retry_age", 0),
-        ("delivery", "conflict_policy", "whoever"),
-    ],
-)
-async def test_preferences_out_of_bounds_are_refused(
-    hass: HomeAssistant, section: str, field: str, value: object
-) -> None:
-    entry = await setup_lane(hass)
-    form = await hass.config_entries.options.async_init(entry.entry_id)
-    chosen: dict[str, dict[str, object]] = {
-        "entities": {"up_next_switches": 2},
-        "delivery": {"conflict_policy": "server", "max_retry_age": 7},
-    }
-    chosen[section][field] = value
-    with pytest.raises(InvalidData):
-        await hass.config_entries.options.async_configure(form["flow_id"], chosen)
-
-
-# --- tracking --------------------------------------------------------------
-
-
-async def search(
-    hass: HomeAssistant, entry: MockConfigEntry, query: str
-) -> SubentryFlowResult:
-    form = await hass.config_entries.subentries.async_init(
-        (entry.entry_id, "item"), context={"source": SOURCE_USER}
-    )
-    assert form["type"] is FlowResultType.FORM
-    assert form["step_id"] == "user"
-    return await hass.config_entries.subentries.async_configure(
-        form["flow_id"], {"query": query}
-    )
-
-
-def candidates(form: SubentryFlowResult) -> dict[str, str]:
-    """Return what can be picked: the label by the item id."""
-    assert form["step_id"] == "pick"
-    assert form["data_schema"] is not None
-    [selector] = form["data_schema"].schema.values()
-    return {one["value"]: one["label"] for one in selector.config["options"]}
-
-
-async def test_a_show_found_by_its_title_is_tracked(hass: HomeAssistant) -> None:
-    entry = await setup_lane(hass)
-    form = await search(hass, entry, " sever ")
-    assert candidates(form) == {"s1": "Severance (2022) - Show"}
-    result = await hass.config_entries.subentries.async_configure(
-        form["flow_id"], {"item": "s1"}
-    )
-    assert result["type"] is FlowResultType.CREATE_ENTRY
-    await hass.async_block_till_done()
-    [subentry] = entry.subentries.values()
-    assert (subentry.title, subentry.unique_id) == ("Severance", "s1")
-    assert set(entry.runtime_data.coordinator.tracked_ids) == {"s1"}
-
-
-async def test_a_movie_is_offered_with_its_year_and_kind(hass: HomeAssistant) -> None:
-    entry = await setup_lane(hass)
-    form = await search(hass, entry, "arrival")
-    assert candidates(form) == {"m1": "Arrival (2016) - Movie"}
-
-
-async def test_copies_of_one_film_can_be_told_apart(hass: HomeAssistant) -> None:
-    copy = Item("m3", MediaKind.MOVIE, "Arrival", 2016, library_id="4k")
-    bare = Item("m4", MediaKind.MOVIE, "Arrivals")
-    entry = await setup_lane(hass, MemoryServer([MOVIE, copy, bare]))
-    assert candidates(await search(hass, entry, "arrival")) == {
-        "m1": "Arrival (2016) - Movie, films / m1",
-        "m3": "Arrival (2016) - Movie, 4k / m3",
-        "m4": "Arrivals - Movie",
-    }
-
-
-async def test_a_title_that_is_not_found_can_be_typed_again(
-    hass: HomeAssistant,
-) -> None:
-    entry = await setup_lane(hass)
-    form = await search(hass, entry, "nothing like it")
-    assert form["errors"] == {"query": "nothing_found"}
-    assert form["data_schema"] is not None
-    typed = get_schema_suggested_value(form["data_schema"].schema, "query")
-    assert typed == "nothing like it"
-    form = await hass.config_entries.subentries.async_configure(
-        form["flow_id"], {"query": "arrival"}
-    )
-    assert candidates(form) == {"m1": "Arrival (2016) - Movie"}
-
-
-async def test_what_is_tracked_is_not_offered_again(hass: HomeAssistant) -> None:
-    server = MemoryServer()
-    entry = await setup_lane(hass, server, subentries=[SHOW])
-    form = await search(hass, entry, "severance")
-    assert form["errors"] == {"query": "already_tracked"}
-    form = await hass.config_entries.subentries.async_configure(
-        form["flow_id"], {"query": "a"}
-    )
-    assert set(candidates(form)) == {"m1", "m2"}
-
-
-async def test_an_item_tracked_meanwhile_is_not_tracked_twice(
-    hass: HomeAssistant,
-) -> None:
-    entry = await setup_lane(hass)
-    forms = [await search(hass, entry, "arrival") for _ in range(2)]
-    results = []
-    for form in forms:
-        results.append(
-            await hass.config_entries.subentries.async_configure(
-                form["flow_id"], {"item": "m1"}
-            )
-        )
-        await hass.async_block_till_done()
-    assert results[0]["type"] is FlowResultType.CREATE_ENTRY
-    assert results[1]["type"] is FlowResultType.ABORT
-    assert results[1]["reason"] == "already_configured"
-    assert len(entry.subentries) == 1
-
-
-@pytest.mark.parametrize(
-    ("error", "expected"),
-    [
-        *((error, *expected.values()) for error, expected in ERRORS),
-        (WrongServer("another one"), "cannot_connect"),
-    ],
-    ids=[*IDS, "WrongServer"],
-)
-async def test_a_search_that_fails_says_why(
-    hass: HomeAssistant, error: ServerError, expected: str
-) -> None:
-    server = MemoryServer()
-    entry = await setup_lane(hass, server)
-    server.go_down(error)
-    form = await search(hass, entry, "arrival")
-    assert form["errors"] == {"base": expected}
-    server.come_up()
-    form = await hass.config_entries.subentries.async_configure(
-        form["flow_id"], {"query": "arrival"}
-    )
-    assert candidates(form) == {"m1": "Arrival (2016) - Movie"}
-
-
-async def test_nothing_can_be_tracked_while_the_entry_is_not_loaded(
-    hass: HomeAssistant,
-) -> None:
-    server = MemoryServer()
-    server.go_down()
-    entry = await setup_lane(hass, server)
-    result = await hass.config_entries.subentries.async_init(
-        (entry.entry_id, "item"), context={"source": SOURCE_USER}
-    )
-    assert result["type"] is FlowResultType.ABORT
-    assert result["reason"] == "entry_not_loaded"
+    await drained(hass, entry)
+    assert [item_id for item_id, _ in new.writes] == [MOVIE.item_id]
+    assert old.writes == []
 
 
 # --- the clients behind it -------------------------------------------------
@@ -696,31 +675,30 @@ async def test_nothing_can_be_tracked_while_the_entry_is_not_loaded(
 
 async def test_each_kind_of_server_gets_its_own_client(hass: HomeAssistant) -> None:
     data = dict(lane_entry(MemoryServer()).data)
-    jellyfin = create_server(hass, data)
-    assert isinstance(jellyfin, JellyfinClient)
-    plex = create_server(hass, data | {"kind": "plex"})
-    assert isinstance(plex, PlexClient)
+    clients = [create_server(hass, data | {"kind": kind}) for kind in KINDS]
+    assert [type(client) for client in clients] == [
+        PlexClient,
+        JellyfinClient,
+        JellyfinClient,
+    ]
+    assert "Emby" in repr(clients[2])
     del data["server_id"]
     assert isinstance(create_server(hass, data | {"kind": "plex"}), PlexClient)
-    for client in (jellyfin, plex):
+    for client in clients:
         assert "secret-token" not in repr(client)
 
 
 async def test_signing_in_at_jellyfin_uses_the_session_that_fits(
     hass: HomeAssistant,
 ) -> None:
+    data = {"kind": "jellyfin", "url": "http://attic:8096", "client_id": "device"}
     with patch(
         "custom_components.watched_sync.runtime.jellyfin_authenticate",
         return_value=JellyfinLogin("token", INFO),
     ) as mock:
         for verify_ssl in (True, False):
-            await async_login_jellyfin(
-                hass,
-                url="http://attic:8096",
-                username="ada",
-                password="lovelace",
-                verify_ssl=verify_ssl,
-                device_id="device",
+            await async_login(
+                hass, {**data, "verify_ssl": verify_ssl}, "ada", "lovelace"
             )
     sessions = [call.args[0] for call in mock.await_args_list]
     assert sessions == [
