@@ -5,16 +5,13 @@ docs/pitfalls.md lists all of them, with the test for each.
 
 import ast
 from dataclasses import replace
-from functools import partial
 import json
 from pathlib import Path
 
 from homeassistant.core import HomeAssistant
-from homeassistant.helpers import entity_registry as er
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.watched_sync.const import DOMAIN
-from custom_components.watched_sync.core.identity import Item
 from custom_components.watched_sync.core.lane import LaneUpdate
 from custom_components.watched_sync.core.operation import MarkWatched
 from custom_components.watched_sync.runtime import Wish
@@ -22,7 +19,6 @@ from tests.common import SHOW, MemoryServer, drained, episode, setup_lane
 
 from .house import (
     ONE_PLAY,
-    UNSEEN,
     USER,
     JellyfinSide,
     Side,
@@ -34,7 +30,7 @@ from .machine import TimeMachine
 
 COMPONENT = Path(__file__).parents[2] / "custom_components" / DOMAIN
 
-#: Seconds within which a mark made by hand elsewhere has to show here.
+#: Seconds after which what a server told must have been dealt with.
 NOTICED = 40.0
 
 #: Bytes of attributes beyond which the recorder stores none of them.
@@ -42,20 +38,6 @@ MOST_ATTRIBUTES = 16_384
 
 #: Libraries that hold the event loop up while they wait for an answer.
 BLOCKING = {"http", "jellyfin_apiclient_python", "plexapi", "requests", "urllib3"}
-
-
-def switch_of(hass: HomeAssistant, entry: MockConfigEntry, item: Item) -> str:
-    """Return the entity id of a tracked item's switch."""
-    found = er.async_get(hass).async_get_entity_id(
-        "switch", DOMAIN, f"{entry.unique_id}:{item.item_id}:watched"
-    )
-    assert found is not None
-    return found
-
-
-def shows(hass: HomeAssistant, entity_id: str, expected: str) -> bool:
-    """Whether an entity is in that state."""
-    return hass.states.is_state(entity_id, expected)
 
 
 async def look_at_everything(hass: HomeAssistant, entry: MockConfigEntry) -> None:
@@ -144,24 +126,6 @@ async def test_p07_connecting_restarting_and_reading_write_nothing(
     assert side.writes == []
     assert side.all_seen() == before
     assert side.last_played(side.item_id("Arrival")) == long_ago
-
-
-async def test_p20_marks_by_hand_elsewhere_are_seen_both_ways(
-    hass: HomeAssistant, side: Side, machine: TimeMachine
-) -> None:
-    film = side.film("Arrival")
-    entry = await side.connect(hass, film)
-    switch = switch_of(hass, entry, film)
-    machine.running = True
-    for plays, expected in ((1, "on"), (0, "off")):
-        began = machine.seconds()
-        await side.put(
-            film.item_id, plays=plays, at=side.server.clock() if plays else None
-        )
-        await until_true(partial(shows, hass, switch, expected), 300, 0.1)
-        assert machine.seconds() - began <= NOTICED
-    assert side.writes == []
-    assert side.seen(film.item_id) == UNSEEN
 
 
 async def test_p27_attributes_stay_small_whatever_waits(hass: HomeAssistant) -> None:
