@@ -446,12 +446,13 @@ def test_first_contact_that_fails_says_why(
 @pytest.mark.parametrize(
     ("make", "key"),
     [
+        (lambda: failures.no_next_episode("Severance"), "no_next_episode"),
         (failures.nothing_to_undo, "nothing_to_undo"),
         (failures.nothing_left_to_undo, "nothing_left_to_undo"),
         (lambda: failures.unknown_batch("b1"), "unknown_batch"),
     ],
 )
-def test_what_cannot_be_undone_is_a_persons_mistake(
+def test_what_cannot_be_done_is_a_persons_mistake(
     make: Callable[[], ServiceValidationError], key: str
 ) -> None:
     error = make()

@@ -7,14 +7,13 @@ from typing import Any, override
 from homeassistant.components.button import ButtonEntity, ButtonEntityDescription
 from homeassistant.const import EntityCategory
 from homeassistant.core import HomeAssistant
-from homeassistant.exceptions import ServiceValidationError
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
-from .const import DOMAIN, SUBENTRY_ITEM
+from .const import SUBENTRY_ITEM
 from .core.identity import MediaKind
 from .core.operation import MarkWatched
 from .entity import TrackedItemEntity, WatchedSyncEntity, tracked_item
-from .failures import nothing_left_to_undo
+from .failures import no_next_episode, nothing_left_to_undo
 from .runtime import WatchedSyncConfigEntry, WatchedSyncRuntime, Wish
 from .undo import async_undo
 
@@ -105,10 +104,6 @@ class MarkNextButton(TrackedItemEntity, ButtonEntity):
         """Queue it. Raises ServiceValidationError if no episode is left or known."""
         progress = self.coordinator.shows.get(self.item.item_id)
         if progress is None or progress.next_episode is None:
-            raise ServiceValidationError(
-                translation_domain=DOMAIN,
-                translation_key="no_next_episode",
-                translation_placeholders={"name": self.item.full_title},
-            )
+            raise no_next_episode(self.item.full_title)
         episode = progress.next_episode.item
         await self.runtime.async_submit([Wish(episode, MarkWatched())])

@@ -57,6 +57,15 @@ def stopping() -> HomeAssistantError:
     return HomeAssistantError(translation_domain=DOMAIN, translation_key="stopping")
 
 
+def no_next_episode(name: str) -> ServiceValidationError:
+    """Say that no episode of a show is left to mark, or known."""
+    return ServiceValidationError(
+        translation_domain=DOMAIN,
+        translation_key="no_next_episode",
+        translation_placeholders={"name": name},
+    )
+
+
 def nothing_to_undo() -> ServiceValidationError:
     """Say that nothing is remembered that could be taken back."""
     return ServiceValidationError(
