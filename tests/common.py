@@ -8,7 +8,7 @@ from itertools import count
 from typing import Any, override
 from unittest.mock import patch
 
-from homeassistant.config_entries import ConfigSubentryData
+from homeassistant.config_entries import ConfigEntry, ConfigSubentryData
 from homeassistant.const import EVENT_HOMEASSISTANT_CLOSE
 from homeassistant.core import Event, HomeAssistant, callback
 from homeassistant.util.hass_dict import HassKey
@@ -320,7 +320,7 @@ def use_server(hass: HomeAssistant, server: MemoryServer) -> None:
             return await server.introduce()
 
         house = "custom_components.watched_sync"
-        patchers = [
+        patchers: list[Any] = [
             patch(f"{house}.runtime.create_server", create),
             patch(f"{house}.runtime.async_server_id", server_id),
             patch(f"{house}.moves.async_server_id", server_id),
@@ -401,7 +401,7 @@ async def setup_lane(
     return entry
 
 
-async def mark(entry: MockConfigEntry, item: Item = MOVIE) -> None:
+async def mark(entry: ConfigEntry[Any], item: Item = MOVIE) -> None:
     """Wish that *item* was watched."""
     runtime: WatchedSyncRuntime = entry.runtime_data
     await runtime.async_submit([Wish(item, MarkWatched())])
@@ -423,7 +423,7 @@ async def until(
 
 
 async def drained(
-    hass: HomeAssistant, entry: MockConfigEntry, seconds: float = 10
+    hass: HomeAssistant, entry: ConfigEntry[Any], seconds: float = 10
 ) -> None:
     """Wait until nothing waits to be delivered, and everybody knows."""
     runtime: WatchedSyncRuntime = entry.runtime_data

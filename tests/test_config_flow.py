@@ -546,13 +546,13 @@ async def test_a_refused_sign_in_can_be_corrected(
     server = MemoryServer()
     entry = await setup_lane(hass, server)
     login.side_effect = error
-    typed = {"username": "ada", "password": "wrong"}
+    typed: dict[str, Any] = {"username": "ada", "password": "wrong"}
     form = await reauth(hass, entry, "jellyfin_password")
     result = await answer(hass, form, typed)
     assert result["errors"] == expected
     # The address is asked for as well, unless only the sign-in is to blame.
     if expected != {"base": "invalid_auth"}:
-        typed = typed | {"url": server.url, "verify_ssl": True}
+        typed |= {"url": server.url, "verify_ssl": True}
     assert typed_into(result) == typed
     login.side_effect = None
     result = await answer(hass, result, typed | {"password": "right"})

@@ -1,7 +1,8 @@
 """The dialogs against simulated servers: real requests, real answers."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
+from unittest.mock import patch
 
 from homeassistant.config_entries import (
     SOURCE_USER,
@@ -25,6 +26,15 @@ from .fakes.tls import Certificates
 @pytest.fixture(autouse=True)
 def network(socket_enabled: None) -> None:
     """Let requests out, to 127.0.0.1."""
+
+
+@pytest.fixture(autouse=True)
+def find_servers() -> Iterator[None]:
+    """Ask nobody in the network."""
+    with patch(
+        "custom_components.watched_sync.config_flow.async_find_servers", return_value={}
+    ):
+        yield
 
 
 @pytest.fixture
@@ -192,6 +202,15 @@ async def test_a_certificate_of_ones_own_making_can_be_accepted(
         await hass.config_entries.async_unload(result["result"].entry_id)
 
 
+async def sign_in(
+    hass: HomeAssistant, flow_id: str, typed: dict[str, Any]
+) -> ConfigFlowResult:
+    await hass.config_entries.flow.async_configure(
+        flow_id, {"next_step_id": "jellyfin_password"}
+    )
+    return await hass.config_entries.flow.async_configure(flow_id, typed)
+
+
 async def test_a_revoked_token_is_replaced_by_signing_in_again(
     hass: HomeAssistant, jellyfin: FakeJellyfin
 ) -> None:
@@ -203,15 +222,15 @@ async def test_a_revoked_token_is_replaced_by_signing_in_again(
     await until(runtime, lambda: runtime.lane.health.phase is Phase.PARKED)
     await hass.async_block_till_done()
     [flow] = hass.config_entries.flow.async_progress_by_handler(DOMAIN)
-    result = await hass.config_entries.flow.async_configure(
-        flow["flow_id"], {"username": "kim", "password": "kim-password"}
+    result = await sign_in(
+        hass, flow["flow_id"], {"username": "kim", "password": "kim-password"}
     )
     assert result["reason"] == "wrong_account"
     entry.async_start_reauth(hass)
     await hass.async_block_till_done()
     [flow] = hass.config_entries.flow.async_progress_by_handler(DOMAIN)
-    result = await hass.config_entries.flow.async_configure(
-        flow["flow_id"], {"username": "alex", "password": "alex-password"}
+    result = await sign_in(
+        hass, flow["flow_id"], {"username": "alex", "password": "alex-password"}
     )
     assert result["reason"] == "reauth_successful"
     await hass.async_block_till_done()

@@ -239,10 +239,11 @@ async def test_an_entry_that_never_came_up_is_followed_as_well(
     entry = plex_entry(plex, url="http://127.0.0.1:9")
     entry.add_to_hass(hass)
     await hass.config_entries.async_setup(entry.entry_id)
-    assert entry.state is ConfigEntryState.SETUP_RETRY
+    states = [entry.state]
     await announce(hass, plex.url)
     await hass.async_block_till_done()
-    assert entry.state is ConfigEntryState.LOADED
+    states.append(entry.state)
+    assert states == [ConfigEntryState.SETUP_RETRY, ConfigEntryState.LOADED]
     assert entry.data["url"] == plex.url
 
 
