@@ -1,6 +1,7 @@
 """Setting up, stopping and removing an entry."""
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any
 
 from homeassistant.config_entries import SOURCE_REAUTH, ConfigEntryState
@@ -24,6 +25,7 @@ from custom_components.watched_sync.core.errors import (
 )
 from custom_components.watched_sync.core.lane import Phase
 from custom_components.watched_sync.core.operation import MarkUnwatched, MarkWatched
+from custom_components.watched_sync.core.play_state import Reading
 from custom_components.watched_sync.runtime import WatchedSyncRuntime, Wish
 
 from .common import (
@@ -221,6 +223,33 @@ async def test_a_server_that_never_answers_does_not_hold_up_a_later_start(
     server.gate.clear()
     runtime = await restart(hass, entry)
     assert runtime.lane.health.phase is Phase.BACKING_OFF
+
+
+async def test_lists_that_never_come_do_not_hold_up_a_start(
+    hass: HomeAssistant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = MemoryServer()
+    server.up_next_ids = [MOVIE.item_id]
+    monkeypatch.setattr("custom_components.watched_sync.FIRST_CONTACT", 0.01)
+    came = asyncio.Event()
+    real = server.last_played
+
+    async def late(limit: int) -> Sequence[Reading]:
+        await came.wait()
+        return await real(limit)
+
+    monkeypatch.setattr(server, "last_played", late)
+    entry = await setup_lane(hass, server)
+    runtime: WatchedSyncRuntime = entry.runtime_data
+    assert entry.state is ConfigEntryState.LOADED
+    assert runtime.coordinator.data.up_next == ()
+    # Once they come, the entities follow.
+    read = asyncio.Event()
+    entry.async_on_unload(runtime.coordinator.async_add_listener(read.set))
+    came.set()
+    async with asyncio.timeout(10):
+        await read.wait()
+    assert runtime.coordinator.data.up_next == (MOVIE.item_id,)
 
 
 async def test_unloading_leaves_no_task_even_while_the_server_hangs(
