@@ -18,18 +18,22 @@ from custom_components.watched_sync.core.lane import (
     Phase,
 )
 from custom_components.watched_sync.core.ledger import Ledger
-from custom_components.watched_sync.core.operation import MarkUnwatched, Operation
+from custom_components.watched_sync.core.operation import (
+    MarkUnwatched,
+    MarkWatched,
+    Operation,
+)
 from custom_components.watched_sync.core.outbox import (
     Outbox,
     OutboxFull,
     Outcome,
     Result,
 )
-from custom_components.watched_sync.core.play_state import Reading
+from custom_components.watched_sync.core.play_state import UNKNOWN, Reading
 
 from .rig import Rig
 from .samples import at, seen, unseen, wish
-from .twins import episode, movie, show
+from .twins import episode, episodes, movie, show
 from .virtual import EPOCH, settle, virtual
 
 SHOW = show()
@@ -324,6 +328,36 @@ async def test_a_wish_remembers_what_both_sides_agreed_on_when_it_was_made() -> 
     waiting = rig.outbox.get(operation.operation_id)
     assert waiting is not None
     assert waiting.base == unseen(300)
+
+
+@virtual
+async def test_a_wish_for_a_show_remembers_it_of_every_known_episode() -> None:
+    rig = Rig()
+    first, second = episodes(show(), {1: 2})
+    special = episode(show(), 0, 1)
+    rig.lane.remember(
+        [
+            Reading(first, seen(last=at(-60))),
+            Reading(second, UNKNOWN),
+            Reading(special, seen()),
+            Reading(movie(), seen()),
+        ]
+    )
+    await rig.ask(MarkUnwatched(), show())
+    (waiting,) = rig.outbox
+    assert waiting.bases == {first.item_id: seen(last=at(-60))}
+
+
+@virtual
+async def test_a_caller_that_left_makes_no_noise_when_the_disk_fails() -> None:
+    rig = Rig()
+    rig.journal.seconds = 1.0
+    rig.journal.fail_next()
+    asking = asyncio.create_task(rig.ask(MarkWatched(), movie()))
+    await settle()
+    asking.cancel()
+    await asyncio.sleep(5)  # `run` fails if anybody hears of an unheard failure
+    assert not len(rig.outbox)
 
 
 @virtual

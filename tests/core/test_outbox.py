@@ -122,6 +122,55 @@ def test_a_wish_takes_the_place_of_one_that_was_given_up() -> None:
     assert list(outbox.rejected) == [given_up]
 
 
+def test_a_flag_is_not_lost_because_the_position_after_it_was_impossible() -> None:
+    given_up = wish(SetProgress(30.0, watched=True), last_error="unsupported")
+    outbox = Outbox(rejected=[given_up])
+    receipt = outbox.add(wish(SetProgress(300.0)))
+    assert receipt.operation.change == SetProgress(300.0, watched=True)
+    assert [one.change for one in outbox] == [SetProgress(300.0, watched=True)]
+
+
+def test_what_an_earlier_wish_left_is_what_the_later_one_goes_by() -> None:
+    written = wish(MarkWatched(), item=PILOT, before={PILOT.item_id: unseen()})
+    outbox = filled(written)
+    outbox.add(wish(MarkUnwatched(), item=PILOT))
+    (waiting,) = outbox
+    assert waiting.traces_on(PILOT.item_id)
+    outbox.agree({PILOT.item_id: seen(last=at(5)), "other": seen()})
+    (waiting,) = outbox
+    assert waiting.base == seen(last=at(5))
+    assert not waiting.traces_on(PILOT.item_id)
+
+
+def test_a_tree_goes_by_what_earlier_wishes_left_on_its_episodes() -> None:
+    written = wish(MarkWatched(), item=PILOT, before={PILOT.item_id: unseen()})
+    outbox = filled(written)
+    outbox.add(wish(MarkUnwatched(), item=SHOW))
+    outbox.agree({PILOT.item_id: seen(last=at(5))})
+    (waiting,) = outbox
+    assert waiting.bases == {PILOT.item_id: seen(last=at(5))}
+
+
+def test_what_takes_a_batch_back_reaches_no_more_episodes_than_before() -> None:
+    written = wish(MarkWatched(), item=PILOT, before={PILOT.item_id: unseen()})
+    outbox = filled(written)
+    outbox.add(
+        wish(
+            MarkUnwatched(),
+            item=SHOW,
+            undoes="batch",
+            bases={SECOND.item_id: seen(), PILOT.item_id: seen()},
+            traces={PILOT.item_id: (seen(),), SPECIAL.item_id: (seen(),)},
+        )
+    )
+    outbox.agree({PILOT.item_id: seen(last=at(5)), SPECIAL.item_id: seen()})
+    waiting = list(outbox)[-1]
+    assert waiting.bases == {
+        SECOND.item_id: seen(),
+        PILOT.item_id: seen(last=at(5)),
+    }
+
+
 # --- taking back -----------------------------------------------------------------
 
 
@@ -564,7 +613,7 @@ class OutboxMachine(RuleBasedStateMachine):
             )
 
         gone = [old for old in self.waiting if overtaken(old)]
-        for old in gone:
+        for old in (*gone, *filter(overtaken, self.rejected)):
             if old.scope is new.scope is Scope.ITEM:
                 new = replace(new, change=fold(old.change, new.change))
         self.waiting = [old for old in self.waiting if old not in gone] + [new]

@@ -39,7 +39,7 @@ from custom_components.watched_sync.core.reconcile import (
     plan_tree,
 )
 
-from .samples import changes, known_states, maybe_times, seen, unseen, wish
+from .samples import at, changes, known_states, maybe_times, seen, unseen, wish
 from .twins import JELLYFIN, PLEX, episodes, movie, season, show
 from .virtual import EPOCH
 
@@ -468,3 +468,19 @@ def test_positions_a_server_would_not_keep_are_known_beforehand(
 
 def test_a_movie_has_no_tree() -> None:
     assert in_scope(wish(item=movie()), [Reading(movie("other"), unseen())]) == []
+
+
+def test_a_play_in_the_future_is_no_date_and_overrules_nobody() -> None:
+    def decided(now: datetime | None) -> Decision:
+        return decide(
+            None,
+            MarkUnwatched(),
+            seen(last=at(86_400)),
+            asked_at=EPOCH,
+            policy=Policy.NEWEST,
+            now=now,
+        )
+
+    assert decided(at(60)) == Push(unseen())
+    assert decided(at(90_000)) == Accept()
+    assert decided(None) == Accept()

@@ -1330,6 +1330,7 @@ async def test_a_tree_that_is_so_already_or_overruled_writes_nothing() -> None:
     for number in (1, 2):
         rig.server.states[f"s.1.{number}"] = seen(last=at(60))
     await rig.ask(MarkUnwatched(), SHOW)
+    await asyncio.sleep(120)
     rig.start()
     await rig.drained()
     await rig.ask(MarkWatched(), SHOW)

@@ -5,7 +5,7 @@ server that is follows from the lane holding the id; it is never read out of the
 id's text.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
 
@@ -118,6 +118,16 @@ class Item:
                 )
             case _:
                 return False
+
+    def completed_by(self, known: Item) -> Item:
+        """Return this item with the ids of its show, where only *known* has them.
+
+        Servers list a show's episodes without naming the show's ids at each, and the
+        same goes for an item read by itself; who listed them had asked the show.
+        """
+        if self.show_provider_ids or self.show_id != known.show_id:
+            return self
+        return replace(self, show_provider_ids=known.show_provider_ids)
 
     def is_same_work(self, other: Item) -> bool:
         """Whether *other* is the same work, on whatever server.

@@ -268,9 +268,18 @@ class Lane:
 
     def _with_base(self, operation: Operation) -> Operation:
         """Note what both sides agree on now: what the server does later is its move."""
-        if operation.scope is Scope.TREE or operation.base is not None:
-            return operation
-        return replace(operation, base=self.ledger.base(operation.item.item_id))
+        if operation.undoes is not None or operation.base or operation.bases:
+            return operation  # it says itself what it goes by
+        if operation.scope is Scope.ITEM:
+            return replace(operation, base=self.ledger.base(operation.item.item_id))
+        bases = {
+            reading.item.item_id: reading.state
+            for reading in self.ledger
+            if reading.state.watched is not None
+            and not reading.item.kind.is_container
+            and operation.reaches(reading.item)
+        }
+        return replace(operation, bases=bases)
 
     def save_later(self) -> None:
         """Have the outbox written some time soon."""
@@ -339,7 +348,8 @@ class Lane:
             self._writer = self._create_task(self._write())
         # The writer goes on if the caller is cancelled: an automation in restart
         # mode cancels its running action, and half-written is not an answer.
-        await asyncio.shield(done)
+        await asyncio.wait([done])
+        done.result()
 
     async def _write(self) -> None:
         """Write group after group until nobody waits; later callers join the next."""

@@ -1,6 +1,7 @@
 """What both sides last agreed on: the base of every comparison."""
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from .identity import Item
 from .play_state import PlayState, Reading
@@ -33,15 +34,19 @@ class Ledger:
     def remember(self, readings: Iterable[Reading]) -> list[Reading]:
         """Take over what the server says and return what is news.
 
-        A reading of an unknown state is no news and never replaces a known one.
+        A reading of an unknown state is no news and never replaces a known one, nor
+        do the ids of a show get lost because a reading leaves them out.
         """
         news = []
-        for reading in readings:
+        for one in readings:
+            reading = one
             item_id = reading.item.item_id
             known = self._readings.pop(item_id, None)
             if known is not None and reading.state.watched is None:
                 self._readings[item_id] = known
                 continue
+            if known is not None:
+                reading = replace(reading, item=reading.item.completed_by(known.item))
             self._readings[item_id] = reading
             if known != reading:
                 news.append(reading)

@@ -106,6 +106,8 @@ class Operation:
     id: finding one of them is no move of somebody else's. `missing_since` is set while
     the server does not know the item.
 
+    `bases` are what a tree's episodes showed when both sides last agreed, by item id.
+
     `undoes` names the batch that this operation takes back. What somebody else changed
     since then stays as it is, so a tree that takes back only reaches the episodes in
     `bases`: there each has the play state it must still show.
@@ -151,6 +153,34 @@ class Operation:
             # A position that comes with a flag is two writes, and the flag goes first.
             traces = (*traces, replace(desired, position=0.0))
         return (*traces, desired)
+
+    def based_on(self, states: Mapping[str, PlayState]) -> Operation:
+        """Return this operation, knowing what its items show after earlier wishes.
+
+        That is what both sides agree on now, date and all. It takes the place of what
+        was only expected, so that somebody else's play can be told from ours.
+        """
+        states = {
+            item_id: state
+            for item_id, state in states.items()
+            if item_id in self.traces and item_id not in self.before
+        }
+        if not states:
+            return self
+        traces = {
+            item_id: known
+            for item_id, known in self.traces.items()
+            if item_id not in states
+        }
+        if self.scope is Scope.ITEM:
+            base = states.get(self.item.item_id, self.base)
+            return replace(self, traces=traces, base=base)
+        bases = {
+            item_id: state
+            for item_id, state in {**self.bases, **states}.items()
+            if self.undoes is None or item_id in self.bases
+        }
+        return replace(self, traces=traces, bases=bases)
 
     def following(self, earlier: Operation) -> Operation:
         """Return this operation, knowing what *earlier* may have written."""

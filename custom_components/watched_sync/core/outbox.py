@@ -239,11 +239,14 @@ class Outbox:
         were_staged = self._staged.intersection(
             waiting.operation_id for waiting in overtaken
         )
-        for waiting in overtaken:
-            if waiting.scope is operation.scope is Scope.ITEM:
+        # What was given up is folded in as well: a flag must not be lost because the
+        # position that came after it was impossible.
+        for earlier in (*overtaken, *given_up):
+            if earlier.scope is operation.scope is Scope.ITEM:
                 operation = replace(
-                    operation, change=fold(waiting.change, operation.change)
+                    operation, change=fold(earlier.change, operation.change)
                 )
+        for waiting in overtaken:
             self._remove(waiting.operation_id)
         for rejected in given_up:
             del self._rejected[rejected.operation_id]
@@ -295,6 +298,12 @@ class Outbox:
                 operation, waiting
             ):
                 self._live[waiting.operation_id] = waiting.following(operation)
+
+    def agree(self, states: Mapping[str, PlayState]) -> None:
+        """Let what waits know what items show after an earlier wish, by their ids."""
+        for operation_id, waiting in self._live.items():
+            if waiting.traces:
+                self._live[operation_id] = waiting.based_on(states)
 
     def move(self, operation: Operation, item: Item) -> list[Operation]:
         """Point a waiting operation to *item*, its item's new id; return what gave way.

@@ -57,11 +57,13 @@ def decide(
     asked_at: datetime,
     policy: Policy,
     clock_offset: timedelta | None = None,
+    now: datetime | None = None,
 ) -> Decision:
     """Say what delivering *change* to a server now showing *remote* should do.
 
-    *clock_offset* is the server's clock minus ours. *remote* must be known: an
-    unknown state never causes a write, so it never gets here.
+    *clock_offset* is the server's clock minus ours, *now* our time of the reading.
+    *remote* must be known: an unknown state never causes a write, so it never gets
+    here.
     """
     if remote.watched is None:
         msg = "an unknown play state cannot be decided upon"
@@ -82,7 +84,7 @@ def decide(
             wins = _reach(desired) >= _reach(remote)
         case _:
             # Without a common base only the clock can tell who spoke last.
-            wins = not _played_after(remote, asked_at, clock_offset)
+            wins = not _played_after(remote, asked_at, clock_offset, now)
     return Push(desired) if wins else Accept()
 
 
@@ -100,12 +102,21 @@ def _reach(state: PlayState) -> tuple[bool, float]:
 
 
 def _played_after(
-    remote: PlayState, asked_at: datetime, clock_offset: timedelta | None
+    remote: PlayState,
+    asked_at: datetime,
+    clock_offset: timedelta | None,
+    now: datetime | None,
 ) -> bool:
-    """Whether the last play is newer than the wish; an unknown time is not newer."""
+    """Whether the last play is newer than the wish; an unknown time is not newer.
+
+    A play in the future has no known time either: some clock was wrong when it was
+    written down, and it would overrule every wish until then.
+    """
     if remote.last_played is None:
         return False
     played_at = remote.last_played - (clock_offset or timedelta())
+    if now is not None and played_at > now + CLOCK_TOLERANCE:
+        return False
     return played_at > asked_at + CLOCK_TOLERANCE
 
 

@@ -380,7 +380,8 @@ class Relay:
             # Named by id alone while offline: a whole show was hardly meant.
             self._reject(operation, Reason.REFUSED)
             return None
-        operation = replace(operation, item=reading.item, missing_since=None)
+        item = reading.item.completed_by(operation.item)
+        operation = replace(operation, item=item, missing_since=None)
         remote = reading.state
         if remote.watched is None:
             self._retry_later(operation, Reason.MALFORMED)
@@ -397,6 +398,8 @@ class Relay:
                     Result.DELIVERED if ours else Result.ALREADY_TRUE,
                     remote,
                 )
+                if ours:
+                    self._lane.outbox.agree({item_id: remote})
             case Accept():
                 self._settle(operation, Result.OVERRULED, remote)
             case Push():
@@ -439,6 +442,7 @@ class Relay:
                 )
         for operation, state in confirmed:
             self._settle(operation, Result.DELIVERED, state)
+            self._lane.outbox.agree({operation.item.item_id: state})
         if (
             not confirmed
             and len(failed) >= MIN_WIDE_FAULTS
@@ -473,6 +477,11 @@ class Relay:
         steps = plan_tree(operation, leaves, decisions, self._server.capabilities)
         if not steps:
             self._settle(operation, _result_of_tree(operation, decisions))
+            self._lane.outbox.agree(
+                _carried_out(
+                    operation, {leaf.item.item_id: leaf.state for leaf in scope}
+                )
+            )
             return
         before = {
             leaf.item.item_id: leaf.state
@@ -514,6 +523,7 @@ class Relay:
         ]
         if not wrong:
             self._settle(operation, Result.DELIVERED)
+            self._lane.outbox.agree(_carried_out(operation, now))
             return
         error = sent.errors.get(operation.operation_id)
         await self._carry_out(
@@ -535,6 +545,7 @@ class Relay:
             # Taking back what we did is no reason to take back what others did since.
             policy=self._policy if operation.undoes is None else Policy.SERVER,
             clock_offset=self._server.clock_offset,
+            now=self._clock.now(),
         )
 
     async def _save_before_states(self) -> None:
@@ -765,6 +776,17 @@ def _result_of_tree(operation: Operation, decisions: Mapping[str, Decision]) -> 
     if any(isinstance(decision, Accept) for decision in decisions.values()):
         return Result.OVERRULED
     return Result.ALREADY_TRUE
+
+
+def _carried_out(
+    operation: Operation, now: Mapping[str, PlayState]
+) -> dict[str, PlayState]:
+    """Return what we wrote to, by item id, and shows by *now* what was wanted."""
+    return {
+        item_id: now[item_id]
+        for item_id, before in operation.before.items()
+        if item_id in now and operation.change.apply(before).agrees_with(now[item_id])
+    }
 
 
 def _verdict_of_write(error: ServerError) -> Verdict:

@@ -1,0 +1,97 @@
+"""Live through simulated worlds by the thousand; `scripts/simulate` starts it."""
+
+import argparse
+from concurrent.futures import ProcessPoolExecutor, as_completed
+import hashlib
+import logging
+import os
+from pathlib import Path
+import sys
+import time
+
+from tests.simulation.world import Broken, simulate
+
+ROOT = Path(__file__).parents[2]
+GROUP = 100
+
+
+def fingerprint() -> str:
+    """Return what the worlds depend on; another program is another simulation."""
+    digest = hashlib.sha256()
+    for folder in ("custom_components/watched_sync/core", "tests/simulation"):
+        for path in sorted((ROOT / folder).rglob("*.py")):
+            digest.update(path.read_bytes())
+    for name in ("twins", "virtual"):
+        digest.update((ROOT / f"tests/core/{name}.py").read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def live_through(first: int, count: int) -> list[str]:
+    """Return what went wrong in *count* worlds from seed *first* on."""
+    logging.disable(logging.CRITICAL)
+    problems = []
+    for seed in range(first, first + count):
+        try:
+            simulate(seed)
+        except Broken as err:
+            problems.append(str(err))
+        except Exception as err:  # noqa: BLE001 - any failure is one to report
+            problems.append(f"seed {seed}: {type(err).__name__}: {err}")
+    return problems
+
+
+def main() -> int:
+    """Run; 0 if every world kept the promise."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seeds", type=int, default=100_000)
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--seed", type=int)
+    parser.add_argument("--fresh", action="store_true")
+    options = parser.parse_args()
+
+    if options.seed is not None:
+        problems = live_through(options.seed, 1)
+        print("\n".join(problems) or f"seed {options.seed}: the promise was kept")
+        return 1 if problems else 0
+
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    state = cache / "watched-sync" / f"simulated-{fingerprint()}"
+    done = 0
+    if state.exists() and not options.fresh:
+        done = int(state.read_text())
+        print(f"{done} seeds were lived through before")
+    if done >= options.seeds:
+        print(f"{done} seeds, no violation")
+        return 0
+
+    started, finished, problems = time.monotonic(), 0, []
+    ended: set[int] = set()
+    with ProcessPoolExecutor(options.jobs) as pool:
+        groups = {
+            pool.submit(live_through, first, min(GROUP, options.seeds - first)): first
+            for first in range(done, options.seeds, GROUP)
+        }
+        for group in as_completed(groups):
+            ended.add(groups[group])
+            for problem in group.result():
+                print(problem, flush=True)
+                problems.append(problem)
+            finished += min(GROUP, options.seeds - groups[group])
+            while done in ended and not problems:
+                done = min(done + GROUP, options.seeds)
+                state.parent.mkdir(parents=True, exist_ok=True)
+                state.write_text(str(done))
+            if len(ended) % 50 == 0:
+                pace = finished / (time.monotonic() - started)
+                print(f"{finished} seeds, {pace:.0f} a second", flush=True)
+
+    pace = finished / (time.monotonic() - started)
+    verdict = f"{len(problems)} violations" if problems else "no violation"
+    print(f"{finished} seeds now ({pace:.0f} a second), {verdict}")
+    if problems:
+        print("See one again with: scripts/simulate --seed N")
+    return 1 if problems else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,126 @@
+"""The promise, tried in hundreds of worlds, and five bugs that must not go unnoticed.
+
+A failing seed is seen again with `scripts/simulate --seed N`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from custom_components.watched_sync.core import relay as relay_module
+from custom_components.watched_sync.core.outbox import Outbox, Result
+from custom_components.watched_sync.core.play_state import PlayState
+from custom_components.watched_sync.core.reconcile import decide
+from custom_components.watched_sync.core.relay import Relay
+from tests.core.twins import MemoryJournal
+
+from .world import Broken, simulate
+
+SEEDS = 300
+GROUP = 25
+
+#: Worlds in which each of the seeded bugs has to show.
+BUG_SEEDS = range(400)
+
+
+@pytest.fixture(autouse=True)
+def _quiet(caplog: pytest.LogCaptureFixture) -> None:
+    """Worlds full of faults have much to say."""
+    caplog.set_level("CRITICAL")
+
+
+@pytest.mark.parametrize("first", range(0, SEEDS, GROUP))
+def test_no_world_breaks_the_promise(first: int) -> None:
+    for seed in range(first, first + GROUP):
+        simulate(seed)
+
+
+def test_a_world_is_the_same_every_time() -> None:
+    from tests.core.virtual import VirtualLoop, run  # noqa: PLC0415 - as above
+
+    from .world import World  # noqa: PLC0415 - only this test looks inside
+
+    def story(seed: int) -> Sequence[Any]:
+        loop = VirtualLoop()
+
+        async def main() -> Sequence[Any]:
+            world = World(seed, loop)
+            await world.live()
+            return [lane.server.requests for lane in world.lanes]
+
+        return run(main(), loop)
+
+    assert story(7) == story(7)
+    assert story(7) != story(8)
+
+
+def _caught() -> str:
+    """Return what the first world says in which a bug shows."""
+    for seed in BUG_SEEDS:
+        try:
+            simulate(seed)
+        except Broken as err:
+            return str(err)
+    pytest.fail("the bug went unnoticed")
+
+
+def test_a_dropped_wish_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The action says yes before the disk does."""
+
+    async def save(self: MemoryJournal) -> None:
+        self.save_later()
+
+    monkeypatch.setattr(MemoryJournal, "save", save)
+    assert "is nowhere" in _caught() or "was wanted" in _caught()
+
+
+def test_a_doubled_write_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    send = Relay._send
+
+    async def twice(self: Relay, writes: Sequence[Any]) -> Any:
+        await send(self, writes)
+        return await send(self, writes)
+
+    monkeypatch.setattr(Relay, "_send", twice)
+    assert "although it was watched" in _caught()
+
+
+def test_a_forgotten_base_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the server shows passes for what both sides had agreed on."""
+
+    def forgetful(_: PlayState | None, change: Any, remote: Any, **more: Any) -> Any:
+        return decide(remote, change, remote, **more)
+
+    monkeypatch.setattr(relay_module, "decide", forgetful)
+    assert "watched elsewhere after the last wish" in _caught()
+
+
+def test_an_ignored_supersede_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An answer to an old wish settles whatever waits for the item now."""
+    settle = Outbox.settle
+
+    def by_item(self: Outbox, operation: Any, result: Any, now: Any) -> bool:
+        if operation.operation_id not in self:
+            for waiting in self.concerning(operation.item):
+                if waiting.item == operation.item:
+                    operation = replace(waiting)
+        return settle(self, operation, result, now)
+
+    monkeypatch.setattr(Outbox, "settle", by_item)
+    assert "was wanted" in _caught()
+
+
+def test_a_confirmation_without_reading_is_noticed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A server's *OK* is believed."""
+
+    async def believe(self: Relay, operations: Sequence[Any], sent: Any) -> None:
+        for operation in operations:
+            if operation.operation_id not in sent.errors:
+                self._settle(operation, Result.DELIVERED)
+
+    monkeypatch.setattr(Relay, "_verify_items", believe)
+    assert "was wanted" in _caught()

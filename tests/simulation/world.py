@@ -1,0 +1,549 @@
+"""One simulated world: lanes, servers that fail, people who change their minds.
+
+Everything follows from one seed: what is asked for and when, what goes wrong, when the
+process dies and what others do meanwhile. Time is virtual. After a while the faults
+stop; the queue has to drain, and then the `invariants` are read.
+"""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Iterator
+from dataclasses import dataclass, field
+from datetime import timedelta
+import random
+from typing import Any
+
+from custom_components.watched_sync.core.errors import JournalError
+from custom_components.watched_sync.core.identity import Item
+from custom_components.watched_sync.core.lane import Lane, LaneUpdate, Phase
+from custom_components.watched_sync.core.ledger import Ledger
+from custom_components.watched_sync.core.operation import (
+    Change,
+    MarkUnwatched,
+    MarkWatched,
+    Operation,
+    Scope,
+    SetProgress,
+)
+from custom_components.watched_sync.core.outbox import Outbox, Result
+from custom_components.watched_sync.core.play_state import PlayState
+from custom_components.watched_sync.core.reconcile import CLOCK_TOLERANCE, Policy
+from custom_components.watched_sync.core.relay import Relay
+from tests.core.twins import (
+    Ask,
+    Kind,
+    MemoryJournal,
+    ModelServer,
+    Request,
+    Trouble,
+    movie,
+    show,
+)
+from tests.core.virtual import VirtualClock, VirtualLoop, run
+
+#: Seconds of a world in which things go wrong.
+TROUBLED = 900.0
+
+#: Seconds a queue may take to drain once nothing goes wrong any more: eight attempts
+#: with the longest delays, and a clock that jumped.
+PATIENCE = 6 * 3600.0
+
+#: What can befall one request, and how often beside the others.
+_TROUBLES = (
+    (Kind.REFUSE, 4),
+    (Kind.HANG, 2),
+    (Kind.LATE, 4),
+    (Kind.DROP, 4),
+    (Kind.LIE, 4),
+    (Kind.HALF, 2),
+    (Kind.ERROR, 3),
+    (Kind.BUSY, 2),
+    (Kind.STARTING, 1),
+    (Kind.HTML, 2),
+)
+
+
+class Broken(AssertionError):
+    """A promise was not kept; the seed says how to see it again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A wish, and whether its acceptance was answered."""
+
+    operation: Operation
+    at: float
+    answered: bool
+
+
+@dataclass(slots=True)
+class Records:
+    """What happened to one lane."""
+
+    asked: list[Asked] = field(default_factory=list)
+    ended: dict[str, Result] = field(default_factory=dict)
+    ended_at: dict[str, float] = field(default_factory=dict)
+    moved: dict[str, float] = field(default_factory=dict)
+    played_elsewhere: dict[str, float] = field(default_factory=dict)
+    outages: list[tuple[float, float]] = field(default_factory=list)
+    crashes: int = 0
+
+
+class SimulatedLane:
+    """One lane in the world, as it lives through crashes."""
+
+    def __init__(self, world: World, name: str) -> None:
+        """Put a library of films and shows on a server of either kind."""
+        rng = world.rng
+        self.world = world
+        self.name = name
+        make = rng.choice((ModelServer.plex, ModelServer.jellyfin))
+        self.server = make(world.clock, latency=rng.choice((0.0, 0.02, 0.4)))
+        self.server.skew = timedelta(seconds=rng.choice((0, 0, 0, 3, -3, 90)))
+        self.server.trouble = self._trouble
+        self.policy = rng.choice((*[Policy.NEWEST] * 4, *Policy))
+        self.initial: dict[str, PlayState] = {}
+        self._stock(rng)
+        self.journal = MemoryJournal(seconds=rng.choice((0.0, 0.01, 0.2)))
+        self.records = Records()
+        self._assemble(Outbox(), Ledger())
+
+    def _stock(self, rng: random.Random) -> None:
+        films = [movie(f"m{number}") for number in range(4)]
+        self.server.add(*films)
+        self.shows = []
+        for name, seasons in (("a", {1: 3, 2: 2}), ("b", {0: 2, 1: 2})):
+            parent = show(name)
+            self.server.add_show(parent, seasons)
+            self.shows.append(parent)
+        for item_id in self.server.states:
+            if rng.random() < 0.25:
+                self.server.states[item_id] = PlayState(
+                    watched=True,
+                    play_count=1,
+                    last_played=self.world.clock.true_now() - timedelta(days=3),
+                )
+        self.initial = dict(self.server.states)
+        self.containers = [
+            item for item in self.server.items.values() if item.kind.is_container
+        ]
+        self.leaves = [
+            item for item in self.server.items.values() if not item.kind.is_container
+        ]
+
+    def _assemble(self, outbox: Outbox, ledger: Ledger) -> None:
+        self.journal.outbox = outbox
+        self.lane = Lane(
+            outbox=outbox,
+            ledger=ledger,
+            journal=self.journal,
+            clock=self.world.clock,
+        )
+        self.lane.add_listener(self._hear)
+        self.relay = Relay(
+            self.lane,
+            self.server,
+            server_id="server",
+            label=self.name,
+            clock=self.world.clock,
+            rng=random.Random(self.world.rng.random()),
+            policy=self.policy,
+            max_retry_age=timedelta(days=30),
+            opening=self._catch_up,
+        )
+        self.task = asyncio.get_running_loop().create_task(self.relay.run())
+
+    async def _catch_up(self) -> None:
+        """Listen before speaking: read again what is known."""
+        known = [reading.item.item_id for reading in self.lane.ledger]
+        if known:
+            found = await self.server.fetch(known)
+            self.lane.remember(found.values())
+
+    def _hear(self, update: LaneUpdate) -> None:
+        for outcome in update.outcomes:
+            self.records.ended[outcome.operation.operation_id] = outcome.result
+            self.records.ended_at[outcome.operation.operation_id] = (
+                self.world.loop.time()
+            )
+
+    def _trouble(self, request: Request) -> Trouble | None:
+        world = self.world
+        if not world.troubled or world.rng.random() >= world.trouble_rate:
+            return None
+        kind = world.rng.choices(
+            [kind for kind, _ in _TROUBLES], [weight for _, weight in _TROUBLES]
+        )[0]
+        if kind is Kind.LIE and request.ask is not Ask.WRITE:
+            return None
+        return Trouble(
+            kind,
+            seconds=world.rng.uniform(0, 20),
+            retry_after=world.rng.choice((None, 3.0, 40.0)),
+        )
+
+    # --- life and death ------------------------------------------------------
+
+    async def crash(self) -> None:
+        """Lose all that is not on disk, at whatever await this happens, and start."""
+        self.records.crashes += 1
+        self.journal.dead = True
+        self.task.cancel()
+        await asyncio.wait([self.task])
+        text = self.journal.text
+        self.journal = MemoryJournal(seconds=self.journal.seconds)
+        self.journal.text = text
+        keeps_ledger = self.world.rng.random() < 0.5
+        ledger = Ledger(self.lane.ledger) if keeps_ledger else Ledger()
+        self._assemble(self.journal.restore(), ledger)
+
+    async def ask(self, operations: list[Operation]) -> None:
+        """Submit wishes and note whether the answer came back."""
+        lane, at = self.lane, self.world.loop.time()
+        places = [len(self.records.asked) + n for n in range(len(operations))]
+        self.records.asked.extend(Asked(one, at, answered=False) for one in operations)
+        try:
+            await lane.submit(operations)
+        except JournalError:
+            # Refused: it is as if it had never been asked.
+            for place in places:
+                self.records.asked[place] = Asked(
+                    self.records.asked[place].operation, -1.0, answered=False
+                )
+            return
+        if lane is self.lane:  # else the process died before it could answer
+            for place, operation in zip(places, operations, strict=True):
+                self.records.asked[place] = Asked(operation, at, answered=True)
+
+    @property
+    def quiet(self) -> bool:
+        """Whether nothing waits and nothing is under way."""
+        return not len(self.lane.outbox) and self.lane.health.phase is Phase.READY
+
+
+class World:
+    """Lanes, people, faults and time."""
+
+    def __init__(self, seed: int, loop: VirtualLoop) -> None:
+        """Everything follows from *seed*."""
+        self.seed = seed
+        self.rng = random.Random(seed)
+        self.loop = loop
+        self.clock = VirtualClock()
+        self.troubled = True
+        self.trouble_rate = self.rng.choice((0.0, 0.02, 0.1, 0.3))
+        self.jumps = self.rng.random() < 0.15
+        self._number = 0
+        self.lanes = [
+            SimulatedLane(self, f"lane {number}")
+            for number in range(self.rng.choice((1, 1, 2)))
+        ]
+
+    async def live(self) -> None:
+        """Let everything happen, then let it come to rest, and look at it."""
+        actors = [self._people, self._others]
+        if self.rng.random() < 0.7:
+            actors.append(self._outages)
+        if self.rng.random() < 0.5:
+            actors.append(self._crashes)
+        if self.rng.random() < 0.3:
+            actors.append(self._disk)
+        if self.jumps:
+            actors.append(self._clocks)
+        tasks = [self.loop.create_task(self._act(lane, *actors)) for lane in self.lanes]
+        await asyncio.wait(tasks)
+        for task in tasks:
+            task.result()
+        self.troubled = False
+        for lane in self.lanes:
+            lane.server.down = False
+            lane.server.token_good = True
+            lane.journal.broken = False
+            lane.relay.nudge()
+        await self._rest()
+        for lane in self.lanes:
+            problems = list(invariants(self, lane))
+            if problems:
+                raise Broken(
+                    f"seed {self.seed}, {lane.name} "
+                    f"({'Jellyfin' if lane.server.kind.repeat_safe else 'Plex'}, "
+                    f"{lane.policy.value}): " + "; ".join(problems)
+                )
+
+    async def _act(
+        self,
+        lane: SimulatedLane,
+        *actors: Callable[[SimulatedLane], Coroutine[Any, Any, None]],
+    ) -> None:
+        """Run all actors of one lane until the trouble is over."""
+        tasks = [self.loop.create_task(actor(lane)) for actor in actors]
+        await asyncio.sleep(TROUBLED)
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
+        for task in tasks:
+            if not task.cancelled():
+                task.result()
+
+    async def _rest(self) -> None:
+        end = self.loop.time() + PATIENCE
+        while not all(lane.quiet for lane in self.lanes):
+            if self.loop.time() > end:
+                waiting = [len(lane.lane.outbox) for lane in self.lanes]
+                raise Broken(f"seed {self.seed}: {waiting} still wait at the end")
+            await asyncio.sleep(5)
+        await asyncio.sleep(5)
+
+    # --- actors --------------------------------------------------------------
+
+    async def _people(self, lane: SimulatedLane) -> None:
+        """Ask for things, often several at a time and about the same few items."""
+        rng = self.rng
+        while True:
+            await asyncio.sleep(rng.expovariate(1 / rng.choice((2, 20, 60))))
+            operations = [self._wish(lane) for _ in range(rng.choice((1, 1, 1, 3)))]
+            asking = self.loop.create_task(lane.ask(operations))
+            if rng.random() < 0.1:
+                await asyncio.sleep(0)
+                asking.cancel()
+            await asyncio.wait([asking])
+            if not asking.cancelled():
+                asking.result()
+
+    def _wish(self, lane: SimulatedLane) -> Operation:
+        rng = self.rng
+        self._number += 1
+        scope, item = Scope.ITEM, rng.choice(lane.leaves)
+        change: Change = rng.choice((MarkWatched(), MarkUnwatched()))
+        if rng.random() < 0.15:
+            scope, item = Scope.TREE, rng.choice(lane.containers)
+        elif rng.random() < 0.25:
+            position = rng.choice((0.0, 30.0, 300.0, 900.0, 1500.0))
+            change = SetProgress(position)
+        elif isinstance(change, MarkWatched) and rng.random() < 0.2:
+            change = MarkWatched(self.clock.now() - timedelta(days=1))
+        return Operation(
+            operation_id=f"{self._number:05}",
+            batch_id=f"b{self._number:05}",
+            item=item,
+            change=change,
+            asked_at=self.clock.now(),
+            scope=scope,
+            include_specials=scope is Scope.TREE and rng.random() < 0.3,
+        )
+
+    async def _others(self, lane: SimulatedLane) -> None:
+        """Watch and mark in another client."""
+        rng = self.rng
+        while True:
+            await asyncio.sleep(rng.expovariate(1 / 90))
+            item = rng.choice(lane.leaves)
+            self._move(lane, item)
+
+    def _move(self, lane: SimulatedLane, item: Item) -> None:
+        now = self.loop.time()
+        lane.records.moved[item.item_id] = now
+        lane.records.played_elsewhere.pop(item.item_id, None)
+        match self.rng.randrange(3):
+            case 0:
+                lane.server.elsewhere(item.item_id, PlayState(watched=False))
+            case 1:
+                state = lane.server.states[item.item_id]
+                lane.server.elsewhere(
+                    item.item_id,
+                    PlayState(
+                        watched=state.watched,
+                        position=self.rng.choice((120.0, 600.0)),
+                        play_count=state.play_count,
+                        last_played=lane.server.server_now(),
+                    ),
+                )
+            case _:
+                lane.server.played_elsewhere(item.item_id)
+                lane.records.played_elsewhere[item.item_id] = now
+
+    async def _outages(self, lane: SimulatedLane) -> None:
+        rng = self.rng
+        while True:
+            await asyncio.sleep(rng.expovariate(1 / 120))
+            start = self.loop.time()
+            kind = rng.random()
+            if kind < 0.8:
+                lane.server.down = True
+            else:
+                lane.server.token_good = False
+            try:
+                await asyncio.sleep(rng.expovariate(1 / rng.choice((5, 60, 300))))
+            finally:
+                if lane.server.down:
+                    lane.records.outages.append((start, self.loop.time()))
+                lane.server.down = False
+                lane.server.token_good = True
+            lane.relay.nudge()
+
+    async def _crashes(self, lane: SimulatedLane) -> None:
+        rng = self.rng
+        while True:
+            await asyncio.sleep(rng.expovariate(1 / 150))
+            # Not only where everything sleeps: between any two steps.
+            for _ in range(rng.randrange(12)):
+                await asyncio.sleep(0)
+            await lane.crash()
+
+    async def _disk(self, lane: SimulatedLane) -> None:
+        rng = self.rng
+        while True:
+            await asyncio.sleep(rng.expovariate(1 / 120))
+            lane.journal.broken = True
+            await asyncio.sleep(rng.expovariate(1 / 5))
+            lane.journal.broken = False
+
+    async def _clocks(self, lane: SimulatedLane) -> None:
+        del lane
+        rng = self.rng
+        while True:
+            await asyncio.sleep(rng.expovariate(1 / 200))
+            self.clock.jump(
+                timedelta(seconds=rng.choice((-7200, -60, 60, 7200, 86400)))
+            )
+
+
+# --- what must hold ----------------------------------------------------------
+
+
+def invariants(world: World, lane: SimulatedLane) -> Iterator[str]:
+    """Yield every promise that was not kept on *lane*."""
+    yield from _accounted(lane)
+    yield from _last_wish_holds(world, lane)
+    yield from _no_double_play(lane)
+    yield from _asked_sparingly(lane)
+    if not world.jumps and lane.policy is Policy.NEWEST:
+        yield from _newer_play_stands(lane)
+
+
+def _asked(lane: SimulatedLane) -> list[Asked]:
+    """Return the wishes that were not refused, in order."""
+    return [one for one in lane.records.asked if one.at >= 0]
+
+
+def _accounted(lane: SimulatedLane) -> Iterator[str]:
+    """Every accepted wish ended where a person can see it, or gave way to a later."""
+    outbox = lane.lane.outbox
+    rejected = {one.operation_id for one in outbox.rejected}
+    done = {one.operation.operation_id for one in outbox.history}
+    asked = _asked(lane)
+    for place, one in enumerate(asked):
+        operation_id = one.operation.operation_id
+        if (
+            not one.answered
+            or operation_id in done
+            or operation_id in rejected
+            or operation_id in lane.records.ended
+        ):
+            continue
+        if any(
+            later.operation.reaches(one.operation.item) for later in asked[place + 1 :]
+        ):
+            continue  # overtaken by one whose news died with the process
+        yield f"operation {operation_id} was accepted and is nowhere"
+    for operation_id in rejected & done:
+        yield f"operation {operation_id} is both done and given up"
+
+
+def _wishes_for(lane: SimulatedLane, item: Item) -> list[Asked]:
+    return [one for one in _asked(lane) if one.operation.reaches(item)]
+
+
+def _last_wish_holds(world: World, lane: SimulatedLane) -> Iterator[str]:
+    """Where nobody else moved an item, it is as the wishes say, one after the other."""
+    given_up = [*lane.lane.outbox.rejected]
+    lost = {
+        operation_id
+        for operation_id, result in lane.records.ended.items()
+        if result in (Result.REJECTED, Result.OVERRULED)
+    }
+    for item in lane.leaves:
+        item_id = item.item_id
+        wishes = _wishes_for(lane, item)
+        if (
+            item_id in lane.records.moved
+            or any(not one.answered for one in wishes)
+            or any(one.operation.operation_id in lost for one in wishes)
+            or any(one.reaches(item) for one in given_up)
+            # Where our own clock jumped, and what both sides had agreed on was lost,
+            # nobody can tell who spoke last; of an episode in a tree it is not told.
+            or (
+                (world.jumps or lane.policy is not Policy.NEWEST)
+                and lane.records.crashes
+                and any(one.operation.scope is Scope.TREE for one in wishes)
+            )
+        ):
+            continue
+        wanted = lane.initial[item_id]
+        for one in wishes:
+            wanted = one.operation.change.apply(wanted)
+        shown = lane.server.states[item_id]
+        if not wanted.agrees_with(shown):
+            yield f"{item_id} shows {shown} and was wanted {wanted}"
+
+
+def _no_double_play(lane: SimulatedLane) -> Iterator[str]:
+    for item_id in lane.server.doubled:
+        if item_id not in lane.records.moved:
+            yield f"{item_id} was marked although it was watched"
+    for item_id, plays in lane.server.plays.items():
+        item = lane.server.items[item_id]
+        wishes = [
+            one
+            for one in _wishes_for(lane, item)
+            if not isinstance(one.operation.change, MarkUnwatched)
+        ]
+        if item_id not in lane.records.moved and plays > len(wishes):
+            yield f"{item_id} got {plays} plays from {len(wishes)} wishes"
+
+
+def _asked_sparingly(lane: SimulatedLane) -> Iterator[str]:
+    """While a server is away it is asked a few times a minute, not more."""
+    for start, end in lane.records.outages:
+        asked = sum(start < one.at < end for one in lane.server.requests)
+        allowed = 12 + (end - start) / 4 + 12 * lane.records.crashes
+        if asked > allowed:
+            yield f"{asked} requests in an outage of {end - start:.0f} s"
+
+
+def _newer_play_stands(lane: SimulatedLane) -> Iterator[str]:
+    """What somebody watched after the last wish for it stays watched."""
+    for item_id, played_at in lane.records.played_elsewhere.items():
+        wishes = _wishes_for(lane, lane.server.items[item_id])
+        tolerance = 2 * CLOCK_TOLERANCE.total_seconds()
+        if abs(lane.server.skew.total_seconds()) > tolerance / 2:
+            continue  # nobody knows the offset before the first answer
+        if any(one.at + tolerance > played_at for one in wishes):
+            continue
+        if any(_in_doubt(lane, one, played_at) for one in wishes):
+            continue  # it may have been our own mark: nobody can tell
+        if not lane.server.states[item_id].watched:
+            yield f"{item_id} was watched elsewhere after the last wish, and is not now"
+
+
+def _in_doubt(lane: SimulatedLane, one: Asked, moment: float) -> bool:
+    """Whether a write of this wish may or may not have been carried out by *moment*."""
+    operation = one.operation
+    ended_at = lane.records.ended_at.get(operation.operation_id, PATIENCE)
+    if lane.records.ended.get(operation.operation_id) is Result.SUPERSEDED:
+        ended_at = PATIENCE  # overtaken, not confirmed
+    return ended_at > moment and any(
+        request.ask is Ask.WRITE
+        and one.at <= request.at <= moment
+        and operation.reaches(lane.server.items[request.item_ids[0]])
+        for request in lane.server.requests
+    )
+
+
+def simulate(seed: int) -> None:
+    """Live through the world of *seed*. Raises `Broken` if a promise was not kept."""
+    loop = VirtualLoop()
+
+    async def main() -> None:
+        await World(seed, loop).live()
+
+    run(main(), loop)
