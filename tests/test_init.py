@@ -242,7 +242,7 @@ async def test_lists_that_never_come_do_not_hold_up_a_start(
     entry = await setup_lane(hass, server)
     runtime: WatchedSyncRuntime = entry.runtime_data
     assert entry.state is ConfigEntryState.LOADED
-    assert runtime.coordinator.data.up_next == ()
+    assert not runtime.coordinator.data.up_next
     # Once they come, the entities follow.
     read = asyncio.Event()
     entry.async_on_unload(runtime.coordinator.async_add_listener(read.set))
