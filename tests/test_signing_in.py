@@ -20,13 +20,14 @@ from pytest_homeassistant_custom_component.common import get_schema_suggested_va
 
 from custom_components.watched_sync.const import DOMAIN
 from custom_components.watched_sync.core.identity import Item, MediaKind
+from custom_components.watched_sync.runtime import PlexUser
 from custom_components.watched_sync.servers import approval
 
 from .common import drained, mark
 from .fakes.base import FakeClock, FakeServer, FaultKind
 from .fakes.emby import FakeEmby
 from .fakes.jellyfin import FakeJellyfin
-from .fakes.plex import FakePlex, PlexRole, PlexUser
+from .fakes.plex import FakePlex, PlexRole, PlexUser as Simulated
 from .fakes.plex_tv import FakePlexTv
 
 KIM_PIN = "2468"
@@ -158,6 +159,9 @@ async def test_a_plex_account_connects_without_looking_anything_up(
     assert shown is not None
     assert shown["url"].startswith(f"{plex_tv.url}/auth#")
     assert shown_code(progress) in shown["url"]
+    async with asyncio.timeout(5):
+        while not plex_tv.count("/api/v2/pins/"):
+            await hass.async_block_till_done()
     plex_tv.approve(shown_code(progress), "alex")
     form = await after(hass, progress)
 
@@ -187,6 +191,7 @@ async def test_a_plex_account_connects_without_looking_anything_up(
         "user_id": "1",
         "user_name": "alex",
     }
+    assert account not in repr(PlexUser("1", "alex", account))
     # The token of the account is for plex.tv alone.
     for request in plex.requests:
         assert request.headers.get("X-Plex-Token") != account
@@ -437,7 +442,7 @@ async def test_somebody_else_of_the_home_can_sign_in_for_the_owner(
     hass: HomeAssistant, plex_tv: FakePlexTv, plex: FakePlex
 ) -> None:
     entry = await connected(hass, plex_tv, "alex")
-    pat = PlexUser("pat", PlexRole.HOME, 11000004)
+    pat = Simulated("pat", PlexRole.HOME, 11000004)
     plex.users["pat"] = plex_tv.users["pat"] = pat
     progress = await again(hass, entry, "plex_account")
     plex_tv.approve(shown_code(progress), "pat")
