@@ -24,6 +24,20 @@ class WatchedSyncEntity(CoordinatorEntity[WatchedSyncCoordinator]):
         self._attr_device_info = DeviceInfo(identifiers={(DOMAIN, runtime.lane_id)})
 
 
+class ItemEntity(WatchedSyncEntity):
+    """An entity that stands for one item at a time, or for none at the moment."""
+
+    @property
+    def item(self) -> Item | None:
+        """The item this entity stands for at the moment."""
+        return self.view.item if self.view else None
+
+    @property
+    def view(self) -> ItemView | None:
+        """How that item is."""
+        raise NotImplementedError
+
+
 class TrackedItemEntity(WatchedSyncEntity):
     """An entity of a tracked movie's or show's own device.
 

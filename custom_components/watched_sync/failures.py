@@ -57,6 +57,15 @@ def stopping() -> HomeAssistantError:
     return HomeAssistantError(translation_domain=DOMAIN, translation_key="stopping")
 
 
+def invalid(key: str, **placeholders: str) -> ServiceValidationError:
+    """Say what an action got wrong; *key* names the sentence, the rest fills it in."""
+    return ServiceValidationError(
+        translation_domain=DOMAIN,
+        translation_key=key,
+        translation_placeholders=placeholders,
+    )
+
+
 def no_next_episode(name: str) -> ServiceValidationError:
     """Say that no episode of a show is left to mark, or known."""
     return ServiceValidationError(

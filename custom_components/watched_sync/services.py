@@ -34,6 +34,7 @@ from .core.identity import MediaKind
 from .core.operation import Change, MarkUnwatched, MarkWatched, Operation, SetProgress
 from .core.outbox import HISTORY_LIMIT, HistoryEntry, Outcome, Result
 from .core.undo import Kept, undone_batches
+from .failures import invalid
 from .runtime import WatchedSyncConfigEntry, Wish
 from .targets import (
     ATTR_EPISODE,
@@ -51,7 +52,6 @@ from .targets import (
     async_ask,
     async_get_lanes,
     async_resolve,
-    invalid,
 )
 from .undo import Undone, async_undo
 

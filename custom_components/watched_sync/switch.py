@@ -26,7 +26,7 @@ from .coordinator import ItemSyncState, ItemView
 from .core.identity import Item
 from .core.operation import Change, MarkUnwatched, MarkWatched
 from .core.play_state import PlayState
-from .entity import TrackedItemEntity, WatchedSyncEntity
+from .entity import ItemEntity, TrackedItemEntity
 from .runtime import WatchedSyncConfigEntry, WatchedSyncRuntime, Wish
 
 # Turning a switch only puts something into the queue.
@@ -57,22 +57,12 @@ async def async_setup_entry(
     entry.async_on_unload(runtime.coordinator.async_add_listener(up_next.update))
 
 
-class WatchedSwitch(WatchedSyncEntity, SwitchEntity):
+class WatchedSwitch(ItemEntity, SwitchEntity):
     """On when an item is watched, or will be once everything is delivered."""
 
     _unrecorded_attributes = frozenset(
         {"title", "show", "year", "item_id", "imdb", "tmdb", "tvdb"}
     )
-
-    @property
-    def item(self) -> Item | None:
-        """The item this switch stands for at the moment."""
-        return self.view.item if self.view else None
-
-    @property
-    def view(self) -> ItemView | None:
-        """How that item is."""
-        raise NotImplementedError
 
     @property
     @override

@@ -40,8 +40,9 @@ from .core.identity import Item, MediaKind, ProviderIds
 from .core.lane import Phase
 from .core.play_state import Reading
 from .core.ports import MediaServer
+from .entity import ItemEntity
+from .failures import invalid
 from .runtime import WatchedSyncConfigEntry
-from .switch import WatchedSwitch
 
 ATTR_ITEM_ID = "item_id"
 ATTR_EXTERNAL_ID = "external_id"
@@ -128,15 +129,6 @@ class CannotAsk(Exception):
         """Remember why."""
         super().__init__(reason)
         self.reason = reason
-
-
-def invalid(key: str, **placeholders: str) -> ServiceValidationError:
-    """Return the translated error for something that an action got wrong."""
-    return ServiceValidationError(
-        translation_domain=DOMAIN,
-        translation_key=key,
-        translation_placeholders=placeholders,
-    )
 
 
 async def async_ask[T](
@@ -500,7 +492,7 @@ async def _async_resolve_entities(
         for platform in async_get_platforms(call.hass, DOMAIN)
         if platform.domain == Platform.SWITCH
         for entity_id, entity in platform.entities.items()
-        if isinstance(entity, WatchedSwitch)
+        if isinstance(entity, ItemEntity)
     }
     targets: list[Target] = []
     for entity_id in (*sorted(named), *sorted(meant)):
