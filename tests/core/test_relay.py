@@ -11,6 +11,7 @@ import pytest
 
 from custom_components.watched_sync.core.errors import (
     AuthRejected,
+    Busy,
     LaneDown,
     Malformed,
     Reason,
@@ -1445,3 +1446,19 @@ async def test_a_verdict_that_is_none_is_a_mistake_and_says_so() -> None:
     rig = Rig()
     with pytest.raises(TypeError, match="no verdict about one operation"):
         await rig.relay._carry_out(wish(), LaneDown(Reason.BUSY))
+
+
+@virtual
+async def test_a_server_that_asks_another_reader_for_patience_is_not_probed() -> None:
+    rig = Rig()
+    rig.server.add(movie())
+    rig.start()
+    await settle()
+    rig.relay.report(Busy("503", 20.0))
+    await settle()
+    assert rig.phase is Phase.BACKING_OFF
+    await rig.ask(None, movie())
+    await asyncio.sleep(15)
+    assert rig.asks() == []
+    await rig.drained()
+    assert rig.asks() == ["P", "F", "W", "F"]

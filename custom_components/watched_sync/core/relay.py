@@ -132,6 +132,7 @@ class Relay:
         self._failures = 0
         self._nudged = False
         self._suspicious = False
+        self._busy: Busy | None = None
         self._retry_at = 0.0
         self._left_alone_until = 0.0
         self._had_wishes = False
@@ -147,9 +148,15 @@ class Relay:
         self._lane.wake.set()
 
     def report(self, error: ServerError) -> None:
-        """Hear of a failed read elsewhere; the relay asks the server what is up."""
+        """Hear of a failed read elsewhere; the relay asks the server what is up.
+
+        A server that asked for patience gets it, and is not asked at once.
+        """
         _LOGGER.debug("%s: a read failed: %r", self._label, error)
-        self._suspicious = True
+        if isinstance(error, Busy):
+            self._busy = error
+        else:
+            self._suspicious = True
         self._lane.wake.set()
 
     async def run(self) -> None:
@@ -177,6 +184,10 @@ class Relay:
                     await self._probe()
 
     async def _turn_ready(self) -> None:
+        if self._busy is not None:
+            busy, self._busy = self._busy, None
+            self._judge(busy)
+            return
         if self._suspicious or self._nudged or not self._opened:
             await self._probe()
             return
