@@ -459,7 +459,7 @@ def test_a_house_in_order_is_not_accused() -> None:
     assert wrong == []
 
 
-# --- loaded for real -----------------------------------------------------------------
+# --- loaded for real ---------------------------------------------------------------
 
 PROBE = """
 import importlib, sys, types
