@@ -34,6 +34,7 @@ from custom_components.watched_sync.core.errors import (
     WrongAddress,
     WrongServer,
 )
+from custom_components.watched_sync.core.lane import Phase
 from custom_components.watched_sync.core.ports import ServerInfo
 from custom_components.watched_sync.runtime import async_login, create_server
 from custom_components.watched_sync.servers.jellyfin.client import (
@@ -49,6 +50,7 @@ from .common import (
     lane_entry,
     mark,
     setup_lane,
+    until,
     use_server,
 )
 
@@ -534,6 +536,59 @@ async def test_another_account_does_not_take_an_entry_over(
         assert result["reason"] == "wrong_account"
         assert entry.data == data
         await hass.config_entries.async_remove(entry.entry_id)
+
+
+async def test_signing_in_as_somebody_else_is_no_dead_end(
+    hass: HomeAssistant, identify: AsyncMock
+) -> None:
+    server = MemoryServer(kind="plex")
+    entry = await setup_lane(hass, server)
+    runtime = entry.runtime_data
+    server.revoke()
+    runtime.relay.nudge()
+    await until(runtime, lambda: runtime.lane.health.phase is Phase.PARKED)
+    await hass.async_block_till_done()
+    identify.return_value = OTHER_USER
+    for _ in range(2):
+        # It is asked for again, as nobody would know where to find it.
+        [flow] = hass.config_entries.flow.async_progress_by_handler(DOMAIN)
+        await hass.config_entries.flow.async_configure(
+            flow["flow_id"], {"next_step_id": "plex_token"}
+        )
+        result = await hass.config_entries.flow.async_configure(
+            flow["flow_id"], {"token": "bobs"}
+        )
+        assert result["reason"] == "wrong_account"
+        await hass.async_block_till_done()
+    identify.return_value = INFO
+    server.come_up()
+    [flow] = hass.config_entries.flow.async_progress_by_handler(DOMAIN)
+    await hass.config_entries.flow.async_configure(
+        flow["flow_id"], {"next_step_id": "plex_token"}
+    )
+    result = await hass.config_entries.flow.async_configure(
+        flow["flow_id"], {"token": "adas"}
+    )
+    assert result["reason"] == "reauth_successful"
+    await hass.async_block_till_done()
+    assert hass.config_entries.flow.async_progress_by_handler(DOMAIN) == []
+    assert entry.runtime_data.lane.health.phase is Phase.READY
+
+
+async def test_an_entry_that_never_came_up_is_asked_again_until_it_is_removed(
+    hass: HomeAssistant,
+) -> None:
+    server = MemoryServer(kind="plex")
+    server.revoke()
+    entry = await setup_lane(hass, server)
+    [flow] = hass.config_entries.flow.async_progress_by_handler(DOMAIN)
+    hass.config_entries.flow.async_abort(flow["flow_id"])
+    await hass.async_block_till_done()
+    [again] = hass.config_entries.flow.async_progress_by_handler(DOMAIN)
+    assert again["flow_id"] != flow["flow_id"]
+    await hass.config_entries.async_remove(entry.entry_id)
+    await hass.async_block_till_done()
+    assert hass.config_entries.flow.async_progress_by_handler(DOMAIN) == []
 
 
 @pytest.mark.parametrize(("error", "expected"), ERRORS, ids=IDS)

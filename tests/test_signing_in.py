@@ -281,13 +281,14 @@ async def test_a_user_of_the_home_without_access_is_told_so(
 
 
 async def test_a_code_that_nobody_used_ends_the_dialog(
-    hass: HomeAssistant, plex_tv: FakePlexTv
+    hass: HomeAssistant, plex_tv: FakePlexTv, caplog: pytest.LogCaptureFixture
 ) -> None:
     progress = await choose(hass, "plex_account")
     plex_tv.clock.advance(1801)
     result = await after(hass, progress)
     assert result["type"] is FlowResultType.ABORT
     assert result["reason"] == "timeout"
+    assert "unexpectedly" not in caplog.text
 
 
 @pytest.mark.usefixtures("plex_tv")

@@ -10,6 +10,7 @@ from uuid import uuid4
 from homeassistant.config_entries import (
     SOURCE_REAUTH,
     ConfigEntry,
+    ConfigEntryState,
     ConfigFlow,
     ConfigFlowResult,
     ConfigSubentryFlow,
@@ -65,6 +66,7 @@ from .core.errors import (
     Unsupported,
     UnsupportedVersion,
 )
+from .core.lane import Phase
 from .core.ports import ServerInfo
 from .failures import flow_error
 from .item_flow import TrackItemFlow
@@ -73,6 +75,7 @@ from .options_flow import WatchedSyncOptionsFlow
 from .runtime import (
     PlexSignIn,
     QuickConnectSignIn,
+    WatchedSyncConfigEntry,
     async_find_servers,
     async_identify,
     async_login,
@@ -134,6 +137,7 @@ class WatchedSyncConfigFlow(ConfigFlow, domain=DOMAIN):
     _waiting: asyncio.Task[Any]
     #: Looks for servers meanwhile: names by address, by kind.
     _looking: asyncio.Task[dict[str, dict[str, str]]] | None = None
+    _is_signed_in = False
     #: Which server it has to be, or was chosen.
     _server_id = ""
     _address: Mapping[str, Any]
@@ -162,9 +166,15 @@ class WatchedSyncConfigFlow(ConfigFlow, domain=DOMAIN):
     @callback
     @override
     def async_remove(self) -> None:
-        """Look no further once the dialog is closed."""
+        """Look no further once the dialog is over, and ask again if it was in vain."""
         if self._looking is not None:
             self._looking.cancel()
+        in_vain = self.source == SOURCE_REAUTH and not self._is_signed_in
+        if in_vain and not self.hass.is_stopping:
+            entry = self.hass.config_entries.async_get_entry(self.context["entry_id"])
+            if entry is not None and _is_locked_out(entry):
+                # Not before everybody was told that this one is over.
+                self.hass.loop.call_soon(entry.async_start_reauth, self.hass)
 
     # --- ways in -----------------------------------------------------------------
 
@@ -415,7 +425,7 @@ class WatchedSyncConfigFlow(ConfigFlow, domain=DOMAIN):
         try:
             login = self._waiting.result()
         except ServerError as err:
-            errors = self._waited(err, _errors(err, KIND_JELLYFIN, placeholders))
+            errors = self._timeout(err) or _errors(err, KIND_JELLYFIN, placeholders)
             return await self._async_quick_connect_form(errors, placeholders)
         data = {
             CONF_KIND: KIND_JELLYFIN,
@@ -480,7 +490,7 @@ class WatchedSyncConfigFlow(ConfigFlow, domain=DOMAIN):
         try:
             self._waiting.result()
         except ServerError as err:
-            return self._plex_account_form(self._waited(err, _plex_tv_errors(err)))
+            return self._plex_account_form(self._timeout(err) or _plex_tv_errors(err))
         servers = list(self._plex.servers)
         if self._entry is not None and self._server_id not in servers:
             return self.async_abort(reason="wrong_account")
@@ -588,14 +598,14 @@ class WatchedSyncConfigFlow(ConfigFlow, domain=DOMAIN):
             approval, f"{DOMAIN} waits for a sign-in"
         )
 
-    def _waited(self, error: ServerError, errors: dict[str, str]) -> dict[str, str]:
-        """Return what a form says after waiting in vain.
+    def _timeout(self, error: ServerError) -> dict[str, str]:
+        """Return what a form says if the code was not used in time, else nothing.
 
         Of a new entry nothing is lost: that dialog ends. The other one is not opened
         by a person and would not come back.
         """
         if not isinstance(error, ItemGone):
-            return errors
+            return {}
         if self._entry is None:
             raise AbortFlow("timeout")
         return {"base": "timeout"}
@@ -607,6 +617,7 @@ class WatchedSyncConfigFlow(ConfigFlow, domain=DOMAIN):
         await self.async_set_unique_id(_unique_id(info))
         if (entry := self._entry) is not None:
             self._abort_if_unique_id_mismatch(reason="wrong_account")
+            self._is_signed_in = True
             return self._async_update(entry, {**entry.data, **data})
         self._abort_if_unique_id_configured()
         for flow in self._async_in_progress():
@@ -621,7 +632,15 @@ class WatchedSyncConfigFlow(ConfigFlow, domain=DOMAIN):
         self, entry: ConfigEntry, data: dict[str, Any]
     ) -> ConfigFlowResult:
         async_save(self.hass, entry, data)
-        return self.async_update_and_abort(entry)
+        # Named, the reason is told in our words, which say what happens next.
+        return self.async_update_and_abort(entry, reason=f"{self.source}_successful")
+
+
+def _is_locked_out(entry: WatchedSyncConfigEntry) -> bool:
+    """Whether an entry that was asked to sign in again still needs it."""
+    if entry.state is ConfigEntryState.LOADED:
+        return entry.runtime_data.lane.health.phase is Phase.PARKED
+    return entry.state is ConfigEntryState.SETUP_ERROR
 
 
 def _address(typed: Mapping[str, Any]) -> dict[str, Any]:

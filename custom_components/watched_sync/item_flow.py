@@ -157,6 +157,7 @@ class TrackItemFlow(ConfigSubentryFlow):
             title=item.full_title,
             data={CONF_ITEM: encode_item(item)},
             unique_id=item.item_id,
+            reason="reconfigure_successful",
         )
 
     async def _async_labels(self, items: list[Item]) -> list[SelectOptionDict]:
