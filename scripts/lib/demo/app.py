@@ -113,6 +113,8 @@ class Demo:
                 _say(f"Port {port} is taken, so {name} listens on {chosen[name]}.")
         _say("Starting the simulated servers ...")
         await self._simulation.start(Ports(**chosen))
+        # Home Assistant inherits this, and signs in there instead of at plex.tv.
+        os.environ["WATCHED_SYNC_PLEX_TV_URL"] = self._simulation.plex_tv.url
 
     async def _settle(self, port: int, *, is_new: bool) -> Access:
         """Make the folder of Home Assistant ready for a start."""
