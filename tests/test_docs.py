@@ -284,3 +284,23 @@ def test_links_lead_somewhere(document: Path) -> None:
         assert linked.is_relative_to(ROOT), target
         if anchor:
             assert anchor in anchors(linked), target
+
+
+@pytest.mark.parametrize("action", sorted(ENGLISH["services"]))
+def test_the_reference_names_every_field_of_an_action(action: str) -> None:
+    text = (ROOT / "docs" / "reference.md").read_text("utf-8")
+    _, _, section = text.partition(f"`watched_sync.{action}`\n")
+    section = section.partition("\n### ")[0]
+    named = set(re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE))
+    assert named == set(ENGLISH["services"][action]["fields"])
+
+
+def test_the_reference_names_every_option_and_every_field_of_a_form() -> None:
+    text = (ROOT / "docs" / "reference.md").read_text("utf-8")
+    named = set(re.findall(r"^\| \*(.+?)\* \|", text, re.MULTILINE))
+    options = ENGLISH["options"]["step"]["init"]["sections"].values()
+    forms = ENGLISH["config"]["step"].values()
+    shown = {
+        name for one in (*options, *forms) for name in one.get("data", {}).values()
+    }
+    assert named == shown
