@@ -6,8 +6,14 @@ way may or may not have reached the server.
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+import os
 from pathlib import Path
+from random import Random, SystemRandom
+import sys
+from typing import Any
 
+import aiohttp
 import pytest
 
 from scripts.lib.demo.client import Client
@@ -16,6 +22,18 @@ from tests.fakes.base import FaultKind
 
 SCROBBLE = r"^/:/scrobble$"
 PLAYED = r"/UserPlayedItems/|/PlayedItems/"
+
+KILLS = 20
+#: Names the seed of a run that is to be repeated.
+SEED = "WATCHED_SYNC_SEED"
+#: What a server may be like from one kill to the next; `dark` is no server at all.
+WEATHER = (
+    None,
+    "dark",
+    FaultKind.SLOW,
+    FaultKind.APPLIED_BUT_SLOW,
+    FaultKind.APPLIED_BUT_DROPPED,
+)
 
 
 @pytest.fixture
@@ -143,4 +161,205 @@ async def test_a_queue_killed_again_and_again_while_it_drains_arrives_once(
     assert plex_plays(house, spared) == [0] * len(spared)
     assert jellyfin_plays(house, other_marked) == [(True, 1)] * len(other_marked)
     assert jellyfin_plays(house, other_spared) == [(False, 0)] * len(other_spared)
+    assert house.complaints() == []
+
+
+@dataclass(slots=True)
+class Asked:
+    """What was asked for one item, in order.
+
+    `since` holds what it may be once all has arrived: what the last accepted wish
+    says, or a later one of which a kill has hidden whether it was accepted.
+    """
+
+    since: set[bool] = field(default_factory=lambda: {False})
+    accepted: int = 0
+
+
+class Wisher:
+    """Asks for random things in one lane, and remembers what was accepted."""
+
+    def __init__(
+        self, server: Any, write_paths: str, entry_id: str, rng: Random
+    ) -> None:
+        self.server = server
+        self.entry_id = entry_id
+        self._rng = rng
+        self._write_paths = write_paths
+        episodes = self._episodes()
+        # Every other one, so that no season is marked as a whole.
+        self.spared = episodes[1::2]
+        self._fresh = episodes[0::2]
+        self.asked: dict[str, Asked] = {}
+        self.unsure = 0
+
+    def _episodes(self) -> list[str]:
+        title = "Grey's Anatomy"
+        if hasattr(self.server, "rating_key"):
+            return list(self.server.leaves(self.server.rating_key(title)))
+        return list(self.server.leaves(self.server.item_id(title)))
+
+    async def change_weather(self) -> str:
+        """Become another kind of server; nobody may be connected."""
+        self.server.clear_faults()
+        weather = self._rng.choice(WEATHER)
+        if weather == "dark":
+            await self.server.go_dark()
+            return "dark"
+        await self.server.come_back()
+        if weather is None:
+            return "fine"
+        self.server.fail(
+            FaultKind(weather),
+            path=self._write_paths,
+            times=3 if weather is FaultKind.APPLIED_BUT_DROPPED else None,
+            delay=0.3,
+        )
+        return str(weather)
+
+    def choose(self) -> list[tuple[float, str, bool]]:
+        """Return what to ask for: after how many seconds, of which item, and what.
+
+        Mostly it is a mark of another item, and now and then a change of mind.
+        """
+        chosen: dict[str, bool] = {}
+        for _ in range(self._rng.randint(4, 10)):
+            if self.asked and self._rng.random() < 0.3:
+                item = self._rng.choice(list(self.asked))
+                chosen[item] = self._rng.random() < 0.5
+            else:
+                chosen[self._fresh.pop(0)] = True
+        return [
+            (self._rng.uniform(0, 1.5), item, watched)
+            for item, watched in chosen.items()
+        ]
+
+    async def ask(
+        self, client: Client, delay: float, item_id: str, *, watched: bool
+    ) -> None:
+        """Ask for one thing; a kill may come at any time."""
+        await asyncio.sleep(delay)
+        asked = self.asked.setdefault(item_id, Asked())
+        asked.since.add(watched)
+        self.unsure += 1
+        await client.action(
+            f"watched_sync.mark_{'watched' if watched else 'unwatched'}",
+            {"item_id": item_id, "config_entry_id": self.entry_id},
+        )
+        self.unsure -= 1
+        asked.accepted += 1
+        asked.since = {watched}
+
+    def plays(self, item_id: str) -> int:
+        """Return how often the server says an item was played."""
+        state = self.server.state(VIEWER, item_id)
+        if hasattr(state, "view_count"):
+            return int(state.view_count)
+        assert state.played is (state.play_count > 0)
+        return int(state.play_count)
+
+    def on_the_way(self) -> int:
+        """Return how many items do not show yet what was accepted for them."""
+        return sum(
+            bool(self.plays(item)) not in asked.since
+            for item, asked in self.asked.items()
+        )
+
+    def check(self) -> None:
+        """Fail unless all that was accepted is there, once."""
+        for item, asked in self.asked.items():
+            plays = self.plays(item)
+            assert plays in {int(one) for one in asked.since}, (item, plays, asked)
+        assert {item: self.plays(item) for item in self.spared} == dict.fromkeys(
+            self.spared, 0
+        )
+
+
+async def ask_until_killed(
+    house: House, wishers: Sequence[Wisher], kill_after: float
+) -> None:
+    """Ask for many things, and kill Home Assistant while it works on them."""
+    async with house.client() as client:
+        asking = [
+            asyncio.create_task(wisher.ask(client, delay, item, watched=watched))
+            for wisher in wishers
+            for delay, item, watched in wisher.choose()
+        ]
+        await asyncio.sleep(kill_after)
+        await house.home.kill()
+        house.logs.append(house.home.log)
+        # Who has not asked yet does not; who has no answer by now gets none.
+        for one in asking:
+            one.cancel()
+        ended = await asyncio.gather(*asking, return_exceptions=True)
+    for result in ended:
+        if result is not None and not isinstance(
+            result, asyncio.CancelledError | ConnectionError | aiohttp.ClientError
+        ):
+            raise result
+
+
+@pytest.mark.long
+@pytest.mark.timeout(900)
+async def test_twenty_kills_at_random_points_lose_nothing_and_double_nothing(
+    house: House, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The servers are slow, away or silent, and people change their minds.
+
+    `WATCHED_SYNC_SEED=N` asks for the same things and kills after the same delays.
+    """
+    seed = int(os.environ.get(SEED) or SystemRandom().randrange(1_000_000))
+    rng = Random(seed)
+
+    def say(line: str) -> None:
+        with capsys.disabled():
+            sys.stdout.write(f"\n{line}")
+
+    say(f"{KILLS} kills: {SEED}={seed}")
+    async with house.client() as client:
+        wishers = [
+            Wisher(house.plex, SCROBBLE, await lane_id(client, "Attic (alex)"), rng),
+            Wisher(
+                house.jellyfin, PLAYED, await lane_id(client, "Cellar (alex)"), rng
+            ),
+        ]
+
+    kills = unfinished = starting = 0
+    weather = ["fine", "fine"]
+    while kills < KILLS:
+        kill_after = rng.choice((rng.uniform(0, 0.3), rng.uniform(0, 2.5)))
+        await ask_until_killed(house, wishers, kill_after)
+        kills += 1
+        left = [wisher.on_the_way() for wisher in wishers]
+        unfinished += any(left)
+        say(
+            f"kill {kills:2}: after {kill_after:.2f} s; "
+            f"{' / '.join(weather)}; on the way {left[0]} / {left[1]}"
+        )
+        weather = [await wisher.change_weather() for wisher in wishers]
+        await house.home.launch()
+        if kills < KILLS and rng.random() < 0.25:
+            delay = rng.uniform(1, 6)
+            await asyncio.sleep(delay)
+            await house.home.kill()
+            house.logs.append(house.home.log)
+            kills += 1
+            starting += 1
+            say(f"kill {kills:2}: {delay:.2f} s into a start; {' / '.join(weather)}")
+            await house.home.launch()
+        await house.home.ready()
+
+    for wisher in wishers:
+        wisher.server.clear_faults()
+        await wisher.server.come_back()
+    await all_synced(house)
+    accepted = sum(one.accepted for each in wishers for one in each.asked.values())
+    say(
+        f"accepted {accepted}, unanswered {sum(one.unsure for one in wishers)}, "
+        f"kills with something on the way {unfinished}, while starting {starting}\n"
+    )
+    for wisher in wishers:
+        wisher.check()
+    assert accepted > KILLS
+    assert unfinished
     assert house.complaints() == []
