@@ -472,6 +472,18 @@ async def test_a_caller_that_leaves_does_not_hinder_the_others() -> None:
 
 
 @virtual
+async def test_who_waits_when_the_lane_closes_is_told_that_it_has_not_ended() -> None:
+    rig = Rig()
+    operation = await rig.ask(None, movie())
+    waiting = asyncio.create_task(rig.lane.ended([operation.operation_id], 300))
+    await settle()
+    await rig.lane.close()
+    assert await waiting == {}
+    assert asyncio.get_running_loop().time() < 1
+    rig.lane.publish(LaneUpdate((Outcome(operation, Result.DELIVERED),)))
+
+
+@virtual
 async def test_what_ended_before_is_answered_at_once() -> None:
     rig = Rig()
     done = await rig.ask(None, movie("a"))

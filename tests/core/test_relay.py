@@ -9,12 +9,16 @@ from typing import Any
 
 import pytest
 
+from custom_components.watched_sync.core import relay as relay_module
 from custom_components.watched_sync.core.errors import (
     AuthRejected,
     Busy,
+    ItemGone,
     LaneDown,
     Malformed,
     Reason,
+    Refused,
+    ServerError,
     Unreachable,
 )
 from custom_components.watched_sync.core.identity import (
@@ -47,6 +51,7 @@ from .twins import (
     LATE,
     LIE,
     REFUSE,
+    SLOW,
     Ask,
     Kind,
     ModelServer,
@@ -450,6 +455,96 @@ async def test_half_of_our_own_two_writes_does_not_overrule_the_other_half() -> 
     assert rig.server.states["m0000"].play_count == 1
 
 
+@virtual
+async def test_nor_does_the_other_half_if_the_flag_had_no_effect() -> None:
+    rig = with_movies(1, ModelServer.plex, policy=Policy.SERVER)
+    rig.server.states["m0000"] = seen(last=at(-9999))
+    rig.lane.remember(readings(rig.server, movies(1)))
+    await rig.ask(MarkUnwatched(), movies(1)[0])
+    await rig.ask(SetProgress(600), movies(1)[0])
+    await asyncio.sleep(3600)
+    rig.server.on(Ask.WRITE, LIE, None)
+    rig.start()
+    await rig.drained()
+    assert rig.results() == [Result.SUPERSEDED, Result.DELIVERED]
+    assert rig.server.watched("m0000") == [False]
+    assert rig.server.states["m0000"].position == 600
+
+
+@both
+@virtual
+async def test_p06_a_mark_carried_out_after_we_gave_up_waiting_is_one_play(
+    make: Make,
+) -> None:
+    rig = with_movies(2, make).start()
+    rig.server.on(Ask.WRITE, SLOW)
+    await ask_all(rig, 2)
+    await rig.drained()
+    assert rig.results() == [Result.DELIVERED] * 2
+    assert [rig.server.states[one.item_id].play_count for one in movies(2)] == [1, 1]
+    assert rig.server.doubled == []
+
+
+@virtual
+async def test_a_mark_nobody_answered_is_repeated_after_some_minutes() -> None:
+    rig = with_movies(1, ModelServer.plex).start()
+    rig.server.on(Ask.WRITE, HANG)
+    await rig.ask(None, movies(1)[0])
+    await rig.drained()
+    assert rig.gaps(Ask.WRITE)[0] >= 300
+    assert rig.results() == [Result.DELIVERED]
+
+
+@virtual
+async def test_an_unmark_nobody_answered_is_repeated_soon() -> None:
+    rig = with_movies(1, ModelServer.plex).start()
+    rig.server.states["m0000"] = seen()
+    rig.server.on(Ask.WRITE, HANG)
+    await rig.ask(MarkUnwatched(), movies(1)[0])
+    await rig.drained()
+    assert rig.gaps(Ask.WRITE)[0] < 60
+
+
+@virtual
+async def test_a_mark_overtaken_while_nobody_answers_is_not_held_back() -> None:
+    rig = with_movies(1, ModelServer.plex).start()
+    rig.server.on(Ask.WRITE, HANG)
+    await rig.ask(None, movies(1)[0])
+    await rig.until(lambda: rig.server.count(Ask.WRITE) == 1)
+    await rig.ask(SetProgress(600), movies(1)[0])
+    await rig.drained(120)
+    assert rig.server.states["m0000"].position == 600
+    assert rig.server.watched("m0000") == [True]
+
+
+@virtual
+async def test_what_was_given_up_and_asked_for_again_at_once_has_not_failed() -> None:
+    """The news of the failure must not come after the news of the new wish."""
+    rig = with_movies(2, ModelServer.plex).start()
+    rig.server.latency = 5
+    operations = [
+        wish(SetProgress(30), movies(2)[0]),
+        wish(MarkWatched(), movies(2)[1]),
+    ]
+    await rig.lane.submit(operations)
+    await rig.until(lambda: bool(rig.outbox.rejected))
+    await rig.ask(MarkWatched(), movies(2)[0])
+    await rig.drained()
+    results = [one.result for one in rig.outcomes if one.operation.item == movies(2)[0]]
+    assert results == [Result.SUPERSEDED, Result.DELIVERED]
+
+
+@virtual
+async def test_a_wish_overtaken_before_it_could_be_given_up_has_not_failed() -> None:
+    rig = with_movies(1, ModelServer.plex).start()
+    await rig.ask(SetProgress(30), movies(1)[0])
+    await rig.until(lambda: rig.server.count() == 1)
+    await rig.ask(MarkWatched(), movies(1)[0])
+    await rig.drained()
+    assert rig.results() == [Result.SUPERSEDED, Result.DELIVERED]
+    assert not rig.outbox.rejected
+
+
 # --- the server is away -----------------------------------------------------------
 
 
@@ -698,6 +793,18 @@ async def test_a_parked_lane_waits_for_a_person_and_burns_nothing(
 
 
 @virtual
+async def test_a_nudge_while_the_token_is_being_refused_asks_once_more() -> None:
+    rig = with_movies(1).start()
+    rig.server.on(Ask.PROBE, AUTH)
+    rig.relay.nudge()
+    await rig.until(lambda: rig.server.count() == 1)
+    rig.relay.nudge()
+    await asyncio.sleep(1)
+    assert rig.asks() == ["P", "P"]
+    assert rig.phase is Phase.READY
+
+
+@virtual
 async def test_a_token_revoked_between_look_and_write_parks() -> None:
     rig = with_movies(2).start()
     await ask_all(rig, 2)
@@ -897,6 +1004,37 @@ async def test_an_outage_during_the_search_burns_no_attempt() -> None:
     rig.server.down = False
     await rig.drained(40)
     assert rig.server.watched("new") == [True]
+
+
+@virtual
+async def test_a_search_that_ends_in_an_outage_is_the_last_one() -> None:
+    rig = with_movies(5)
+    for item in movies(5):
+        rig.server.hidden.add(item.item_id)
+    await ask_all(rig, 5)
+    rig.start()
+    await rig.until(lambda: rig.server.count(Ask.FETCH) == 1)
+    await asyncio.sleep(0)
+    rig.server.down = True
+    await asyncio.sleep(20)
+    assert rig.server.count(Ask.FIND) == 1
+    assert [one.attempts for one in rig.outbox] == [0] * 5
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (AuthRejected("x"), Reason.FORBIDDEN),
+        (Unreachable("x"), Reason.UNREACHABLE),
+        (Malformed("x"), Reason.MALFORMED),
+        (Refused("x"), Reason.REFUSED),
+        (ItemGone("x"), Reason.MISSING),
+    ],
+)
+def test_what_one_item_suffers_from_has_a_name(
+    error: ServerError, reason: Reason
+) -> None:
+    assert relay_module._reason_of(error) is reason
 
 
 @virtual

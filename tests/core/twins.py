@@ -33,6 +33,7 @@ from custom_components.watched_sync.core.errors import (
     Refused,
     ServerError,
     Starting,
+    Unanswered,
     Unreachable,
     Unsupported,
     WrongServer,
@@ -114,6 +115,7 @@ class Kind(StrEnum):
     HANG = "hang"
     LATE = "late"
     DROP = "drop"
+    SLOW = "slow"
     LIE = "lie"
     HALF = "half"
     ERROR = "error"
@@ -133,7 +135,8 @@ class Trouble:
     """One thing going wrong.
 
     HANG does not carry the request out, and nobody answers. LATE answers after
-    `seconds`. DROP carries it out and loses the answer after `seconds`. LIE answers
+    `seconds`. DROP carries it out and loses the answer after `seconds`. SLOW carries it
+    out `seconds` after the client has given up waiting. LIE answers
     without carrying it out. HALF carries a container's mark out for every other
     episode and fails. BUSY names `retry_after` seconds.
     """
@@ -145,8 +148,10 @@ class Trouble:
     def error(self) -> ServerError | None:
         """Return what the client raises, None if it gets a proper answer."""
         match self.kind:
-            case Kind.REFUSE | Kind.HANG | Kind.DROP:
+            case Kind.REFUSE:
                 return Unreachable(self.kind.value)
+            case Kind.HANG | Kind.DROP | Kind.SLOW:
+                return Unanswered(self.kind.value)
             case Kind.ERROR | Kind.HALF:
                 return Fault("500")
             case Kind.BUSY:
@@ -175,6 +180,7 @@ REFUSE = Trouble(Kind.REFUSE)
 HANG = Trouble(Kind.HANG)
 LATE = Trouble(Kind.LATE)
 DROP = Trouble(Kind.DROP)
+SLOW = Trouble(Kind.SLOW, seconds=60)
 LIE = Trouble(Kind.LIE)
 HALF = Trouble(Kind.HALF)
 ERROR = Trouble(Kind.ERROR)
@@ -527,6 +533,9 @@ class ModelServer:
         result: Any = None
         match trouble.kind:
             case Kind.HANG:
+                await asyncio.sleep(TIMEOUT)
+            case Kind.SLOW:
+                asyncio.get_running_loop().call_later(TIMEOUT + trouble.seconds, answer)
                 await asyncio.sleep(TIMEOUT)
             case Kind.LATE:
                 result = answer()

@@ -148,10 +148,16 @@ class Operation:
         traces = self.traces.get(item_id, ())
         if item_id not in self.before:
             return traces
-        desired = self.change.apply(self.before[item_id])
+        before = self.before[item_id]
+        desired = self.change.apply(before)
         if isinstance(self.change, SetProgress) and self.change.watched is not None:
-            # A position that comes with a flag is two writes, and the flag goes first.
-            traces = (*traces, replace(desired, position=0.0))
+            # A position that comes with a flag is two writes, the flag first; either
+            # may have had no effect.
+            traces = (
+                *traces,
+                replace(desired, position=0.0),
+                replace(before, position=desired.position),
+            )
         return (*traces, desired)
 
     def based_on(self, states: Mapping[str, PlayState]) -> Operation:

@@ -118,6 +118,10 @@ class Outbox:
         """Operations given up, oldest first; they wait for a person."""
         return self._rejected.values()
 
+    def is_rejected(self, operation_id: str) -> bool:
+        """Whether this very operation was given up and still waits for a person."""
+        return operation_id in self._rejected
+
     @property
     def history(self) -> Collection[HistoryEntry]:
         """Operations done, oldest first."""

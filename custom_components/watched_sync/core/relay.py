@@ -349,7 +349,14 @@ class Relay:
             self._publish()
 
     def _publish(self) -> None:
-        update = LaneUpdate(tuple(self._outcomes), tuple(self._readings))
+        outcomes = tuple(
+            outcome
+            for outcome in self._outcomes
+            # One given up may have been asked for again before this is told.
+            if outcome.result is not Result.REJECTED
+            or self._lane.outbox.is_rejected(outcome.operation.operation_id)
+        )
+        update = LaneUpdate(outcomes, tuple(self._readings))
         self._outcomes.clear()
         self._readings.clear()
         self._lane.publish(update)
@@ -813,9 +820,7 @@ def _reason_of(error: ServerError) -> Reason:
     match classify(error):
         case Parked():
             return Reason.FORBIDDEN  # our sign-in is fine elsewhere
-        case Missing():
-            return Reason.MISSING
         case LaneDown(reason) | RetryLater(reason) | Rejected(reason):
             return reason
         case _:
-            return Reason.UNEXPECTED
+            return Reason.MISSING
