@@ -46,8 +46,9 @@ class TimeMachine:
         loop._selector.select = self._wait
 
     def take_along(self, clock: FakeClock) -> None:
-        """Move a simulated server's clock as well."""
-        self._clocks.append(clock)
+        """Move a simulated server's clock as well, however often it is named."""
+        if clock not in self._clocks:
+            self._clocks.append(clock)
 
     def now(self) -> datetime:
         """Return the time it is."""
