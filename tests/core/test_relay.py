@@ -1600,3 +1600,25 @@ async def test_a_server_that_asks_another_reader_for_patience_is_not_probed() ->
     assert rig.asks() == []
     await rig.drained()
     assert rig.asks() == ["P", "F", "W", "F"]
+
+
+@virtual
+async def test_what_was_never_sent_is_no_write_of_ours() -> None:
+    rig = Rig(ModelServer.plex)
+    films = [movie(str(number)) for number in range(8)]
+    rig.server.add(*films)
+    for film in films:
+        await rig.ask(MarkWatched(), film)
+    rig.server.on(Ask.WRITE, *[REFUSE] * 4)
+    rig.server.on(Ask.PROBE, *[REFUSE] * 3)
+    rig.start()
+    await rig.until(lambda: rig.phase is Phase.BACKING_OFF)
+    unsent = [one for one in rig.outbox if not one.before]
+    assert len(unsent) == 4
+    last = unsent[-1].item
+    await rig.ask(MarkUnwatched(), last)
+    await asyncio.sleep(30)
+    rig.server.played_elsewhere(last.item_id)
+    rig.relay.nudge()
+    await rig.drained()
+    assert rig.server.watched(last.item_id) == [True]

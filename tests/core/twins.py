@@ -21,7 +21,11 @@ from enum import StrEnum
 import json
 from typing import Any, Self
 
-from custom_components.watched_sync.core.codec import decode_outbox, encode_outbox
+from custom_components.watched_sync.core.codec import (
+    decode_outbox,
+    encode_history_entry,
+    encode_operation,
+)
 from custom_components.watched_sync.core.errors import (
     AuthRejected,
     Busy,
@@ -691,6 +695,7 @@ class MemoryJournal:
         self.seconds = seconds
         self.later = later
         self.outbox = Outbox()
+        self._known: dict[int, tuple[object, str]] = {}
         self.text = self._encoded()
         self.writes = 0
         self.failures: deque[bool] = deque()
@@ -733,7 +738,28 @@ class MemoryJournal:
             self.save_later()
 
     def _encoded(self) -> str:
-        return json.dumps(encode_outbox(self.outbox))
+        """Return the outbox as text; what did not change is not encoded again."""
+        known: dict[int, tuple[object, str]] = {}
+
+        def part[T](value: T, encode: Callable[[T], Any]) -> str:
+            pair = self._known.get(id(value))
+            if pair is None or pair[0] is not value:
+                pair = (value, json.dumps(encode(value)))
+            known[id(value)] = pair
+            return pair[1]
+
+        operations = ", ".join(part(one, encode_operation) for one in self.outbox)
+        rejected = ", ".join(
+            part(one, encode_operation) for one in self.outbox.rejected
+        )
+        history = ", ".join(
+            part(one, encode_history_entry) for one in self.outbox.history
+        )
+        self._known = known
+        return (
+            f'{{"operations": [{operations}], "rejected": [{rejected}], '
+            f'"history": [{history}]}}'
+        )
 
     def _complete(self, number: int, text: str) -> None:
         if self.dead:

@@ -88,6 +88,9 @@ class Outbox:
         self._by_item: dict[str, dict[str, None]] = {}
         self._trees: dict[str, None] = {}
         self._staged: set[str] = set()
+        #: Operations about to be sent for the first time: of these nothing can have
+        #: been carried out yet, although they have a before-state.
+        self.unsent: set[str] = set()
         self._rejected: dict[str, Operation] = {
             operation.operation_id: operation for operation in rejected
         }
@@ -255,7 +258,8 @@ class Outbox:
         for rejected in given_up:
             del self._rejected[rejected.operation_id]
         for earlier in (*given_up, *overtaken, *self._trees_over(operation)):
-            operation = operation.following(earlier)
+            if earlier.operation_id not in self.unsent:
+                operation = operation.following(earlier)
         self._insert(operation)
         if staged:
             self._staged.add(operation.operation_id)

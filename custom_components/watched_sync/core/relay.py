@@ -384,8 +384,7 @@ class Relay:
                     )
                 )
         if writes:
-            await self._save_before_states()
-            sent = await self._send(writes)
+            sent = await self._send_first(operations, writes)
             if sent.attempted and await self._still_there(sent.halted):
                 await self._verify_items([wanted[one] for one in sent.attempted], sent)
         for operation in missing:
@@ -578,6 +577,21 @@ class Relay:
             # The wishes themselves are safe; only undo after a crash would suffer.
             _LOGGER.debug("%s: before-states not saved: %r", self._label, err)
 
+    async def _send_first(
+        self, operations: Sequence[Operation], writes: Sequence[_Write]
+    ) -> _Sent:
+        """Save the before-states, send, and forget those of what was never sent."""
+        outbox = self._lane.outbox
+        fresh = {one.operation_id: one for one in operations if not one.before}
+        outbox.unsent = {one.operation_id for one in writes} & fresh.keys()
+        await self._save_before_states()
+        sent = await self._send(writes)
+        for operation_id in outbox.unsent:
+            if (waiting := outbox.get(operation_id)) is not None:
+                outbox.update(replace(waiting, before=fresh[operation_id].before))
+        outbox.unsent = set()
+        return sent
+
     async def _send(self, writes: Sequence[_Write]) -> _Sent:
         """Send writes, as many at once as the server likes; stop when it is gone."""
         sent = _Sent()
@@ -589,6 +603,7 @@ class Relay:
                 if write.operation_id not in self._lane.outbox:
                     continue  # overtaken by a later wish
                 sent.attempted[write.operation_id] = write
+                self._lane.outbox.unsent.discard(write.operation_id)
                 try:
                     for change in write.changes:
                         await self._server.write(write.item, change, write.state)
