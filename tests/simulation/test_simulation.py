@@ -1,4 +1,4 @@
-"""The promise, tried in hundreds of worlds, and five bugs that must not go unnoticed.
+"""The promise, tried in hundreds of worlds, and bugs that must not go unnoticed.
 
 A failing seed is seen again with `scripts/simulate --seed N`.
 """
@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from custom_components.watched_sync.core import relay as relay_module
+from custom_components.watched_sync.core.operation import Operation
 from custom_components.watched_sync.core.outbox import Outbox, Result
 from custom_components.watched_sync.core.play_state import PlayState
 from custom_components.watched_sync.core.reconcile import decide
@@ -109,7 +110,8 @@ def test_an_ignored_supersede_is_noticed(monkeypatch: pytest.MonkeyPatch) -> Non
         return settle(self, operation, result, now)
 
     monkeypatch.setattr(Outbox, "settle", by_item)
-    assert "was wanted" in _caught()
+    story = _caught()
+    assert "ended as superseded and as" in story or "was wanted" in story
 
 
 def test_a_confirmation_without_reading_is_noticed(
@@ -124,3 +126,26 @@ def test_a_confirmation_without_reading_is_noticed(
 
     monkeypatch.setattr(Relay, "_verify_items", believe)
     assert "was wanted" in _caught()
+
+
+def test_a_wish_overruled_by_our_own_write_is_noticed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What earlier wishes of ours left behind passes for somebody else's doing."""
+    monkeypatch.setattr(Operation, "traces_on", lambda *_: ())
+    story = _caught()
+    assert "nobody had moved" in story or "ended well" in story
+
+
+def test_an_operation_that_ends_twice_is_noticed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The news of an end comes although the operation was overtaken."""
+    settle = Outbox.settle
+
+    def always(self: Outbox, operation: Any, result: Any, now: Any) -> bool:
+        settle(self, operation, result, now)
+        return True
+
+    monkeypatch.setattr(Outbox, "settle", always)
+    assert "ended as superseded and as" in _caught()

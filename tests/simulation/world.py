@@ -12,7 +12,7 @@ from datetime import timedelta
 import random
 from typing import Any
 
-from custom_components.watched_sync.core.errors import JournalError
+from custom_components.watched_sync.core.errors import JournalError, Reason
 from custom_components.watched_sync.core.identity import Item
 from custom_components.watched_sync.core.lane import Lane, LaneUpdate, Phase
 from custom_components.watched_sync.core.ledger import Ledger
@@ -85,6 +85,10 @@ class Records:
     moved: dict[str, float] = field(default_factory=dict)
     played_elsewhere: dict[str, float] = field(default_factory=dict)
     outages: list[tuple[float, float]] = field(default_factory=list)
+    first_moved: dict[str, float] = field(default_factory=dict)
+    overruled: list[tuple[Operation, float]] = field(default_factory=list)
+    rejected: list[tuple[Operation, Reason | None]] = field(default_factory=list)
+    oddities: list[str] = field(default_factory=list)
     crashes: int = 0
 
 
@@ -139,6 +143,7 @@ class SimulatedLane:
             clock=self.world.clock,
         )
         self.lane.add_listener(self._hear)
+        self._watch(self.lane, self.journal)
         self.relay = Relay(
             self.lane,
             self.server,
@@ -165,6 +170,48 @@ class SimulatedLane:
             self.records.ended_at[outcome.operation.operation_id] = (
                 self.world.loop.time()
             )
+
+    def _watch(self, lane: Lane, journal: MemoryJournal) -> None:
+        """Look, in one life of the process, at each end of an operation as it comes."""
+        ended: dict[str, Result] = {}
+
+        def hear(update: LaneUpdate) -> None:
+            if journal.dead:
+                return  # whoever is told so late died with the process
+            for outcome in update.outcomes:
+                operation = outcome.operation
+                earlier = ended.get(operation.operation_id, Result.REJECTED)
+                if earlier is not Result.REJECTED:
+                    self.records.oddities.append(
+                        f"{operation.operation_id} ended as {earlier.value} and as "
+                        f"{outcome.result.value}"
+                    )
+                ended[operation.operation_id] = outcome.result
+                match outcome.result:
+                    case Result.OVERRULED:
+                        self.records.overruled.append(
+                            (operation, self.world.loop.time())
+                        )
+                    case Result.REJECTED:
+                        self.records.rejected.append((operation, outcome.reason))
+                    case Result.DELIVERED | Result.ALREADY_TRUE:
+                        self.records.oddities.extend(self._not_shown(operation))
+
+        lane.add_listener(hear)
+
+    def _not_shown(self, operation: Operation) -> Iterator[str]:
+        """Yield what the server does not show although an operation says so."""
+        if self.clocks_tell_nothing:
+            return  # an episode of a tree may have been left to somebody else
+        for item in self.leaves:
+            item_id = item.item_id
+            shown = self.server.states[item_id]
+            if (
+                operation.reaches(item)
+                and item_id not in self.records.moved
+                and not operation.change.apply(shown).agrees_with(shown)
+            ):
+                yield f"{operation.operation_id} ended well, {item_id} shows {shown}"
 
     def _trouble(self, request: Request) -> Trouble | None:
         world = self.world
@@ -213,6 +260,11 @@ class SimulatedLane:
         if lane is self.lane:  # else the process died before it could answer
             for place, operation in zip(places, operations, strict=True):
                 self.records.asked[place] = Asked(operation, at, answered=True)
+
+    @property
+    def clocks_tell_nothing(self) -> bool:
+        """Whether our clock jumped and what both sides had agreed on may be lost."""
+        return self.world.jumps and self.records.crashes > 0
 
     @property
     def quiet(self) -> bool:
@@ -342,6 +394,7 @@ class World:
     def _move(self, lane: SimulatedLane, item: Item) -> None:
         now = self.loop.time()
         lane.records.moved[item.item_id] = now
+        lane.records.first_moved.setdefault(item.item_id, now)
         lane.records.played_elsewhere.pop(item.item_id, None)
         match self.rng.randrange(3):
             case 0:
@@ -415,6 +468,9 @@ def invariants(world: World, lane: SimulatedLane) -> Iterator[str]:
     yield from _accounted(lane)
     yield from _last_wish_holds(world, lane)
     yield from _no_double_play(lane)
+    yield from lane.records.oddities
+    yield from _given_up_for_a_reason(world, lane)
+    yield from _overruled_for_a_reason(lane)
     yield from _asked_sparingly(lane)
     if not world.jumps and lane.policy is Policy.NEWEST:
         yield from _newer_play_stands(lane)
@@ -499,6 +555,29 @@ def _no_double_play(lane: SimulatedLane) -> Iterator[str]:
         ]
         if item_id not in lane.records.moved and plays > len(wishes):
             yield f"{item_id} got {plays} plays from {len(wishes)} wishes"
+
+
+def _given_up_for_a_reason(world: World, lane: SimulatedLane) -> Iterator[str]:
+    """Outages give nothing up: only single requests that go wrong do."""
+    if world.trouble_rate == 0:
+        for operation, reason in lane.records.rejected:
+            if reason is not Reason.UNSUPPORTED:
+                yield f"{operation.operation_id} was given up as {reason}"
+
+
+def _overruled_for_a_reason(lane: SimulatedLane) -> Iterator[str]:
+    """Nobody is overruled by what we did ourselves, however it came about."""
+    for operation, at in lane.records.overruled:
+        change = operation.change
+        if isinstance(change, SetProgress) and change.watched is None:
+            continue  # also what was watched long ago beats a mere position
+        moved = any(
+            lane.records.first_moved.get(item.item_id, at) < at
+            for item in lane.leaves
+            if operation.reaches(item)
+        )
+        if not moved and not lane.clocks_tell_nothing:
+            yield f"{operation.operation_id} was overruled and nobody had moved"
 
 
 def _asked_sparingly(lane: SimulatedLane) -> Iterator[str]:
