@@ -2,7 +2,8 @@
 
 from dataclasses import replace
 
-from hypothesis import given, strategies as st
+from hypothesis import given, settings, strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 import pytest
 
 from custom_components.watched_sync.core import ledger as ledger_module
@@ -69,3 +70,64 @@ def test_what_was_untouched_longest_is_forgotten_first(
 def test_a_ledger_rebuilt_from_itself_is_the_same(found: list[Reading]) -> None:
     ledger = Ledger(found)
     assert list(Ledger(ledger)) == list(ledger)
+
+
+class LedgerMachine(RuleBasedStateMachine):
+    """The ledger against a plain list of all that was ever read."""
+
+    @initialize()
+    def begin(self) -> None:
+        self.ledger = Ledger()
+        self.order: list[str] = []
+        self.known: dict[str, Reading] = {}
+
+    @rule(found=st.lists(readings, max_size=5))
+    def read(self, found: list[Reading]) -> None:
+        news = []
+        for reading in found:
+            item_id = reading.item.item_id
+            before = self.known.get(item_id)
+            if item_id in self.order:
+                self.order.remove(item_id)
+            self.order.append(item_id)
+            if before is not None and reading.state.watched is None:
+                continue
+            after = (
+                reading
+                if before is None
+                else replace(reading, item=reading.item.completed_by(before.item))
+            )
+            self.known[item_id] = after
+            if after != before:
+                news.append(after)
+        assert self.ledger.remember(found) == news
+
+    @rule(data=st.data())
+    def lose(self, data: st.DataObject) -> None:
+        if self.order:
+            gone = data.draw(st.sampled_from(self.order))
+            self.ledger.forget(gone)
+            self.order.remove(gone)
+            del self.known[gone]
+
+    @rule()
+    def start_anew(self) -> None:
+        self.ledger = Ledger(self.ledger)
+
+    @invariant()
+    def it_knows_what_was_read(self) -> None:
+        assert [one.item.item_id for one in self.ledger] == self.order
+        assert {one.item.item_id: one for one in self.ledger} == self.known
+
+    @invariant()
+    def an_unknown_state_is_never_a_base(self) -> None:
+        for item_id, reading in self.known.items():
+            base = self.ledger.base(item_id)
+            assert base is None or base.watched is not None
+            assert (base is None) is (reading.state.watched is None)
+
+
+TestLedgerAgainstAList = LedgerMachine.TestCase
+TestLedgerAgainstAList.settings = settings(
+    max_examples=40, stateful_step_count=30, deadline=None
+)
