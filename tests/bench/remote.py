@@ -5,7 +5,7 @@ many films more. It reads commands, one JSON list a line, and answers each with 
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 import json
 from pathlib import Path
 import subprocess
@@ -16,6 +16,7 @@ from tests.fakes import library
 from tests.fakes.base import FakeClock
 from tests.fakes.jellyfin import FakeJellyfin
 from tests.fakes.plex import FakePlex
+from tests.scenarios.big_outage import named
 from tests.scenarios.house import USER, JellyfinSide, PlexSide, Side
 
 type Command = Callable[..., Awaitable[Any]]
@@ -37,16 +38,7 @@ class Desk:
 
     async def films(self) -> list[str]:
         """Return the ids of the added films."""
-        server = self._side.server
-        named: Iterable[tuple[str, str]]
-        if isinstance(server, FakePlex):
-            section = server.entry(server.rating_key("Arrival")).section
-            found = server._shelf.of_section(section, "movie")
-            named = ((one.title, one.key) for one in found)
-        else:
-            assert isinstance(server, FakeJellyfin)
-            named = ((one.name, one.id) for one in server.catalogue.items.values())
-        return [item_id for title, item_id in sorted(named) if title.startswith(_NAME)]
+        return named(self._side, _NAME)
 
     async def leaves(self, title: str) -> list[str]:
         """Return the ids of a show's episodes."""
@@ -71,6 +63,25 @@ class Desk:
             (one.at.timestamp(), one.method, one.path, one.seq in writes)
             for one in self._side.server.requests
         ]
+
+    async def mark(self, item_id: str) -> None:
+        """Have the user mark something watched in another client."""
+        await self._side.put(item_id, plays=1)
+
+    async def finish(self, item_id: str) -> None:
+        """Have the user watch something to its end in another client."""
+        server = self._side.server
+        if isinstance(server, FakeJellyfin):
+            length = server.catalogue.items[item_id].run_time_ticks
+            await server.play(USER, item_id)
+            await server.stop_playing(USER, position_ticks=length)
+        else:
+            assert isinstance(server, FakePlex)
+            await server.play(USER, item_id)
+
+    async def listeners(self) -> int:
+        """Return how many websockets stand."""
+        return len(self._side.server.sockets)
 
     async def dark(self) -> None:
         """Refuse connections."""

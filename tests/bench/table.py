@@ -46,6 +46,12 @@ class Table:
 def milliseconds(seconds: list[float], aim: float | None = None) -> Result:
     """Show the median and the 95th percentile; *aim*, in ms, is for the median."""
     middle = median(seconds) * 1000
-    high = quantiles(seconds, n=20)[-1] * 1000
+    high = quantiles(seconds, n=20, method="inclusive")[-1] * 1000
     good = None if aim is None else middle <= aim
     return Result(f"p50 {middle:.1f} ms, p95 {high:.1f} ms", good)
+
+
+def at_most(seconds: list[float], aim: float) -> Result:
+    """Show the median and the longest; *aim*, in seconds, is for the longest."""
+    longest = max(seconds)
+    return Result(f"p50 {median(seconds):.2f} s, max {longest:.2f} s", longest <= aim)

@@ -1,21 +1,26 @@
 """How fast it is, in counts and medians. `scripts/bench` runs it and prints a table.
 
 Home Assistant, the disk and TCP are real; the simulated servers run in a process of
-their own. What is asserted is only that the work measured was done, and done once.
+their own, except where hours have to pass: these rows say "virtual time", which skips
+idle time and nothing else (see `tests.scenarios.machine`). What is asserted is only that
+the work measured was done, and done once.
 """
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 import logging
 import os
 import platform
+from random import Random
 from statistics import median
 import sys
 from time import perf_counter, time
 from typing import Any
 
 from homeassistant.config_entries import ConfigEntryState
-from homeassistant.core import HomeAssistant
+from homeassistant.core import Event, EventStateChangedData, HomeAssistant, callback
+from homeassistant.helpers import entity_registry as er
+from homeassistant.helpers.event import async_track_state_change_event
 from jellyfin_apiclient_python.client import JellyfinClient as OtherJellyfinClient
 from plexapi.server import PlexServer
 import pytest
@@ -28,13 +33,26 @@ from custom_components.watched_sync.core.identity import Item, MediaKind
 from custom_components.watched_sync.core.lane import Phase
 from custom_components.watched_sync.core.operation import MarkWatched
 from custom_components.watched_sync.runtime import Wish
-from tests.common import drained, until
-from tests.fakes.library import show
-from tests.scenarios.house import USER, act, runtime_of
+from tests.common import drained, tracked, until
+from tests.fakes import library
+from tests.fakes.base import FakeClock
+from tests.fakes.jellyfin import FakeJellyfin
+from tests.fakes.plex import FakePlex
+from tests.scenarios import big_outage
+from tests.scenarios.house import (
+    USER,
+    JellyfinSide,
+    PlexSide,
+    Side,
+    act,
+    runtime_of,
+    until_true,
+)
+from tests.scenarios.machine import TimeMachine
 
 from .meter import StallMeter
 from .remote import Remote
-from .table import Result, Table, milliseconds
+from .table import Result, Table, at_most, milliseconds
 
 pytestmark = [pytest.mark.bench, pytest.mark.timeout(900)]
 
@@ -44,6 +62,12 @@ FILMS = 11_000
 SCATTERED = 1_000
 CALLS = 200
 LONG_SHOW = "Grey's Anatomy"
+#: Things done in another client, of each kind.
+ELSEWHERE = 20
+PLAYBACK = "end of a playback in another client to the state"
+MARK = "mark by hand in another client to the state"
+MARK_AIM = "<= 35 s / <= 1.5 s"
+HOUR = 3600.0
 
 
 @pytest.fixture(scope="module")
@@ -99,15 +123,75 @@ async def lane(hass: HomeAssistant, remote: Remote) -> MockConfigEntry:
     return entry
 
 
-def entry_for(remote: Remote) -> MockConfigEntry:
-    """Return an entry for the simulated server."""
+@pytest.fixture
+def more_films(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give the simulated server of this process the films of the big outage."""
+    monkeypatch.setattr(library, "MOVIES", (*library.MOVIES, *big_outage.films()))
+
+
+@pytest.fixture(params=KINDS)
+async def side(request: pytest.FixtureRequest) -> AsyncIterator[Side]:
+    """A simulated server in this process, whose clock can be moved."""
+    if "more_films" in request.fixturenames:
+        request.getfixturevalue("more_films")
+    clock = FakeClock(ticking=True)
+    if request.param == "plex":
+        async with FakePlex(clock=clock) as plex:
+            yield PlexSide(plex)
+    else:
+        async with FakeJellyfin(clock=clock) as jellyfin:
+            yield JellyfinSide(jellyfin)
+
+
+@pytest.fixture
+def machine(
+    hass: HomeAssistant, side: Side, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[TimeMachine]:
+    """Virtual time."""
+    hass.loop.set_debug(False)
+    made = TimeMachine(hass.loop, monkeypatch)
+    made.take_along(side.server.clock)
+    yield made
+    made.running = False
+
+
+def entry_for(remote: Remote, *items: Item) -> MockConfigEntry:
+    """Return an entry for the simulated server, tracking *items*."""
     data = remote.ask("data")
     return MockConfigEntry(
         domain=DOMAIN,
         title=f"{data['server_name']} ({USER})",
         unique_id=f"{data['server_id']}:{data['user_id']}",
         data=data,
+        subentries_data=[tracked(item) for item in items],
     )
+
+
+def switches(hass: HomeAssistant, entry: MockConfigEntry) -> dict[str, str]:
+    """Return the entities that show whether tracked items are watched, by item id."""
+    return {
+        str(entry.subentries[one.config_subentry_id].unique_id): one.entity_id
+        for one in er.async_entries_for_config_entry(er.async_get(hass), entry.entry_id)
+        if one.domain == "switch" and one.config_subentry_id is not None
+    }
+
+
+def turned_on(hass: HomeAssistant, entity_id: str) -> asyncio.Future[None]:
+    """Return what is done as soon as an entity, now off, is on."""
+    state = hass.states.get(entity_id)
+    assert state is not None
+    assert state.state == "off"
+    seen = hass.loop.create_future()
+
+    @callback
+    def changed(event: Event[EventStateChangedData]) -> None:
+        new = event.data["new_state"]
+        if new is not None and new.state == "on" and not seen.done():
+            seen.set_result(None)
+
+    remove = async_track_state_change_event(hass, entity_id, changed)
+    seen.add_done_callback(lambda _: remove())
+    return seen
 
 
 async def asked(remote: Remote, *command: str) -> Any:
@@ -280,7 +364,7 @@ async def test_long_show(
     requests = await count(remote)
     plays = await asked(remote, "plays")
     assert {leaf: plays.get(leaf) for leaf in leaves} == dict.fromkeys(leaves, 1)
-    aims = {"plex": 4, "jellyfin": len(show(LONG_SHOW).seasons) + 3}
+    aims = {"plex": 4, "jellyfin": len(library.show(LONG_SHOW).seasons) + 3}
     aim = aims[remote.kind]
     table.add(
         f"requests for a show of {len(leaves)} episodes, from the call",
@@ -317,6 +401,112 @@ async def test_scattered_marks(
         "",
         KINDS[remote.kind],
         Result(f"{took / SCATTERED * 1000:.2f} ms"),
+    )
+
+
+async def test_what_is_done_elsewhere_is_seen(
+    hass: HomeAssistant, remote: Remote, table: Table
+) -> None:
+    """From the moment it is done to the state of the entity that shows it."""
+    hass.loop.set_debug(False)
+    films = (await asked(remote, "films"))[: 2 * ELSEWHERE]
+    entry = entry_for(
+        remote,
+        *(
+            Item(film, MediaKind.MOVIE, f"Film {film}", year=2000, duration=6000.0)
+            for film in films
+        ),
+    )
+    entry.add_to_hass(hass)
+    assert await hass.config_entries.async_setup(entry.entry_id)
+    await hass.async_block_till_done()
+    async with asyncio.timeout(10):
+        while not await asked(remote, "listeners"):  # noqa: ASYNC110 - another process
+            await asyncio.sleep(0.05)
+    entities = switches(hass, entry)
+    rng = Random(1)
+    done = [("finish", PLAYBACK, "<= 1.5 s", films[:ELSEWHERE])]
+    if remote.kind == "jellyfin":
+        # Plex tells nobody of marks: that is measured in virtual time.
+        done.append(("mark", MARK, MARK_AIM, films[ELSEWHERE:]))
+    for how, row, aim, items in done:
+        times = []
+        for film in items:
+            await asyncio.sleep(rng.uniform(0.2, 1.5))
+            seen = turned_on(hass, entities[film])
+            began = perf_counter()
+            await asked(remote, how, film)
+            async with asyncio.timeout(60):
+                await seen
+            times.append(perf_counter() - began)
+        assert len(times) == ELSEWHERE, how
+        table.add(row, aim, KINDS[remote.kind], at_most(times, 1.5))
+
+
+async def test_idle_hour_and_marks_by_hand(
+    hass: HomeAssistant, side: Side, machine: TimeMachine, table: Table
+) -> None:
+    """Virtual time: an hour in which nothing happens, then marks nobody announces."""
+    titles = [one.title for one in library.MOVIES if len(one.libraries) == 1]
+    unique = [title for title in titles if titles.count(title) == 1][:ELSEWHERE]
+    films = [side.film(title) for title in unique]
+    entry = await side.connect(hass, *films, side.show("Severance"))
+    await until_true(lambda: bool(side.server.sockets))
+    machine.running = True
+    await asyncio.sleep(60)
+    side.server.clear_log()
+    await asyncio.sleep(HOUR)
+    per_minute = side.server.count() / 60
+    assert len(side.server.sockets) == 1
+    aim = {"plex": 6, "jellyfin": 1}[side.kind]
+    table.add(
+        "requests a minute in an idle hour (virtual time)",
+        "<= 6 / <= 1",
+        KINDS[side.kind],
+        Result(f"{per_minute:.2f}", per_minute <= aim),
+    )
+    if not isinstance(side, PlexSide):
+        return
+    entities = switches(hass, entry)
+    rng = Random(1)
+    times = []
+    for film in films:
+        await asyncio.sleep(rng.uniform(20, 60))
+        seen = turned_on(hass, entities[film.item_id])
+        began = machine.seconds()
+        side.server.mark(USER, film.item_id)
+        await seen
+        times.append(machine.seconds() - began)
+    result = at_most(times, 35)
+    table.add(
+        MARK,
+        MARK_AIM,
+        KINDS[side.kind],
+        Result(f"{result.text} (virtual time)", result.good),
+    )
+
+
+@pytest.mark.usefixtures("more_films")
+async def test_two_hours_of_outage(
+    hass: HomeAssistant, side: Side, machine: TimeMachine, table: Table
+) -> None:
+    entry = await side.connect(hass)
+    took = await big_outage.live_through(hass, side, entry, machine)
+    table.add(
+        f"requests per item after two hours of outage (virtual time),"
+        f" {big_outage.WISHES:,} wishes, {big_outage.REMOTE_CHANGES} changes elsewhere",
+        "<= 1.1",
+        KINDS[side.kind],
+        Result(
+            f"{took.per_item:.3f}, {took.per_write:.3f} per write",
+            took.per_item <= 1.1,
+        ),
+    )
+    table.add(
+        "time until all of it is reconciled (the server in the same process)",
+        "",
+        KINDS[side.kind],
+        Result(f"{took.seconds:.1f} s"),
     )
 
 

@@ -6,7 +6,7 @@ Told by `test_big_outage` and measured by `scripts/bench`. Virtual time (see
 
 import asyncio
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from random import Random
@@ -17,6 +17,8 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from tests.common import drained
 from tests.fakes import library
+from tests.fakes.jellyfin import FakeJellyfin
+from tests.fakes.plex import FakePlex
 
 from .house import ONE_PLAY, UNSEEN, USER, Seen, Side, act, cut_off, runtime_of, waiting
 from .machine import TimeMachine
@@ -31,6 +33,7 @@ STEPS = 50
 UNASKED = 50
 
 _NAME = "Film of the outage"
+_EARLIER, _LATER = False, True
 _TWICE = Seen(watched=True, plays=2)
 _HALFWAY = Seen(watched=False, plays=0, position=600)
 
@@ -54,29 +57,43 @@ class Story:
 
 
 STORIES = (
-    Story("mark", UNSEEN, "watched", None, False, ONE_PLAY, "watched", 8_550),
-    Story("un-mark", ONE_PLAY, "unwatched", None, False, UNSEEN, "unwatched", 500),
-    Story("mark what was so", ONE_PLAY, "watched", None, False, ONE_PLAY, None, 500),
-    Story("play, then mark", UNSEEN, "watched", ONE_PLAY, False, ONE_PLAY, None, 75),
-    Story("mark, then play", UNSEEN, "watched", ONE_PLAY, True, ONE_PLAY, None, 75),
+    Story("mark", UNSEEN, "watched", None, _EARLIER, ONE_PLAY, "watched", 8_550),
+    Story("un-mark", ONE_PLAY, "unwatched", None, _EARLIER, UNSEEN, "unwatched", 500),
+    Story("mark what was so", ONE_PLAY, "watched", None, _EARLIER, ONE_PLAY, None, 500),
+    Story("play, then mark", UNSEEN, "watched", ONE_PLAY, _EARLIER, ONE_PLAY, None, 75),
+    Story("mark, then play", UNSEEN, "watched", ONE_PLAY, _LATER, ONE_PLAY, None, 75),
     Story(
         "play again, then un-mark",
         ONE_PLAY,
         "unwatched",
         _TWICE,
-        False,
+        _EARLIER,
         UNSEEN,
         "unwatched",
         75,
     ),
     Story(
-        "un-mark, then play again", ONE_PLAY, "unwatched", _TWICE, True, _TWICE, None, 75
+        "un-mark, then play again",
+        ONE_PLAY,
+        "unwatched",
+        _TWICE,
+        _LATER,
+        _TWICE,
+        None,
+        75,
     ),
     Story(
-        "begin, then mark", UNSEEN, "watched", _HALFWAY, False, ONE_PLAY, "watched", 75
+        "begin, then mark",
+        UNSEEN,
+        "watched",
+        _HALFWAY,
+        _EARLIER,
+        ONE_PLAY,
+        "watched",
+        75,
     ),
-    Story("mark, then begin", UNSEEN, "watched", _HALFWAY, True, _HALFWAY, None, 75),
-    Story("no wish", UNSEEN, None, ONE_PLAY, False, ONE_PLAY, None, UNASKED),
+    Story("mark, then begin", UNSEEN, "watched", _HALFWAY, _LATER, _HALFWAY, None, 75),
+    Story("no wish", UNSEEN, None, ONE_PLAY, _EARLIER, ONE_PLAY, None, UNASKED),
 )
 
 
@@ -112,6 +129,21 @@ def films() -> tuple[library.SeedMovie, ...]:
     )
 
 
+def named(side: Side, prefix: str) -> list[str]:
+    """Return the ids of all films whose titles begin so, by title."""
+    server = side.server
+    found: Iterable[tuple[str, str]]
+    if isinstance(server, FakePlex):
+        section = server.entry(server.rating_key("Arrival")).section
+        found = (
+            (one.title, one.key) for one in server._shelf.of_section(section, "movie")
+        )
+    else:
+        assert isinstance(server, FakeJellyfin)
+        found = ((one.name, one.id) for one in server.catalogue.items.values())
+    return [item_id for title, item_id in sorted(found) if title.startswith(prefix)]
+
+
 async def live_through(
     hass: HomeAssistant, side: Side, entry: MockConfigEntry, machine: TimeMachine
 ) -> Reconciled:
@@ -121,8 +153,7 @@ async def live_through(
     assert sum(story.wish is not None for story in stories) == WISHES
     assert sum(story.remote is not None for story in stories) == REMOTE_CHANGES
     rng.shuffle(stories)
-    items = [side.item_id(film.title) for film in films()]
-    told = dict(zip(items, stories, strict=True))
+    told = dict(zip(named(side, _NAME), stories, strict=True))
     long_ago = side.server.clock()
     for item, story in told.items():
         if story.before != UNSEEN:

@@ -19,7 +19,7 @@ def many_films(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def side(many_films: None, request: pytest.FixtureRequest, kind: str) -> Side:
+def side(request: pytest.FixtureRequest, kind: str) -> Side:
     """One kind of server, with these films."""
     found: Side = request.getfixturevalue(kind)
     return found
