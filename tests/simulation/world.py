@@ -201,7 +201,7 @@ class SimulatedLane:
 
     def _not_shown(self, operation: Operation) -> Iterator[str]:
         """Yield what the server does not show although an operation says so."""
-        if self.clocks_tell_nothing:
+        if self.may_be_forgetful:
             return  # an episode of a tree may have been left to somebody else
         for item in self.leaves:
             item_id = item.item_id
@@ -262,9 +262,14 @@ class SimulatedLane:
                 self.records.asked[place] = Asked(operation, at, answered=True)
 
     @property
-    def clocks_tell_nothing(self) -> bool:
-        """Whether our clock jumped and what both sides had agreed on may be lost."""
-        return self.world.jumps and self.records.crashes > 0
+    def may_be_forgetful(self) -> bool:
+        """Whether a crash may have taken what tells our own writes from others'.
+
+        The before-states do, which a broken disk did not take; without them a clock
+        that did not jump.
+        """
+        doubtful = self.world.jumps or self.world.disk_fails
+        return doubtful and self.records.crashes > 0
 
     @property
     def quiet(self) -> bool:
@@ -284,6 +289,7 @@ class World:
         self.troubled = True
         self.trouble_rate = self.rng.choice((0.0, 0.02, 0.1, 0.3))
         self.jumps = self.rng.random() < 0.15
+        self.disk_fails = False
         self._number = 0
         self.lanes = [
             SimulatedLane(self, f"lane {number}")
@@ -298,6 +304,7 @@ class World:
         if self.rng.random() < 0.5:
             actors.append(self._crashes)
         if self.rng.random() < 0.3:
+            self.disk_fails = True
             actors.append(self._disk)
         if self.jumps:
             actors.append(self._clocks)
@@ -576,7 +583,7 @@ def _overruled_for_a_reason(lane: SimulatedLane) -> Iterator[str]:
             for item in lane.leaves
             if operation.reaches(item)
         )
-        if not moved and not lane.clocks_tell_nothing:
+        if not moved and not lane.may_be_forgetful:
             yield f"{operation.operation_id} was overruled and nobody had moved"
 
 
