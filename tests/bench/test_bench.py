@@ -2,8 +2,8 @@
 
 Home Assistant, the disk and TCP are real; the simulated servers run in a process of
 their own, except where hours have to pass: these rows say "virtual time", which skips
-idle time and nothing else (see `tests.scenarios.machine`). What is asserted is only that
-the work measured was done, and done once.
+idle time and nothing else (see `tests.scenarios.machine`). What is asserted is only
+that the work measured was done, and done once.
 """
 
 import asyncio
