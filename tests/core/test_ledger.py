@@ -129,5 +129,5 @@ class LedgerMachine(RuleBasedStateMachine):
 
 TestLedgerAgainstAList = LedgerMachine.TestCase
 TestLedgerAgainstAList.settings = settings(
-    max_examples=40, stateful_step_count=30, deadline=None
+    max_examples=15, stateful_step_count=12, deadline=None
 )

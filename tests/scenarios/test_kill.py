@@ -319,9 +319,7 @@ async def test_twenty_kills_at_random_points_lose_nothing_and_double_nothing(
     async with house.client() as client:
         wishers = [
             Wisher(house.plex, SCROBBLE, await lane_id(client, "Attic (alex)"), rng),
-            Wisher(
-                house.jellyfin, PLAYED, await lane_id(client, "Cellar (alex)"), rng
-            ),
+            Wisher(house.jellyfin, PLAYED, await lane_id(client, "Cellar (alex)"), rng),
         ]
 
     kills = unfinished = starting = 0
