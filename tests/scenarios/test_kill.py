@@ -190,6 +190,7 @@ class Wisher:
         # Every other one, so that no season is marked as a whole.
         self.spared = episodes[1::2]
         self._fresh = episodes[0::2]
+        self._chosen: list[str] = []
         self.asked: dict[str, Asked] = {}
         self.unsure = 0
 
@@ -224,11 +225,13 @@ class Wisher:
         """
         chosen: dict[str, bool] = {}
         for _ in range(self._rng.randint(4, 10)):
-            if self.asked and self._rng.random() < 0.3:
-                item = self._rng.choice(list(self.asked))
+            # Of those chosen, not of those asked for: a seed must not depend on luck.
+            if self._chosen and self._rng.random() < 0.3:
+                item = self._rng.choice(self._chosen)
                 chosen[item] = self._rng.random() < 0.5
             else:
                 chosen[self._fresh.pop(0)] = True
+        self._chosen.extend(item for item in chosen if item not in self._chosen)
         return [
             (self._rng.uniform(0, 1.5), item, watched)
             for item, watched in chosen.items()
