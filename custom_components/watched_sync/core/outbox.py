@@ -87,6 +87,7 @@ class Outbox:
         self._next_order = 0
         self._by_item: dict[str, dict[str, None]] = {}
         self._trees: dict[str, None] = {}
+        self._traced: set[str] = set()
         self._staged: set[str] = set()
         #: Operations about to be sent for the first time: of these nothing can have
         #: been carried out yet, although they have a before-state.
@@ -296,7 +297,7 @@ class Outbox:
         if waiting.item.item_id != operation.item.item_id:
             self._unindex(waiting)
             self._index(operation)
-        self._live[operation.operation_id] = operation
+        self._put(operation)
         return True
 
     def leave_traces(self, operation: Operation) -> None:
@@ -305,13 +306,12 @@ class Outbox:
             if waiting.operation_id != operation.operation_id and _overlap(
                 operation, waiting
             ):
-                self._live[waiting.operation_id] = waiting.following(operation)
+                self._put(waiting.following(operation))
 
     def agree(self, states: Mapping[str, PlayState]) -> None:
         """Let what waits know what items show after an earlier wish, by their ids."""
-        for operation_id, waiting in self._live.items():
-            if waiting.traces:
-                self._live[operation_id] = waiting.based_on(states)
+        for operation_id in list(self._traced):
+            self._put(self._live[operation_id].based_on(states))
 
     def move(self, operation: Operation, item: Item) -> list[Operation]:
         """Point a waiting operation to *item*, its item's new id; return what gave way.
@@ -446,11 +446,19 @@ class Outbox:
             if _overlap(self._live[tree], operation)
         )
 
+    def _put(self, operation: Operation) -> None:
+        """Store the present version of a waiting operation."""
+        self._live[operation.operation_id] = operation
+        if operation.traces:
+            self._traced.add(operation.operation_id)
+        else:
+            self._traced.discard(operation.operation_id)
+
     def _insert(self, operation: Operation, place: int | None = None) -> None:
         if place is None:
             place = self._next_order
             self._next_order += 1
-        self._live[operation.operation_id] = operation
+        self._put(operation)
         self._order[operation.operation_id] = place
         self._index(operation)
 
@@ -467,6 +475,7 @@ class Outbox:
         operation = self._live.pop(operation_id)
         del self._order[operation_id]
         self._staged.discard(operation_id)
+        self._traced.discard(operation_id)
         self._unindex(operation)
 
     def _index(self, operation: Operation) -> None:
