@@ -49,4 +49,4 @@ class StallMeter:
         traceback: TracebackType | None,
     ) -> None:
         """Stop."""
-        asyncio.Handle._run = self._original  # type: ignore[method-assign]
+        asyncio.Handle._run = self._original  # type: ignore[method-assign]  # put back what was replaced

@@ -240,7 +240,7 @@ class Transport:
         if 400 <= status < 500:  # noqa: PLR2004 - the range of the client's mistakes
             raise Refused(said)
         # 520 and above are gateways speaking for a server they cannot reach.
-        raise Unreachable(said) if status >= 520 else Fault(said)  # noqa: PLR2004
+        raise Unreachable(said) if status >= 520 else Fault(said)  # noqa: PLR2004 - as said above
 
     def _retry_after(self, response: ClientResponse) -> float | None:
         """Read `Retry-After`: seconds (leading zeros and all) or a date."""
