@@ -47,13 +47,25 @@ MODELS: Final = {
 
 # Options: sections, and what is in them.
 SECTION_ENTITIES: Final = "entities"
+SECTION_PLAYBACK: Final = "playback"
+SECTION_MIRROR: Final = "mirror"
 SECTION_DELIVERY: Final = "delivery"
 CONF_UP_NEXT_SWITCHES: Final = "up_next_switches"
+#: Library ids, as a list; an empty one, or none, means all of them.
+CONF_LIBRARIES: Final = "libraries"
+CONF_PERSON: Final = "person"
+#: Percent.
+CONF_WATCHED_THRESHOLD: Final = "watched_threshold"
+#: Config entry ids, as a list.
+CONF_MIRROR_TO: Final = "mirror_to"
 CONF_CONFLICT_POLICY: Final = "conflict_policy"
 CONF_MAX_RETRY_AGE: Final = "max_retry_age"
 
 DEFAULT_UP_NEXT_SWITCHES: Final = 10
 MAX_UP_NEXT_SWITCHES: Final = 50
+#: Percent.
+DEFAULT_WATCHED_THRESHOLD: Final = 90
+MIN_WATCHED_THRESHOLD: Final = 50
 #: Days.
 DEFAULT_MAX_RETRY_AGE: Final = 30
 MAX_MAX_RETRY_AGE: Final = 365
@@ -62,8 +74,12 @@ MAX_MAX_RETRY_AGE: Final = 365
 SUBENTRY_ITEM: Final = "item"
 CONF_ITEM: Final = "item"
 CONF_QUERY: Final = "query"
+SUBENTRY_PLAYER: Final = "player"
+CONF_MEDIA_PLAYER: Final = "media_player"
+CONF_REPORT_PROGRESS: Final = "report_progress"
 
 # Repair issues, each followed by `_<entry id>`.
+ISSUE_MASS_CHANGE: Final = "mass_change"
 ISSUE_OUTBOX_LOST: Final = "outbox_lost"
 ISSUE_OUTBOX_UNWRITABLE: Final = "outbox_unwritable"
 ISSUE_UNDELIVERABLE: Final = "undeliverable"
