@@ -1,0 +1,67 @@
+"""What a person chose in the options of an entry, with what holds until they do."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from homeassistant.config_entries import ConfigEntry
+
+from .const import (
+    CONF_CONFLICT_POLICY,
+    CONF_LIBRARIES,
+    CONF_MAX_RETRY_AGE,
+    CONF_MIRROR_TO,
+    CONF_PERSON,
+    CONF_UP_NEXT_SWITCHES,
+    CONF_WATCHED_THRESHOLD,
+    DEFAULT_MAX_RETRY_AGE,
+    DEFAULT_UP_NEXT_SWITCHES,
+    DEFAULT_WATCHED_THRESHOLD,
+    SECTION_DELIVERY,
+    SECTION_ENTITIES,
+    SECTION_MIRROR,
+    SECTION_PLAYBACK,
+)
+from .core.reconcile import Policy
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preferences:
+    """The options of one entry.
+
+    `libraries` are library ids of its server; an empty set means all of them.
+    `person` is the entity id of whose plays these are. `watched_threshold` is the
+    percentage from which a playback counts as watched. `mirror_to` are the ids of
+    the config entries that changes are copied to, in no order that matters.
+    """
+
+    up_next_switches: int = DEFAULT_UP_NEXT_SWITCHES
+    libraries: frozenset[str] = frozenset()
+    person: str | None = None
+    watched_threshold: int = DEFAULT_WATCHED_THRESHOLD
+    mirror_to: tuple[str, ...] = ()
+    conflict_policy: Policy = Policy.NEWEST
+    max_retry_age: timedelta = timedelta(days=DEFAULT_MAX_RETRY_AGE)
+
+
+def preferences(entry: ConfigEntry[Any]) -> Preferences:
+    """Return the options of *entry*; what was never chosen has its default."""
+    options: Mapping[str, Mapping[str, Any]] = entry.options
+    entities = options.get(SECTION_ENTITIES, {})
+    playback = options.get(SECTION_PLAYBACK, {})
+    mirror = options.get(SECTION_MIRROR, {})
+    delivery = options.get(SECTION_DELIVERY, {})
+    return Preferences(
+        up_next_switches=entities.get(CONF_UP_NEXT_SWITCHES, DEFAULT_UP_NEXT_SWITCHES),
+        libraries=frozenset(entities.get(CONF_LIBRARIES, ())),
+        person=playback.get(CONF_PERSON),
+        watched_threshold=playback.get(
+            CONF_WATCHED_THRESHOLD, DEFAULT_WATCHED_THRESHOLD
+        ),
+        mirror_to=tuple(mirror.get(CONF_MIRROR_TO, ())),
+        conflict_policy=Policy(delivery.get(CONF_CONFLICT_POLICY, Policy.NEWEST)),
+        max_retry_age=timedelta(
+            days=delivery.get(CONF_MAX_RETRY_AGE, DEFAULT_MAX_RETRY_AGE)
+        ),
+    )
