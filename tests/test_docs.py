@@ -18,7 +18,7 @@ from custom_components.watched_sync.coordinator import SyncStatus
 from custom_components.watched_sync.core.errors import Reason
 from custom_components.watched_sync.core.outbox import Result
 from custom_components.watched_sync.core.reconcile import Policy
-from custom_components.watched_sync.targets import SkipReason
+from custom_components.watched_sync.lookup import SkipReason
 
 from . import rules
 from .core.test_reconcile import ALL, TABLE

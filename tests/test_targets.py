@@ -15,7 +15,7 @@ from custom_components.watched_sync.core.errors import Fault, Unreachable
 from custom_components.watched_sync.core.identity import Item, MediaKind, ProviderIds
 from custom_components.watched_sync.core.lane import Phase
 from custom_components.watched_sync.core.operation import MarkWatched, Scope
-from custom_components.watched_sync.targets import parse_external_id
+from custom_components.watched_sync.lookup import parse_external_id
 
 from .common import (
     EPISODES,

@@ -35,6 +35,15 @@ from .core.operation import Change, MarkUnwatched, MarkWatched, Operation, SetPr
 from .core.outbox import HISTORY_LIMIT, HistoryEntry, Outcome, Result
 from .core.undo import Kept, undone_batches
 from .failures import invalid
+from .lookup import (
+    ActionScope,
+    CannotAsk,
+    Skipped,
+    SkipReason,
+    Target,
+    async_ask,
+    async_get_lanes,
+)
 from .runtime import WatchedSyncConfigEntry, Wish
 from .targets import (
     ATTR_EPISODE,
@@ -44,13 +53,6 @@ from .targets import (
     ATTR_SEASON,
     ATTR_TITLE,
     ATTR_YEAR,
-    ActionScope,
-    CannotAsk,
-    Skipped,
-    SkipReason,
-    Target,
-    async_ask,
-    async_get_lanes,
     async_resolve,
 )
 from .undo import Undone, async_undo

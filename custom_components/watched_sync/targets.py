@@ -1,47 +1,48 @@
 """From how an action names something to the items meant, lane by lane.
 
 An action names its target in exactly one way: by entity, item id, external id or
-title. A lane that knows the item already is not asked for it; one that cannot be
-asked answers from what it knows, or is skipped with a reason. Whatever cannot be
-resolved for certain is an error, and then nothing is queued.
+title. Whatever cannot be resolved for certain is an error, and then nothing is queued.
 """
 
-import asyncio
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from enum import StrEnum
-import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from homeassistant.auth.permissions.const import POLICY_CONTROL
-from homeassistant.components.media_player.const import (
-    ATTR_MEDIA_CONTENT_ID,
-    ATTR_MEDIA_CONTENT_TYPE,
-    ATTR_MEDIA_TITLE,
-    MediaType,
-)
 from homeassistant.const import ATTR_CONFIG_ENTRY_ID, Platform
-from homeassistant.core import HomeAssistant, ServiceCall, State, callback
+from homeassistant.core import ServiceCall
 from homeassistant.exceptions import (
     ServiceValidationError,
     Unauthorized,
     UnknownUser,
 )
 from homeassistant.helpers import (
-    entity_registry as er,
-    service,
     target as target_helpers,
 )
 from homeassistant.helpers.entity_platform import async_get_platforms
 
-from .const import CONF_KIND, CONF_SERVER_ID, CONF_USER_NAME, DOMAIN
-from .core.errors import ItemGone, LaneDown, Parked, ServerError, classify
-from .core.identity import Item, MediaKind, ProviderIds
-from .core.lane import Phase
-from .core.play_state import Reading
-from .core.ports import MediaServer
+from .const import DOMAIN
+from .core.identity import MediaKind
 from .entity import ItemEntity
 from .failures import invalid
+from .lookup import (
+    ActionScope,
+    CannotAsk,
+    Resolution,
+    Skipped,
+    SkipReason,
+    Target,
+    Words,
+    async_descend,
+    async_get_lanes,
+    async_resolve_id,
+    async_resolve_words,
+    climb,
+    enabled_entries,
+    nothing_found,
+    parse_external_id,
+)
+from .players import async_resolve_player
 from .runtime import WatchedSyncConfigEntry
 
 ATTR_ITEM_ID = "item_id"
@@ -51,408 +52,6 @@ ATTR_YEAR = "year"
 ATTR_SEASON = "season"
 ATTR_EPISODE = "episode"
 ATTR_SCOPE = "scope"
-
-#: Titles a server is asked for; a common word is part of many.
-_SEARCH_LIMIT = 50
-
-#: Candidates an error lists; more would not help anybody to choose.
-_CANDIDATES_SHOWN = 10
-
-_EXTERNAL_ID = re.compile(
-    r"(?P<source>imdb|tmdb|tvdb)://(?:(?P<kind>movie|show|episode)/)?(?P<id>\w+)"
-)
-_IMDB_ID = re.compile(r"tt\d+")
-
-#: What a player says it plays, where that is something with a play state.
-_PLAYED_KINDS: Mapping[str, MediaKind] = {
-    MediaType.MOVIE: MediaKind.MOVIE,
-    MediaType.EPISODE: MediaKind.EPISODE,
-    MediaType.TVSHOW: MediaKind.EPISODE,
-}
-
-
-class ActionScope(StrEnum):
-    """How far an action reaches from the item named."""
-
-    ITEM = "item"
-    SEASON = "season"
-    SHOW = "show"
-
-
-class SkipReason(StrEnum):
-    """Why a lane, or an item on it, was passed over."""
-
-    OFFLINE = "offline"
-    AUTH_REQUIRED = "auth_required"
-    SERVER_ERROR = "server_error"
-    NOT_LOADED = "not_loaded"
-    NOT_FOUND = "not_found"
-    ALREADY_WATCHED = "already_watched"
-    ALREADY_UNWATCHED = "already_unwatched"
-    ALREADY_THERE = "already_there"
-    ALREADY_UNDONE = "already_undone"
-    CHANGED_NOTHING = "changed_nothing"
-    CHANGED_SINCE = "changed_since"
-    NOT_POSSIBLE = "not_possible"
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """One item on one lane; *reading* is set if the server was asked just now."""
-
-    entry: WatchedSyncConfigEntry
-    item: Item
-    reading: Reading | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Skipped:
-    """What was passed over, and why."""
-
-    entry: WatchedSyncConfigEntry
-    reason: SkipReason
-    item: Item | None = None
-
-
-@dataclass(slots=True)
-class Resolution:
-    """What an action means."""
-
-    targets: list[Target] = field(default_factory=list)
-    skipped: list[Skipped] = field(default_factory=list)
-
-
-class CannotAsk(Exception):
-    """The server of a lane gives no answer at the moment."""
-
-    def __init__(self, reason: SkipReason) -> None:
-        """Remember why."""
-        super().__init__(reason)
-        self.reason = reason
-
-
-async def async_ask[T](
-    entry: WatchedSyncConfigEntry, question: Callable[[MediaServer], Awaitable[T]]
-) -> T:
-    """Return what the server of a lane answers; raises CannotAsk.
-
-    A lane that is down or waits for a person is not bothered, and a question that
-    fails tells the relay so.
-    """
-    runtime = entry.runtime_data
-    match runtime.lane.health.phase:
-        case Phase.PARKED:
-            raise CannotAsk(SkipReason.AUTH_REQUIRED)
-        case Phase.BACKING_OFF:
-            raise CannotAsk(SkipReason.OFFLINE)
-    try:
-        return await question(runtime.server)
-    except ItemGone:
-        raise
-    except ServerError as err:
-        runtime.relay.report(err)
-        match classify(err):
-            case LaneDown():
-                reason = SkipReason.OFFLINE
-            case Parked():
-                reason = SkipReason.AUTH_REQUIRED
-            case _:
-                reason = SkipReason.SERVER_ERROR
-        raise CannotAsk(reason) from err
-
-
-@callback
-def async_get_lanes(
-    hass: HomeAssistant, entry_ids: Sequence[str] | None
-) -> list[WatchedSyncConfigEntry]:
-    """Return the config entries named, or every loaded one for None.
-
-    Raises ServiceValidationError if one is unknown or not loaded, or none is.
-    """
-    if entry_ids is not None:
-        if not entry_ids:
-            raise invalid("no_config_entry")
-        return [
-            service.async_get_config_entry(hass, DOMAIN, entry_id)
-            for entry_id in dict.fromkeys(entry_ids)
-        ]
-    entries: list[WatchedSyncConfigEntry] = hass.config_entries.async_loaded_entries(
-        DOMAIN
-    )
-    if not entries:
-        # One that is there but not loaded is named by this helper's error.
-        return [service.async_get_config_entry(hass, DOMAIN, None)]
-    return entries
-
-
-@callback
-def _enabled_entries(hass: HomeAssistant) -> list[WatchedSyncConfigEntry]:
-    return hass.config_entries.async_entries(
-        DOMAIN, include_ignore=False, include_disabled=False
-    )
-
-
-def known_item(entry: WatchedSyncConfigEntry, item_id: str) -> Item | None:
-    """Return an item this lane has dealt with, without asking the server."""
-    runtime = entry.runtime_data
-    if item := runtime.lane.ledger.item(item_id):
-        return item
-    if view := runtime.coordinator.view(item_id):
-        return view.item
-    return None
-
-
-def derived_container(item: Item, kind: MediaKind) -> Item | None:
-    """Return the season or show that *item* says it belongs to."""
-    if kind is item.kind:
-        return item
-    if kind is MediaKind.SHOW and item.show_id is not None:
-        return Item(
-            item_id=item.show_id,
-            kind=MediaKind.SHOW,
-            title=item.show_title or item.show_id,
-            provider_ids=item.show_provider_ids,
-            library_id=item.library_id,
-        )
-    if (
-        kind is MediaKind.SEASON
-        and item.kind is MediaKind.EPISODE
-        and item.season_id is not None
-    ):
-        return Item(
-            item_id=item.season_id,
-            kind=MediaKind.SEASON,
-            title=f"Season {item.season}",
-            library_id=item.library_id,
-            show_id=item.show_id,
-            show_title=item.show_title,
-            show_provider_ids=item.show_provider_ids,
-            season_id=item.season_id,
-            season=item.season,
-        )
-    return None
-
-
-def _known_items(entry: WatchedSyncConfigEntry) -> Collection[Item]:
-    """Return all items this lane can name by itself, with their seasons and shows."""
-    runtime = entry.runtime_data
-    items = {
-        view.item.item_id: view.item for view in runtime.coordinator.data.items.values()
-    }
-    items |= {reading.item.item_id: reading.item for reading in runtime.lane.ledger}
-    for item in list(items.values()):
-        for kind in (MediaKind.SEASON, MediaKind.SHOW):
-            if container := derived_container(item, kind):
-                items.setdefault(container.item_id, container)
-    return items.values()
-
-
-# --- by external id and title ----------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class _Words:
-    """An item named by words, not yet known on any lane."""
-
-    name: str
-    kinds: tuple[MediaKind, ...]
-    ids: ProviderIds | None = None
-    title: str = ""
-    year: int | None = None
-
-    def fits(self, item: Item) -> bool:
-        """Whether *item* is what was named."""
-        if item.kind not in self.kinds:
-            return False
-        if self.ids is not None:
-            return item.provider_ids.matches(self.ids)
-        return _plain(item.title) == _plain(self.title) and (
-            self.year is None or item.year == self.year
-        )
-
-    async def ask(self, server: MediaServer) -> list[Reading]:
-        """Return what the server finds; some of it may not fit."""
-        if self.ids is None:
-            return list(await server.search(self.title, self.kinds, _SEARCH_LIMIT))
-        found: list[Reading] = []
-        for kind in self.kinds:
-            found.extend(await server.find(kind, self.ids, self.title or None))
-            # IMDb numbers everything together; TVDB each kind from 1.
-            if found and self.ids.imdb:
-                break
-        return found
-
-
-def _plain(title: str) -> str:
-    return " ".join(title.casefold().split())
-
-
-def parse_external_id(text: str) -> tuple[tuple[MediaKind, ...], ProviderIds]:
-    """Return the kinds an external id may mean, and the id.
-
-    `imdb://tt0133093`, `tmdb://movie/603`, `tmdb://show/95396`, `tvdb://371980`; the
-    kind may be named for the other two as well. Raises ServiceValidationError.
-    """
-    match = _EXTERNAL_ID.fullmatch(text.strip())
-    malformed = invalid("malformed_external_id", external_id=text)
-    if match is None:
-        raise malformed
-    source, kind, number = match["source"], match["kind"], match["id"]
-    if source == "imdb":
-        if not _IMDB_ID.fullmatch(number):
-            raise malformed
-        ids = ProviderIds(imdb=number)
-    elif not number.isascii() or not number.isdecimal():
-        raise malformed
-    elif source == "tmdb":
-        # TMDB counts movies and shows separately: the number alone says nothing.
-        if kind is None:
-            raise malformed
-        ids = ProviderIds(tmdb=number)
-    else:
-        ids = ProviderIds(tvdb=number)
-    if kind is not None:
-        return (MediaKind(kind),), ids
-    return (MediaKind.MOVIE, MediaKind.SHOW, MediaKind.EPISODE), ids
-
-
-def _same_work(one: Item, other: Item) -> bool:
-    """Whether two items found by the same words are copies of one work."""
-    if one.is_same_work(other):
-        return True
-    return (
-        not (one.provider_ids and other.provider_ids)
-        and one.kind is other.kind
-        and one.year is not None
-        and one.year == other.year
-        and _plain(one.title) == _plain(other.title)
-        and (one.season, one.episode) == (other.season, other.episode)
-    )
-
-
-def _is_doubtful(target: Target, asked: Sequence[Item]) -> bool:
-    """Whether *target* is known by its title alone, and another lane knows more.
-
-    A lane that is away knows some shows only from their episodes. That may be the
-    show found elsewhere, or its remake: no reason to refuse, none to write either.
-    """
-    item = target.item
-    return (
-        bool(asked)
-        and target.reading is None
-        and not item.provider_ids
-        and item.year is None
-        and not any(_same_work(other, item) for other in asked)
-    )
-
-
-def _candidates(targets: Iterable[Target]) -> str:
-    lines = [
-        f"{target.item.full_title}, {target.item.kind}, {target.entry.title}"
-        for target in targets
-    ]
-    more = ["…"] if len(lines) > _CANDIDATES_SHOWN else []
-    return "; ".join([*lines[:_CANDIDATES_SHOWN], *more])
-
-
-async def _async_resolve_words(
-    lanes: Sequence[WatchedSyncConfigEntry],
-    words: _Words,
-    not_loaded: Iterable[WatchedSyncConfigEntry],
-) -> Resolution:
-    """Find what was named on every lane; it must be one work.
-
-    *not_loaded* are entries that would have been asked as well.
-    """
-
-    async def on_lane(
-        entry: WatchedSyncConfigEntry,
-    ) -> tuple[list[Target], list[Target], SkipReason | None]:
-        try:
-            readings = await async_ask(entry, asked.ask)
-        except CannotAsk as err:
-            known = [
-                Target(entry, item) for item in _known_items(entry) if words.fits(item)
-            ]
-            return known, [], err.reason
-        found = [Target(entry, reading.item, reading) for reading in readings]
-        fitting = [target for target in found if words.fits(target.item)]
-        # A find by ids answers with exactly that; a search with what is like it.
-        return fitting, found, None if fitting else SkipReason.NOT_FOUND
-
-    asked = words
-    if words.ids is not None:
-        # A server that cannot look for ids is helped by a title some lane knows.
-        titles = (
-            item.title
-            for entry in lanes
-            for item in _known_items(entry)
-            if words.fits(item)
-        )
-        asked = replace(words, title=next(titles, ""))
-    resolution = Resolution(
-        skipped=[Skipped(entry, SkipReason.NOT_LOADED) for entry in not_loaded]
-    )
-    similar: list[Target] = []
-    answers = await asyncio.gather(*map(on_lane, lanes))
-    asked_items = [
-        target.item
-        for fitting, _, _ in answers
-        for target in fitting
-        if target.reading is not None
-    ]
-    for entry, (fitting, found, reason) in zip(lanes, answers, strict=True):
-        sure = [target for target in fitting if not _is_doubtful(target, asked_items)]
-        resolution.targets.extend(sure)
-        similar.extend(found)
-        if reason is not None and not sure:
-            resolution.skipped.append(Skipped(entry, reason))
-    if not resolution.targets:
-        raise _nothing(words.name, resolution.skipped, similar)
-    first = resolution.targets[0].item
-    if not all(_same_work(first, target.item) for target in resolution.targets):
-        raise invalid(
-            "ambiguous", name=words.name, candidates=_candidates(resolution.targets)
-        )
-    return resolution
-
-
-def _nothing(
-    name: str, skipped: Iterable[Skipped], similar: Sequence[Target] = ()
-) -> ServiceValidationError:
-    """Return the error for a name that led to no item."""
-    unasked = [one for one in skipped if one.reason is not SkipReason.NOT_FOUND]
-    if unasked:
-        return invalid(
-            "cannot_look_up",
-            name=name,
-            lanes=", ".join(one.entry.title for one in unasked),
-        )
-    if similar:
-        return invalid("only_similar", name=name, candidates=_candidates(similar))
-    return invalid("nothing_found", name=name)
-
-
-# --- by item id -------------------------------------------------------------
-
-
-async def _async_resolve_id(
-    entry: WatchedSyncConfigEntry, item_id: str, title: str | None = None
-) -> Target:
-    """Return the item with this id on this lane.
-
-    While the server cannot be asked an id that is not known is believed: the first
-    reading says what it is.
-    """
-    if item := known_item(entry, item_id):
-        return Target(entry, item)
-    try:
-        readings = await async_ask(entry, lambda server: server.fetch([item_id]))
-    except CannotAsk:
-        return Target(entry, Item(item_id, MediaKind.UNKNOWN, title or item_id))
-    if (reading := readings.get(item_id)) is None:
-        raise invalid("unknown_item", item_id=item_id, lane=entry.title)
-    return Target(entry, reading.item, reading)
 
 
 # --- by entity --------------------------------------------------------------
@@ -511,7 +110,7 @@ async def _async_resolve_entities(
             continue
         if entity_id.startswith(f"{Platform.MEDIA_PLAYER}."):
             try:
-                targets.append(await _async_resolve_player(call.hass, entity_id, lanes))
+                targets.append(await async_resolve_player(call.hass, entity_id, lanes))
             except ServiceValidationError:
                 # Somewhere in an area there is always a player that plays nothing.
                 if entity_id in named:
@@ -528,128 +127,7 @@ async def _async_resolve_entities(
     return Resolution(targets)
 
 
-async def _async_resolve_player(
-    hass: HomeAssistant, entity_id: str, lanes: Sequence[WatchedSyncConfigEntry]
-) -> Target:
-    """Return what a player of the Plex or Jellyfin integration plays now.
-
-    Such a player carries the id of its server in its unique id and the server's item
-    id in `media_content_id` while it plays.
-    """
-    state = hass.states.get(entity_id)
-    registered = er.async_get(hass).async_get(entity_id)
-    if state is None:
-        raise invalid("entity_not_found", entity_id=entity_id)
-    separator = {"plex": ":", "jellyfin": "-"}.get(
-        registered.platform if registered else ""
-    )
-    if registered is None or separator is None:
-        raise invalid("player_not_supported", entity_id=entity_id)
-    on_server = [
-        entry
-        for entry in lanes
-        if entry.data[CONF_KIND] == registered.platform
-        and registered.unique_id.startswith(f"{entry.data[CONF_SERVER_ID]}{separator}")
-    ]
-    if not on_server:
-        raise invalid("player_of_other_server", entity_id=entity_id)
-    # Plex says an item's id as a number.
-    item_id = str(state.attributes.get(ATTR_MEDIA_CONTENT_ID) or "")
-    kind = _PLAYED_KINDS.get(state.attributes.get(ATTR_MEDIA_CONTENT_TYPE, ""))
-    if not item_id or kind is None:
-        raise invalid("player_plays_nothing", entity_id=entity_id)
-    return await _async_resolve_id(
-        _lane_of_player(state, on_server),
-        item_id,
-        state.attributes.get(ATTR_MEDIA_TITLE),
-    )
-
-
-def _lane_of_player(
-    state: State, lanes: Sequence[WatchedSyncConfigEntry]
-) -> WatchedSyncConfigEntry:
-    """Return the lane of the user who plays; with one lane there is nothing to ask."""
-    if len(lanes) == 1:
-        return lanes[0]
-    user_name = state.attributes.get("username")
-    playing = [entry for entry in lanes if entry.data[CONF_USER_NAME] == user_name]
-    if len(playing) != 1:
-        raise invalid(
-            "player_of_unknown_user",
-            entity_id=state.entity_id,
-            lanes=", ".join(entry.title for entry in lanes),
-        )
-    return playing[0]
-
-
 # --- down to an episode, up to a show ---------------------------------------
-
-
-async def _async_descend(
-    target: Target, season: int, episode: int | None
-) -> list[Target]:
-    """Return a season, or every copy of an episode, of the show *target* is.
-
-    Raises CannotAsk if the server cannot be asked and the lane does not know them.
-    """
-    entry, show = target.entry, target.item
-    if show.kind is MediaKind.UNKNOWN:
-        raise CannotAsk(SkipReason.OFFLINE)
-    if show.kind is not MediaKind.SHOW:
-        raise invalid("season_without_show", name=show.full_title)
-
-    def fits(item: Item) -> bool:
-        if item.show_id != show.item_id or item.season != season:
-            return False
-        if episode is None:
-            return item.kind is MediaKind.SEASON
-        return (
-            item.kind is MediaKind.EPISODE
-            and item.episode is not None
-            and item.episode <= episode <= (item.episode_end or item.episode)
-        )
-
-    async def below(server: MediaServer) -> list[Reading]:
-        leaves = [
-            leaf
-            for leaf in await server.fetch_leaves(show)
-            if leaf.item.season == season
-        ]
-        if episode is not None:
-            return [leaf for leaf in leaves if fits(leaf.item)]
-        # Servers list seasons by their episodes: a season without any is not there.
-        season_ids = dict.fromkeys(
-            leaf.item.season_id for leaf in leaves if leaf.item.season_id is not None
-        )
-        return list((await server.fetch(list(season_ids))).values())
-
-    try:
-        readings = await async_ask(entry, below)
-    except ItemGone:
-        return []
-    except CannotAsk:
-        known = [Target(entry, item) for item in _known_items(entry) if fits(item)]
-        if not known:
-            raise
-        return known
-    return [Target(entry, reading.item, reading) for reading in readings]
-
-
-def _climb(target: Target, scope: ActionScope) -> Target:
-    """Return the season or show that *target* belongs to. Raises CannotAsk."""
-    if scope is ActionScope.ITEM:
-        return target
-    kind = MediaKind.SEASON if scope is ActionScope.SEASON else MediaKind.SHOW
-    if target.item.kind is kind:
-        return target
-    if target.item.kind is MediaKind.UNKNOWN:
-        raise CannotAsk(SkipReason.OFFLINE)
-    container = derived_container(target.item, kind)
-    if container is None:
-        raise invalid(f"no_{kind}_above", name=target.item.full_title)
-    return Target(
-        target.entry, known_item(target.entry, container.item_id) or container
-    )
 
 
 async def _async_refine(
@@ -665,9 +143,9 @@ async def _async_refine(
             below = (
                 [target]
                 if season is None
-                else await _async_descend(target, season, episode)
+                else await async_descend(target, season, episode)
             )
-            found = [_climb(one, scope) for one in below]
+            found = [climb(one, scope) for one in below]
         except CannotAsk as err:
             refined.skipped.append(Skipped(target.entry, err.reason, target.item))
             continue
@@ -681,7 +159,7 @@ async def _async_refine(
             name = f"{name} S{season:02}"
         if episode is not None:
             name = f"{name}E{episode:02}"
-        raise _nothing(name, refined.skipped)
+        raise nothing_found(name, refined.skipped)
     # Two names may lead to one item, such as the last played one being up next.
     unique = {
         (target.entry.entry_id, target.item.item_id): target
@@ -728,17 +206,17 @@ async def async_resolve(call: ServiceCall) -> Resolution:
         resolution = await _async_resolve_entities(call, selection, lanes)
     elif ATTR_ITEM_ID in data:
         name = data[ATTR_ITEM_ID]
-        resolution = Resolution([await _async_resolve_id(_only(call, lanes), name)])
+        resolution = Resolution([await async_resolve_id(_only(call, lanes), name)])
     else:
         words = _words(data, in_show=in_show)
         name = words.name
         everywhere = ATTR_CONFIG_ENTRY_ID not in data
         not_loaded = [
             entry
-            for entry in (_enabled_entries(call.hass) if everywhere else ())
+            for entry in (enabled_entries(call.hass) if everywhere else ())
             if entry not in lanes
         ]
-        resolution = await _async_resolve_words(lanes, words, not_loaded)
+        resolution = await async_resolve_words(lanes, words, not_loaded)
     return await _async_refine(resolution, data, name)
 
 
@@ -750,14 +228,14 @@ def _only(
         lanes
         if ATTR_CONFIG_ENTRY_ID in call.data
         # One that is not loaded at the moment might be the one that is meant.
-        else _enabled_entries(call.hass)
+        else enabled_entries(call.hass)
     )
     if len(exist) != 1:
         raise invalid("item_id_needs_lane")
     return lanes[0]
 
 
-def _words(data: Mapping[str, Any], *, in_show: bool) -> _Words:
+def _words(data: Mapping[str, Any], *, in_show: bool) -> Words:
     if ATTR_EXTERNAL_ID in data:
         text: str = data[ATTR_EXTERNAL_ID]
         kinds, ids = parse_external_id(text)
@@ -765,10 +243,10 @@ def _words(data: Mapping[str, Any], *, in_show: bool) -> _Words:
             if MediaKind.SHOW not in kinds:
                 raise invalid("season_without_show", name=text)
             kinds = (MediaKind.SHOW,)
-        return _Words(text, kinds, ids=ids)
+        return Words(text, kinds, ids=ids)
     title = data[ATTR_TITLE].strip()
     year: int | None = data.get(ATTR_YEAR)
-    return _Words(
+    return Words(
         title if year is None else f"{title} ({year})",
         (MediaKind.SHOW,) if in_show else (MediaKind.MOVIE, MediaKind.SHOW),
         title=title,

@@ -1,0 +1,492 @@
+"""Finding items on lanes: by id, by the ids the world gives them, and by title.
+
+A lane that knows an item already is not asked for it; one that cannot be asked answers
+from what it knows, or is skipped with a reason. Whatever cannot be told for certain is
+an error.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+import re
+
+from homeassistant.core import HomeAssistant, callback
+from homeassistant.exceptions import ServiceValidationError
+from homeassistant.helpers import service
+
+from .const import DOMAIN
+from .core.errors import ItemGone, LaneDown, Parked, ServerError, classify
+from .core.identity import Item, MediaKind, ProviderIds
+from .core.lane import Phase
+from .core.play_state import Reading
+from .core.ports import MediaServer
+from .failures import invalid
+from .runtime import WatchedSyncConfigEntry
+
+#: Titles a server is asked for; a common word is part of many.
+_SEARCH_LIMIT = 50
+
+#: Candidates an error lists; more would not help anybody to choose.
+_CANDIDATES_SHOWN = 10
+
+_EXTERNAL_ID = re.compile(
+    r"(?P<source>imdb|tmdb|tvdb)://(?:(?P<kind>movie|show|episode)/)?(?P<id>\w+)"
+)
+_IMDB_ID = re.compile(r"tt\d+")
+
+
+class ActionScope(StrEnum):
+    """How far an action reaches from the item named."""
+
+    ITEM = "item"
+    SEASON = "season"
+    SHOW = "show"
+
+
+class SkipReason(StrEnum):
+    """Why a lane, or an item on it, was passed over."""
+
+    OFFLINE = "offline"
+    AUTH_REQUIRED = "auth_required"
+    SERVER_ERROR = "server_error"
+    NOT_LOADED = "not_loaded"
+    NOT_FOUND = "not_found"
+    ALREADY_WATCHED = "already_watched"
+    ALREADY_UNWATCHED = "already_unwatched"
+    ALREADY_THERE = "already_there"
+    ALREADY_UNDONE = "already_undone"
+    CHANGED_NOTHING = "changed_nothing"
+    CHANGED_SINCE = "changed_since"
+    NOT_POSSIBLE = "not_possible"
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One item on one lane; *reading* is set if the server was asked just now."""
+
+    entry: WatchedSyncConfigEntry
+    item: Item
+    reading: Reading | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """What was passed over, and why."""
+
+    entry: WatchedSyncConfigEntry
+    reason: SkipReason
+    item: Item | None = None
+
+
+@dataclass(slots=True)
+class Resolution:
+    """What an action means."""
+
+    targets: list[Target] = field(default_factory=list)
+    skipped: list[Skipped] = field(default_factory=list)
+
+
+class CannotAsk(Exception):
+    """The server of a lane gives no answer at the moment."""
+
+    def __init__(self, reason: SkipReason) -> None:
+        """Remember why."""
+        super().__init__(reason)
+        self.reason = reason
+
+
+async def async_ask[T](
+    entry: WatchedSyncConfigEntry, question: Callable[[MediaServer], Awaitable[T]]
+) -> T:
+    """Return what the server of a lane answers; raises CannotAsk.
+
+    A lane that is down or waits for a person is not bothered, and a question that
+    fails tells the relay so.
+    """
+    runtime = entry.runtime_data
+    match runtime.lane.health.phase:
+        case Phase.PARKED:
+            raise CannotAsk(SkipReason.AUTH_REQUIRED)
+        case Phase.BACKING_OFF:
+            raise CannotAsk(SkipReason.OFFLINE)
+    try:
+        return await question(runtime.server)
+    except ItemGone:
+        raise
+    except ServerError as err:
+        runtime.relay.report(err)
+        match classify(err):
+            case LaneDown():
+                reason = SkipReason.OFFLINE
+            case Parked():
+                reason = SkipReason.AUTH_REQUIRED
+            case _:
+                reason = SkipReason.SERVER_ERROR
+        raise CannotAsk(reason) from err
+
+
+@callback
+def async_get_lanes(
+    hass: HomeAssistant, entry_ids: Sequence[str] | None
+) -> list[WatchedSyncConfigEntry]:
+    """Return the config entries named, or every loaded one for None.
+
+    Raises ServiceValidationError if one is unknown or not loaded, or none is.
+    """
+    if entry_ids is not None:
+        if not entry_ids:
+            raise invalid("no_config_entry")
+        return [
+            service.async_get_config_entry(hass, DOMAIN, entry_id)
+            for entry_id in dict.fromkeys(entry_ids)
+        ]
+    entries: list[WatchedSyncConfigEntry] = hass.config_entries.async_loaded_entries(
+        DOMAIN
+    )
+    if not entries:
+        # One that is there but not loaded is named by this helper's error.
+        return [service.async_get_config_entry(hass, DOMAIN, None)]
+    return entries
+
+
+@callback
+def enabled_entries(hass: HomeAssistant) -> list[WatchedSyncConfigEntry]:
+    """Return every config entry that is switched on, loaded or not."""
+    return hass.config_entries.async_entries(
+        DOMAIN, include_ignore=False, include_disabled=False
+    )
+
+
+def known_item(entry: WatchedSyncConfigEntry, item_id: str) -> Item | None:
+    """Return an item this lane has dealt with, without asking the server."""
+    runtime = entry.runtime_data
+    if item := runtime.lane.ledger.item(item_id):
+        return item
+    if view := runtime.coordinator.view(item_id):
+        return view.item
+    return None
+
+
+def derived_container(item: Item, kind: MediaKind) -> Item | None:
+    """Return the season or show that *item* says it belongs to."""
+    if kind is item.kind:
+        return item
+    if kind is MediaKind.SHOW and item.show_id is not None:
+        return Item(
+            item_id=item.show_id,
+            kind=MediaKind.SHOW,
+            title=item.show_title or item.show_id,
+            provider_ids=item.show_provider_ids,
+            library_id=item.library_id,
+        )
+    if (
+        kind is MediaKind.SEASON
+        and item.kind is MediaKind.EPISODE
+        and item.season_id is not None
+    ):
+        return Item(
+            item_id=item.season_id,
+            kind=MediaKind.SEASON,
+            title=f"Season {item.season}",
+            library_id=item.library_id,
+            show_id=item.show_id,
+            show_title=item.show_title,
+            show_provider_ids=item.show_provider_ids,
+            season_id=item.season_id,
+            season=item.season,
+        )
+    return None
+
+
+def known_items(entry: WatchedSyncConfigEntry) -> Collection[Item]:
+    """Return all items this lane can name by itself, with their seasons and shows."""
+    runtime = entry.runtime_data
+    items = {
+        view.item.item_id: view.item for view in runtime.coordinator.data.items.values()
+    }
+    items |= {reading.item.item_id: reading.item for reading in runtime.lane.ledger}
+    for item in list(items.values()):
+        for kind in (MediaKind.SEASON, MediaKind.SHOW):
+            if container := derived_container(item, kind):
+                items.setdefault(container.item_id, container)
+    return items.values()
+
+
+# --- by external id and title ----------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """An item named by words, not yet known on any lane."""
+
+    name: str
+    kinds: tuple[MediaKind, ...]
+    ids: ProviderIds | None = None
+    title: str = ""
+    year: int | None = None
+
+    def fits(self, item: Item) -> bool:
+        """Whether *item* is what was named."""
+        if item.kind not in self.kinds:
+            return False
+        if self.ids is not None:
+            return item.provider_ids.matches(self.ids)
+        return _plain(item.title) == _plain(self.title) and (
+            self.year is None or item.year == self.year
+        )
+
+    async def ask(self, server: MediaServer) -> list[Reading]:
+        """Return what the server finds; some of it may not fit."""
+        if self.ids is None:
+            return list(await server.search(self.title, self.kinds, _SEARCH_LIMIT))
+        found: list[Reading] = []
+        for kind in self.kinds:
+            found.extend(await server.find(kind, self.ids, self.title or None))
+            # IMDb numbers everything together; TVDB each kind from 1.
+            if found and self.ids.imdb:
+                break
+        return found
+
+
+def _plain(title: str) -> str:
+    return " ".join(title.casefold().split())
+
+
+def parse_external_id(text: str) -> tuple[tuple[MediaKind, ...], ProviderIds]:
+    """Return the kinds an external id may mean, and the id.
+
+    `imdb://tt0133093`, `tmdb://movie/603`, `tmdb://show/95396`, `tvdb://371980`; the
+    kind may be named for the other two as well. Raises ServiceValidationError.
+    """
+    match = _EXTERNAL_ID.fullmatch(text.strip())
+    malformed = invalid("malformed_external_id", external_id=text)
+    if match is None:
+        raise malformed
+    source, kind, number = match["source"], match["kind"], match["id"]
+    if source == "imdb":
+        if not _IMDB_ID.fullmatch(number):
+            raise malformed
+        ids = ProviderIds(imdb=number)
+    elif not number.isascii() or not number.isdecimal():
+        raise malformed
+    elif source == "tmdb":
+        # TMDB counts movies and shows separately: the number alone says nothing.
+        if kind is None:
+            raise malformed
+        ids = ProviderIds(tmdb=number)
+    else:
+        ids = ProviderIds(tvdb=number)
+    if kind is not None:
+        return (MediaKind(kind),), ids
+    return (MediaKind.MOVIE, MediaKind.SHOW, MediaKind.EPISODE), ids
+
+
+def same_work(one: Item, other: Item) -> bool:
+    """Whether two items found by the same words are copies of one work."""
+    if one.is_same_work(other):
+        return True
+    return (
+        not (one.provider_ids and other.provider_ids)
+        and one.kind is other.kind
+        and one.year is not None
+        and one.year == other.year
+        and _plain(one.title) == _plain(other.title)
+        and (one.season, one.episode) == (other.season, other.episode)
+    )
+
+
+def _is_doubtful(target: Target, asked: Sequence[Item]) -> bool:
+    """Whether *target* is known by its title alone, and another lane knows more.
+
+    A lane that is away knows some shows only from their episodes. That may be the
+    show found elsewhere, or its remake: no reason to refuse, none to write either.
+    """
+    item = target.item
+    return (
+        bool(asked)
+        and target.reading is None
+        and not item.provider_ids
+        and item.year is None
+        and not any(same_work(other, item) for other in asked)
+    )
+
+
+def candidates(targets: Iterable[Target]) -> str:
+    """Return the list of what a name may mean, for a person to choose from."""
+    lines = [
+        f"{target.item.full_title}, {target.item.kind}, {target.entry.title}"
+        for target in targets
+    ]
+    more = ["…"] if len(lines) > _CANDIDATES_SHOWN else []
+    return "; ".join([*lines[:_CANDIDATES_SHOWN], *more])
+
+
+async def async_resolve_words(
+    lanes: Sequence[WatchedSyncConfigEntry],
+    words: Words,
+    not_loaded: Iterable[WatchedSyncConfigEntry],
+) -> Resolution:
+    """Find what was named on every lane; it must be one work.
+
+    *not_loaded* are entries that would have been asked as well.
+    """
+
+    async def on_lane(
+        entry: WatchedSyncConfigEntry,
+    ) -> tuple[list[Target], list[Target], SkipReason | None]:
+        try:
+            readings = await async_ask(entry, asked.ask)
+        except CannotAsk as err:
+            known = [
+                Target(entry, item) for item in known_items(entry) if words.fits(item)
+            ]
+            return known, [], err.reason
+        found = [Target(entry, reading.item, reading) for reading in readings]
+        fitting = [target for target in found if words.fits(target.item)]
+        # A find by ids answers with exactly that; a search with what is like it.
+        return fitting, found, None if fitting else SkipReason.NOT_FOUND
+
+    asked = words
+    if words.ids is not None:
+        # A server that cannot look for ids is helped by a title some lane knows.
+        titles = (
+            item.title
+            for entry in lanes
+            for item in known_items(entry)
+            if words.fits(item)
+        )
+        asked = replace(words, title=next(titles, ""))
+    resolution = Resolution(
+        skipped=[Skipped(entry, SkipReason.NOT_LOADED) for entry in not_loaded]
+    )
+    similar: list[Target] = []
+    answers = await asyncio.gather(*map(on_lane, lanes))
+    asked_items = [
+        target.item
+        for fitting, _, _ in answers
+        for target in fitting
+        if target.reading is not None
+    ]
+    for entry, (fitting, found, reason) in zip(lanes, answers, strict=True):
+        sure = [target for target in fitting if not _is_doubtful(target, asked_items)]
+        resolution.targets.extend(sure)
+        similar.extend(found)
+        if reason is not None and not sure:
+            resolution.skipped.append(Skipped(entry, reason))
+    if not resolution.targets:
+        raise nothing_found(words.name, resolution.skipped, similar)
+    first = resolution.targets[0].item
+    if not all(same_work(first, target.item) for target in resolution.targets):
+        raise invalid(
+            "ambiguous", name=words.name, candidates=candidates(resolution.targets)
+        )
+    return resolution
+
+
+def nothing_found(
+    name: str, skipped: Iterable[Skipped], similar: Sequence[Target] = ()
+) -> ServiceValidationError:
+    """Return the error for a name that led to no item."""
+    unasked = [one for one in skipped if one.reason is not SkipReason.NOT_FOUND]
+    if unasked:
+        return invalid(
+            "cannot_look_up",
+            name=name,
+            lanes=", ".join(one.entry.title for one in unasked),
+        )
+    if similar:
+        return invalid("only_similar", name=name, candidates=candidates(similar))
+    return invalid("nothing_found", name=name)
+
+
+# --- by item id -------------------------------------------------------------
+
+
+async def async_resolve_id(
+    entry: WatchedSyncConfigEntry, item_id: str, title: str | None = None
+) -> Target:
+    """Return the item with this id on this lane.
+
+    While the server cannot be asked an id that is not known is believed: the first
+    reading says what it is.
+    """
+    if item := known_item(entry, item_id):
+        return Target(entry, item)
+    try:
+        readings = await async_ask(entry, lambda server: server.fetch([item_id]))
+    except CannotAsk:
+        return Target(entry, Item(item_id, MediaKind.UNKNOWN, title or item_id))
+    if (reading := readings.get(item_id)) is None:
+        raise invalid("unknown_item", item_id=item_id, lane=entry.title)
+    return Target(entry, reading.item, reading)
+
+
+# --- down to an episode, up to a show ---------------------------------------
+
+
+async def async_descend(
+    target: Target, season: int, episode: int | None
+) -> list[Target]:
+    """Return a season, or every copy of an episode, of the show *target* is.
+
+    Raises CannotAsk if the server cannot be asked and the lane does not know them.
+    """
+    entry, show = target.entry, target.item
+    if show.kind is MediaKind.UNKNOWN:
+        raise CannotAsk(SkipReason.OFFLINE)
+    if show.kind is not MediaKind.SHOW:
+        raise invalid("season_without_show", name=show.full_title)
+
+    def fits(item: Item) -> bool:
+        if item.show_id != show.item_id or item.season != season:
+            return False
+        if episode is None:
+            return item.kind is MediaKind.SEASON
+        return (
+            item.kind is MediaKind.EPISODE
+            and item.episode is not None
+            and item.episode <= episode <= (item.episode_end or item.episode)
+        )
+
+    async def below(server: MediaServer) -> list[Reading]:
+        leaves = [
+            leaf
+            for leaf in await server.fetch_leaves(show)
+            if leaf.item.season == season
+        ]
+        if episode is not None:
+            return [leaf for leaf in leaves if fits(leaf.item)]
+        # Servers list seasons by their episodes: a season without any is not there.
+        season_ids = dict.fromkeys(
+            leaf.item.season_id for leaf in leaves if leaf.item.season_id is not None
+        )
+        return list((await server.fetch(list(season_ids))).values())
+
+    try:
+        readings = await async_ask(entry, below)
+    except ItemGone:
+        return []
+    except CannotAsk:
+        known = [Target(entry, item) for item in known_items(entry) if fits(item)]
+        if not known:
+            raise
+        return known
+    return [Target(entry, reading.item, reading) for reading in readings]
+
+
+def climb(target: Target, scope: ActionScope) -> Target:
+    """Return the season or show that *target* belongs to. Raises CannotAsk."""
+    if scope is ActionScope.ITEM:
+        return target
+    kind = MediaKind.SEASON if scope is ActionScope.SEASON else MediaKind.SHOW
+    if target.item.kind is kind:
+        return target
+    if target.item.kind is MediaKind.UNKNOWN:
+        raise CannotAsk(SkipReason.OFFLINE)
+    container = derived_container(target.item, kind)
+    if container is None:
+        raise invalid(f"no_{kind}_above", name=target.item.full_title)
+    return Target(
+        target.entry, known_item(target.entry, container.item_id) or container
+    )
