@@ -21,6 +21,15 @@ from homeassistant.helpers import (
 )
 from homeassistant.helpers.entity_platform import async_get_platforms
 
+from .action_fields import (
+    ATTR_EPISODE,
+    ATTR_EXTERNAL_ID,
+    ATTR_ITEM_ID,
+    ATTR_SCOPE,
+    ATTR_SEASON,
+    ATTR_TITLE,
+    ATTR_YEAR,
+)
 from .const import DOMAIN
 from .core.identity import MediaKind
 from .entity import ItemEntity
@@ -44,15 +53,6 @@ from .lookup import (
 )
 from .players import async_resolve_player
 from .runtime import WatchedSyncConfigEntry
-
-ATTR_ITEM_ID = "item_id"
-ATTR_EXTERNAL_ID = "external_id"
-ATTR_TITLE = "title"
-ATTR_YEAR = "year"
-ATTR_SEASON = "season"
-ATTR_EPISODE = "episode"
-ATTR_SCOPE = "scope"
-
 
 # --- by entity --------------------------------------------------------------
 

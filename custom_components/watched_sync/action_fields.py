@@ -1,0 +1,31 @@
+"""What the fields of the actions are called, and how far their values may go."""
+
+from typing import Final
+
+ATTR_ITEM_ID: Final = "item_id"
+ATTR_EXTERNAL_ID: Final = "external_id"
+ATTR_TITLE: Final = "title"
+ATTR_YEAR: Final = "year"
+ATTR_SEASON: Final = "season"
+ATTR_EPISODE: Final = "episode"
+ATTR_SCOPE: Final = "scope"
+ATTR_INCLUDE_SPECIALS: Final = "include_specials"
+ATTR_WATCHED_AT: Final = "watched_at"
+ATTR_CONFIRM: Final = "confirm"
+ATTR_WAIT: Final = "wait"
+ATTR_DRY_RUN: Final = "dry_run"
+ATTR_POSITION: Final = "position"
+ATTR_PERCENT: Final = "percent"
+ATTR_OPERATION_ID: Final = "operation_id"
+ATTR_BATCH_ID: Final = "batch_id"
+ATTR_LIMIT: Final = "limit"
+
+#: Items one action marks, or un-marks, without being told that this is meant.
+MARK_LIMIT: Final = 50
+UNMARK_LIMIT: Final = 10
+
+#: Rows of the history in one answer.
+DEFAULT_HISTORY_ROWS: Final = 50
+
+#: Seconds an action waits at most for its operations to be confirmed.
+WAIT_LIMIT: Final = 300

@@ -1,0 +1,306 @@
+"""Marking and progress: resolve, check everything, then queue all of it at once."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from homeassistant.core import ServiceCall, ServiceResponse
+from homeassistant.util import dt as dt_util
+from homeassistant.util.json import JsonObjectType, JsonValueType
+from homeassistant.util.ulid import ulid_now
+
+from .action_fields import (
+    ATTR_CONFIRM,
+    ATTR_DRY_RUN,
+    ATTR_INCLUDE_SPECIALS,
+    ATTR_PERCENT,
+    ATTR_POSITION,
+    ATTR_WATCHED_AT,
+    MARK_LIMIT,
+    UNMARK_LIMIT,
+)
+from .answers import change_name, skipped_row, status_of, waiting_time
+from .core.errors import ItemGone
+from .core.identity import MediaKind
+from .core.operation import Change, MarkUnwatched, MarkWatched, Operation, SetProgress
+from .core.outbox import Outcome
+from .failures import invalid
+from .lookup import CannotAsk, Skipped, SkipReason, Target, async_ask
+from .runtime import Wish
+from .targets import async_resolve
+
+
+@dataclass(frozen=True, slots=True)
+class _Planned:
+    """A wish and the lane it is for."""
+
+    target: Target
+    wish: Wish
+
+
+# --- marking ----------------------------------------------------------------
+
+
+async def async_mark_watched(call: ServiceCall) -> ServiceResponse:
+    """Mark watched what the call names."""
+    at: datetime | None = call.data.get(ATTR_WATCHED_AT)
+    if at is not None and (at := dt_util.as_utc(at)) > dt_util.utcnow():
+        raise invalid("watched_in_future")
+    return await _async_change(call, MarkWatched(at))
+
+
+async def async_mark_unwatched(call: ServiceCall) -> ServiceResponse:
+    """Mark unwatched what the call names."""
+    return await _async_change(call, MarkUnwatched())
+
+
+async def async_set_progress(call: ServiceCall) -> ServiceResponse:
+    """Set the position of what the call names."""
+    position: timedelta | None = call.data.get(ATTR_POSITION)
+    percent: float | None = call.data.get(ATTR_PERCENT)
+    if position is None and percent is None:
+        raise invalid("no_position")
+    if position is not None and percent is not None:
+        raise invalid("two_positions")
+    if position is not None and position < timedelta():
+        raise invalid("negative_position")
+    if percent is not None and not 0 <= percent <= 100:  # noqa: PLR2004 - percent
+        raise invalid("percent_out_of_range", percent=f"{percent:g}")
+    return await _async_change(call, None)
+
+
+async def _async_change(call: ServiceCall, change: Change | None) -> ServiceResponse:
+    """Resolve, check and queue *change*; None is the progress the call speaks of."""
+    wait = waiting_time(call)
+    resolution = await async_resolve(call)
+    skipped = list(resolution.skipped)
+    planned: list[_Planned] = []
+    for target in resolution.targets:
+        wanted = change or SetProgress(await _async_position(target, call.data))
+        if (reason := _already_true(target, wanted)) is not None:
+            skipped.append(Skipped(target.entry, reason, target.item))
+            continue
+        wish = Wish(target.item, wanted, call.data.get(ATTR_INCLUDE_SPECIALS, False))
+        planned.append(_Planned(target, wish))
+    if call.data[ATTR_DRY_RUN]:
+        return _response(None, [_row(one, None, "planned") for one in planned], skipped)
+    if not call.data[ATTR_CONFIRM]:
+        await _async_check_size(planned)
+    batch_id = ulid_now() if planned else None
+    rows = await _async_submit(planned, batch_id, wait)
+    return _response(batch_id, rows, skipped)
+
+
+def _already_true(target: Target, change: Change) -> SkipReason | None:
+    """Say so if the server has just shown what is wanted and nothing is to change it.
+
+    A container always goes through the queue: its own flag does not tell of every
+    position below. So does a mark with a date of its own.
+    """
+    lane = target.entry.runtime_data.lane
+    if (
+        target.reading is None
+        or target.item.kind.is_container
+        or (isinstance(change, MarkWatched) and change.at is not None)
+        or not change.apply(target.reading.state).agrees_with(target.reading.state)
+        or lane.outbox.concerning(target.item)
+        or lane.outbox.rejected_concerning(target.item)
+    ):
+        return None
+    match change:
+        case MarkWatched():
+            return SkipReason.ALREADY_WATCHED
+        case MarkUnwatched():
+            return SkipReason.ALREADY_UNWATCHED
+        case SetProgress():
+            return SkipReason.ALREADY_THERE
+
+
+async def _async_position(target: Target, data: Mapping[str, Any]) -> float:
+    """Return the position wanted, in seconds, if this item and server can have it."""
+    item = target.item
+    if item.kind.is_container:
+        raise invalid("progress_of_many", name=item.full_title)
+    duration = item.duration
+    position: timedelta | None = data.get(ATTR_POSITION)
+    if position is not None:
+        seconds = position.total_seconds()
+    else:
+        duration = await _async_duration(target)
+        seconds = round(duration * data[ATTR_PERCENT] / 100, 3)
+    if duration is not None and seconds > duration:
+        raise invalid(
+            "position_beyond_end",
+            name=item.full_title,
+            position=_clock(seconds),
+            duration=_clock(duration),
+        )
+    capabilities = target.entry.runtime_data.server.capabilities
+    if not capabilities.can_hold(seconds, duration):
+        raise invalid(
+            "position_not_kept",
+            name=item.full_title,
+            position=_clock(seconds),
+            lane=target.entry.title,
+            minimum=_clock(capabilities.min_position),
+            maximum=f"{capabilities.max_progress:.0%}",
+        )
+    return seconds
+
+
+async def _async_duration(target: Target) -> float:
+    """Return how long an item is, in seconds; the server is asked if need be."""
+    duration = target.item.duration
+    if duration is None and target.reading is None:
+        item_id = target.item.item_id
+        try:
+            readings = await async_ask(
+                target.entry, lambda server: server.fetch([item_id])
+            )
+        except CannotAsk:
+            readings = {}
+        if (reading := readings.get(item_id)) is not None:
+            duration = reading.item.duration
+    if duration is None:
+        raise invalid("duration_unknown", name=target.item.full_title)
+    return duration
+
+
+def _clock(seconds: float) -> str:
+    return str(timedelta(seconds=round(seconds)))
+
+
+# --- how much at once -------------------------------------------------------
+
+
+async def _async_check_size(planned: Sequence[_Planned]) -> None:
+    """Raise if more would change than an action may change unasked."""
+    if not planned:
+        return
+    unmark = isinstance(planned[0].wish.change, MarkUnwatched)
+    limit = UNMARK_LIMIT if unmark else MARK_LIMIT
+    counts = [await _async_count(one) for one in planned]
+    known = [count for count in counts if count is not None]
+    if sum(known) > limit:
+        # Servers count the specials in, which are not always meant.
+        known = [
+            await _async_count_exactly(one, count)
+            for one, count in zip(planned, counts, strict=True)
+            if count is not None
+        ]
+    if sum(known) > limit:
+        raise invalid(
+            "unmark_needs_confirmation" if unmark else "mark_needs_confirmation",
+            count=str(sum(known)),
+            limit=str(limit),
+        )
+    if len(known) < len(counts):
+        names = (
+            one.target.item.full_title
+            for one, count in zip(planned, counts, strict=True)
+            if count is None
+        )
+        raise invalid(
+            "unknown_size_needs_confirmation", name=", ".join(names), limit=str(limit)
+        )
+
+
+async def _async_count(planned: _Planned) -> int | None:
+    """Return how many episodes a wish reaches, as the server counts, or None."""
+    target = planned.target
+    item_id = target.item.item_id
+    if not target.item.kind.is_container:
+        return 1
+    reading = target.reading or target.entry.runtime_data.lane.ledger.reading(item_id)
+    if reading is None or reading.leaf_count is None:
+        try:
+            readings = await async_ask(
+                target.entry, lambda server: server.fetch([item_id])
+            )
+        except CannotAsk:
+            return None
+        reading = readings.get(item_id)
+    return None if reading is None else reading.leaf_count
+
+
+async def _async_count_exactly(planned: _Planned, count: int) -> int:
+    """Return how many episodes a wish for a show reaches without the specials."""
+    item = planned.target.item
+    if item.kind is not MediaKind.SHOW or planned.wish.include_specials:
+        return count
+    try:
+        leaves = await async_ask(
+            planned.target.entry, lambda server: server.fetch_leaves(item)
+        )
+    except CannotAsk, ItemGone:
+        return count
+    return sum(not leaf.item.is_special for leaf in leaves)
+
+
+# --- queueing ---------------------------------------------------------------
+
+
+async def _async_submit(
+    planned: Sequence[_Planned], batch_id: str | None, wait: float
+) -> list[JsonObjectType]:
+    """Queue wishes, one write to disk for each lane; return the rows of the answer."""
+    by_lane: dict[str, list[_Planned]] = {}
+    for one in planned:
+        by_lane.setdefault(one.target.entry.entry_id, []).append(one)
+    answers = await asyncio.gather(
+        *(_async_submit_lane(group, batch_id, wait) for group in by_lane.values()),
+        return_exceptions=True,
+    )
+    rows: list[JsonObjectType] = []
+    for answer in answers:
+        # The other lanes keep what they accepted: it is on disk, and asking for it
+        # again changes nothing.
+        if isinstance(answer, BaseException):
+            raise answer
+        rows.extend(answer)
+    return rows
+
+
+async def _async_submit_lane(
+    group: Sequence[_Planned], batch_id: str | None, wait: float
+) -> list[JsonObjectType]:
+    runtime = group[0].target.entry.runtime_data
+    # What the server showed just now is what the wish was made upon.
+    runtime.lane.remember(
+        one.target.reading for one in group if one.target.reading is not None
+    )
+    operations = await runtime.async_submit(
+        [one.wish for one in group], batch_id=batch_id
+    )
+    ended: Mapping[str, Outcome] = {}
+    if wait:
+        ended = await runtime.lane.ended([one.operation_id for one in operations], wait)
+    return [
+        _row(one, operation, status_of(ended.get(operation.operation_id)))
+        for one, operation in zip(group, operations, strict=True)
+    ]
+
+
+def _row(planned: _Planned, operation: Operation | None, status: str) -> JsonObjectType:
+    item = planned.target.item
+    return {
+        "operation_id": operation.operation_id if operation else None,
+        "config_entry_id": planned.target.entry.entry_id,
+        "item_id": item.item_id,
+        "title": item.full_title,
+        "change": change_name(planned.wish.change),
+        "status": status,
+    }
+
+
+def _response(
+    batch_id: str | None, rows: list[JsonObjectType], skipped: Sequence[Skipped]
+) -> JsonObjectType:
+    operations: list[JsonValueType] = [*rows]
+    return {
+        "batch_id": batch_id,
+        "operations": operations,
+        "skipped": [skipped_row(one) for one in skipped],
+    }

@@ -1,0 +1,275 @@
+"""The queue itself: try, drop, list, take back, and tell what was done."""
+
+import asyncio
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from operator import itemgetter
+
+from homeassistant.core import ServiceCall, ServiceResponse, callback
+from homeassistant.util.json import JsonObjectType, JsonValueType
+
+from .action_fields import ATTR_BATCH_ID, ATTR_DRY_RUN, ATTR_LIMIT, ATTR_OPERATION_ID
+from .answers import (
+    change_name,
+    chosen_lanes,
+    operation_row,
+    skipped_row,
+    status_of,
+    waiting_time,
+)
+from .core.operation import Operation
+from .core.outbox import HISTORY_LIMIT, HistoryEntry, Outcome, Result
+from .core.undo import Kept, undone_batches
+from .failures import invalid
+from .lookup import Skipped, SkipReason
+from .runtime import WatchedSyncConfigEntry
+from .undo import Undone, async_undo as async_take_back
+
+
+async def async_sync_now(call: ServiceCall) -> ServiceResponse:
+    """Try to deliver now."""
+    lanes = chosen_lanes(call)
+    if not call.data[ATTR_DRY_RUN]:
+        for entry in lanes:
+            await entry.runtime_data.async_sync_now()
+    return {
+        "lanes": [
+            {
+                "config_entry_id": entry.entry_id,
+                "pending": len(entry.runtime_data.lane.outbox),
+            }
+            for entry in lanes
+        ]
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class _Chosen:
+    """Operations of one lane that an action speaks of."""
+
+    entry: WatchedSyncConfigEntry
+    operations: list[Operation]
+
+    @property
+    def operation_ids(self) -> list[str]:
+        """Their ids."""
+        return [operation.operation_id for operation in self.operations]
+
+
+def _choose(call: ServiceCall) -> list[_Chosen]:
+    """Return the operations named, or all given up; raise if one is not there."""
+    lanes = chosen_lanes(call)
+    operation_ids: list[str] | None = call.data.get(ATTR_OPERATION_ID)
+    if operation_ids is None:
+        return [
+            _Chosen(entry, list(entry.runtime_data.lane.outbox.rejected))
+            for entry in lanes
+        ]
+    wanted = dict.fromkeys(operation_ids)
+    chosen = []
+    for entry in lanes:
+        outbox = entry.runtime_data.lane.outbox
+        found = [
+            operation
+            for operation in (*outbox.rejected, *outbox)
+            if operation.operation_id in wanted
+        ]
+        chosen.append(_Chosen(entry, found))
+        for operation in found:
+            del wanted[operation.operation_id]
+    if wanted:
+        raise invalid("unknown_operation", operation_id=", ".join(wanted))
+    return chosen
+
+
+def _chosen_response(chosen: Sequence[_Chosen], status: str) -> JsonObjectType:
+    return {
+        "operations": [
+            {**operation_row(one.entry, operation), "status": status}
+            for one in chosen
+            for operation in one.operations
+        ]
+    }
+
+
+async def async_retry(call: ServiceCall) -> ServiceResponse:
+    """Queue given-up operations again."""
+    chosen = _choose(call)
+    if call.data[ATTR_DRY_RUN]:
+        return _chosen_response(chosen, "planned")
+    for one in chosen:
+        runtime = one.entry.runtime_data
+        if one.operations:
+            await runtime.async_retry(one.operation_ids)
+        runtime.relay.nudge()
+    return _chosen_response(chosen, "queued")
+
+
+async def async_discard(call: ServiceCall) -> ServiceResponse:
+    """Drop operations."""
+    chosen = _choose(call)
+    if call.data[ATTR_DRY_RUN]:
+        return _chosen_response(chosen, "planned")
+    for one in chosen:
+        if one.operations:
+            await one.entry.runtime_data.async_discard(one.operation_ids)
+    return _chosen_response(chosen, "discarded")
+
+
+@callback
+def get_queue(call: ServiceCall) -> ServiceResponse:
+    """Return what waits and what was given up."""
+    rows: list[JsonValueType] = []
+    for entry in chosen_lanes(call):
+        lane = entry.runtime_data.lane
+        for operation in lane.outbox:
+            syncing = operation.operation_id in lane.in_flight
+            times = (operation.not_before, lane.health.next_attempt)
+            next_attempt = max(
+                (time for time in times if time is not None), default=None
+            )
+            rows.append(
+                {
+                    **operation_row(entry, operation),
+                    **_details(operation),
+                    "status": "syncing" if syncing else "queued",
+                    "next_attempt": next_attempt.isoformat() if next_attempt else None,
+                }
+            )
+        rows.extend(
+            {
+                **operation_row(entry, operation),
+                **_details(operation),
+                "status": "failed",
+                "next_attempt": None,
+            }
+            for operation in lane.outbox.rejected
+        )
+    return {"operations": rows}
+
+
+def _details(operation: Operation) -> dict[str, JsonValueType]:
+    return {
+        "scope": operation.scope.value,
+        "attempts": operation.attempts,
+        "asked_at": operation.asked_at.isoformat(),
+        "last_error": operation.last_error,
+    }
+
+
+# --- taking back ------------------------------------------------------------
+
+
+async def async_undo(call: ServiceCall) -> ServiceResponse:
+    """Take a batch back."""
+    wait = waiting_time(call)
+    undo = await async_take_back(
+        chosen_lanes(call),
+        call.data.get(ATTR_BATCH_ID),
+        dry_run=call.data[ATTR_DRY_RUN],
+    )
+    answers = await asyncio.gather(
+        *(
+            _async_undone_rows(one, wait, planned=call.data[ATTR_DRY_RUN])
+            for one in undo.lanes
+        )
+    )
+    return {
+        "batch_id": undo.batch_id,
+        "undone_batch_id": undo.undoes,
+        "operations": [row for rows, _ in answers for row in rows],
+        "skipped": [skipped_row(one) for _, skipped in answers for one in skipped],
+    }
+
+
+async def _async_undone_rows(
+    undone: Undone, wait: float, *, planned: bool
+) -> tuple[list[JsonObjectType], list[Skipped]]:
+    """Return the rows of one lane, after waiting for what was queued there."""
+    entry, plan = undone.entry, undone.plan
+    ended: Mapping[str, Outcome] = {}
+    if wait and undone.operations:
+        ended = await entry.runtime_data.lane.ended(
+            [one.operation_id for one in undone.operations], wait
+        )
+    skipped = [
+        Skipped(
+            entry,
+            undone.unread if one.why is Kept.NOT_READ else SkipReason(one.why.value),
+            one.item,
+        )
+        for one in plan.untouched
+    ]
+    rows: list[JsonObjectType] = [
+        {
+            **operation_row(entry, operation),
+            "status": "planned" if planned else "discarded",
+            "not_restored": [],
+        }
+        for operation in plan.discards
+    ]
+    for place, restore in enumerate(plan.restores):
+        operation_id = None
+        status = "planned"
+        if undone.operations:
+            operation_id = undone.operations[place].operation_id
+            outcome = ended.get(operation_id)
+            if outcome is not None and outcome.result is Result.OVERRULED:
+                skipped.append(Skipped(entry, SkipReason.CHANGED_SINCE, restore.item))
+                continue
+            status = status_of(outcome)
+        rows.append(
+            {
+                "operation_id": operation_id,
+                "config_entry_id": entry.entry_id,
+                "item_id": restore.item.item_id,
+                "title": restore.item.full_title,
+                "change": change_name(restore.change),
+                "status": status,
+                "not_restored": [*sorted(loss.value for loss in restore.losses)],
+            }
+        )
+    return rows, skipped
+
+
+@callback
+def get_history(call: ServiceCall) -> ServiceResponse:
+    """Return what was done, newest first."""
+    limit: int = call.data[ATTR_LIMIT]
+    if not 1 <= limit <= HISTORY_LIMIT:
+        raise invalid("limit_out_of_range", limit=str(HISTORY_LIMIT))
+    rows: list[tuple[datetime, dict[str, JsonValueType]]] = []
+    for entry in chosen_lanes(call):
+        outbox = entry.runtime_data.lane.outbox
+        undone = undone_batches(outbox)
+        rows.extend(
+            (one.settled_at, _history_row(entry, one, undone)) for one in outbox.history
+        )
+    # Newest first; of what ended at one time, what came last.
+    rows.reverse()
+    rows.sort(key=itemgetter(0), reverse=True)
+    return {"operations": [row for _, row in rows[:limit]]}
+
+
+def _history_row(
+    entry: WatchedSyncConfigEntry, done: HistoryEntry, undone: Collection[str]
+) -> dict[str, JsonValueType]:
+    operation = done.operation
+    before = operation.before.get(operation.item.item_id)
+    return {
+        **operation_row(entry, operation),
+        "batch_id": operation.batch_id,
+        "scope": operation.scope.value,
+        "origin": operation.origin.value,
+        "result": done.result.value,
+        "asked_at": operation.asked_at.isoformat(),
+        "settled_at": done.settled_at.isoformat(),
+        # What one item was before; below a show or season that is said of each.
+        "before": None
+        if before is None
+        else {"watched": before.watched, "position": before.position},
+        "items": len(operation.before),
+        "undoes": operation.undoes,
+        "undone": operation.batch_id in undone,
+    }
