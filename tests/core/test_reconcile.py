@@ -112,7 +112,13 @@ TABLE: list[tuple[str, str, str, str | None, tuple[Policy, ...], str]] = [
     ("unwatched", "at 20 min", "watched", "11:00", ALL, OVERRULED),
     ("unwatched", "at 20 min", "watched", "13:00", ALL, OVERRULED),
     ("at 40 min", "at 20 min", "watched", None, ALL, OVERRULED),
+    ("nothing", "at 20 min", "watched", "13:00", ALL, OVERRULED),
     ("nothing", "at 20 min", "watched", None, ALL, OVERRULED),
+    # ... and where the two cannot be told apart, what was watched stays watched
+    ("nothing", "at 20 min", "watched", "11:59:51", ALL, OVERRULED),
+    ("nothing", "at 20 min", "watched", "11:59:50", ALL, WRITE),
+    # ... but what was watched before the wish may be watched once more
+    ("nothing", "at 20 min", "watched", "11:00", ALL, WRITE),
     # ... but it is only about mere positions: a wish for the flag is a wish
     ("unwatched", "unwatched, at 20 min", "watched", "11:00", (NEWEST, HOME), WRITE),
     # ... and who watches again goes on from where they are
@@ -198,6 +204,47 @@ def test_a_server_whose_clock_is_ahead_does_not_win_by_that(
             clock_offset=offset,
         )
         == result
+    )
+
+
+@pytest.mark.parametrize(
+    ("offset", "result"),
+    [
+        (None, Accept()),
+        (timedelta(minutes=55), Accept()),
+        (timedelta(hours=1, seconds=9), Accept()),
+        (timedelta(hours=1, seconds=10), Push(seen(1200, last=moment("13:00")))),
+    ],
+)
+def test_a_server_whose_clock_is_ahead_does_not_keep_a_position_out(
+    offset: timedelta | None, result: Decision
+) -> None:
+    """It says the item was watched at 13:00; nobody had read it before the wish."""
+    assert (
+        decide(
+            None,
+            SetProgress(1200),
+            seen(last=moment("13:00")),
+            asked_at=EPOCH,
+            policy=Policy.NEWEST,
+            clock_offset=offset,
+        )
+        == result
+    )
+
+
+def test_a_play_in_the_future_keeps_what_was_watched_watched() -> None:
+    """A date that is none does not say that the wish is the later one."""
+    assert (
+        decide(
+            None,
+            SetProgress(1200),
+            seen(last=at(86_400)),
+            asked_at=EPOCH,
+            policy=Policy.NEWEST,
+            now=at(60),
+        )
+        == Accept()
     )
 
 

@@ -73,8 +73,14 @@ def decide(
         return NoOp()
     if base is not None and _unmoved(base, remote):
         return Push(desired)  # nobody else moved: our turn
-    if _is_mere_progress(change) and remote.watched and not (base and base.watched):
-        return Accept()  # watched to the end since: an older position is history
+    if _is_mere_progress(change) and remote.watched:
+        before = (
+            _played_before(remote, asked_at, clock_offset)
+            if base is None
+            else base.watched
+        )
+        if not before:
+            return Accept()  # watched to the end since: an older position is history
     match policy:
         case Policy.HOME_ASSISTANT:
             wins = True
@@ -118,6 +124,16 @@ def _played_after(
     if now is not None and played_at > now + CLOCK_TOLERANCE:
         return False
     return played_at > asked_at + CLOCK_TOLERANCE
+
+
+def _played_before(
+    remote: PlayState, asked_at: datetime, clock_offset: timedelta | None
+) -> bool:
+    """Whether the last play is surely older than the wish; an unknown time is not."""
+    if remote.last_played is None:
+        return False
+    played_at = remote.last_played - (clock_offset or timedelta())
+    return played_at <= asked_at - CLOCK_TOLERANCE
 
 
 def elementary(change: Change, remote: PlayState) -> tuple[Change, ...]:
