@@ -381,6 +381,36 @@ async def test_r14_only_news_is_published_and_once_per_batch() -> None:
 
 
 @virtual
+async def test_news_come_with_what_was_known_before() -> None:
+    rig = Rig()
+    rig.lane.remember([Reading(movie(), unseen())])
+    moved = Reading(movie(), seen())
+    rig.lane.remember([moved, Reading(movie("2"), seen())])
+    assert rig.updates[1].before == {movie().item_id: unseen()}
+    rig.lane.remember([replace(moved, leaf_count=3)])
+    assert rig.updates[2].before == {}
+
+
+@virtual
+async def test_an_item_read_twice_before_it_is_told_has_moved_once() -> None:
+    rig = Rig()
+    rig.lane.remember([Reading(movie(), unseen())])
+    rig.lane.ledger.remember([Reading(movie(), unseen(60))])
+    rig.lane.remember([Reading(movie(), seen())])
+    assert rig.updates[-1].before == {movie().item_id: unseen()}
+
+
+@virtual
+async def test_an_item_that_is_gone_has_not_moved_when_it_is_back() -> None:
+    rig = Rig()
+    rig.lane.ledger.remember([Reading(movie(), unseen())])
+    rig.lane.ledger.remember([Reading(movie(), seen())])
+    rig.lane.ledger.forget(movie().item_id)
+    rig.lane.remember([Reading(movie(), unseen())])
+    assert rig.updates[-1].before == {}
+
+
+@virtual
 async def test_a_listener_that_left_hears_nothing_more() -> None:
     rig = Rig()
     heard: list[LaneUpdate] = []

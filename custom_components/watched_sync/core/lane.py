@@ -13,17 +13,20 @@ from collections.abc import (
     Mapping,
     Sequence,
 )
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Any
 
 from .errors import JournalError, Reason
 from .ledger import Ledger
 from .operation import Operation, Scope
 from .outbox import Outbox, OutboxFull, Outcome, Receipt, Result
-from .play_state import Reading
+from .play_state import PlayState, Reading
 from .ports import Clock, Journal
+
+_NO_STATES: Mapping[str, PlayState] = MappingProxyType({})
 
 
 class LaneClosed(Exception):
@@ -51,10 +54,15 @@ class Health:
 
 @dataclass(frozen=True, slots=True)
 class LaneUpdate:
-    """What changed in one go: ended operations, fresh readings, or only health."""
+    """What changed in one go: ended operations, fresh readings, or only health.
+
+    `before` is what the items of the readings showed until then, by item id; whoever
+    publishes leaves it out. An item that was not known before is not in it.
+    """
 
     outcomes: tuple[Outcome, ...] = ()
     readings: tuple[Reading, ...] = ()
+    before: Mapping[str, PlayState] = field(default=_NO_STATES)
 
 
 type LaneListener = Callable[[LaneUpdate], None]
@@ -253,6 +261,11 @@ class Lane:
 
     def publish(self, update: LaneUpdate) -> None:
         """Tell everyone who waits or listens."""
+        if update.readings:
+            moves = self.ledger.take_moves(
+                {one.item.item_id for one in update.readings}
+            )
+            update = replace(update, before=moves)
         for outcome in update.outcomes:
             for future in self._waiters.pop(outcome.operation.operation_id, ()):
                 if not future.done():

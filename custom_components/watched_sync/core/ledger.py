@@ -1,6 +1,6 @@
 """What both sides last agreed on: the base of every comparison."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
 
 from .identity import Item
@@ -21,6 +21,7 @@ class Ledger:
     def __init__(self, readings: Iterable[Reading] = ()) -> None:
         """Start from *readings*, least recently used first."""
         self._readings: dict[str, Reading] = {}
+        self._moved_from: dict[str, PlayState] = {}
         self.remember(readings)
 
     def __iter__(self) -> Iterator[Reading]:
@@ -47,6 +48,8 @@ class Ledger:
                 continue
             if known is not None:
                 reading = replace(reading, item=reading.item.completed_by(known.item))
+                if known.state.watched is not None and known.state != reading.state:
+                    self._moved_from.setdefault(item_id, known.state)
             self._readings[item_id] = reading
             if known != reading:
                 news.append(reading)
@@ -54,9 +57,22 @@ class Ledger:
             del self._readings[next(iter(self._readings))]
         return news
 
+    def take_moves(self, item_ids: Collection[str]) -> dict[str, PlayState]:
+        """Return, once, what items showed before they moved, by their ids.
+
+        It is what was known when the last moves of these items were taken; an item
+        that was read for the first time since has not moved.
+        """
+        return {
+            item_id: self._moved_from.pop(item_id)
+            for item_id in item_ids
+            if item_id in self._moved_from
+        }
+
     def forget(self, item_id: str) -> None:
         """Forget an item that is gone."""
         self._readings.pop(item_id, None)
+        self._moved_from.pop(item_id, None)
 
     def reading(self, item_id: str) -> Reading | None:
         """Return the last reading of an item, None if it was never read."""
