@@ -35,6 +35,7 @@ from custom_components.watched_sync.core.operation import (
 from custom_components.watched_sync.core.outbox import Outcome, Result
 from custom_components.watched_sync.core.play_state import UNKNOWN, Reading
 from custom_components.watched_sync.core.reconcile import Policy
+from custom_components.watched_sync.core.relay import WIDE_FAULT_PATIENCE
 
 from .rig import Rig
 from .samples import at, seen, unseen, wish
@@ -397,19 +398,94 @@ async def test_a_write_to_an_item_that_is_gone_waits_for_it() -> None:
     assert rig.results() == [Result.DELIVERED]
 
 
+def write_faults(request: Request) -> Trouble | None:
+    """Have every write answered with 500, while reads and probes are fine."""
+    return ERROR if request.ask is Ask.WRITE else None
+
+
 @virtual
 async def test_a_server_that_fails_everything_burns_no_attempts() -> None:
     rig = with_movies(5)
     await ask_all(rig, 5)
-    rig.server.trouble = lambda one: ERROR if one.ask is Ask.WRITE else None
+    rig.server.trouble = write_faults
     rig.start()
-    await asyncio.sleep(3600)
-    assert rig.phase is not Phase.PARKED
+    await asyncio.sleep(WIDE_FAULT_PATIENCE - 60)
+    assert rig.phase is Phase.BACKING_OFF
     assert [one.attempts for one in rig.outbox] == [0] * 5
-    assert rig.server.count() < 2600
+    assert rig.server.count() < 700
     rig.server.trouble = None
     await rig.drained(60)
     assert rig.results() == [Result.DELIVERED] * 5
+
+
+@both
+@virtual
+async def test_items_that_fail_every_write_are_given_up_though_they_are_alone(
+    make: Make, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    rig = with_movies(4, make).start()
+    rig.server.trouble = write_faults
+    operations = await ask_all(rig, 3)
+    await rig.drained(2 * 3600)
+    assert {one.operation.operation_id for one in rig.outcomes} == set(operations)
+    assert {one.reason for one in rig.outcomes} == {Reason.SERVER_FAULT}
+    assert [one.attempts for one in rig.outbox.rejected] == [8] * 3
+    assert rig.server.count() < 1000, "a few requests a minute"
+    await settle()
+    assert rig.phase is Phase.READY
+    assert len(caplog.messages) == 2, "one trouble, however long it took"
+    rig.server.trouble = None
+    await rig.ask(None, movies(4)[3])
+    await rig.drained(5)
+    assert rig.results()[-1] is Result.DELIVERED
+
+
+@virtual
+async def test_a_wish_that_comes_while_bad_ones_are_judged_is_not_held_up() -> None:
+    rig = with_movies(4).start()
+    bad = {one.item_id for one in movies(3)}
+    rig.server.trouble = lambda one: (
+        ERROR if one.ask is Ask.WRITE and one.item_ids[0] in bad else None
+    )
+    await ask_all(rig, 3)
+    await rig.until(lambda: any(one.attempts for one in rig.outbox))
+    await rig.ask(None, movies(4)[3])
+    await rig.until(lambda: rig.server.watched("m0003") == [True], 120)
+    await rig.drained(3600)
+    assert len(rig.outbox.rejected) == 3
+
+
+@virtual
+async def test_of_a_long_queue_that_fails_only_one_at_a_time_is_tried() -> None:
+    rig = with_movies(200).start()
+    rig.server.trouble = write_faults
+    await ask_all(rig, 200)
+    await rig.until(lambda: any(one.attempts for one in rig.outbox))
+    before = rig.server.count(Ask.WRITE)
+    await asyncio.sleep(3600)
+    assert rig.server.count(Ask.WRITE) - before < 600
+    assert len(rig.outbox) == 200, "it looks like the server, so nothing is given up"
+    rig.server.trouble = None
+    await rig.drained(60)
+    assert rig.results() == [Result.DELIVERED] * 200
+
+
+@virtual
+async def test_an_outage_while_items_are_judged_burns_nothing() -> None:
+    rig = with_movies(3).start()
+    rig.server.trouble = write_faults
+    await ask_all(rig, 3)
+    await rig.until(lambda: any(one.attempts for one in rig.outbox))
+    rig.server.down = True
+    await rig.until(lambda: rig.lane.health.reason is Reason.UNREACHABLE)
+    attempts = [one.attempts for one in rig.outbox]
+    await asyncio.sleep(3600)
+    rig.server.down = False
+    await asyncio.sleep(WIDE_FAULT_PATIENCE / 2)
+    assert [one.attempts for one in rig.outbox] == attempts
+    await rig.drained(2 * 3600)
+    assert len(rig.outbox.rejected) == 3
 
 
 @virtual

@@ -72,6 +72,10 @@ MAX_POISONED = 3
 #: Writes that all have to fail with a server fault before the lane counts as down.
 MIN_WIDE_FAULTS = 3
 
+#: Seconds for which all writes may fail while reads do not; then each item is judged
+#: for itself, one at a time, for they may be the trouble after all.
+WIDE_FAULT_PATIENCE = 900.0
+
 #: Errors after which no further request is sent before the server was asked how it is.
 _HALTING = (Busy, Unreachable, AuthRejected, WrongServer)
 
@@ -128,6 +132,7 @@ class Relay:
         self._opening = opening
         self._opened = opening is None
         self._batch = BATCH
+        self._faulty_since: float | None = None
         self._poisoned: dict[str, Operation] = {}
         self._failures = 0
         self._nudged = False
@@ -193,11 +198,17 @@ class Relay:
             return
         now = self._clock.now()
         operations = self._lane.outbox.due(now, self._batch)
+        if self._judges_singly:
+            # Whoever was tried least goes first, so that no good one waits for long.
+            operations = sorted(operations, key=lambda one: one.attempts)[:1]
         if operations:
             await self._deliver(operations)
             return
-        self._failures = 0
-        self._log_recovery()
+        if not len(self._lane.outbox):
+            self._faulty_since = None
+        if not self._judges_singly:
+            self._failures = 0
+            self._log_recovery()
         next_due = self._lane.outbox.next_due(now)
         await self._rest(None if next_due is None else (next_due - now).total_seconds())
 
@@ -273,6 +284,7 @@ class Relay:
     def _judge(self, error: ServerError) -> None:
         """Take the lane down, or park it, because of *error*."""
         _LOGGER.debug("%s: %r", self._label, error)
+        self._faulty_since = None  # now it is the server, whatever it was before
         match classify(error):
             case LaneDown() as verdict:
                 self._go_down(verdict)
@@ -460,16 +472,30 @@ class Relay:
         for operation, state in confirmed:
             self._settle(operation, Result.DELIVERED, state)
             self._lane.outbox.agree({operation.item.item_id: state})
-        if (
-            not confirmed
-            and len(failed) >= MIN_WIDE_FAULTS
-            and all(isinstance(error, Fault) for error in sent.errors.values())
-            and len(sent.errors) == len(failed)
-        ):
+        if confirmed:
+            self._faulty_since = None
+        faulty = len(sent.errors) == len(operations) and all(
+            isinstance(error, Fault) for error in sent.errors.values()
+        )
+        wide = faulty and not confirmed and len(failed) >= MIN_WIDE_FAULTS
+        if wide and not self._judges_singly:
+            if self._faulty_since is None:
+                self._faulty_since = self._clock.monotonic()
             self._go_down(LaneDown(Reason.SERVER_FAULT))
             return
         for operation, verdict in failed:
             await self._carry_out(operation, verdict)
+        if faulty and self._judges_singly and len(self._lane.outbox):
+            # It may still be the server: no more than one write in a while.
+            self._go_down(LaneDown(Reason.SERVER_FAULT))
+
+    @property
+    def _judges_singly(self) -> bool:
+        """Whether all writes have failed for so long that it may be the items."""
+        return (
+            self._faulty_since is not None
+            and self._clock.monotonic() - self._faulty_since >= WIDE_FAULT_PATIENCE
+        )
 
     async def _deliver_tree(self, operation: Operation) -> None:
         leaves = await self._server.fetch_leaves(operation.item)
@@ -539,6 +565,7 @@ class Relay:
             )
         ]
         if not wrong:
+            self._faulty_since = None
             self._settle(operation, Result.DELIVERED)
             self._lane.outbox.agree(_carried_out(operation, now))
             return
