@@ -218,14 +218,71 @@ async def test_operations_in_flight_can_be_seen() -> None:
     assert rig.lane.in_flight == frozenset()
 
 
+@both
+@pytest.mark.parametrize("whole", [False, True], ids=["item", "show"])
 @virtual
-async def test_before_states_that_cannot_be_saved_do_not_stop_a_delivery() -> None:
+async def test_nothing_is_written_before_the_before_states_are_on_disk(
+    make: Make, *, whole: bool
+) -> None:
+    rig = with_show({1: 2}, make)
+    await rig.ask(None, SHOW if whole else episode(SHOW, 1, 1))
+    rig.journal.broken = True
+    rig.start()
+    await asyncio.sleep(3600)
+    assert rig.server.writes == []
+    assert rig.server.count() == 1, "while the disk is broken the server is left alone"
+    assert [dict(one.before) for one in rig.outbox] == [{}]
+    assert [one.attempts for one in rig.outbox] == [0]
+    rig.journal.broken = False
+    await rig.drained(31)
+    assert rig.results() == [Result.DELIVERED]
+
+
+@virtual
+async def test_a_nudge_tries_the_disk_again_at_once() -> None:
     rig = with_movies(1)
     await rig.ask(None, movies(1)[0])
     rig.journal.broken = True
     rig.start()
+    await asyncio.sleep(3600)
+    rig.journal.broken = False
+    rig.relay.nudge()
+    await rig.drained(1)
+
+
+@virtual
+async def test_what_a_broken_disk_kept_from_being_sent_is_no_write_of_ours() -> None:
+    """Somebody else did the same meanwhile; the wish that follows must not undo it."""
+    rig = with_show({1: 2}, policy=Policy.SERVER)
+    rig.lane.remember(readings(rig.server, rig.server.items.values()))
+    await rig.ask(MarkWatched(), season(SHOW, 1))
+    await rig.ask(SetProgress(600, watched=False), episode(SHOW, 1, 1))
+    rig.journal.broken = True
+    rig.start()
+    await asyncio.sleep(60)
+    assert not any(one.traces for one in rig.outbox)
+    rig.server.played_elsewhere("s.1.1")
+    rig.server.played_elsewhere("s.1.2")
+    rig.journal.broken = False
     await rig.drained()
-    assert rig.results() == [Result.DELIVERED]
+    assert rig.results() == [Result.ALREADY_TRUE, Result.OVERRULED]
+    assert rig.server.watched("s.1.1", "s.1.2") == [True, True]
+
+
+@virtual
+async def test_a_wish_dropped_while_the_disk_is_broken_stays_dropped() -> None:
+    rig = with_movies(1)
+    operation = await rig.ask(None, movies(1)[0])
+    rig.journal.broken = True
+    rig.journal.seconds = 5
+    rig.start()
+    await rig.until(lambda: any(one.before for one in rig.outbox))
+    rig.outbox.discard([operation.operation_id])
+    await asyncio.sleep(60)
+    rig.journal.broken = False
+    await asyncio.sleep(600)
+    assert rig.asks() == ["F"]
+    assert not len(rig.outbox)
 
 
 # --- items that are not what they seemed ------------------------------------------

@@ -265,11 +265,9 @@ class SimulatedLane:
     def may_be_forgetful(self) -> bool:
         """Whether a crash may have taken what tells our own writes from others'.
 
-        The before-states do, which a broken disk did not take; without them a clock
-        that did not jump.
+        A clock that jumped makes even a date useless for that.
         """
-        doubtful = self.world.jumps or self.world.disk_fails
-        return doubtful and self.records.crashes > 0
+        return self.world.jumps and self.records.crashes > 0
 
     @property
     def quiet(self) -> bool:
@@ -289,7 +287,6 @@ class World:
         self.troubled = True
         self.trouble_rate = self.rng.choice((0.0, 0.02, 0.1, 0.3))
         self.jumps = self.rng.random() < 0.15
-        self.disk_fails = False
         self._number = 0
         self.lanes = [
             SimulatedLane(self, f"lane {number}")
@@ -304,7 +301,6 @@ class World:
         if self.rng.random() < 0.5:
             actors.append(self._crashes)
         if self.rng.random() < 0.3:
-            self.disk_fails = True
             actors.append(self._disk)
         if self.jumps:
             actors.append(self._clocks)

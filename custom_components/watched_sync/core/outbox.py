@@ -300,13 +300,33 @@ class Outbox:
         self._put(operation)
         return True
 
-    def leave_traces(self, operation: Operation) -> None:
-        """Let what waits behind a tree know what the tree is about to write."""
-        for waiting in list(self._live.values()):
-            if waiting.operation_id != operation.operation_id and _overlap(
-                operation, waiting
-            ):
-                self._put(waiting.following(operation))
+    def leave_traces(self, operation: Operation) -> list[Operation]:
+        """Let what waits behind a tree know what the tree is about to write.
+
+        Return those as they were before.
+        """
+        behind = [
+            waiting
+            for waiting in self._live.values()
+            if waiting.operation_id != operation.operation_id
+            and _overlap(operation, waiting)
+        ]
+        for waiting in behind:
+            self._put(waiting.following(operation))
+        return behind
+
+    def unsend(self, operations: Iterable[Operation]) -> None:
+        """Forget what was noted for writes that were not sent after all.
+
+        *operations* are those concerned, as they were before; what else is known of
+        them by now stays.
+        """
+        for earlier in operations:
+            waiting = self._live.get(earlier.operation_id)
+            if waiting is not None:
+                self._put(
+                    replace(waiting, before=earlier.before, traces=earlier.traces)
+                )
 
     def agree(self, states: Mapping[str, PlayState]) -> None:
         """Let what waits know what items show after an earlier wish, by their ids."""

@@ -133,6 +133,8 @@ class Relay:
         self._opened = opening is None
         self._batch = BATCH
         self._faulty_since: float | None = None
+        self._disk_failures = 0
+        self._save_at = 0.0
         self._poisoned: dict[str, Operation] = {}
         self._failures = 0
         self._nudged = False
@@ -150,6 +152,7 @@ class Relay:
     def nudge(self) -> None:
         """Try now, whatever the backoff says; also when the lane is parked."""
         self._nudged = True
+        self._save_at = 0.0
         self._lane.wake.set()
 
     def report(self, error: ServerError) -> None:
@@ -201,6 +204,9 @@ class Relay:
         if self._judges_singly:
             # Whoever was tried least goes first, so that no good one waits for long.
             operations = sorted(operations, key=lambda one: one.attempts)[:1]
+        if operations and self._disk_failures:
+            await self._try_disk()
+            return
         if operations:
             await self._deliver(operations)
             return
@@ -354,11 +360,34 @@ class Relay:
             self._poisoned.clear()
             if self._lane.health.phase is Phase.READY:
                 self._failures = 0
+        except JournalError as err:
+            self._disk_failed(err)
         except ServerError as err:
             await self._read_failed(err, operations)
         finally:
             self._lane.in_flight = frozenset()
             self._publish()
+
+    def _disk_failed(self, error: JournalError) -> None:
+        """Leave the server alone for a while: what cannot be noted is not sent."""
+        _LOGGER.debug("%s: before-states not saved: %r", self._label, error)
+        self._disk_failures += 1
+        self._save_at = self._clock.monotonic() + LANE_BACKOFF.delay(
+            self._disk_failures, self._rng
+        )
+
+    async def _try_disk(self) -> None:
+        """Wait until the disk is worth another try, and try it."""
+        remaining = self._save_at - self._clock.monotonic()
+        if remaining > 0:
+            await self._rest(remaining)
+            return
+        try:
+            await self._lane.save_now()
+        except JournalError as err:
+            self._disk_failed(err)
+        else:
+            self._disk_failures = 0
 
     def _publish(self) -> None:
         outcomes = tuple(
@@ -531,11 +560,17 @@ class Relay:
             for leaf in scope
             if isinstance(decisions[leaf.item.item_id], Push)
         }
+        earlier = operation
         operation = replace(operation, before=before | dict(operation.before))
-        if not self._lane.outbox.update(operation):
+        outbox = self._lane.outbox
+        if not outbox.update(operation):
             return
-        self._lane.outbox.leave_traces(operation)
-        await self._save_before_states()
+        behind = outbox.leave_traces(operation)
+        try:
+            await self._lane.save_now()
+        except JournalError:
+            outbox.unsend((earlier, *behind))
+            raise
         sent = await self._send(
             [
                 _Write(
@@ -592,32 +627,24 @@ class Relay:
             now=self._clock.now(),
         )
 
-    async def _save_before_states(self) -> None:
-        """Have the before-states on disk before the first write.
-
-        After a crash between write and answer, only they tell "we did that" from "it
-        was so already", and undo needs to know.
-        """
-        try:
-            await self._lane.save_now()
-        except JournalError as err:
-            # The wishes themselves are safe; only undo after a crash would suffer.
-            _LOGGER.debug("%s: before-states not saved: %r", self._label, err)
-
     async def _send_first(
         self, operations: Sequence[Operation], writes: Sequence[_Write]
     ) -> _Sent:
-        """Save the before-states, send, and forget those of what was never sent."""
+        """Save the before-states, send, and forget those of what was never sent.
+
+        After a crash between write and answer, only they tell "we did that" from "it
+        was so already", and undo needs to know. Raises `JournalError`; nothing was
+        sent then.
+        """
         outbox = self._lane.outbox
         fresh = {one.operation_id: one for one in operations if not one.before}
         outbox.unsent = {one.operation_id for one in writes} & fresh.keys()
-        await self._save_before_states()
-        sent = await self._send(writes)
-        for operation_id in outbox.unsent:
-            if (waiting := outbox.get(operation_id)) is not None:
-                outbox.update(replace(waiting, before=fresh[operation_id].before))
-        outbox.unsent = set()
-        return sent
+        try:
+            await self._lane.save_now()
+            return await self._send(writes)
+        finally:
+            outbox.unsend(fresh[operation_id] for operation_id in outbox.unsent)
+            outbox.unsent = set()
 
     async def _send(self, writes: Sequence[_Write]) -> _Sent:
         """Send writes, as many at once as the server likes; stop when it is gone."""
