@@ -32,7 +32,9 @@ from custom_components.watched_sync.core.operation import (
 from custom_components.watched_sync.core.play_state import PlayState, Reading
 from custom_components.watched_sync.core.ports import (
     Capabilities,
+    Image,
     MediaServer,
+    PlaybackReport,
     ServerInfo,
 )
 from custom_components.watched_sync.runtime import WatchedSyncRuntime, Wish
@@ -117,7 +119,8 @@ class MemoryServer(MediaServer):
     `down` is raised by every request until it is None again; `item_faults` only by
     writes to that item; `fail_next` by as many requests as it is long. `gate` holds
     requests back while it is cleared. `requests` names each request as
-    `("write", item_id)`. `writes` lists what was written.
+    `("write", item_id)`. `writes` lists what was written, `reports` what players were
+    said to do, which changes nothing here.
     """
 
     def __init__(
@@ -148,6 +151,7 @@ class MemoryServer(MediaServer):
         self.gate.set()
         self.requests: list[tuple[str, str | None]] = []
         self.writes: list[tuple[str, Change]] = []
+        self.reports: list[PlaybackReport] = []
         self.now: Callable[[], datetime] = lambda: datetime.now(UTC)
 
     # Setting the scene
@@ -301,6 +305,20 @@ class MemoryServer(MediaServer):
         ]
         played.sort(reverse=True)
         return [self.reading(item_id) for _, item_id in played[:limit]]
+
+    @override
+    async def report(self, report: PlaybackReport) -> None:
+        await self._request("report", report.item.item_id)
+        if report.item.item_id not in self.items:
+            raise ItemGone("no such item")
+        self.reports.append(report)
+
+    @override
+    async def image(self, item: Item, *, width: int) -> Image:
+        await self._request("image", item.item_id)
+        if item.item_id not in self.items:
+            raise ItemGone("no such item")
+        return Image("image/png", f"{item.item_id} {width}".encode())
 
 
 _SERVERS: HassKey[dict[str, MemoryServer]] = HassKey("watched_sync_memory_servers")

@@ -62,6 +62,9 @@ from custom_components.watched_sync.core.play_state import (
 from custom_components.watched_sync.core.ports import (
     Capabilities,
     Connected,
+    Image,
+    PlaybackReport,
+    PlaybackState,
     ServerEvent,
     ServerInfo,
 )
@@ -100,6 +103,8 @@ class Ask(StrEnum):
     UP_NEXT = "up_next"
     LAST_PLAYED = "last_played"
     LISTEN = "listen"
+    REPORT = "report"
+    IMAGE = "image"
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,7 +279,8 @@ class ModelServer:
 
     `requests` lists everything that arrived. `plays` counts the plays our marks added,
     by item id, and `doubled` names items we marked although they were watched to the
-    end already. `touched` names items that another client changed.
+    end already. `touched` names items that another client changed. `playing` is the
+    last report of every playback that has not stopped, by session.
     """
 
     def __init__(
@@ -300,6 +306,7 @@ class ModelServer:
         self.plays: Counter[str] = Counter()
         self.doubled: list[str] = []
         self.touched: set[str] = set()
+        self.playing: dict[str, PlaybackReport] = {}
         self.most_at_once = 0
         self.trouble: Callable[[Request], Trouble | None] | None = None
         self.after_write: Callable[[Item], None] | None = None
@@ -518,6 +525,22 @@ class ModelServer:
         finally:
             self.sockets.remove(socket)
 
+    async def report(self, report: PlaybackReport) -> None:
+        item = report.item
+        if item.kind.is_container:
+            raise Unsupported("only films and episodes can be played")
+        await self._request(
+            Ask.REPORT, (item.item_id,), lambda: self._follow_playback(report)
+        )
+
+    async def image(self, item: Item, *, width: int) -> Image:
+        def picture() -> Image:
+            if not self._shows(item.item_id):
+                raise ItemGone(item.item_id)
+            return Image("image/png", f"{item.item_id} {width}".encode())
+
+        return await self._request(Ask.IMAGE, (item.item_id,), picture)
+
     # --- inside ------------------------------------------------------------
 
     async def _request[T](
@@ -663,6 +686,39 @@ class ModelServer:
                 self.states[item_id] = UNWATCHED
             case SetProgress(position):
                 self._set_position(leaf, position)
+
+    def _follow_playback(self, report: PlaybackReport) -> None:
+        """Do what the reports of a player do: follow it, count a play once.
+
+        Plex marks what crosses its threshold within one session. Jellyfin counts the
+        start, and marks what is told to be past the threshold.
+        """
+        item_id = report.item.item_id
+        if not self._shows(item_id):
+            raise ItemGone(item_id)
+        leaf = self.items[item_id]
+        before = self.playing.get(report.session_id)
+        state = self.states[item_id]
+        far = 0.9 * (leaf.duration or 0.0)
+        # A watched item that is begun again stays watched: its start is not told.
+        if before is None and self.kind.repeat_safe and not state.watched:
+            state = self.states[item_id] = replace(
+                state, play_count=state.play_count + 1, last_played=self.server_now()
+            )
+        if report.position < far:
+            self._set_position(leaf, report.position)
+        elif self.kind.repeat_safe:
+            self.states[item_id] = replace(state, watched=True, position=0.0)
+        elif before is not None and 0 < before.position < far:
+            self.states[item_id] = PlayState(
+                watched=True,
+                play_count=state.play_count + 1,
+                last_played=self.server_now(),
+            )
+        if report.state is PlaybackState.STOPPED:
+            self.playing.pop(report.session_id, None)
+        else:
+            self.playing[report.session_id] = report
 
     def _set_position(self, leaf: Item, position: float) -> None:
         state = self.states[leaf.item_id]

@@ -3,6 +3,7 @@
 from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Protocol
 
 from .errors import Unsupported
@@ -54,6 +55,18 @@ class ServerInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class Library:
+    """One library of a server, as this user sees it.
+
+    `kind` is MOVIE for films, SHOW for shows, None where it may hold both.
+    """
+
+    library_id: str
+    title: str
+    kind: MediaKind | None
+
+
+@dataclass(frozen=True, slots=True)
 class Connected:
     """The subscription stands; what happened before it was not told."""
 
@@ -71,6 +84,42 @@ class Changed:
 
 
 type ServerEvent = Connected | Changed
+
+
+class PlaybackState(StrEnum):
+    """What a player does with an item; STOPPED ends the playback."""
+
+    PLAYING = "playing"
+    PAUSED = "paused"
+    STOPPED = "stopped"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlaybackReport:
+    """What one player does with one item at one moment.
+
+    `session_id` is of our making: one per playback of one item, the same until it
+    stops. `position` and `duration` are in seconds; the duration is the player's,
+    None where it has none. `player_id` is the player's own and stays: what plays on
+    two players at once is two playbacks of two devices to the server. `player` is its
+    name.
+    """
+
+    session_id: str
+    item: Item
+    state: PlaybackState
+    position: float
+    duration: float | None = None
+    player_id: str = "home-assistant"
+    player: str = "Home Assistant"
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """A picture, in one of the formats that every browser shows."""
+
+    content_type: str
+    data: bytes
 
 
 class MediaServer(Protocol):
@@ -93,6 +142,10 @@ class MediaServer(Protocol):
 
     async def probe(self) -> ServerInfo:
         """Ask, with one cheap request, whether it is there and knows our token."""
+        ...
+
+    async def libraries(self) -> Sequence[Library]:
+        """Read which libraries of films and shows this user sees."""
         ...
 
     async def fetch(self, item_ids: Collection[str]) -> Mapping[str, Reading]:
@@ -137,6 +190,29 @@ class MediaServer(Protocol):
 
     async def last_played(self, limit: int) -> Sequence[Reading]:
         """Read what this user played last, newest first."""
+        ...
+
+    async def report(self, report: PlaybackReport) -> None:
+        """Say what a player does, as the server's own players do.
+
+        A hint at best: it is lost where this raises, and the next one says more. To
+        be sent at every change, and every ten seconds between. The servers follow a
+        playback by themselves: the position becomes the resume position, and one that
+        has been followed from below to past their threshold (90 %) marks the item
+        as watched and counts one play. So look before marking it as well.
+
+        Raises `ItemGone` for an item that is gone, `Unsupported` for what cannot be
+        played, and `Refused` once the server has ended the playback: of that nothing
+        but the stop is sent any more.
+        """
+        ...
+
+    async def image(self, item: Item, *, width: int) -> Image:
+        """Read an item's poster or still, some *width* pixels wide.
+
+        An episode without one shows its season's or show's. Raises `ItemGone` where
+        there is none, and `Malformed` for what is no picture or far too large a one.
+        """
         ...
 
 
