@@ -71,7 +71,9 @@ async def test_tracked_movie_has_its_own_device_and_says_what_it_is(
     assert state.state == STATE_OFF
     assert state.name == "Arrival (2016) Watched"
     assert {
-        key: value for key, value in state.attributes.items() if key != "friendly_name"
+        key: value
+        for key, value in state.attributes.items()
+        if key not in ("friendly_name", "entity_picture")
     } == {
         "sync_state": "synced",
         "server_state": "unwatched",

@@ -11,6 +11,7 @@ from homeassistant.core import HassJob, HomeAssistant, callback
 from homeassistant.helpers import config_validation as cv, device_registry as dr
 from homeassistant.helpers.typing import UNDEFINED, ConfigType
 
+from .activity import ActivityFeed
 from .const import (
     CONF_CONFLICT_POLICY,
     CONF_KIND,
@@ -44,6 +45,7 @@ from .core.ports import MediaServer, ServerInfo
 from .core.reconcile import Policy
 from .core.relay import Relay
 from .failures import first_contact_failed, newer_storage, unreadable_storage
+from .images import async_forget as async_forget_images, async_setup_images
 from .issues import (
     async_remove as async_remove_issues,
     async_unsupported_server,
@@ -69,6 +71,7 @@ FIRST_CONTACT: Final = 10.0
 async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:  # noqa: ARG001 - the signature is Home Assistant's
     """Register the actions; they work on whatever entries are loaded."""
     async_setup_services(hass)
+    async_setup_images(hass)
     return True
 
 
@@ -147,6 +150,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: WatchedSyncConfigEntry) 
     coordinator = WatchedSyncCoordinator(
         hass, entry, lane=lane, relay=relay, server=server, ledger=ledger
     )
+    activity = ActivityFeed(hass, entry, lane, paused=lambda: ledger.paused)
     observer = Observer(
         lane,
         server,
@@ -186,6 +190,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: WatchedSyncConfigEntry) 
     )
     await _first_look(lane, opened)
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
+    activity.async_release()
     entry.async_on_unload(entry.add_update_listener(_async_reload))
     # Before Home Assistant calls itself stopping: what was accepted just now is still
     # written, and nobody waits for a confirmation that will not come any more.
@@ -221,6 +226,7 @@ async def async_unload_entry(
     await runtime.lane.close()
     await runtime.journal.async_flush()
     await runtime.ledger.async_flush()
+    async_forget_images(hass, entry)
     return True
 
 

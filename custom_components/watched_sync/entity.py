@@ -1,5 +1,7 @@
 """What all entities have in common: their device, their name, their unique id."""
 
+from typing import override
+
 from homeassistant.config_entries import ConfigSubentry
 from homeassistant.helpers.device_registry import DeviceEntryType, DeviceInfo
 from homeassistant.helpers.update_coordinator import CoordinatorEntity
@@ -8,6 +10,7 @@ from .const import CONF_ITEM, DOMAIN
 from .coordinator import ItemView, WatchedSyncCoordinator
 from .core.codec import decode_item
 from .core.identity import Item
+from .images import picture_path
 from .runtime import WatchedSyncRuntime
 
 
@@ -26,6 +29,15 @@ class WatchedSyncEntity(CoordinatorEntity[WatchedSyncCoordinator]):
 
 class ItemEntity(WatchedSyncEntity):
     """An entity that stands for one item at a time, or for none at the moment."""
+
+    @property
+    @override
+    def entity_picture(self) -> str | None:
+        """The item's poster, by way of Home Assistant."""
+        if self.item is None:
+            return None
+        entry_id = self.coordinator.config_entry.entry_id
+        return picture_path(self.hass, entry_id, self.item.item_id)
 
     @property
     def item(self) -> Item | None:
