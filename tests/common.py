@@ -33,6 +33,7 @@ from custom_components.watched_sync.core.play_state import PlayState, Reading
 from custom_components.watched_sync.core.ports import (
     Capabilities,
     Image,
+    Library,
     MediaServer,
     PlaybackReport,
     ServerInfo,
@@ -144,6 +145,10 @@ class MemoryServer(MediaServer):
             if not item.kind.is_container
         }
         self.up_next_ids: list[str] = []
+        self.shelves = [
+            Library("films", "Films", MediaKind.MOVIE),
+            Library("shows", "Shows", MediaKind.SHOW),
+        ]
         self.down: ServerError | None = None
         self.fail_next: list[ServerError] = []
         self.item_faults: dict[str, ServerError] = {}
@@ -227,6 +232,11 @@ class MemoryServer(MediaServer):
     async def probe(self) -> ServerInfo:
         await self._request("probe")
         return self.info
+
+    @override
+    async def libraries(self) -> Sequence[Library]:
+        await self._request("libraries")
+        return self.shelves
 
     @override
     async def fetch(self, item_ids: Collection[str]) -> Mapping[str, Reading]:
@@ -329,7 +339,9 @@ def use_server(hass: HomeAssistant, server: MemoryServer) -> None:
     if _SERVERS not in hass.data:
         hass.data[_SERVERS] = {}
 
-        def create(hass: HomeAssistant, data: Mapping[str, Any]) -> MemoryServer:
+        def create(
+            hass: HomeAssistant, data: Mapping[str, Any], libraries: Any = ()
+        ) -> MemoryServer:
             return hass.data[_SERVERS][data["url"]]
 
         async def server_id(hass: HomeAssistant, data: Mapping[str, Any]) -> str:

@@ -62,6 +62,7 @@ from custom_components.watched_sync.core.play_state import (
 from custom_components.watched_sync.core.ports import (
     Capabilities,
     Connected,
+    Library,
     Image,
     PlaybackReport,
     PlaybackState,
@@ -103,6 +104,7 @@ class Ask(StrEnum):
     UP_NEXT = "up_next"
     LAST_PLAYED = "last_played"
     LISTEN = "listen"
+    LIBRARIES = "libraries"
     REPORT = "report"
     IMAGE = "image"
 
@@ -420,6 +422,15 @@ class ModelServer:
     async def probe(self) -> ServerInfo:
         await self._request(Ask.PROBE)
         return ServerInfo(self.server_id, "Model", "1.0", "user", "User")
+
+    async def libraries(self) -> Sequence[Library]:
+        """As real ones: those of what is there."""
+        held = dict.fromkeys(
+            item.library_id for item in self.items.values() if item.library_id
+        )
+        return await self._request(
+            Ask.LIBRARIES, (), lambda: [Library(one, one, None) for one in held]
+        )
 
     async def fetch(self, item_ids: Collection[str]) -> Mapping[str, Reading]:
         assert item_ids, "a request for nothing"

@@ -6,7 +6,7 @@ a client of the user alex on it, and ways to look behind the client's back.
 
 from abc import ABC, abstractmethod
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Collection
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -110,8 +110,18 @@ class Bench(ABC):
         """Make the client's token invalid."""
 
     @abstractmethod
-    def client_of(self, user: str, *, known: ServerInfo | None = None) -> MediaServer:
-        """Return a client of another user."""
+    def client_of(
+        self,
+        user: str,
+        *,
+        known: ServerInfo | None = None,
+        libraries: Collection[str] = (),
+    ) -> MediaServer:
+        """Return a client of another user, or for some libraries only."""
+
+    @abstractmethod
+    def hide(self, library: str, user: str = "alex") -> None:
+        """Take a user's access to a library away."""
 
     @abstractmethod
     async def identify(self, user: str = "alex") -> ServerInfo:

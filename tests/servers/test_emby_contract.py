@@ -1,6 +1,6 @@
 """The contract, kept by the Jellyfin client and a simulated Emby server."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from dataclasses import dataclass
 from typing import override
 
@@ -14,6 +14,7 @@ from tests.fakes.base import FakeClock
 from tests.fakes.emby import FakeEmby
 
 from .contract import MediaServerContract
+from .library_contract import LibraryContract
 from .test_jellyfin_contract import JellyfinBench
 
 
@@ -25,7 +26,11 @@ class EmbyBench(JellyfinBench):
 
     @override
     def client_of(
-        self, user: str, *, known: ServerInfo | None = None
+        self,
+        user: str,
+        *,
+        known: ServerInfo | None = None,
+        libraries: Collection[str] = (),
     ) -> JellyfinClient:
         return JellyfinClient(
             self.session,
@@ -35,6 +40,7 @@ class EmbyBench(JellyfinBench):
             device_id="test-device",
             known=known,
             dialect=EMBY,
+            libraries=libraries,
         )
 
     @override
@@ -49,7 +55,7 @@ class EmbyBench(JellyfinBench):
         )
 
 
-class TestEmby(MediaServerContract):
+class TestEmby(MediaServerContract, LibraryContract):
     """Run once: whatever is measured was measured on 4.9 and 4.10."""
 
     @pytest.fixture

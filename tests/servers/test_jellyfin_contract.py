@@ -1,6 +1,6 @@
 """The contract, kept by the Jellyfin client and the simulated Jellyfin servers."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from dataclasses import dataclass
 from typing import override
 
@@ -12,8 +12,10 @@ from custom_components.watched_sync.core.ports import ServerInfo
 from custom_components.watched_sync.servers.jellyfin.client import JellyfinClient
 from tests.fakes.base import FakeClock
 from tests.fakes.jellyfin import TICKS_PER_SECOND, FakeJellyfin
+from tests.fakes.library import libraries as seeded_libraries
 
 from .contract import Bench, MediaServerContract
+from .library_contract import LibraryContract
 
 
 @dataclass
@@ -72,7 +74,11 @@ class JellyfinBench(Bench):
 
     @override
     def client_of(
-        self, user: str, *, known: ServerInfo | None = None
+        self,
+        user: str,
+        *,
+        known: ServerInfo | None = None,
+        libraries: Collection[str] = (),
     ) -> JellyfinClient:
         return JellyfinClient(
             self.session,
@@ -81,7 +87,13 @@ class JellyfinBench(Bench):
             user_id=self.server.user_id(user),
             device_id="test-device",
             known=known,
+            libraries=libraries,
         )
+
+    @override
+    def hide(self, library: str, user: str = "alex") -> None:
+        titles = (title for title, _ in seeded_libraries() if title != library)
+        self.server.user(user).libraries = frozenset(titles)
 
     @override
     async def identify(self, user: str = "alex") -> ServerInfo:
@@ -94,7 +106,7 @@ class JellyfinBench(Bench):
         )
 
 
-class TestJellyfin(MediaServerContract):
+class TestJellyfin(MediaServerContract, LibraryContract):
     """Run for each line of releases."""
 
     @pytest.fixture(params=["10.10", "10.11", "12.0"])

@@ -14,6 +14,7 @@ from custom_components.watched_sync.core.identity import (
     ProviderIds,
 )
 from custom_components.watched_sync.core.play_state import PlayState, Reading
+from custom_components.watched_sync.core.ports import Library
 from custom_components.watched_sync.servers.fields import Json
 from custom_components.watched_sync.servers.jellyfin import wire
 
@@ -336,11 +337,31 @@ def test_login_gives_token_and_user() -> None:
     assert user == wire.User("f" * 32, "alex", "e" * 32)
 
 
+def test_libraries_of_films_and_shows_are_listed() -> None:
+    answer: Json = {
+        "Items": [
+            {"Id": MOVIE_ID, "Name": "Films", "CollectionType": "movies"},
+            {"Id": SHOW_ID, "Name": "Shows", "CollectionType": "tvshows"},
+            {"Id": SEASON_ID, "Name": "Both"},
+            {"Id": EPISODE_ID, "Name": "Songs", "CollectionType": "music"},
+            {"Id": EPISODE_ID, "Name": "Sets", "CollectionType": "boxsets"},
+        ]
+    }
+    assert wire.parse_libraries(answer) == [
+        Library(MOVIE_ID, "Films", MediaKind.MOVIE),
+        Library(SHOW_ID, "Shows", MediaKind.SHOW),
+        Library(SEASON_ID, "Both", None),
+    ]
+    with pytest.raises(Malformed):
+        wire.parse_libraries({})
+
+
 PARSERS = [
     wire.parse_public_info,
     wire.parse_user,
     wire.parse_login,
     wire.parse_page,
+    wire.parse_libraries,
 ]
 
 

@@ -1,7 +1,7 @@
 """The contract, kept by the Plex client and the simulated Plex Media Server."""
 
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Collection
+from dataclasses import dataclass, replace
 from typing import override
 
 from aiohttp import ClientSession
@@ -11,11 +11,12 @@ from custom_components.watched_sync.core.play_state import PlayState
 from custom_components.watched_sync.core.ports import ServerInfo
 from custom_components.watched_sync.servers.plex.client import PlexClient
 from tests.fakes.base import FakeClock
-from tests.fakes.library import MOVIES_4K_LIBRARY
+from tests.fakes.library import MOVIES_4K_LIBRARY, libraries as seeded_libraries
 from tests.fakes.plex import FakePlex, PlexOptions
 
 from .account_server import accounts_of
 from .contract import Bench, MediaServerContract
+from .library_contract import LibraryContract
 
 
 @dataclass
@@ -69,7 +70,13 @@ class PlexBench(Bench):
         self.server.revoke(self.server.token_for("alex"))
 
     @override
-    def client_of(self, user: str, *, known: ServerInfo | None = None) -> PlexClient:
+    def client_of(
+        self,
+        user: str,
+        *,
+        known: ServerInfo | None = None,
+        libraries: Collection[str] = (),
+    ) -> PlexClient:
         return PlexClient(
             self.session,
             self.server.url,
@@ -77,7 +84,14 @@ class PlexBench(Bench):
             client_id=f"client-of-{user}",
             known=known,
             plex_tv_url=self.plex_tv_url,
+            libraries=libraries,
         )
+
+    @override
+    def hide(self, library: str, user: str = "alex") -> None:
+        titles = (title for title, _ in seeded_libraries() if title != library)
+        who = self.server.users[user]
+        self.server.users[user] = replace(who, libraries=tuple(titles))
 
     @override
     async def identify(self, user: str = "alex") -> ServerInfo:
@@ -95,7 +109,7 @@ VARIANTS = {
 }
 
 
-class TestPlex(MediaServerContract):
+class TestPlex(MediaServerContract, LibraryContract):
     """Run for servers that differ in what they answer to."""
 
     @pytest.fixture(params=VARIANTS)

@@ -14,6 +14,7 @@ from custom_components.watched_sync.core.identity import (
     ProviderIds,
 )
 from custom_components.watched_sync.core.play_state import PlayState, Reading
+from custom_components.watched_sync.core.ports import Library
 from custom_components.watched_sync.servers.fields import Json
 from custom_components.watched_sync.servers.plex import wire
 
@@ -297,7 +298,7 @@ def test_libraries_of_films_and_shows_are_listed() -> None:
     answer: Json = {
         "MediaContainer": {
             "Directory": [
-                {"key": "1", "type": "movie"},
+                {"key": "1", "type": "movie", "title": "Films"},
                 {"key": 2, "type": "show"},
                 {"key": "3", "type": "artist"},
                 {"key": "4", "type": "photo"},
@@ -305,8 +306,8 @@ def test_libraries_of_films_and_shows_are_listed() -> None:
         }
     }
     assert wire.parse_sections(answer) == [
-        wire.Section("1", is_movies=True),
-        wire.Section("2", is_movies=False),
+        Library("1", "Films", MediaKind.MOVIE),
+        Library("2", "2", MediaKind.SHOW),
     ]
 
 

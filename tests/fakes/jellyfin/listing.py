@@ -1,6 +1,6 @@
 """`GET /Items`: what a query selects, in which order."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -35,6 +35,8 @@ class Listing:
         ids = query.guids("ids")
         if ids:
             found = [item for item in map(self._catalogue.get, ids) if item]
+            if query.flag("recursive"):
+                found = self._within(found, self._parent(query, user))
         else:
             found = self._candidates(query, user)
         tests = [*_plain_tests(query), *self._user_data_tests(query, user)]
@@ -47,19 +49,29 @@ class Listing:
         ]
         return self.sort(found, query, user)
 
-    def _candidates(self, query: Query, user: FakeUser | None) -> list[Item]:
-        parent = self._catalogue.root
+    def _parent(self, query: Query, user: FakeUser | None) -> Item:
+        """Return what a listing is narrowed to; the root if to nothing."""
         parent_id = query.guid("parentId")
-        if parent_id is not None:
-            named = self._catalogue.get(parent_id)
-            if named is None:
-                refuse_with_problem(404)
-            if not self._states.visible(user, named):
-                if named.kind is Kind.LIBRARY:
-                    sentence = f"User is not permitted to access Library {named.name}."
-                    raise Refusal(json_answer(sentence, 401))
-                refuse_with_problem(404)
-            parent = named
+        if parent_id is None:
+            return self._catalogue.root
+        named = self._catalogue.get(parent_id)
+        if named is None:
+            refuse_with_problem(404)
+        if not self._states.visible(user, named):
+            if named.kind is Kind.LIBRARY:
+                sentence = f"User is not permitted to access Library {named.name}."
+                raise Refusal(json_answer(sentence, 401))
+            refuse_with_problem(404)
+        return named
+
+    def _within(self, found: Iterable[Item], parent: Item) -> list[Item]:
+        if parent is self._catalogue.root:
+            return list(found)
+        below = {item.id for item in self._catalogue.descendants(parent.id)}
+        return [item for item in found if item.id in below]
+
+    def _candidates(self, query: Query, user: FakeUser | None) -> list[Item]:
+        parent = self._parent(query, user)
         recursive = query.flag("recursive")
         if recursive is None and parent is self._catalogue.root:
             recursive = self._profile.filters_imply_recursion and any(
@@ -220,7 +232,8 @@ class Listing:
         series_id = query.guid("seriesId")
         if self._profile.emby and series_id is None:
             return []
-        return self._next_up(query, user, series_id)
+        parent = self._parent(query, user)
+        return self._within(self._next_up(query, user, series_id), parent)
 
     def _next_up(
         self, query: Query, user: FakeUser, series_id: str | None
@@ -274,12 +287,14 @@ class Listing:
             and self._states.row(user, item).position_ticks > 0
         ]
         found = sorted(found, key=self._key("DatePlayed", user), reverse=True)
+        parent = self._parent(query, user)
+        found = self._within(found, parent)
         if not self._profile.emby:
             return found
         dated = [
             item for item in found if self._states.row(user, item).last_played_date
         ]
-        following = self._next_up(query, user, None)
+        following = self._within(self._next_up(query, user, None), parent)
         return [*dated, *(item for item in following if item not in found)]
 
 

@@ -1,6 +1,14 @@
 """One user's view of one Jellyfin server, from 10.9 on, or Emby server."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Collection, Mapping, Sequence
+from collections import Counter
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterator,
+    Collection,
+    Iterable,
+    Mapping,
+    Sequence,
+)
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Final, override
@@ -9,6 +17,7 @@ from aiohttp import ClientSession
 
 from ...core.errors import (
     AuthRejected,
+    Fault,
     Forbidden,
     ItemGone,
     Malformed,
@@ -21,10 +30,21 @@ from ...core.errors import (
 from ...core.identity import Item, MediaKind, ProviderIds
 from ...core.operation import Change, MarkUnwatched, MarkWatched, SetProgress
 from ...core.play_state import PlayState, Reading
-from ...core.ports import Capabilities, MediaServer, ServerEvent, ServerInfo
+from ...core.ports import (
+    Capabilities,
+    Image,
+    Library,
+    MediaServer,
+    PlaybackReport,
+    PlaybackState,
+    ServerEvent,
+    ServerInfo,
+)
 from ..fields import Json, as_row, row
 from ..listener import Listener
 from ..listing import in_order, matching, newest_first, unique
+from ..playbacks import Playbacks, device_of
+from ..shelves import HIDDEN, Shelves, in_turns
 from ..transport import TIMEOUT, TREE_TIMEOUT, Transport
 from . import wire
 from .dialect import JELLYFIN, Dialect
@@ -40,12 +60,30 @@ _COMPUTED: Final = frozenset(
     ("ItemId", "Key", "PlayedPercentage", "ServerId", "UnplayedItemCount")
 )
 
+#: The first version whose `POST /Sessions/Playing` leaves a watched film watched.
+_KEEPS_WATCHED: Final = (12,)
+
+_QUALITY: Final = "90"
+
 _CAPABILITIES: Final = Capabilities(
     concurrency=1,
     repeat_safe=True,
     keeps_watched_at=True,
     announces_marks=True,
 )
+
+
+@dataclass(slots=True)
+class _Playback:
+    """What the server knows of one playback.
+
+    `is_begun` once nothing is to be said of its start any more. `play_count` is what
+    it was before the start was first told, None before that. `duration` is the item's.
+    """
+
+    is_begun: bool = False
+    play_count: int | None = None
+    duration: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +135,13 @@ class JellyfinClient(MediaServer):
 
     `device_id` is the one the token was made with. `known` is what `identify` said
     when the entry was set up; with it `probe` takes one request and notices another
-    server at the same address. Every method raises `ServerError` and nothing else.
+    server at the same address. With *libraries*, searching and the lists are of these
+    libraries alone; `find`, which also looks for what was moved, and reading by id are
+    of all. Every method raises `ServerError` and nothing else.
+
+    An item does not say which library it is in. Where some libraries are allowed, each
+    is asked, in batches, which of the films and shows at hand it holds, once for each
+    of those: a moved file is another item.
     """
 
     def __init__(
@@ -110,6 +154,7 @@ class JellyfinClient(MediaServer):
         device_id: str,
         known: ServerInfo | None = None,
         dialect: Dialect = JELLYFIN,
+        libraries: Collection[str] = (),
     ) -> None:
         """Prepare requests; none is sent. Raises `WrongAddress` for a bad *url*."""
         token = token.strip()
@@ -118,11 +163,17 @@ class JellyfinClient(MediaServer):
         self._listener = Listener(session, url, headers)
         self._socket_params = dialect.socket_params(device_id, token)
         self._dialect = dialect
+        self._device_id = device_id
+        self._token = token
+        self._playbacks = Playbacks(_Playback)
         self._capabilities = replace(
             _CAPABILITIES, announces_marks=dialect.announces_marks
         )
         self._user_id = user_id
         self._known = known
+        self._shelves = Shelves(self.libraries, libraries)
+        #: The libraries of films and shows, by item id; None if none has it.
+        self._places: dict[str, str | None] = {}
 
     def __repr__(self) -> str:
         """Name the address, never the token."""
@@ -200,6 +251,88 @@ class JellyfinClient(MediaServer):
             raise ItemGone("no item of this server has such an id")
         return normal
 
+    # Libraries
+
+    @override
+    async def libraries(self) -> Sequence[Library]:
+        """Read the views of the user. `GET /UserViews`."""
+        return wire.parse_libraries(
+            await self._server.read(
+                self._path(self._dialect.views), {"userId": self._user_id}
+            )
+        )
+
+    async def _placed(self, readings: Iterable[Reading]) -> list[Reading]:
+        """Name each item's library, as far as it is known or matters."""
+        readings = list(readings)
+        if self._shelves.are_narrowed:
+            await self._place(dict.fromkeys(_root(one.item) for one in readings))
+        return [
+            replace(one, item=replace(one.item, library_id=place))
+            if (place := self._places.get(_root(one.item))) is not None
+            else one
+            for one in readings
+        ]
+
+    async def _place(self, roots: Iterable[str]) -> None:
+        """Find out which libraries hold films and shows, in batches.
+
+        `GET /Items?ids=&parentId=`, until each is found. A library that does not
+        answer is asked another time, as what it holds is not the reason to ask.
+        """
+        missing = [root for root in roots if root not in self._places]
+        for start in range(0, len(missing), _BATCH):
+            batch = set(missing[start : start + _BATCH])
+            try:
+                for library in await self._shelves.all():
+                    page = await self._items(
+                        self._dialect.items,
+                        {
+                            "ids": ",".join(sorted(batch)),
+                            "parentId": library.library_id,
+                            "recursive": "true",
+                            "fields": "ProviderIds",
+                            "enableUserData": "false",
+                        },
+                        may_be_missing=True,
+                    )
+                    held = batch & {one.item.item_id for one in page.readings}
+                    self._places.update(dict.fromkeys(held, library.library_id))
+                    batch -= held
+                    if not batch:
+                        break
+            except AuthRejected, Fault, Forbidden, ItemGone, Malformed, Refused:
+                self._shelves.forget()
+            else:
+                self._places.update(dict.fromkeys(batch))
+
+    async def _narrowed(
+        self, path: str, params: Mapping[str, str], kinds: Collection[MediaKind]
+    ) -> list[list[Reading]]:
+        """Read the beginning of a listing, of each allowed library by itself."""
+        if not self._shelves.are_narrowed:
+            return [(await self._items(path, params)).readings]
+        lists: list[list[Reading]] = []
+        for library in await self._shelves.allowed(kinds):
+            place = library.library_id
+            try:
+                page = await self._items(
+                    path, {**params, "parentId": place}, may_be_missing=True
+                )
+            except HIDDEN:
+                # Unless it is the token, or a proxy: that would be said to this.
+                self._shelves.forget()
+                await self._shelves.all()
+                continue
+            self._places.update((_root(one.item), place) for one in page.readings)
+            lists.append(
+                [
+                    replace(one, item=replace(one.item, library_id=place))
+                    for one in page.readings
+                ]
+            )
+        return lists
+
     # Reading
 
     @override
@@ -222,7 +355,10 @@ class JellyfinClient(MediaServer):
                 self._dialect.items,
                 {"ids": ",".join(batch), "recursive": "true", "limit": str(len(batch))},
             )
-            found.update((reading.item.item_id, reading) for reading in page.readings)
+            found.update(
+                (reading.item.item_id, reading)
+                for reading in await self._placed(page.readings)
+            )
         return {key: found[normal] for key, normal in asked.items() if normal in found}
 
     @override
@@ -260,6 +396,11 @@ class JellyfinClient(MediaServer):
                     and reading.item.season == item.season
                 )
             ]
+        if (place := self._places.get(show_id, item.library_id)) is not None:
+            episodes = [
+                replace(one, item=replace(one.item, library_id=place))
+                for one in episodes
+            ]
         return in_order(episodes, show_ids)
 
     async def _show_of(self, season_id: str) -> str:
@@ -277,17 +418,19 @@ class JellyfinClient(MediaServer):
         # Without a kind everything would be listed, music and all.
         if not query.strip() or not type_names or limit <= 0:
             return ()
-        page = await self._items(
-            self._dialect.items,
-            {
-                "searchTerm": query,
-                "recursive": "true",
-                "includeItemTypes": type_names,
-                "limit": str(limit),
-            },
-        )
-        wanted = (found for found in page.readings if found.item.kind in kinds)
-        return tuple(unique(wanted)[:limit])
+        params = _search_params(query, type_names, limit)
+        lists = await self._narrowed(self._dialect.items, params, kinds)
+        wanted = (found for found in in_turns(lists) if found.item.kind in kinds)
+        return await self._told_apart(unique(wanted)[:limit])
+
+    async def _told_apart(self, found: list[Reading]) -> tuple[Reading, ...]:
+        """Name the libraries of what bears the same title, year and kind."""
+        names = Counter(_name(one.item) for one in found)
+        copies = [one.item for one in found if names[_name(one.item)] > 1]
+        if copies:
+            await self._place(dict.fromkeys(map(_root, copies)))
+            found = await self._placed(found)
+        return tuple(found)
 
     @override
     async def find(
@@ -300,10 +443,13 @@ class JellyfinClient(MediaServer):
         """
         if not ids or kind not in wire.TYPE_NAMES:
             return ()
-        if title and (
-            copies := matching(await self.search(title, {kind}, _CANDIDATES), ids)
-        ):
-            return copies
+        if title and title.strip():
+            page = await self._items(
+                self._dialect.items,
+                _search_params(title, _type_names({kind}), _CANDIDATES),
+            )
+            if copies := matching(unique(page.readings), ids):
+                return tuple(await self._placed(copies))
         found: list[Reading] = []
         async for readings in self._pages(
             self._dialect.items,
@@ -315,7 +461,7 @@ class JellyfinClient(MediaServer):
             },
         ):
             found += matching(readings, ids)
-        return tuple(unique(found))
+        return tuple(await self._placed(unique(found)))
 
     @override
     async def up_next(self, limit: int) -> Sequence[Reading]:
@@ -326,15 +472,17 @@ class JellyfinClient(MediaServer):
         if limit <= 0:
             return ()
         resumable = await self._resumable(limit)
-        upcoming = await self._items("/Shows/NextUp", {"limit": str(limit)})
-        return tuple(unique([*resumable, *upcoming.readings])[:limit])
+        upcoming = await self._narrowed(
+            "/Shows/NextUp", {"limit": str(limit)}, {MediaKind.EPISODE}
+        )
+        return tuple(unique([*resumable, *in_turns(upcoming)])[:limit])
 
     @override
     async def last_played(self, limit: int) -> Sequence[Reading]:
         """Read what was played and what was begun, the newest first."""
         if limit <= 0:
             return ()
-        played = await self._items(
+        played = await self._narrowed(
             self._dialect.items,
             {
                 "recursive": "true",
@@ -345,23 +493,35 @@ class JellyfinClient(MediaServer):
                 "sortOrder": "Descending",
                 "limit": str(limit),
             },
+            {MediaKind.MOVIE, MediaKind.EPISODE},
         )
         begun = [
             reading
             for reading in await self._resumable(limit)
             if reading.state.position > 0
         ]
-        return newest_first([*played.readings, *begun], limit)
+        return newest_first([*in_turns(played), *begun], limit)
 
     async def _resumable(self, limit: int) -> list[Reading]:
-        page = await self._items(
-            self._dialect.resumable, {"mediaTypes": "Video", "limit": str(limit)}
+        lists = await self._narrowed(
+            self._dialect.resumable,
+            {"mediaTypes": "Video", "limit": str(limit)},
+            {MediaKind.MOVIE, MediaKind.EPISODE},
         )
-        return page.readings
+        if len(lists) == 1:
+            return lists[0]
+        # Emby's next episodes have no date and stay behind.
+        return list(newest_first(in_turns(lists), limit))
 
-    async def _items(self, path: str, params: Mapping[str, str]) -> wire.Page:
+    async def _items(
+        self, path: str, params: Mapping[str, str], *, may_be_missing: bool = False
+    ) -> wire.Page:
         """Read the beginning of a listing."""
-        return await self._page(path, {**params, "enableTotalRecordCount": "false"})
+        return await self._page(
+            path,
+            {**params, "enableTotalRecordCount": "false"},
+            may_be_missing=may_be_missing,
+        )
 
     async def _pages(
         self, path: str, params: Mapping[str, str], *, may_be_missing: bool = False
@@ -534,6 +694,101 @@ class JellyfinClient(MediaServer):
             await self._me()  # a proxy may say 404 as well
             raise
 
+    # Playing
+
+    @override
+    async def report(self, report: PlaybackReport) -> None:
+        """Send `POST /Sessions/Playing`, then `.../Progress`, and `.../Stopped`.
+
+        What they do, by the server's source: the start counts one play and dates it.
+        A position from 5 % to 90 % becomes the resume position, below that there is
+        none, and beyond 90 % the item is watched, without another play. Up to 10.11 a
+        start also makes a watched film unwatched until its end: it is not told there,
+        so that a film that was watched once stays so, and no play is counted.
+
+        An unknown item is answered with 204 as well, so the start looks whether it is
+        there; what goes missing later shows in the mark. Each player is a device of
+        its own, below our id, whose name has to stay ours.
+        """
+        item = report.item
+        if item.kind.is_container:
+            raise Unsupported("only films and episodes can be played")
+        key = self._checked(item.item_id)
+        playback = self._playbacks.of(report.session_id)
+        starts = not playback.is_begun and await self._may_start(playback, key)
+        body = self._playback_info(report, key, playback.duration)
+        if starts:
+            await self._report("", report, body)
+        playback.is_begun = True
+        if report.state is PlaybackState.STOPPED:
+            await self._report("/Stopped", report, body)
+            self._playbacks.end(report.session_id)
+        elif not starts:
+            await self._report("/Progress", report, body)
+
+    async def _may_start(self, playback: _Playback, key: str) -> bool:
+        """Look whether the start is to be told, and what there is to play."""
+        reading = (await self.fetch([key])).get(key)
+        if reading is None:
+            raise ItemGone("the item is gone")
+        playback.duration = reading.item.duration
+        before, playback.play_count = playback.play_count, reading.state.play_count
+        if before is not None and reading.state.play_count > before:
+            return False  # it was told, and only the answer was lost
+        version = wire.version_numbers(self._known.version) if self._known else ()
+        return reading.state.watched is False or version >= _KEEPS_WATCHED
+
+    def _playback_info(
+        self, report: PlaybackReport, key: str, duration: float | None
+    ) -> dict[str, Json]:
+        """Return what is sent; Emby insists on the PlaySessionId."""
+        position = report.position
+        if duration is not None:
+            position = min(position, duration)
+        info: dict[str, Json] = {
+            "ItemId": key,
+            "PlaySessionId": report.session_id,
+            "PositionTicks": wire.ticks(position),
+        }
+        if report.state is not PlaybackState.STOPPED:
+            info |= {
+                "IsPaused": report.state is PlaybackState.PAUSED,
+                "IsMuted": False,
+                "CanSeek": True,
+                "PlayMethod": "DirectPlay",
+            }
+        return info
+
+    async def _report(self, what: str, report: PlaybackReport, body: Json) -> None:
+        device_id = device_of(self._device_id, report.player_id)
+        try:
+            await self._server.send(
+                "POST",
+                f"/Sessions/Playing{what}",
+                body=body,
+                headers=self._dialect.headers(device_id, self._token),
+            )
+        except ItemGone as error:
+            await self._me()  # a proxy may say 404 as well
+            raise Refused("this server takes no reports") from error
+
+    # Pictures
+
+    @override
+    async def image(self, item: Item, *, width: int) -> Image:
+        """Read a poster or still. `GET /Items/{id}/Images/Primary`."""
+        bearers = (item.item_id, item.season_id, item.show_id)
+        for bearer in dict.fromkeys(one for one in bearers if one):
+            try:
+                return await self._server.image(
+                    f"/Items/{self._checked(bearer)}/Images/Primary",
+                    {"maxWidth": str(width), "quality": _QUALITY},
+                )
+            except ItemGone:
+                continue
+        await self._me()  # a proxy may say 404 as well
+        raise ItemGone("the item has no picture")
+
 
 async def public_info(
     transport: Transport, dialect: Dialect = JELLYFIN
@@ -574,6 +829,24 @@ def server_info(
         user_id=wire.normal_id(user.user_id) or user.user_id,
         user_name=user.name,
     )
+
+
+def _root(item: Item) -> str:
+    """Return the id of the film or show that an item is or belongs to."""
+    return item.show_id or item.item_id
+
+
+def _name(item: Item) -> tuple[MediaKind, str, int | None]:
+    return item.kind, item.title.casefold(), item.year
+
+
+def _search_params(query: str, type_names: str, limit: int) -> dict[str, str]:
+    return {
+        "searchTerm": query,
+        "recursive": "true",
+        "includeItemTypes": type_names,
+        "limit": str(limit),
+    }
 
 
 def _type_names(kinds: Collection[MediaKind]) -> str:

@@ -50,6 +50,7 @@ class Dialect:
     minimum_version: tuple[int, int]
     item_id: Callable[[str], str | None]
     me: str
+    views: str
     items: str
     item: str
     resumable: str
@@ -124,6 +125,7 @@ JELLYFIN: Final = Dialect(
     minimum_version=(10, 9),
     item_id=wire.normal_id,
     me="/Users/Me",
+    views="/UserViews",
     items="/Items",
     item="/Items/{item}",
     resumable="/UserItems/Resume",
@@ -141,6 +143,7 @@ EMBY: Final = Dialect(
     minimum_version=(4, 4),
     item_id=_emby_item_id,
     me="/Users/{user}",
+    views="/Users/{user}/Views",
     items="/Users/{user}/Items",
     item="/Users/{user}/Items/{item}",
     resumable="/Users/{user}/Items/Resume",

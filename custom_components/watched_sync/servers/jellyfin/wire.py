@@ -15,6 +15,7 @@ from typing import Final
 from ...core.errors import Malformed
 from ...core.identity import NO_IDS, Item, MediaKind, ProviderIds
 from ...core.play_state import UNKNOWN, PlayState, Reading
+from ...core.ports import Library
 from ..fields import (
     Json,
     Row,
@@ -43,6 +44,17 @@ TYPE_NAMES: Final[Mapping[MediaKind, str]] = MappingProxyType(
 
 #: What Jellyfin calls itself.
 PRODUCT_NAME: Final = "Jellyfin Server"
+
+#: What a library's `CollectionType` says of its contents; without one it is mixed.
+_LIBRARY_KINDS: Final[Mapping[str | None, MediaKind | None]] = MappingProxyType(
+    {
+        "movies": MediaKind.MOVIE,
+        "tvshows": MediaKind.SHOW,
+        "mixed": None,
+        "unknown": None,
+        None: None,
+    }
+)
 
 _KINDS: Final = {name: kind for kind, name in TYPE_NAMES.items()}
 _TICKS: Final = 10_000_000
@@ -160,6 +172,25 @@ def parse_page(answer: Json) -> Page:
         len(listed),
         count(result, "TotalRecordCount"),
     )
+
+
+def parse_libraries(answer: Json) -> list[Library]:
+    """Read the views of a user that can hold films or shows.
+
+    Collections, playlists, music, channels and live TV are views as well.
+    """
+    result = as_row(answer, "the answer")
+    if "Items" not in result:
+        raise Malformed("the answer lists no Items")
+    return [
+        Library(
+            library_id=(view_id := needed_text(entry, "Id")),
+            title=text(entry, "Name") or view_id,
+            kind=_LIBRARY_KINDS[held],
+        )
+        for entry in rows(result, "Items")
+        if (held := text(entry, "CollectionType")) in _LIBRARY_KINDS
+    ]
 
 
 def parse_row(entry: Row) -> Reading | None:

@@ -1,6 +1,7 @@
 """One Plex account's view of one Plex Media Server."""
 
 from collections.abc import AsyncGenerator, AsyncIterator, Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 import hashlib
 from typing import Final, override
@@ -10,6 +11,7 @@ from aiohttp import ClientSession
 
 from ...core.errors import (
     AuthRejected,
+    Fault,
     Forbidden,
     ItemGone,
     Malformed,
@@ -22,9 +24,21 @@ from ...core.errors import (
 from ...core.identity import Item, MediaKind, ProviderIds
 from ...core.operation import Change, MarkUnwatched, MarkWatched, SetProgress
 from ...core.play_state import PlayState, Reading
-from ...core.ports import Capabilities, MediaServer, ServerEvent, ServerInfo
+from ...core.ports import (
+    Capabilities,
+    Image,
+    Library,
+    MediaServer,
+    PlaybackReport,
+    PlaybackState,
+    ServerEvent,
+    ServerInfo,
+)
+from ..fields import Json
 from ..listener import Listener
 from ..listing import in_order, matching, newest_first, unique
+from ..playbacks import Playbacks, device_of, header_text
+from ..shelves import HIDDEN, Shelves
 from ..transport import TIMEOUT, TREE_TIMEOUT, Transport, WrongVerb
 from . import notifications, wire
 
@@ -47,6 +61,10 @@ _LEAF_PAGE: Final = 500
 _LISTING_PAGE: Final = 1000
 _CANDIDATES: Final = 50
 
+#: Rows of a listing that cannot be narrowed to some libraries, where only theirs are
+#: wanted: in one request what takes one for each library otherwise.
+_MIXED: Final = 100
+
 #: The owner's account on every server.
 OWNER_ID: Final = "1"
 _MILLISECONDS: Final = 1000
@@ -60,6 +78,18 @@ _CAPABILITIES: Final = Capabilities(
     # Server preference LibraryVideoPlayedThreshold, 90 %.
     max_progress=0.9,
 )
+
+
+@dataclass(slots=True)
+class _Playback:
+    """What the server knows of one playback: its play queue, if it made one.
+
+    `is_queued` once it was asked for one, `is_over` once it has ended the playback.
+    """
+
+    queue: wire.PlayQueue | None = None
+    is_queued: bool = False
+    is_over: bool = False
 
 
 def client_headers(client_id: str) -> dict[str, str]:
@@ -97,6 +127,8 @@ class PlexClient(MediaServer):
     `client_id` is this entry's own X-Plex-Client-Identifier: two that share one log
     each other out. `known` is what `identify` said when the entry was set up; with
     it `probe` takes one request and notices another server at the same address.
+    With *libraries*, searching and the lists are of these libraries alone; `find`,
+    which also looks for what was moved, and reading by id are of all.
     Every method raises `ServerError` and nothing else.
     """
 
@@ -109,6 +141,7 @@ class PlexClient(MediaServer):
         client_id: str,
         known: ServerInfo | None = None,
         plex_tv_url: str = PLEX_TV,
+        libraries: Collection[str] = (),
     ) -> None:
         """Prepare requests; none is sent.
 
@@ -124,7 +157,10 @@ class PlexClient(MediaServer):
         self._listener = Listener(session, url, headers)
         self._notifications = notifications.Notifications()
         self._lists_everything = True
+        self._shelves = Shelves(self.libraries, libraries)
         self._known = known
+        self._client_id = client_id
+        self._playbacks = Playbacks(_Playback)
         # The methods of each write; the one last known to work comes first.
         self._verbs: dict[str, tuple[str, str]] = {
             _SCROBBLE: ("GET", "PUT"),
@@ -251,6 +287,11 @@ class PlexClient(MediaServer):
     # Reading
 
     @override
+    async def libraries(self) -> Sequence[Library]:
+        """Read the libraries of films and shows. `GET /library/sections`."""
+        return wire.parse_sections(await self._server.read("/library/sections"))
+
+    @override
     async def fetch(self, item_ids: Collection[str]) -> Mapping[str, Reading]:
         """Read items, 100 with each `GET /library/metadata/{ids}`."""
         wanted = [key for key in dict.fromkeys(item_ids) if wire.is_rating_key(key)]
@@ -308,7 +349,18 @@ class PlexClient(MediaServer):
         self, query: str, kinds: Collection[MediaKind], limit: int
     ) -> Sequence[Reading]:
         """Search titles: `GET /hubs/search`, or each library without it."""
-        if not query.strip() or not kinds or limit <= 0:
+        if limit <= 0:
+            return ()
+        if not self._shelves.are_narrowed:
+            return (await self._search(query, kinds, limit))[:limit]
+        found = await self._search(query, kinds, max(limit, _MIXED))
+        return (await self._of_allowed(found))[:limit]
+
+    async def _search(
+        self, query: str, kinds: Collection[MediaKind], limit: int
+    ) -> tuple[Reading, ...]:
+        """Search all libraries; *limit* is that of each kind."""
+        if not query.strip() or not kinds:
             return ()
         try:
             answer = await self._server.read(
@@ -325,9 +377,18 @@ class PlexClient(MediaServer):
             ]
         else:
             found = wire.parse_hubs(answer)
-        return tuple(
-            unique(reading for reading in found if reading.item.kind in kinds)[:limit]
-        )
+        return tuple(unique(reading for reading in found if reading.item.kind in kinds))
+
+    async def _of_allowed(self, readings: Sequence[Reading]) -> tuple[Reading, ...]:
+        """Return the readings of allowed libraries."""
+        placed = await self._placed(readings)
+        return tuple(one for one in placed if self._shelves.allows(one.item))
+
+    async def _placed(self, readings: Sequence[Reading]) -> tuple[Reading, ...]:
+        """Name each item's library: a hub's rows need not, the items themselves do."""
+        bare = [one.item.item_id for one in readings if one.item.library_id is None]
+        full = await self.fetch(bare)
+        return tuple(full.get(one.item.item_id, one) for one in readings)
 
     async def _search_libraries(
         self, query: str, kind: MediaKind, limit: int
@@ -336,7 +397,7 @@ class PlexClient(MediaServer):
         found: list[Reading] = []
         for section in await self._sections(kind):
             answer = await self._server.read(
-                f"/library/sections/{section.section_id}/all",
+                f"/library/sections/{section.library_id}/all",
                 {
                     "type": wire.TYPE_NUMBERS[kind],
                     "title": query,
@@ -359,7 +420,7 @@ class PlexClient(MediaServer):
         if not ids or kind not in wire.TYPE_NUMBERS:
             return ()
         if title:
-            candidates = await self.search(title, {kind}, _CANDIDATES)
+            candidates = (await self._search(title, {kind}, _CANDIDATES))[:_CANDIDATES]
             # Search results need not carry the ids; the items do.
             bare = [
                 found.item.item_id
@@ -371,11 +432,12 @@ class PlexClient(MediaServer):
                 (full.get(found.item.item_id, found) for found in candidates), ids
             )
             if copies:
-                return copies
+                narrowed = self._shelves.are_narrowed
+                return await self._placed(copies) if narrowed else copies
         found: list[Reading] = []
         for section in await self._sections(kind):
             async for readings in self._pages(
-                f"/library/sections/{section.section_id}/all",
+                f"/library/sections/{section.library_id}/all",
                 {"type": wire.TYPE_NUMBERS[kind], "includeGuids": "1"},
                 _LISTING_PAGE,
             ):
@@ -387,25 +449,32 @@ class PlexClient(MediaServer):
         """Read Continue Watching, or On Deck where the server has no such hub."""
         if limit <= 0:
             return ()
-        params = {"includeGuids": "1", **_bounds(0, limit)}
+        narrowed = self._shelves.are_narrowed
+        size = max(limit, _MIXED) if narrowed else limit
+        params = {"includeGuids": "1", **_bounds(0, size)}
         try:
             answer = await self._server.read(
                 "/hubs/continueWatching/items", params, may_be_missing=True
             )
         except ItemGone, Refused:
             answer = await self._server.read("/library/onDeck", params)
-        return tuple(unique(wire.parse_hubs(answer))[:limit])
+        found = unique(wire.parse_hubs(answer))
+        return tuple((await self._of_allowed(found) if narrowed else found)[:limit])
 
     @override
     async def last_played(self, limit: int) -> Sequence[Reading]:
         """Read what has a `lastViewedAt`; manual marks count as plays there.
 
         That takes one `GET /library/all` for films and one for episodes; of a server
-        that does not know that each library is asked, from then on.
+        that does not know that each library is asked, from then on. Where some
+        libraries are allowed only they are asked, with one request each, as plays in
+        the others would fill the page.
         """
         if limit <= 0:
             return ()
-        if self._lists_everything:
+        if self._shelves.are_narrowed:
+            found = await self._played_in_allowed(limit)
+        elif self._lists_everything:
             try:
                 return newest_first(await self._played_anywhere(limit), limit)
             except ItemGone, Refused:
@@ -423,15 +492,37 @@ class PlexClient(MediaServer):
         ]
 
     async def _played_by_library(self, limit: int) -> list[Reading]:
+        return [
+            reading
+            for section in await self.libraries()
+            for reading in await self._played_in(section, limit, may_be_missing=False)
+        ]
+
+    async def _played_in_allowed(self, limit: int) -> list[Reading]:
+        """Read what was played in the allowed libraries; one may have gone."""
         found: list[Reading] = []
-        for section in await self._sections():
-            kind = MediaKind.MOVIE if section.is_movies else MediaKind.EPISODE
-            found += await self._played(
-                f"/library/sections/{section.section_id}/all", kind, limit
-            )
+        for section in await self._shelves.allowed(wire.TYPE_NUMBERS):
+            try:
+                found += await self._played_in(section, limit, may_be_missing=True)
+            except HIDDEN:
+                # Unless it is the token, or a proxy: that would be said to this.
+                self._shelves.forget()
+                await self._shelves.all()
         return found
 
-    async def _played(self, path: str, kind: MediaKind, limit: int) -> list[Reading]:
+    async def _played_in(
+        self, section: Library, limit: int, *, may_be_missing: bool
+    ) -> list[Reading]:
+        return await self._played(
+            f"/library/sections/{section.library_id}/all",
+            MediaKind.MOVIE if section.kind is MediaKind.MOVIE else MediaKind.EPISODE,
+            limit,
+            may_be_missing=may_be_missing,
+        )
+
+    async def _played(
+        self, path: str, kind: MediaKind, limit: int, *, may_be_missing: bool = True
+    ) -> list[Reading]:
         """Read one page of what was played, the newest first."""
         answer = await self._server.read(
             path,
@@ -443,18 +534,14 @@ class PlexClient(MediaServer):
                 "includeGuids": "1",
                 **_bounds(0, limit),
             },
-            may_be_missing=path == "/library/all",
+            may_be_missing=may_be_missing,
         )
         return wire.parse_page(answer).readings
 
-    async def _sections(self, kind: MediaKind | None = None) -> list[wire.Section]:
-        """Read the libraries, or those that can hold *kind*."""
-        sections = wire.parse_sections(await self._server.read("/library/sections"))
-        return [
-            section
-            for section in sections
-            if kind is None or section.is_movies is (kind is MediaKind.MOVIE)
-        ]
+    async def _sections(self, kind: MediaKind) -> list[Library]:
+        """Read the libraries that can hold *kind*."""
+        home = MediaKind.MOVIE if kind is MediaKind.MOVIE else MediaKind.SHOW
+        return [one for one in await self.libraries() if one.kind is home]
 
     async def _pages(
         self,
@@ -553,27 +640,138 @@ class PlexClient(MediaServer):
         Without a duration the server says 200 and ignores it; beyond the duration it
         says 400. A session of its own keeps it from adding to another's playback.
         """
-        duration = item.duration
-        if duration is None:
-            reading = (await self.fetch([item.item_id])).get(item.item_id)
-            if reading is None:
-                raise ItemGone("the item is gone")
-            duration = reading.item.duration
+        duration = await self._duration(item)
         if duration is None:
             raise Unsupported("the item's duration is not known")
         await self._write(
             _TIMELINE,
             item,
-            {
-                "ratingKey": item.item_id,
-                "key": f"/library/metadata/{item.item_id}",
-                "identifier": _LIBRARY,
-                "state": "stopped",
-                "time": str(round(min(position, duration) * _MILLISECONDS)),
-                "duration": str(round(duration * _MILLISECONDS)),
-            },
+            _timeline(item, PlaybackState.STOPPED, position, duration),
             headers={"X-Plex-Session-Identifier": str(uuid4())},
         )
+
+    async def _duration(self, item: Item) -> float | None:
+        """Return how long an item is, asking for it where it is not known."""
+        if item.duration is not None:
+            return item.duration
+        reading = (await self.fetch([item.item_id])).get(item.item_id)
+        if reading is None:
+            raise ItemGone("the item is gone")
+        return reading.item.duration
+
+    # Playing
+
+    @override
+    async def report(self, report: PlaybackReport) -> None:
+        """Send one `/:/timeline` report, with a play queue made for the playback.
+
+        What it does, as measured on 1.43: from 60 seconds to below 90 % the position
+        becomes the resume position. The first report from 90 % on marks the item as
+        watched and counts one play, if one of this session was below that before;
+        otherwise nothing is marked.
+
+        Each player is a device of its own, below our client id, and each playback a
+        session of its own.
+        """
+        item = report.item
+        key = _checked(item)
+        if item.kind.is_container:
+            raise Unsupported("only films and episodes can be played")
+        playback = self._playbacks.of(report.session_id)
+        stopped = report.state is PlaybackState.STOPPED
+        if playback.is_over and not stopped:
+            raise Refused("the server has ended this playback")
+        duration = await self._duration(item) or report.duration
+        if duration is None:
+            raise Unsupported("the item's duration is not known")
+        headers = self._player_headers(report)
+        if not playback.is_queued and not stopped:
+            playback.queue = await self._play_queue(key, headers)
+            playback.is_queued = True
+        params = _timeline(item, report.state, report.position, duration)
+        if (queue := playback.queue) is not None:
+            params["playQueueItemID"] = queue.item_id
+            params["containerKey"] = f"/playQueues/{queue.queue_id}"
+        answer = await self._write(_TIMELINE, item, params, headers=headers)
+        if stopped:
+            self._playbacks.end(report.session_id)
+        elif wire.was_ended(answer):
+            playback.is_over = True
+            raise Refused("the server has ended this playback")
+
+    def _player_headers(self, report: PlaybackReport) -> dict[str, str]:
+        return {
+            "X-Plex-Client-Identifier": device_of(self._client_id, report.player_id),
+            "X-Plex-Device-Name": header_text(report.player, PRODUCT),
+            "X-Plex-Session-Identifier": header_text(report.session_id, "session"),
+        }
+
+    async def _play_queue(
+        self, key: str, headers: Mapping[str, str]
+    ) -> wire.PlayQueue | None:
+        """Make a queue of one item: `POST /playQueues`.
+
+        None where the server makes none, as reports are taken without one as well.
+        """
+        server_id = (self._known or await self.identify()).server_id
+        try:
+            answer = await self._server.ask(
+                "/playQueues",
+                None,
+                {
+                    "type": "video",
+                    "uri": f"server://{server_id}/{_LIBRARY}/library/metadata/{key}",
+                    "continuous": "0",
+                    "repeat": "0",
+                    "shuffle": "0",
+                },
+                headers=headers,
+            )
+            return wire.parse_play_queue(answer)
+        except (ItemGone, Refused) as error:
+            if not await self._exists(key):
+                raise ItemGone("the item is gone") from error
+        except Fault, Forbidden, Malformed:
+            pass  # no reason to say nothing of the playback
+        return None
+
+    # Pictures
+
+    @override
+    async def image(self, item: Item, *, width: int) -> Image:
+        """Read a poster or still: `GET /photo/:/transcode`, else the picture as it is.
+
+        The paths come from `GET /library/metadata/{id}`.
+        """
+        key = _checked(item)
+        try:
+            answer = await self._server.read(
+                f"/library/metadata/{key}", _bounds(0, 1), may_be_missing=True
+            )
+        except ItemGone:
+            await self._check_still_plex()
+            raise
+        for path in wire.parse_artwork(answer):
+            try:
+                return await self._server.image(
+                    "/photo/:/transcode",
+                    {
+                        "url": path,
+                        "width": str(width),
+                        "height": str(width * 3 // 2),
+                        "minSize": "1",
+                        "upscale": "0",
+                    },
+                )
+            except Fault, Forbidden, ItemGone, Malformed, Refused:
+                pass  # a server without a transcoder, or one that cannot read it
+            try:
+                return await self._server.image(path.partition("?")[0])
+            except Forbidden, ItemGone:
+                continue
+        raise ItemGone("the item has no picture")
+
+    # Writes
 
     async def _write(
         self,
@@ -583,32 +781,31 @@ class PlexClient(MediaServer):
         *,
         headers: Mapping[str, str] | None = None,
         timeout: float = TIMEOUT,  # noqa: ASYNC109 - becomes aiohttp's own timeout
-    ) -> None:
-        """Send a write with the method this server answers to.
+    ) -> Json:
+        """Send a write with the method this server answers to; return its answer.
 
         The documentation asks for another method than all clients use, and a server
         says 404 to a wrong one. So a 404 for an item that exists means the method;
         the other one is tried once and remembered.
         """
 
-        async def send(method: str) -> None:
-            await self._server.send(
+        async def send(method: str) -> Json:
+            return await self._server.send(
                 method, path, params=params, headers=headers, timeout=timeout
             )
 
         method, other = self._verbs[path]
         try:
-            await send(method)
+            return await send(method)
         except (ItemGone, WrongVerb) as error:
             if not await self._exists(item.item_id):
                 raise ItemGone("the item is gone") from error
-        else:
-            return
         try:
-            await send(other)
+            answer = await send(other)
         except ItemGone as error:
             raise Refused(f"{path} is not known to this server") from error
         self._verbs[path] = (other, method)
+        return answer
 
     async def _exists(self, item_id: str) -> bool:
         try:
@@ -619,6 +816,21 @@ class PlexClient(MediaServer):
             await self._check_still_plex()
             return False
         return wire.parse_page(answer).row_count > 0
+
+
+def _timeline(
+    item: Item, state: PlaybackState, position: float, duration: float
+) -> dict[str, str]:
+    """Return what a report says; beyond the duration it would be answered with 400."""
+    position = min(max(position, 0.0), duration)
+    return {
+        "ratingKey": item.item_id,
+        "key": f"/library/metadata/{item.item_id}",
+        "identifier": _LIBRARY,
+        "state": state.value,
+        "time": str(round(position * _MILLISECONDS)),
+        "duration": str(round(duration * _MILLISECONDS)),
+    }
 
 
 def _bounds(start: int, size: int) -> dict[str, str]:

@@ -13,6 +13,7 @@ from typing import Final
 from ...core.errors import Malformed
 from ...core.identity import NO_IDS, Item, MediaKind, ProviderIds
 from ...core.play_state import PlayState, Reading
+from ...core.ports import Library
 from ..fields import (
     Json,
     Row,
@@ -44,6 +45,9 @@ _MILLISECONDS: Final = 1000
 #: What a ratingKey may look like; it is a path segment and part of a list.
 _RATING_KEY: Final = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
 
+#: A path on the server itself, not the address of another host.
+_PATH: Final = re.compile(r"/(?!/)[!-~]{1,512}", re.ASCII)
+
 # Before 2019 an agent's own id was the item's only guid: for an episode that is the
 # show's id with the numbers behind it.
 _LEGACY_GUID: Final = re.compile(
@@ -68,14 +72,6 @@ class Identity:
 
 
 @dataclass(frozen=True, slots=True)
-class Section:
-    """One library that holds films or shows."""
-
-    section_id: str
-    is_movies: bool
-
-
-@dataclass(frozen=True, slots=True)
 class Page:
     """One part of a listing: its readings, how many rows it had, and how many exist.
 
@@ -86,6 +82,14 @@ class Page:
     readings: list[Reading]
     row_count: int
     total: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class PlayQueue:
+    """A queue of one item, and the number this item has in it."""
+
+    queue_id: str
+    item_id: str
 
 
 def is_rating_key(value: str) -> bool:
@@ -140,10 +144,14 @@ def parse_history_account(answer: Json) -> str | None:
     return None
 
 
-def parse_sections(answer: Json) -> list[Section]:
+def parse_sections(answer: Json) -> list[Library]:
     """Read the libraries of films and shows out of `GET /library/sections`."""
     return [
-        Section(needed_text(entry, "key"), is_movies=kind == "movie")
+        Library(
+            library_id=(section_id := needed_text(entry, "key")),
+            title=text(entry, "title") or section_id,
+            kind=MediaKind(kind),
+        )
         for entry in rows(container(answer), "Directory")
         if (kind := needed_text(entry, "type")) in ("movie", "show")
     ]
@@ -223,6 +231,38 @@ def parse_row(entry: Row, library: str | None = None) -> Reading | None:
             last_played=epoch(entry, "lastViewedAt"),
         ),
     )
+
+
+def parse_play_queue(answer: Json) -> PlayQueue:
+    """Read the answer to `POST /playQueues`."""
+    queue = container(answer)
+    return PlayQueue(
+        queue_id=needed_text(queue, "playQueueID"),
+        item_id=needed_text(queue, "playQueueSelectedItemID"),
+    )
+
+
+def was_ended(answer: Json) -> bool:
+    """Tell whether the answer to a report says that the playback is over.
+
+    An administrator can end one: `terminationCode`. The report itself was taken, so
+    an answer of any other form says nothing.
+    """
+    told = answer.get("MediaContainer") if isinstance(answer, Mapping) else None
+    return isinstance(told, Mapping) and bool(told.get("terminationCode"))
+
+
+def parse_artwork(answer: Json) -> list[str]:
+    """Return the paths of an item's picture, its season's and its show's.
+
+    Only what lies on the server itself: a path, never the address of another host.
+    """
+    named = [
+        text(entry, key)
+        for entry in rows(container(answer), "Metadata")[:1]
+        for key in ("thumb", "parentThumb", "grandparentThumb")
+    ]
+    return list(dict.fromkeys(path for path in named if path and _PATH.fullmatch(path)))
 
 
 def _container_reading(entry: Row, item: Item) -> Reading:
