@@ -43,6 +43,7 @@ from ..core.errors import (
     Unreachable,
     WrongAddress,
 )
+from ..core.ports import Image
 from .fields import Json
 
 #: Seconds until a request is given up.
@@ -53,10 +54,18 @@ TREE_TIMEOUT: Final = 120.0
 CONNECT_TIMEOUT: Final = 5.0
 #: Bytes of one answer, once unpacked; a longer one is no answer.
 MAX_BYTES: Final = 64 * 1024 * 1024
+#: Bytes of one picture.
+MAX_IMAGE_BYTES: Final = 2 * 1024 * 1024
 #: Seconds that a server can make us wait by one `Retry-After`.
 MAX_RETRY_AFTER: Final = 300.0
 
+#: The formats of pictures that every browser shows and that carry no script.
+IMAGE_TYPES: Final = ("image/jpeg", "image/png", "image/webp", "image/gif")
+_ALIASES: Final[Mapping[str, str]] = {"image/jpg": "image/jpeg"}
+
 _CHUNK: Final = 64 * 1024
+
+_PAGES: Final = ("text/html", "application/xhtml+xml")
 
 _REFUSALS: Final = 400
 _TOO_MANY_REQUESTS: Final = 429
@@ -78,10 +87,15 @@ class WrongVerb(Refused):
 
 @dataclass(frozen=True, slots=True)
 class _Answer:
-    """What came back: the body, and whether its sender called it HTML."""
+    """What came back: the body, and what its sender called it."""
 
     body: bytes
-    is_html: bool
+    content_type: str
+
+    @property
+    def is_html(self) -> bool:
+        """Whether it is a page, for a person to look at."""
+        return self.content_type in _PAGES
 
 
 class Transport:
@@ -146,11 +160,37 @@ class Transport:
             raise Unreachable(f"GET {path} led to no server of ours") from error
         return _parse(answer, f"GET {path}")
 
+    async def image(self, path: str, params: Mapping[str, str] | None = None) -> Image:
+        """GET a picture of no more than 2 MiB. Raises any `ServerError`.
+
+        A 404 is `ItemGone`, a redirect is not followed, and what is no picture in one
+        of `IMAGE_TYPES` is `Malformed`.
+        """
+        what = f"GET {path}"
+        answer = await self._exchange(
+            "GET",
+            path,
+            params=params,
+            headers={"Accept": ", ".join(IMAGE_TYPES)},
+            limit=MAX_IMAGE_BYTES,
+        )
+        content_type = _ALIASES.get(answer.content_type, answer.content_type)
+        if content_type not in IMAGE_TYPES or not answer.body:
+            raise Malformed(f"{what} was not answered with a picture")
+        return Image(content_type, answer.body)
+
     async def ask(
-        self, path: str, body: Json, params: Mapping[str, str] | None = None
+        self,
+        path: str,
+        body: Json,
+        params: Mapping[str, str] | None = None,
+        *,
+        headers: Mapping[str, str] | None = None,
     ) -> Json:
         """POST *body* as JSON, exactly once, and return the JSON that comes back."""
-        answer = await self._exchange("POST", path, params=params, body=body, once=True)
+        answer = await self._exchange(
+            "POST", path, params=params, body=body, headers=headers, once=True
+        )
         return _parse(answer, f"POST {path}")
 
     async def send(
@@ -162,9 +202,12 @@ class Transport:
         body: Json = None,
         headers: Mapping[str, str] | None = None,
         timeout: float = TIMEOUT,  # noqa: ASYNC109 - becomes aiohttp's own timeout
-    ) -> None:
-        """Send a write exactly once; what the answer says beyond success is ignored."""
-        await self._exchange(
+    ) -> Json:
+        """Send a write exactly once; return the JSON that came with success, if any.
+
+        By then the work is done, so whatever else comes back is None and no error.
+        """
+        answer = await self._exchange(
             method,
             path,
             params=params,
@@ -172,8 +215,12 @@ class Transport:
             headers=headers,
             timeout=timeout,
             once=True,
-            keep_body=False,
+            needs_body=False,
         )
+        try:
+            return _parse(answer, f"{method} {path}")
+        except Malformed:
+            return None
 
     async def _exchange(
         self,
@@ -185,7 +232,8 @@ class Transport:
         headers: Mapping[str, str] | None = None,
         timeout: float = TIMEOUT,  # noqa: ASYNC109 - becomes aiohttp's own timeout
         once: bool = False,
-        keep_body: bool = True,
+        needs_body: bool = True,
+        limit: int | None = None,
     ) -> _Answer:
         what = f"{method} {path}"
         try:
@@ -205,13 +253,15 @@ class Transport:
                     if error is not None:
                         raise error
                 self._judge(response, what)
-                if keep_body:
-                    return _Answer(await _body(response, what), _is_html(response))
+                content_type = response.content_type
+                if needs_body:
+                    body_read = await _body(response, what, limit)
+                    return _Answer(body_read, content_type)
                 # Read to the end, so that the connection can be used again; by now
                 # the server has said that it did the work, whatever follows.
                 with suppress(ClientError, OSError, Malformed):
-                    await _body(response, what)
-                return _Answer(b"", is_html=False)
+                    return _Answer(await _body(response, what, limit), content_type)
+                return _Answer(b"", content_type)
         except (ClientError, OSError) as error:
             raise _translated(error, what) from error
 
@@ -309,14 +359,15 @@ def _translated(error: ClientError | OSError, what: str) -> ServerError:
             return Unreachable(said)
 
 
-async def _body(response: ClientResponse, what: str) -> bytes:
+async def _body(response: ClientResponse, what: str, limit: int | None = None) -> bytes:
     """Read the whole body, as long as it is one that fits."""
+    limit = MAX_BYTES if limit is None else limit
     body = bytearray()
     async for chunk in response.content.iter_chunked(_CHUNK):
         body += chunk
-        if len(body) > MAX_BYTES:
+        if len(body) > limit:
             response.close()
-            raise Malformed(f"{what} was answered with more than {MAX_BYTES} bytes")
+            raise Malformed(f"{what} was answered with more than {limit} bytes")
     return bytes(body)
 
 
@@ -331,7 +382,7 @@ def _parse(answer: _Answer, what: str) -> Json:
 
 
 def _is_html(response: ClientResponse) -> bool:
-    return response.content_type in ("text/html", "application/xhtml+xml")
+    return response.content_type in _PAGES
 
 
 def _http_date(value: str | None) -> datetime | None:
