@@ -1,6 +1,7 @@
 """The actions: what they queue, what they answer, and what they refuse."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, override
 
@@ -362,6 +363,15 @@ async def test_dry_run_plans_and_queues_nothing(hass: HomeAssistant) -> None:
                 "title": "Severance",
                 "change": "mark_unwatched",
                 "status": "planned",
+                "state": {
+                    "watched": False,
+                    "position": 0.0,
+                    "play_count": 0,
+                    "last_played": None,
+                },
+                "wanted": {"watched": False, "position": 0.0},
+                "episodes": 31,
+                "watched_episodes": 0,
             }
         ],
         "skipped": [],
@@ -369,6 +379,116 @@ async def test_dry_run_plans_and_queues_nothing(hass: HomeAssistant) -> None:
     await hass.async_block_till_done()
     assert waiting(entry) == []
     assert server.writes == []
+
+
+async def plan(hass: HomeAssistant, action: str, /, **data: Any) -> dict[str, Any]:
+    """Return the only row of a dry run."""
+    (row,) = (await act(hass, action, dry_run=True, **data))["operations"]
+    assert isinstance(row, dict)
+    return row
+
+
+async def test_dry_run_tells_the_state_now_and_the_one_wanted(
+    hass: HomeAssistant,
+) -> None:
+    played_at = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+    server = MemoryServer()
+    server.set("m1", watched=True, position=90.5, play_count=2, last_played=played_at)
+    await setup_lane(hass, server)
+    row = await plan(hass, "set_progress", title="Arrival", position=1800)
+    assert row["state"] == {
+        "watched": True,
+        "position": 90.5,
+        "play_count": 2,
+        "last_played": "2026-01-02T03:04:05+00:00",
+    }
+    assert row["wanted"] == {"watched": True, "position": 1800.0}
+    assert "episodes" not in row
+    row = await plan(hass, "mark_unwatched", title="Arrival")
+    assert row["wanted"] == {"watched": False, "position": 0.0}
+
+
+async def test_dry_run_offline_tells_what_was_read_last_or_nothing(
+    hass: HomeAssistant,
+) -> None:
+    server = MemoryServer()
+    server.set("m1", position=600.0)
+    server.up_next_ids = ["m1", "e1x1"]
+    entry = await setup_lane(hass, server)
+    await lose_contact(hass, entry, server)
+    row = await plan(hass, "mark_watched", item_id="m1")
+    assert (row["state"]["watched"], row["state"]["position"]) == (False, 600.0)
+    assert row["wanted"] == {"watched": True, "position": 0.0}
+    row = await plan(hass, "mark_watched", item_id="m2")
+    assert row["state"] == {
+        "watched": None,
+        "position": None,
+        "play_count": None,
+        "last_played": None,
+    }
+    row = await plan(hass, "mark_watched", item_id="e1x1", scope="season")
+    assert (row["episodes"], row["watched_episodes"]) == (None, None)
+
+
+async def test_several_copies_on_a_server_have_a_row_each(hass: HomeAssistant) -> None:
+    copy = replace(MOVIE, item_id="m1b")
+    server = MemoryServer([MOVIE, copy])
+    server.set("m1b", watched=True)
+    await setup_lane(hass, server)
+    answer = await act(hass, "mark_watched", title="Arrival", dry_run=True)
+    assert [row["item_id"] for row in answer["operations"]] == ["m1"]
+    assert [(row["item_id"], row["reason"]) for row in answer["skipped"]] == [
+        ("m1b", "already_watched")
+    ]
+
+
+# --- the date that comes with a mark ----------------------------------------------
+
+
+class DatedServer(MemoryServer):
+    """A server that keeps the date a mark carries."""
+
+    @property
+    @override
+    def capabilities(self) -> Capabilities:
+        return Capabilities(concurrency=1, repeat_safe=True, keeps_watched_at=True)
+
+
+@pytest.mark.parametrize(
+    ("server", "told"), [(DatedServer(), "kept"), (PlexLikeServer(), "not_kept")]
+)
+async def test_answer_says_whether_the_server_keeps_the_date(
+    hass: HomeAssistant, server: MemoryServer, told: str
+) -> None:
+    await setup_lane(hass, server)
+    data = {"title": "Arrival", "watched_at": "2026-01-02 03:04:05"}
+    assert (await plan(hass, "mark_watched", **data))["watched_at"] == told
+    answer = await act(hass, "mark_watched", **data, wait=300)
+    (row,) = answer["operations"]
+    assert (row["watched_at"], row["status"]) == (told, "confirmed")
+    assert server.states["m1"].play_count == 1
+    # Without a date there is nothing to say of it.
+    assert "watched_at" not in await plan(hass, "mark_watched", title="Contact")
+
+
+async def test_date_of_what_is_watched_already_stays_and_that_is_said(
+    hass: HomeAssistant,
+) -> None:
+    server = DatedServer()
+    server.up_next_ids = ["m2"]
+    before = datetime(2020, 1, 1, tzinfo=UTC)
+    entry = await setup_lane(hass, server)
+    for item_id in ("m1", "m2"):
+        server.set(item_id, watched=True, play_count=1, last_played=before)
+    at = {"watched_at": "2026-01-02 03:04:05"}
+    answer = await act(hass, "mark_watched", title="Arrival", **at)
+    assert [row["reason"] for row in answer["skipped"]] == ["already_watched"]
+    # Known as unwatched, it is found out when it is delivered.
+    answer = await act(hass, "mark_watched", item_id="m2", **at, wait=300)
+    (row,) = answer["operations"]
+    assert (row["watched_at"], row["status"]) == ("not_kept", "confirmed")
+    await drained(hass, entry)
+    assert server.states["m2"].last_played == before
 
 
 # --- waiting --------------------------------------------------------------------

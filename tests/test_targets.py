@@ -6,7 +6,11 @@ from typing import Any
 
 from homeassistant.core import Context, HomeAssistant
 from homeassistant.exceptions import ServiceValidationError, Unauthorized, UnknownUser
-from homeassistant.helpers import device_registry as dr, entity_registry as er
+from homeassistant.helpers import (
+    area_registry as ar,
+    device_registry as dr,
+    entity_registry as er,
+)
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry, MockUser
 
@@ -200,6 +204,76 @@ async def test_ambiguous_title_lists_its_candidates_and_a_year_decides(
         ),
     }
     assert await planned(hass, title="Dune", year=2021) == ["d2"]
+
+
+@pytest.mark.parametrize(
+    ("data", "item_ids"),
+    [
+        ({"title": "Dune (1984)"}, ["d1"]),
+        ({"title": " dune  (2021) "}, ["d2"]),
+        ({"title": "Dune (2021)", "year": 2021}, ["d2"]),
+        ({"title": "Castle (2009)"}, ["c1"]),
+        ({"title": "Castle (2009)", "season": 1, "episode": 1}, ["c1e1"]),
+        ({"title": "(500) Days of Summer"}, ["f1"]),
+        ({"title": "2012 (2009)"}, ["f2"]),
+    ],
+)
+async def test_title_may_end_in_its_year(
+    hass: HomeAssistant, data: dict[str, Any], item_ids: list[str]
+) -> None:
+    # Some servers have the year in the title itself.
+    castle = Item("c1", MediaKind.SHOW, "Castle (2009)", 2009)
+    items = [
+        Item("d1", MediaKind.MOVIE, "Dune", 1984, ProviderIds(tmdb="841")),
+        Item("d2", MediaKind.MOVIE, "Dune", 2021, ProviderIds(tmdb="438631")),
+        castle,
+        replace(episode(1, 1), item_id="c1e1", show_id="c1", show_title=castle.title),
+        Item("f1", MediaKind.MOVIE, "(500) Days of Summer", 2009),
+        Item("f2", MediaKind.MOVIE, "2012", 2009),
+    ]
+    await setup_lane(hass, MemoryServer(items))
+    assert await planned(hass, **data) == item_ids
+
+
+@pytest.mark.parametrize(
+    "data", [{"title": "Dune (1999)"}, {"title": "Dune (2021)", "year": 1984}]
+)
+async def test_title_with_another_year_is_not_found(
+    hass: HomeAssistant, data: dict[str, Any]
+) -> None:
+    dune = Item("d1", MediaKind.MOVIE, "Dune", 1984, ProviderIds(tmdb="841"))
+    entry = await setup_lane(hass, MemoryServer([dune]))
+    error = await refused(hass, entry, **data)
+    assert error.translation_key in ("only_similar", "nothing_found")
+
+
+async def test_title_known_to_two_lanes_that_are_away_is_ambiguous_and_says_why(
+    hass: HomeAssistant,
+) -> None:
+    bare = [replace(item, show_provider_ids=ProviderIds()) for item in EPISODES]
+    servers = [MemoryServer(bare), second_server(bare)]
+    entries = []
+    for server in servers:
+        server.up_next_ids = ["e1x1"]
+        entries.append(await setup_lane(hass, server))
+    for entry, server in zip(entries, servers, strict=True):
+        await lose_contact(hass, entry, server)
+    error = await refused(hass, *entries, title="Severance", season=1, episode=1)
+    assert error.translation_key == "ambiguous_while_away"
+    assert error.translation_placeholders == {
+        "name": "Severance",
+        "candidates": "Severance, show, Attic (Ada); Severance, show, Cellar (Ada)",
+        "lanes": "Attic (Ada), Cellar (Ada)",
+    }
+    answer = await mark(
+        hass,
+        title="Severance",
+        season=1,
+        episode=1,
+        config_entry_id=entries[0].entry_id,
+        dry_run=True,
+    )
+    assert [row["item_id"] for row in answer["operations"]] == ["e1x1"]
 
 
 async def test_title_of_different_works_on_two_servers_is_ambiguous(
@@ -569,6 +643,27 @@ async def test_device_means_its_switches(hass: HomeAssistant) -> None:
     )
     assert device is not None
     assert await planned(hass, device_id=device.id) == ["s1"]
+
+
+async def test_device_of_a_lane_means_what_its_switches_stand_for(
+    hass: HomeAssistant,
+) -> None:
+    server = MemoryServer()
+    server.up_next_ids = ["m2", "e1x1"]
+    entry = await setup_lane(hass, server, subentries=[MOVIE])
+    device = dr.async_get(hass).async_get_device_by_identifier(
+        (DOMAIN, "server-1:user-1"), entry.entry_id
+    )
+    assert device is not None
+    # Nothing was played: the switch for that stands for nothing, and is left out.
+    assert sorted(await planned(hass, device_id=device.id)) == ["e1x1", "m2"]
+
+
+async def test_area_means_the_switches_in_it(hass: HomeAssistant) -> None:
+    await setup_lane(hass, subentries=[MOVIE, SHOW])
+    area = ar.async_get(hass).async_create("Den")
+    er.async_get(hass).async_update_entity(MOVIE_SWITCH, area_id=area.id)
+    assert await planned(hass, area_id=area.id) == ["m1"]
 
 
 async def test_device_of_another_lane_than_the_one_named_means_nothing(

@@ -14,10 +14,10 @@ LANGUAGES = ["de", "es", "fr", "nl"]
 
 #: Words that are the same in English and in this language.
 SAME_AS_IN_ENGLISH = {
-    "de": {"Details", "Offline", "PIN", "Position", "Server", "Token"},
+    "de": {"Details", "Offline", "PIN", "Person", "Position", "Server", "Token"},
     "es": {"PIN", "Token"},
     "fr": {"Position"},
-    "nl": {"Details", "Offline", "Server", "Servers", "Token"},
+    "nl": {"Conflict", "Details", "Offline", "Server", "Servers", "Token"},
 }
 
 #: Names that no language changes. Quick Connect is none of them: Jellyfin itself

@@ -19,6 +19,9 @@ ATTR_PERCENT: Final = "percent"
 ATTR_OPERATION_ID: Final = "operation_id"
 ATTR_BATCH_ID: Final = "batch_id"
 ATTR_LIMIT: Final = "limit"
+ATTR_PERSON: Final = "person"
+ATTR_QUERY: Final = "query"
+ATTR_MEDIA_TYPE: Final = "media_type"
 
 #: Items one action marks, or un-marks, without being told that this is meant.
 MARK_LIMIT: Final = 50
@@ -26,6 +29,10 @@ UNMARK_LIMIT: Final = 10
 
 #: Rows of the history in one answer.
 DEFAULT_HISTORY_ROWS: Final = 50
+
+#: Items one search returns for each lane.
+DEFAULT_FOUND_ITEMS: Final = 10
+FOUND_ITEMS_LIMIT: Final = 50
 
 #: Seconds an action waits at most for its operations to be confirmed.
 WAIT_LIMIT: Final = 300

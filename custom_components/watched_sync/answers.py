@@ -1,9 +1,8 @@
-"""What the actions have in common: which lanes they are for, and the rows they answer.
+"""What the answers of the actions have in common: their rows.
 
 A row is plain JSON, as scripts and templates read it.
 """
 
-from homeassistant.const import ATTR_CONFIG_ENTRY_ID
 from homeassistant.core import ServiceCall
 from homeassistant.util.json import JsonObjectType, JsonValueType
 
@@ -12,7 +11,7 @@ from .core.codec import encode_change
 from .core.operation import Change, Operation
 from .core.outbox import Outcome, Result
 from .failures import invalid
-from .lookup import Skipped, async_get_lanes
+from .lookup import Skipped
 from .runtime import WatchedSyncConfigEntry
 
 _ENDED_WELL = (Result.DELIVERED, Result.ALREADY_TRUE)
@@ -24,11 +23,6 @@ def waiting_time(call: ServiceCall) -> float:
     if not 0 <= wait <= WAIT_LIMIT:
         raise invalid("wait_out_of_range", limit=str(WAIT_LIMIT))
     return wait
-
-
-def chosen_lanes(call: ServiceCall) -> list[WatchedSyncConfigEntry]:
-    """Return the lanes an action is for: those it names, or every loaded one."""
-    return async_get_lanes(call.hass, call.data.get(ATTR_CONFIG_ENTRY_ID))
 
 
 def status_of(outcome: Outcome | None) -> str:

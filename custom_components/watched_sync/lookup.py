@@ -34,6 +34,7 @@ _EXTERNAL_ID = re.compile(
     r"(?P<source>imdb|tmdb|tvdb)://(?:(?P<kind>movie|show|episode)/)?(?P<id>\w+)"
 )
 _IMDB_ID = re.compile(r"tt\d+")
+_TITLE_WITH_YEAR = re.compile(r"(?P<title>.*\S)\s*\((?P<year>\d{4})\)")
 
 
 class ActionScope(StrEnum):
@@ -42,6 +43,7 @@ class ActionScope(StrEnum):
     ITEM = "item"
     SEASON = "season"
     SHOW = "show"
+    UP_TO = "up_to"
 
 
 class SkipReason(StrEnum):
@@ -52,6 +54,7 @@ class SkipReason(StrEnum):
     SERVER_ERROR = "server_error"
     NOT_LOADED = "not_loaded"
     NOT_FOUND = "not_found"
+    NOT_AIRED = "not_aired"
     ALREADY_WATCHED = "already_watched"
     ALREADY_UNWATCHED = "already_unwatched"
     ALREADY_THERE = "already_there"
@@ -218,13 +221,18 @@ def known_items(entry: WatchedSyncConfigEntry) -> Collection[Item]:
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """An item named by words, not yet known on any lane."""
+    """An item named by words, not yet known on any lane.
+
+    `literal` is the whole of what was named, where a year was taken from its end:
+    some titles do end in one.
+    """
 
     name: str
     kinds: tuple[MediaKind, ...]
     ids: ProviderIds | None = None
     title: str = ""
     year: int | None = None
+    literal: str | None = None
 
     def fits(self, item: Item) -> bool:
         """Whether *item* is what was named."""
@@ -232,6 +240,8 @@ class Words:
             return False
         if self.ids is not None:
             return item.provider_ids.matches(self.ids)
+        if self.literal is not None and _plain(item.title) == _plain(self.literal):
+            return True
         return _plain(item.title) == _plain(self.title) and (
             self.year is None or item.year == self.year
         )
@@ -251,6 +261,25 @@ class Words:
 
 def _plain(title: str) -> str:
     return " ".join(title.casefold().split())
+
+
+def title_words(title: str, year: int | None, kinds: tuple[MediaKind, ...]) -> Words:
+    """Return the words for a title, which may end in its year in brackets.
+
+    A year that is given beside the title is the one that counts.
+    """
+    title = title.strip()
+    match = _TITLE_WITH_YEAR.fullmatch(title)
+    if match is not None and year in (None, int(match["year"])):
+        return Words(
+            title,
+            kinds,
+            title=match["title"],
+            year=int(match["year"]),
+            literal=title,
+        )
+    name = title if year is None else f"{title} ({year})"
+    return Words(name, kinds, title=title, year=year)
 
 
 def parse_external_id(text: str) -> tuple[tuple[MediaKind, ...], ProviderIds]:
@@ -376,12 +405,24 @@ async def async_resolve_words(
             resolution.skipped.append(Skipped(entry, reason))
     if not resolution.targets:
         raise nothing_found(words.name, resolution.skipped, similar)
-    first = resolution.targets[0].item
-    if not all(same_work(first, target.item) for target in resolution.targets):
-        raise invalid(
-            "ambiguous", name=words.name, candidates=candidates(resolution.targets)
-        )
-    return resolution
+    first, *others = resolution.targets
+    if all(same_work(first.item, target.item) for target in others):
+        return resolution
+    listed = candidates(resolution.targets)
+    away = [
+        entry.title
+        for entry, (_, _, reason) in zip(lanes, answers, strict=True)
+        if reason not in (None, SkipReason.NOT_FOUND)
+    ]
+    if not away:
+        raise invalid("ambiguous", name=words.name, candidates=listed)
+    # One that could be asked might tell that they are the same.
+    raise invalid(
+        "ambiguous_while_away",
+        name=words.name,
+        candidates=listed,
+        lanes=", ".join(away),
+    )
 
 
 def nothing_found(
@@ -477,7 +518,7 @@ async def async_descend(
 
 def climb(target: Target, scope: ActionScope) -> Target:
     """Return the season or show that *target* belongs to. Raises CannotAsk."""
-    if scope is ActionScope.ITEM:
+    if scope in (ActionScope.ITEM, ActionScope.UP_TO):
         return target
     kind = MediaKind.SEASON if scope is ActionScope.SEASON else MediaKind.SHOW
     if target.item.kind is kind:

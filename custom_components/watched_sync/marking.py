@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -17,6 +16,7 @@ from .action_fields import (
     ATTR_INCLUDE_SPECIALS,
     ATTR_PERCENT,
     ATTR_POSITION,
+    ATTR_SCOPE,
     ATTR_WATCHED_AT,
     MARK_LIMIT,
     UNMARK_LIMIT,
@@ -25,20 +25,20 @@ from .answers import change_name, skipped_row, status_of, waiting_time
 from .core.errors import ItemGone
 from .core.identity import MediaKind
 from .core.operation import Change, MarkUnwatched, MarkWatched, Operation, SetProgress
-from .core.outbox import Outcome
+from .core.outbox import Outcome, Result
 from .failures import invalid
-from .lookup import CannotAsk, Skipped, SkipReason, Target, async_ask
+from .lookup import (
+    ActionScope,
+    CannotAsk,
+    Resolution,
+    Skipped,
+    Target,
+    async_ask,
+)
+from .planning import Planned, already_true, forecast
 from .runtime import Wish
 from .targets import async_resolve
-
-
-@dataclass(frozen=True, slots=True)
-class _Planned:
-    """A wish and the lane it is for."""
-
-    target: Target
-    wish: Wish
-
+from .up_to import async_up_to
 
 # --- marking ----------------------------------------------------------------
 
@@ -75,17 +75,19 @@ async def _async_change(call: ServiceCall, change: Change | None) -> ServiceResp
     """Resolve, check and queue *change*; None is the progress the call speaks of."""
     wait = waiting_time(call)
     resolution = await async_resolve(call)
-    skipped = list(resolution.skipped)
-    planned: list[_Planned] = []
-    for target in resolution.targets:
-        wanted = change or SetProgress(await _async_position(target, call.data))
-        if (reason := _already_true(target, wanted)) is not None:
-            skipped.append(Skipped(target.entry, reason, target.item))
-            continue
-        wish = Wish(target.item, wanted, call.data.get(ATTR_INCLUDE_SPECIALS, False))
-        planned.append(_Planned(target, wish))
+    if change is not None and call.data[ATTR_SCOPE] is ActionScope.UP_TO:
+        stretch = await async_up_to(
+            resolution,
+            change,
+            include_specials=call.data[ATTR_INCLUDE_SPECIALS],
+            today=dt_util.now().date(),
+        )
+        planned, skipped = stretch.planned, stretch.skipped
+    else:
+        planned, skipped = await _async_plan(resolution, change, call.data)
     if call.data[ATTR_DRY_RUN]:
-        return _response(None, [_row(one, None, "planned") for one in planned], skipped)
+        rows = [{**_row(one, None, "planned"), **forecast(one)} for one in planned]
+        return _response(None, rows, skipped)
     if not call.data[ATTR_CONFIRM]:
         await _async_check_size(planned)
     batch_id = ulid_now() if planned else None
@@ -93,29 +95,20 @@ async def _async_change(call: ServiceCall, change: Change | None) -> ServiceResp
     return _response(batch_id, rows, skipped)
 
 
-def _already_true(target: Target, change: Change) -> SkipReason | None:
-    """Say so if the server has just shown what is wanted and nothing is to change it.
-
-    A container always goes through the queue: its own flag does not tell of every
-    position below. So does a mark with a date of its own.
-    """
-    lane = target.entry.runtime_data.lane
-    if (
-        target.reading is None
-        or target.item.kind.is_container
-        or (isinstance(change, MarkWatched) and change.at is not None)
-        or not change.apply(target.reading.state).agrees_with(target.reading.state)
-        or lane.outbox.concerning(target.item)
-        or lane.outbox.rejected_concerning(target.item)
-    ):
-        return None
-    match change:
-        case MarkWatched():
-            return SkipReason.ALREADY_WATCHED
-        case MarkUnwatched():
-            return SkipReason.ALREADY_UNWATCHED
-        case SetProgress():
-            return SkipReason.ALREADY_THERE
+async def _async_plan(
+    resolution: Resolution, change: Change | None, data: Mapping[str, Any]
+) -> tuple[list[Planned], list[Skipped]]:
+    """Return what is to be queued for the items found, and what is passed over."""
+    skipped = list(resolution.skipped)
+    planned: list[Planned] = []
+    for target in resolution.targets:
+        wanted = change or SetProgress(await _async_position(target, data))
+        if (reason := already_true(target, wanted)) is not None:
+            skipped.append(Skipped(target.entry, reason, target.item))
+            continue
+        wish = Wish(target.item, wanted, data.get(ATTR_INCLUDE_SPECIALS, False))
+        planned.append(Planned(target, wish))
+    return planned, skipped
 
 
 async def _async_position(target: Target, data: Mapping[str, Any]) -> float:
@@ -175,7 +168,7 @@ def _clock(seconds: float) -> str:
 # --- how much at once -------------------------------------------------------
 
 
-async def _async_check_size(planned: Sequence[_Planned]) -> None:
+async def _async_check_size(planned: Sequence[Planned]) -> None:
     """Raise if more would change than an action may change unasked."""
     if not planned:
         return
@@ -207,10 +200,12 @@ async def _async_check_size(planned: Sequence[_Planned]) -> None:
         )
 
 
-async def _async_count(planned: _Planned) -> int | None:
+async def _async_count(planned: Planned) -> int | None:
     """Return how many episodes a wish reaches, as the server counts, or None."""
     target = planned.target
     item_id = target.item.item_id
+    if planned.count is not None:
+        return planned.count
     if not target.item.kind.is_container:
         return 1
     reading = target.reading or target.entry.runtime_data.lane.ledger.reading(item_id)
@@ -225,10 +220,14 @@ async def _async_count(planned: _Planned) -> int | None:
     return None if reading is None else reading.leaf_count
 
 
-async def _async_count_exactly(planned: _Planned, count: int) -> int:
+async def _async_count_exactly(planned: Planned, count: int) -> int:
     """Return how many episodes a wish for a show reaches without the specials."""
     item = planned.target.item
-    if item.kind is not MediaKind.SHOW or planned.wish.include_specials:
+    if (
+        planned.count is not None
+        or item.kind is not MediaKind.SHOW
+        or planned.wish.include_specials
+    ):
         return count
     try:
         leaves = await async_ask(
@@ -243,10 +242,10 @@ async def _async_count_exactly(planned: _Planned, count: int) -> int:
 
 
 async def _async_submit(
-    planned: Sequence[_Planned], batch_id: str | None, wait: float
+    planned: Sequence[Planned], batch_id: str | None, wait: float
 ) -> list[JsonObjectType]:
     """Queue wishes, one write to disk for each lane; return the rows of the answer."""
-    by_lane: dict[str, list[_Planned]] = {}
+    by_lane: dict[str, list[Planned]] = {}
     for one in planned:
         by_lane.setdefault(one.target.entry.entry_id, []).append(one)
     answers = await asyncio.gather(
@@ -264,7 +263,7 @@ async def _async_submit(
 
 
 async def _async_submit_lane(
-    group: Sequence[_Planned], batch_id: str | None, wait: float
+    group: Sequence[Planned], batch_id: str | None, wait: float
 ) -> list[JsonObjectType]:
     runtime = group[0].target.entry.runtime_data
     # What the server showed just now is what the wish was made upon.
@@ -278,14 +277,20 @@ async def _async_submit_lane(
     if wait:
         ended = await runtime.lane.ended([one.operation_id for one in operations], wait)
     return [
-        _row(one, operation, status_of(ended.get(operation.operation_id)))
+        _row(one, operation, status_of(outcome), outcome)
         for one, operation in zip(group, operations, strict=True)
+        for outcome in (ended.get(operation.operation_id),)
     ]
 
 
-def _row(planned: _Planned, operation: Operation | None, status: str) -> JsonObjectType:
+def _row(
+    planned: Planned,
+    operation: Operation | None,
+    status: str,
+    outcome: Outcome | None = None,
+) -> JsonObjectType:
     item = planned.target.item
-    return {
+    row: JsonObjectType = {
         "operation_id": operation.operation_id if operation else None,
         "config_entry_id": planned.target.entry.entry_id,
         "item_id": item.item_id,
@@ -293,6 +298,21 @@ def _row(planned: _Planned, operation: Operation | None, status: str) -> JsonObj
         "change": change_name(planned.wish.change),
         "status": status,
     }
+    change = planned.wish.change
+    if isinstance(change, MarkWatched) and change.at is not None:
+        row["watched_at"] = "kept" if _keeps_date(planned, outcome) else "not_kept"
+    return row
+
+
+def _keeps_date(planned: Planned, outcome: Outcome | None) -> bool:
+    """Whether the date that comes with a mark gets through.
+
+    Plex notes when it is told. What turns out to be watched already keeps its date.
+    """
+    capabilities = planned.target.entry.runtime_data.server.capabilities
+    return capabilities.keeps_watched_at and (
+        outcome is None or outcome.result is Result.DELIVERED
+    )
 
 
 def _response(

@@ -12,7 +12,6 @@ from homeassistant.util.json import JsonObjectType, JsonValueType
 from .action_fields import ATTR_BATCH_ID, ATTR_DRY_RUN, ATTR_LIMIT, ATTR_OPERATION_ID
 from .answers import (
     change_name,
-    chosen_lanes,
     operation_row,
     skipped_row,
     status_of,
@@ -22,6 +21,7 @@ from .core.operation import Operation
 from .core.outbox import HISTORY_LIMIT, HistoryEntry, Outcome, Result
 from .core.undo import Kept, undone_batches
 from .failures import invalid
+from .lanes import chosen_lanes
 from .lookup import Skipped, SkipReason
 from .runtime import WatchedSyncConfigEntry
 from .undo import Undone, async_undo as async_take_back

@@ -25,6 +25,7 @@ from .action_fields import (
     ATTR_LIMIT,
     ATTR_OPERATION_ID,
     ATTR_PERCENT,
+    ATTR_PERSON,
     ATTR_POSITION,
     ATTR_SCOPE,
     ATTR_SEASON,
@@ -66,7 +67,8 @@ def _duration(value: Any) -> timedelta:
 
 
 _LANES: VolDictType = {
-    vol.Optional(ATTR_CONFIG_ENTRY_ID): vol.All(cv.ensure_list, [str])
+    vol.Optional(ATTR_CONFIG_ENTRY_ID): vol.All(cv.ensure_list, [str]),
+    vol.Optional(ATTR_PERSON): cv.entities_domain("person"),
 }
 _DRY_RUN: VolDictType = {vol.Optional(ATTR_DRY_RUN, default=False): cv.boolean}
 

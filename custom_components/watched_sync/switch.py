@@ -15,6 +15,7 @@ from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
+from .batches import async_submit_together
 from .const import (
     CONF_UP_NEXT_SWITCHES,
     DEFAULT_UP_NEXT_SWITCHES,
@@ -113,7 +114,7 @@ class WatchedSwitch(ItemEntity, SwitchEntity):
     async def _async_submit(self, change: Change) -> None:
         # Home Assistant does not call an entity that is not available.
         if (item := self.item) is not None:
-            await self.runtime.async_submit([Wish(item, change)])
+            await async_submit_together(self.runtime, Wish(item, change), self._context)
 
 
 def _server_state(state: PlayState | None) -> str:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from homeassistant.auth.permissions.const import POLICY_CONTROL
-from homeassistant.const import ATTR_CONFIG_ENTRY_ID, Platform
+from homeassistant.const import Platform
 from homeassistant.core import ServiceCall
 from homeassistant.exceptions import (
     ServiceValidationError,
@@ -34,6 +34,7 @@ from .const import DOMAIN
 from .core.identity import MediaKind
 from .entity import ItemEntity
 from .failures import invalid
+from .lanes import chosen_lanes, lanes_not_loaded
 from .lookup import (
     ActionScope,
     CannotAsk,
@@ -43,15 +44,14 @@ from .lookup import (
     Target,
     Words,
     async_descend,
-    async_get_lanes,
     async_resolve_id,
     async_resolve_words,
     climb,
-    enabled_entries,
     nothing_found,
     parse_external_id,
+    title_words,
 )
-from .players import async_resolve_player
+from .players import async_plays, async_resolve_player
 from .runtime import WatchedSyncConfigEntry
 
 # --- by entity --------------------------------------------------------------
@@ -109,6 +109,9 @@ async def _async_resolve_entities(
                 )
             continue
         if entity_id.startswith(f"{Platform.MEDIA_PLAYER}."):
+            if entity_id in meant and not async_plays(call.hass, entity_id):
+                # Somewhere in an area there is always one that played earlier on.
+                continue
             try:
                 targets.append(await async_resolve_player(call.hass, entity_id, lanes))
             except ServiceValidationError:
@@ -199,7 +202,7 @@ async def async_resolve(call: ServiceCall) -> Resolution:
     data = call.data
     selection = target_helpers.TargetSelection(call.data)
     _check_naming(data, by_entity=selection.has_any_target)
-    lanes = async_get_lanes(call.hass, data.get(ATTR_CONFIG_ENTRY_ID))
+    lanes = chosen_lanes(call)
     in_show = ATTR_SEASON in data
     if selection.has_any_target:
         name = ", ".join(sorted(selection.entity_ids))
@@ -210,13 +213,7 @@ async def async_resolve(call: ServiceCall) -> Resolution:
     else:
         words = _words(data, in_show=in_show)
         name = words.name
-        everywhere = ATTR_CONFIG_ENTRY_ID not in data
-        not_loaded = [
-            entry
-            for entry in (enabled_entries(call.hass) if everywhere else ())
-            if entry not in lanes
-        ]
-        resolution = await async_resolve_words(lanes, words, not_loaded)
+        resolution = await async_resolve_words(lanes, words, lanes_not_loaded(call))
     return await _async_refine(resolution, data, name)
 
 
@@ -224,12 +221,8 @@ def _only(
     call: ServiceCall, lanes: Sequence[WatchedSyncConfigEntry]
 ) -> WatchedSyncConfigEntry:
     """Return the one lane in whose words an item id is spoken."""
-    exist = (
-        lanes
-        if ATTR_CONFIG_ENTRY_ID in call.data
-        # One that is not loaded at the moment might be the one that is meant.
-        else enabled_entries(call.hass)
-    )
+    # One that is not loaded at the moment might be the one that is meant.
+    exist = [*lanes, *lanes_not_loaded(call)]
     if len(exist) != 1:
         raise invalid("item_id_needs_lane")
     return lanes[0]
@@ -244,11 +237,8 @@ def _words(data: Mapping[str, Any], *, in_show: bool) -> Words:
                 raise invalid("season_without_show", name=text)
             kinds = (MediaKind.SHOW,)
         return Words(text, kinds, ids=ids)
-    title = data[ATTR_TITLE].strip()
-    year: int | None = data.get(ATTR_YEAR)
-    return Words(
-        title if year is None else f"{title} ({year})",
+    return title_words(
+        data[ATTR_TITLE],
+        data.get(ATTR_YEAR),
         (MediaKind.SHOW,) if in_show else (MediaKind.MOVIE, MediaKind.SHOW),
-        title=title,
-        year=year,
     )

@@ -1,0 +1,249 @@
+"""Everything up to and including one episode: what `scope: up_to` means.
+
+It means the episodes with a lower season and number, in that order; where one of two
+has no number, their dates decide. What has not been aired is never meant. Specials are
+meant only if they are asked for, and then those that were aired no later than the
+episode named. Up to a special means the specials before it.
+
+A season that is meant as a whole becomes one wish, the others one for each episode.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+
+from .core.errors import ItemGone
+from .core.identity import Item, MediaKind
+from .core.operation import Change, MarkUnwatched
+from .core.play_state import Reading
+from .failures import invalid
+from .lookup import (
+    CannotAsk,
+    Resolution,
+    Skipped,
+    SkipReason,
+    Target,
+    async_ask,
+    derived_container,
+    nothing_found,
+)
+from .planning import Planned, already_true
+from .runtime import WatchedSyncConfigEntry, Wish
+
+
+@dataclass(slots=True)
+class Stretch:
+    """What several episodes named become: wishes, and what was passed over."""
+
+    planned: list[Planned] = field(default_factory=list)
+    skipped: list[Skipped] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class _Show:
+    """The episodes of a show on one lane; *fresh* if they were read just now."""
+
+    entry: WatchedSyncConfigEntry
+    leaves: Sequence[Reading]
+    fresh: bool
+
+    def target(self, leaf: Reading) -> Target:
+        return Target(self.entry, leaf.item, leaf if self.fresh else None)
+
+
+async def async_up_to(
+    resolution: Resolution, change: Change, *, include_specials: bool, today: date
+) -> Stretch:
+    """Return what it takes to bring everything up to the episodes found to *change*.
+
+    Raises ServiceValidationError if something else than an episode was named, or if
+    what comes before is known on no lane.
+    """
+    stretch = Stretch(skipped=list(resolution.skipped))
+    named: dict[tuple[str, str], list[Target]] = {}
+    for target in resolution.targets:
+        item = target.item
+        if item.kind is MediaKind.UNKNOWN:
+            stretch.skipped.append(Skipped(target.entry, SkipReason.OFFLINE, item))
+            continue
+        if item.kind is not MediaKind.EPISODE:
+            raise invalid("up_to_needs_episode", name=item.full_title)
+        if item.show_id is None:
+            raise invalid("no_show_above", name=item.full_title)
+        named.setdefault((target.entry.entry_id, item.show_id), []).append(target)
+    found = False
+    for targets in named.values():
+        entry, items = targets[0].entry, [target.item for target in targets]
+        try:
+            show = await _async_show(entry, items)
+        except CannotAsk as err:
+            stretch.skipped.extend(Skipped(entry, err.reason, one) for one in items)
+            continue
+        found = True
+        meant = _meant(show.leaves, items, specials=include_specials)
+        _plan(stretch, show, meant, change, today)
+    if not found:
+        name = ", ".join(target.item.full_title for target in resolution.targets)
+        raise nothing_found(name, stretch.skipped)
+    return stretch
+
+
+async def _async_show(entry: WatchedSyncConfigEntry, episodes: Sequence[Item]) -> _Show:
+    """Return the show that has these episodes.
+
+    Raises CannotAsk if it is not known as a whole, or is not there any more.
+    """
+    ids = {episode.item_id for episode in episodes}
+    containers = (derived_container(one, MediaKind.SHOW) for one in episodes)
+    show = next(container for container in containers if container is not None)
+    try:
+        leaves = await async_ask(entry, lambda server: server.fetch_leaves(show))
+    except ItemGone:
+        raise CannotAsk(SkipReason.NOT_FOUND) from None
+    except CannotAsk:
+        known = entry.runtime_data.coordinator.leaves(show.item_id) or _remembered(
+            entry, show.item_id
+        )
+        if not ids <= {leaf.item.item_id for leaf in known}:
+            raise
+        return _Show(entry, known, fresh=False)
+    if not ids <= {leaf.item.item_id for leaf in leaves}:
+        raise CannotAsk(SkipReason.NOT_FOUND)
+    return _Show(entry, leaves, fresh=True)
+
+
+def _remembered(entry: WatchedSyncConfigEntry, show_id: str) -> Sequence[Reading]:
+    """Return the episodes of a show that was read before, if all of them are known."""
+    ledger = entry.runtime_data.lane.ledger
+    show = ledger.reading(show_id)
+    leaves = [
+        reading
+        for reading in ledger
+        if reading.item.kind is MediaKind.EPISODE and reading.item.show_id == show_id
+    ]
+    if show is None or not show.leaf_count or len(leaves) != show.leaf_count:
+        return ()
+    return leaves
+
+
+def _meant(
+    leaves: Iterable[Reading], named: Sequence[Item], *, specials: bool
+) -> list[Reading]:
+    ids = {item.item_id for item in named}
+    return [
+        leaf
+        for leaf in leaves
+        if leaf.item.item_id in ids
+        or any(_comes_before(leaf.item, last, specials=specials) for last in named)
+    ]
+
+
+def _comes_before(item: Item, last: Item, *, specials: bool) -> bool:
+    """Whether *item* comes no later than *last*, and is of what is meant with it."""
+    if item.is_special != last.is_special:
+        return item.is_special and specials and _aired_before(item, last)
+    place, end = _place(item), _place(last)
+    if place is None or end is None:
+        return _aired_before(item, last)
+    return place <= end
+
+
+def _place(item: Item) -> tuple[int, int] | None:
+    """Return season and number; of a file with several episodes, that of the last."""
+    number = item.episode if item.episode_end is None else item.episode_end
+    if item.season is None or number is None:
+        return None
+    return item.season, number
+
+
+def _aired_before(item: Item, last: Item) -> bool:
+    return (
+        item.aired is not None and last.aired is not None and item.aired <= last.aired
+    )
+
+
+def _plan(
+    stretch: Stretch,
+    show: _Show,
+    meant: Sequence[Reading],
+    change: Change,
+    today: date,
+) -> None:
+    """Make wishes of the episodes that are meant, as few as will do."""
+    wanting: list[Reading] = []
+    for leaf in meant:
+        target = show.target(leaf)
+        if leaf.item.aired is not None and leaf.item.aired > today:
+            reason: SkipReason | None = SkipReason.NOT_AIRED
+        else:
+            reason = already_true(target, change)
+        if reason is None:
+            wanting.append(leaf)
+        else:
+            stretch.skipped.append(Skipped(show.entry, reason, leaf.item))
+    aired = {
+        leaf.item.item_id
+        for leaf in meant
+        if leaf.item.aired is None or leaf.item.aired <= today
+    }
+    for season_id, below in _by_season(wanting).items():
+        whole = _whole_season(show, season_id, below, change, aired.__contains__)
+        if whole is not None:
+            wish = Wish(whole, change, include_specials=whole.is_special)
+            known = show.entry.runtime_data.lane.ledger.reading(whole.item_id)
+            target = Target(show.entry, whole if known is None else known.item)
+            stretch.planned.append(
+                Planned(target, wish, _changing(show, below, change))
+            )
+            continue
+        stretch.planned.extend(
+            Planned(
+                show.target(leaf),
+                Wish(leaf.item, change),
+                _changing(show, [leaf], change),
+            )
+            for leaf in below
+        )
+
+
+def _by_season(leaves: Iterable[Reading]) -> Mapping[str | None, list[Reading]]:
+    seasons: dict[str | None, list[Reading]] = {}
+    for leaf in leaves:
+        seasons.setdefault(leaf.item.season_id, []).append(leaf)
+    return seasons
+
+
+def _whole_season(
+    show: _Show,
+    season_id: str | None,
+    wanting: Sequence[Reading],
+    change: Change,
+    is_meant: Callable[[str], bool],
+) -> Item | None:
+    """Return the season if one wish for it says the same as one for each episode.
+
+    That is so where everything in it is meant. A server that counts a mark once more
+    is sent one for each episode if some are watched already.
+    """
+    season = derived_container(wanting[0].item, MediaKind.SEASON)
+    all_in_it = [leaf for leaf in show.leaves if leaf.item.season_id == season_id]
+    repeatable = (
+        isinstance(change, MarkUnwatched)
+        or not show.fresh
+        or show.entry.runtime_data.server.capabilities.repeat_safe
+    )
+    if (
+        season is None
+        or len(wanting) <= 1
+        or not all(is_meant(leaf.item.item_id) for leaf in all_in_it)
+        or (len(wanting) < len(all_in_it) and not repeatable)
+    ):
+        return None
+    return season
+
+
+def _changing(show: _Show, leaves: Iterable[Reading], change: Change) -> int:
+    """Return how many episodes do not show, or want, what is asked for already."""
+    outbox = show.entry.runtime_data.lane.outbox
+    states = [outbox.desired(leaf.item, leaf.state) for leaf in leaves]
+    return sum(not change.apply(state).agrees_with(state) for state in states)
