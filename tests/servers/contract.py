@@ -10,6 +10,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Collection
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
 
 from aiohttp import ClientSession
 import pytest
@@ -45,6 +46,7 @@ from custom_components.watched_sync.core.ports import (
     Changed,
     Connected,
     MediaServer,
+    PlaybackState,
     ServerEvent,
     ServerInfo,
 )
@@ -55,6 +57,15 @@ from tests.fakes.library import MOVIES_4K_LIBRARY, show
 NOW = datetime(2026, 11, 21, 12, 0, 0, tzinfo=UTC)
 UNWATCHED = PlayState(watched=False)
 ALL_KINDS = (MediaKind.MOVIE, MediaKind.SHOW, MediaKind.SEASON, MediaKind.EPISODE)
+
+
+class Playing(NamedTuple):
+    """One line of what a server shows as being played."""
+
+    user: str
+    item_id: str
+    state: PlaybackState
+    position: float
 
 
 @dataclass
@@ -100,6 +111,14 @@ class Bench(ABC):
     @abstractmethod
     async def play_to_the_end(self, item_id: str, user: str = "alex") -> None:
         """Have a user watch something to its end in another client's player."""
+
+    @abstractmethod
+    def now_playing(self) -> list[Playing]:
+        """Return what the server shows as being played, by whomever."""
+
+    @abstractmethod
+    def take_picture(self, item_id: str) -> None:
+        """Have an item be without a picture of its own."""
 
     @abstractmethod
     def remove(self, item_id: str) -> None:

@@ -15,6 +15,7 @@ from tests.fakes.emby import FakeEmby
 
 from .contract import MediaServerContract
 from .library_contract import LibraryContract
+from .playback_contract import PlaybackContract
 from .test_jellyfin_contract import JellyfinBench
 
 
@@ -55,7 +56,7 @@ class EmbyBench(JellyfinBench):
         )
 
 
-class TestEmby(MediaServerContract, LibraryContract):
+class TestEmby(MediaServerContract, LibraryContract, PlaybackContract):
     """Run once: whatever is measured was measured on 4.9 and 4.10."""
 
     @pytest.fixture

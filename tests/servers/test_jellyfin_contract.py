@@ -8,14 +8,15 @@ from aiohttp import ClientSession
 import pytest
 
 from custom_components.watched_sync.core.play_state import PlayState
-from custom_components.watched_sync.core.ports import ServerInfo
+from custom_components.watched_sync.core.ports import PlaybackState, ServerInfo
 from custom_components.watched_sync.servers.jellyfin.client import JellyfinClient
 from tests.fakes.base import FakeClock
 from tests.fakes.jellyfin import TICKS_PER_SECOND, FakeJellyfin
 from tests.fakes.library import libraries as seeded_libraries
 
-from .contract import Bench, MediaServerContract
+from .contract import Bench, MediaServerContract, Playing
 from .library_contract import LibraryContract
+from .playback_contract import PlaybackContract
 
 
 @dataclass
@@ -65,6 +66,23 @@ class JellyfinBench(Bench):
         await self.server.stop_playing(user, position_ticks=length)
 
     @override
+    def now_playing(self) -> list[Playing]:
+        return [
+            Playing(
+                self.server.users[session.user_id or ""].name,
+                session.item_id,
+                PlaybackState.PAUSED if session.paused else PlaybackState.PLAYING,
+                (session.position_ticks or 0) / TICKS_PER_SECOND,
+            )
+            for session in self.server.sessions.all.values()
+            if session.item_id is not None
+        ]
+
+    @override
+    def take_picture(self, item_id: str) -> None:
+        self.server.without_picture.add(item_id)
+
+    @override
     def remove(self, item_id: str) -> None:
         self.server.remove_item(item_id)
 
@@ -106,7 +124,7 @@ class JellyfinBench(Bench):
         )
 
 
-class TestJellyfin(MediaServerContract, LibraryContract):
+class TestJellyfin(MediaServerContract, LibraryContract, PlaybackContract):
     """Run for each line of releases."""
 
     @pytest.fixture(params=["10.10", "10.11", "12.0"])

@@ -8,15 +8,16 @@ from aiohttp import ClientSession
 import pytest
 
 from custom_components.watched_sync.core.play_state import PlayState
-from custom_components.watched_sync.core.ports import ServerInfo
+from custom_components.watched_sync.core.ports import PlaybackState, ServerInfo
 from custom_components.watched_sync.servers.plex.client import PlexClient
 from tests.fakes.base import FakeClock
 from tests.fakes.library import MOVIES_4K_LIBRARY, libraries as seeded_libraries
 from tests.fakes.plex import FakePlex, PlexOptions
 
 from .account_server import accounts_of
-from .contract import Bench, MediaServerContract
+from .contract import Bench, MediaServerContract, Playing
 from .library_contract import LibraryContract
+from .playback_contract import PlaybackContract
 
 
 @dataclass
@@ -60,6 +61,22 @@ class PlexBench(Bench):
     @override
     async def play_to_the_end(self, item_id: str, user: str = "alex") -> None:
         await self.server.play(user, item_id)
+
+    @override
+    def now_playing(self) -> list[Playing]:
+        return [
+            Playing(
+                session.user,
+                session.report.rating_key,
+                PlaybackState(session.report.state),
+                session.report.time_ms / 1000,
+            )
+            for session in self.server.sessions
+        ]
+
+    @override
+    def take_picture(self, item_id: str) -> None:
+        self.server.without_picture.add(item_id)
 
     @override
     def remove(self, item_id: str) -> None:
@@ -109,7 +126,7 @@ VARIANTS = {
 }
 
 
-class TestPlex(MediaServerContract, LibraryContract):
+class TestPlex(MediaServerContract, LibraryContract, PlaybackContract):
     """Run for servers that differ in what they answer to."""
 
     @pytest.fixture(params=VARIANTS)

@@ -364,7 +364,7 @@ async def test_behaviour_8_size_zero_counts(desk: Desk) -> None:
         X_Plex_Container_Start="0",
         X_Plex_Container_Size="0",
     )
-    assert reply.container["totalSize"] == 635
+    assert reply.container["totalSize"] == 634
     assert reply.container["size"] == 0
     assert "Metadata" not in reply.container
 

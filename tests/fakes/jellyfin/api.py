@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import hdrs, web
 
+from tests.fakes.poster import STORED_WIDTH, poster
+
 from .auth import Caller, Client, FakeUser
-from .image import poster
 from .items import Item, Kind
 from .profile import Phase
 from .query import EMBY_FIELDS, FIELDS, Query
@@ -688,7 +689,19 @@ class Api:
     def image(self, call: Call) -> Answer:
         """Show a poster."""
         item = self._item(call, None)
-        return Answer(200, poster(item.id), "image/png")
+        if item.id in self.jf.without_picture:
+            refuse_with_problem(HTTPStatus.NOT_FOUND)
+        series = self.jf.catalogue.get(item.series_id)
+        match item.kind:
+            case Kind.EPISODE:
+                below = f"S{item.season_number} E{item.index_number}"
+            case Kind.SEASON:
+                below = item.name
+            case _:
+                below = str(item.year or "")
+        width = min(call.query.number("maxWidth") or STORED_WIDTH, STORED_WIDTH)
+        picture = poster((series or item).name, below, width)
+        return Answer(200, picture, "image/png")
 
     # -- play states ---------------------------------------------------------
 

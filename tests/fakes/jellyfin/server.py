@@ -113,6 +113,7 @@ class FakeJellyfin(FakeServer):
         self.sessions = Sessions(self.profile, self.clock, self.describe_sessions)
         self.resume_rules = ResumeRules()
         self.stuck_items: set[str] = set()
+        self.without_picture: set[str] = set()
         self._fail_after: int | None = None
         self._debounce = debounce
         self._library_debounce = library_debounce

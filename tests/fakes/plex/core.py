@@ -53,6 +53,8 @@ class PlexOptions:
     announces an activity for each mark, *mark_history* writes a history row for it
     (both only seen on some releases). *played_threshold* is a percentage,
     *min_progress_ms* the shortest position that is kept, *ping_interval* in seconds.
+    *photo_transcoder* says whether it can scale pictures, *play_queues* whether it
+    makes any.
     """
 
     version: str = "1.43.0.10492-121068a07"
@@ -66,6 +68,8 @@ class PlexOptions:
     played_threshold: int = 90
     min_progress_ms: int = 60_000
     ping_interval: float | None = 10.0
+    photo_transcoder: bool = True
+    play_queues: bool = True
 
 
 @dataclass(slots=True)
@@ -110,6 +114,7 @@ class PlexCore(FakeServer):
         started = epoch(self.clock())
         self._shelf = Shelf(started - 30 * 86_400)
         self._removed: dict[Key, Entry] = {}
+        self.without_picture: set[Key] = set()
         self._thumbs_at = started
 
     @property
@@ -293,6 +298,11 @@ class PlexCore(FakeServer):
     def sessions(self) -> list[Session]:
         """The playbacks that have not stopped."""
         return list(self._state.sessions.values())
+
+    @property
+    def play_queues(self) -> list[PlayQueue]:
+        """The play queues that players had made, oldest first."""
+        return list(self._state.queues.values())
 
     @property
     def zombie_reports(self) -> list[Report]:

@@ -345,6 +345,10 @@ class Shelf:
             aired=min((e.aired for e in seed.episodes if e.aired), default=None),
         )
         for number in seed.seasons:
+            # What is only announced has no file, and so is no item here.
+            held = [one for one in seed.season(number) if one.aired != library.UNAIRED]
+            if not held:
+                continue
             season = self._add(
                 section,
                 "season",
@@ -353,7 +357,7 @@ class Shelf:
                 parent=show,
                 index=number,
             )
-            for episode in seed.season(number):
+            for episode in held:
                 self._add_episode(section, season, seed, episode)
 
     def _add_episode(

@@ -247,8 +247,9 @@ class PlexRows(PlexCore):
             "summary": "",
             "addedAt": entry.added_at,
             "updatedAt": entry.added_at,
-            "thumb": self._thumb_of(entry),
         }
+        if entry.key not in self.without_picture:
+            row["thumb"] = self._thumb_of(entry)
         if placed:
             row |= {
                 "librarySectionTitle": entry.section.title,
@@ -273,8 +274,9 @@ class PlexRows(PlexCore):
                 f"{prefix}Key": above.path,
                 f"{prefix}Guid": above.guid,
                 f"{prefix}Title": above.title,
-                f"{prefix}Thumb": self._thumb_of(above),
             }
+            if above.key not in self.without_picture:
+                row[f"{prefix}Thumb"] = self._thumb_of(above)
             if above.index is not None and prefix == "parent":
                 row["parentIndex"] = above.index
         row |= self._play_state(user, entry)

@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from functools import partial
+import re
 from typing import Any, override
 
 from aiohttp import web
@@ -10,6 +11,7 @@ from aiohttp import web
 from tests.fakes.base import (
     RefusalError,
 )
+from tests.fakes.poster import STORED_WIDTH, poster
 
 from . import query, wire
 from .core import LIBRARY
@@ -17,6 +19,7 @@ from .model import (
     NEVER_SEEN,
     TYPE_NUMBERS,
     Entry,
+    Key,
     PlexUser,
     fold,
     whole_seconds,
@@ -31,6 +34,7 @@ type Endpoint = Callable[[web.Request, PlexUser], Awaitable[web.Response]]
 
 ANY_VERB = "*"
 
+_THUMB = re.compile(r"/library/metadata/(?P<key>[^/?]+)/thumb/\d+")
 _STATES = frozenset({"playing", "paused", "buffering", "stopped"})
 _SEARCH_TYPES = {"movies": {"movie"}, "tv": {"show", "episode"}}
 _TERMINATION = {
@@ -68,6 +72,7 @@ class FakePlex(PlexRows):
             "/library/metadata/{keys}/allLeaves": self._all_leaves,
             "/library/metadata/{keys}/extras": self._extras,
             "/library/metadata/{keys}/thumb/{stamp}": self._thumb,
+            "/photo/:/transcode": self._photo,
             "/hubs": self._home_hubs,
             "/hubs/search": self._hub_search,
             "/hubs/continueWatching": self._continue_hub,
@@ -358,9 +363,37 @@ class FakePlex(PlexRows):
         return self._list(request, user, found, placed=True)
 
     async def _thumb(self, request: web.Request, user: PlexUser) -> web.Response:
-        entry = self._named(request, user)
+        return self._picture(request.match_info["keys"], user)
+
+    async def _photo(self, request: web.Request, user: PlexUser) -> web.Response:
+        """Scale a picture to cover a size; a small one is left as it is."""
+        if not self.options.photo_transcoder:
+            raise RefusalError(404)
+        width = query.whole(self._needed(request, "width"), 0)
+        height = query.whole(self._needed(request, "height"), 0)
+        match = _THUMB.fullmatch(self._needed(request, "url"))
+        if width <= 0 or height <= 0 or match is None:
+            raise RefusalError(400)
+        covering = width if request.query.get("minSize") == "1" else height * 2 // 3
+        if request.query.get("upscale") == "0":
+            covering = min(covering, STORED_WIDTH)
+        return self._picture(match["key"], user, covering)
+
+    def _picture(
+        self, key: Key, user: PlexUser, width: int = STORED_WIDTH
+    ) -> web.Response:
+        entry = self._visible(key, user)
+        if entry is None or entry.key in self.without_picture:
+            raise RefusalError(404)
+        match entry.type:
+            case "episode" if entry.parent is not None:
+                below = f"S{entry.parent.index} E{entry.index}"
+            case "season":
+                below = entry.title
+            case _:
+                below = str(entry.year or "")
         return web.Response(
-            body=wire.poster(entry.guid),
+            body=poster(entry.top.title, below, width),
             content_type="image/png",
             headers={"Cache-Control": "max-age=31536000"},
         )
@@ -636,6 +669,8 @@ class FakePlex(PlexRows):
     # Play queues
 
     async def _queue_create(self, request: web.Request, user: PlexUser) -> web.Response:
+        if not self.options.play_queues:
+            raise RefusalError(404)
         kind, uri = self._needed(request, "type"), self._needed(request, "uri")
         if kind not in {"video", "audio", "photo"}:
             raise RefusalError(400)

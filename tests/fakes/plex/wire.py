@@ -1,11 +1,9 @@
-"""How the simulated Plex Media Server speaks: XML, JSON, HTML errors, pictures."""
+"""How the simulated Plex Media Server speaks: XML, JSON, HTML errors."""
 
 from collections.abc import Mapping
 from http import HTTPStatus
-import struct
 from typing import Any
 from xml.etree import ElementTree as ET
-import zlib
 
 from aiohttp import web
 
@@ -18,8 +16,6 @@ _TAGS = {
     "clip": "Video",
     "track": "Track",
 }
-
-_POSTER = (60, 90)
 
 
 def answer(
@@ -99,27 +95,3 @@ def error(
 def done() -> web.Response:
     """Answer a mark: 200 with nothing in it, called HTML."""
     return web.Response(text="", content_type="text/html")
-
-
-def poster(seed: str) -> bytes:
-    """Draw a small picture whose colour depends on *seed*."""
-    width, height = _POSTER
-    colour = zlib.crc32(seed.encode())
-    red, green, blue = colour & 255, colour >> 8 & 255, colour >> 16 & 255
-    rows = b"".join(
-        b"\0"
-        + bytes((red * shade // 256, green * shade // 256, blue * shade // 256)) * width
-        for shade in (256 - 128 * line // height for line in range(height))
-    )
-    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    return (
-        b"\x89PNG\r\n\x1a\n"
-        + _chunk(b"IHDR", header)
-        + _chunk(b"IDAT", zlib.compress(rows))
-        + _chunk(b"IEND", b"")
-    )
-
-
-def _chunk(kind: bytes, data: bytes) -> bytes:
-    checksum = zlib.crc32(kind + data)
-    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", checksum)
