@@ -14,9 +14,14 @@ import pytest
 
 from custom_components import watched_sync
 from custom_components.watched_sync.coordinator import SyncStatus
+from custom_components.watched_sync.core.activity import SERVER, What
 from custom_components.watched_sync.core.errors import Reason, Refused, Unreachable
 from custom_components.watched_sync.core.lane import Phase
-from custom_components.watched_sync.core.operation import MarkWatched, SetProgress
+from custom_components.watched_sync.core.operation import (
+    MarkWatched,
+    Origin,
+    SetProgress,
+)
 from custom_components.watched_sync.runtime import Wish
 
 from .common import (
@@ -249,8 +254,13 @@ def test_every_status_and_reason_has_a_word() -> None:
     assert sensor["state"].keys() == {status.value for status in SyncStatus}
     reasons = {reason.value for reason in Reason}
     assert sensor["state_attributes"]["last_error"]["state"].keys() == reasons
-    for switch in words_of("entity", "switch").values():
+    switches = words_of("entity", "switch")
+    for switch in (switches[one] for one in ("last_played", "up_next", "watched")):
         assert switch["state_attributes"]["last_error"]["state"].keys() == reasons
+    event = words_of("entity", "event", "activity", "state_attributes")
+    assert event["reason"]["state"].keys() == reasons
+    assert event["event_type"]["state"].keys() == {what.value for what in What}
+    assert event["origin"]["state"].keys() == {*Origin, SERVER}
 
 
 async def test_busy_server_shows_when_it_is_asked_again(hass: HomeAssistant) -> None:

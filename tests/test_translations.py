@@ -16,7 +16,7 @@ LANGUAGES = ["de", "es", "fr", "nl"]
 SAME_AS_IN_ENGLISH = {
     "de": {"Details", "Offline", "PIN", "Person", "Position", "Server", "Token"},
     "es": {"PIN", "Token"},
-    "fr": {"Position"},
+    "fr": {"Position", "{count} minute", "{count} minutes"},
     "nl": {"Conflict", "Details", "Offline", "Server", "Servers", "Token"},
 }
 

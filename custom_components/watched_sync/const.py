@@ -11,8 +11,10 @@ LOGGER: Final = logging.getLogger(__package__)
 PLATFORMS: Final = (
     Platform.BINARY_SENSOR,
     Platform.BUTTON,
+    Platform.EVENT,
     Platform.SENSOR,
     Platform.SWITCH,
+    Platform.TODO,
 )
 
 #: The layout of entries; a later minor version can be read by an earlier release.
@@ -41,7 +43,7 @@ KIND_EMBY: Final = "emby"
 PRODUCTS: Final = {KIND_PLEX: "Plex", KIND_JELLYFIN: "Jellyfin", KIND_EMBY: "Emby"}
 MODELS: Final = {
     KIND_PLEX: "Plex Media Server",
-    KIND_JELLYFIN: "Jellyfin server",
+    KIND_JELLYFIN: "Jellyfin Server",
     KIND_EMBY: "Emby Server",
 }
 

@@ -1,16 +1,17 @@
-"""Switches that are on when something is watched.
+"""Switches that are on when something is watched, and the one for guest mode.
 
 A switch shows what is wanted, at once; its attributes tell what the server says and
 how far the change has come. It works while the server is away: taking the wish is
 the point of the queue.
 """
 
+import asyncio
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from typing import Any, Final, override
 
 from homeassistant.components.switch import SwitchEntity
-from homeassistant.const import Platform
+from homeassistant.const import EntityCategory, Platform
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
@@ -27,7 +28,7 @@ from .coordinator import ItemSyncState, ItemView
 from .core.identity import Item
 from .core.operation import Change, MarkUnwatched, MarkWatched
 from .core.play_state import PlayState
-from .entity import ItemEntity, TrackedItemEntity
+from .entity import ItemEntity, TrackedItemEntity, WatchedSyncEntity
 from .runtime import WatchedSyncConfigEntry, WatchedSyncRuntime, Wish
 
 # Turning a switch only puts something into the queue.
@@ -47,7 +48,9 @@ async def async_setup_entry(
 ) -> None:
     """Set up the switches of a lane and of the items it tracks."""
     runtime = entry.runtime_data
-    async_add_entities([LastPlayedSwitch(runtime, "last_played")])
+    async_add_entities(
+        [LastPlayedSwitch(runtime, "last_played"), PausedSwitch(runtime, "paused")]
+    )
     for subentry in entry.get_subentries_of_type(SUBENTRY_ITEM):
         async_add_entities(
             [TrackedItemSwitch(runtime, subentry, "watched")],
@@ -128,6 +131,16 @@ class TrackedItemSwitch(TrackedItemEntity, WatchedSwitch):
 
     _attr_translation_key = "watched"
 
+    @property
+    @override
+    def extra_state_attributes(self) -> Mapping[str, Any]:
+        """Beside the others, how many aired episodes of a show are left."""
+        attributes = super().extra_state_attributes
+        progress = self.coordinator.shows.get(self.item.item_id)
+        if progress is None:
+            return attributes
+        return {**attributes, "unwatched_episodes": progress.unwatched}
+
 
 class LastPlayedSwitch(WatchedSwitch):
     """The switch of whatever this user played last."""
@@ -146,6 +159,38 @@ class LastPlayedSwitch(WatchedSwitch):
     def available(self) -> bool:
         """Whether anything was played."""
         return super().available and self.view is not None
+
+
+class PausedSwitch(WatchedSyncEntity, SwitchEntity):
+    """Guest mode: while it is on, what others do on the server is left alone."""
+
+    _attr_translation_key = "paused"
+    _attr_entity_category = EntityCategory.CONFIG
+
+    def __init__(self, runtime: WatchedSyncRuntime, key: str) -> None:
+        """Show whether guest mode is on; the lane remembers it."""
+        super().__init__(runtime, key)
+        self._one_by_one = asyncio.Lock()
+
+    @property
+    @override
+    def is_on(self) -> bool:
+        """Whether guest mode is on."""
+        return self.runtime.paused
+
+    @override
+    async def async_turn_on(self, **kwargs: Any) -> None:
+        """Begin guest mode."""
+        async with self._one_by_one:
+            await self.runtime.async_pause()
+            self.async_write_ha_state()
+
+    @override
+    async def async_turn_off(self, **kwargs: Any) -> None:
+        """End guest mode, once what happened during it is read."""
+        async with self._one_by_one:
+            await self.runtime.async_resume()
+            self.async_write_ha_state()
 
 
 class UpNextSwitch(WatchedSwitch):
@@ -238,7 +283,7 @@ class UpNextSwitches:
         times = {}
         for item_id in item_ids:
             view = self._runtime.coordinator.view(item_id)
-            if view is None:
+            if view is None or not self._runtime.coordinator.allows(view.item):
                 continue
             waits = view.sync_state is not ItemSyncState.SYNCED
             if not waits and not view.desired.watched:

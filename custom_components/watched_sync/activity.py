@@ -1,0 +1,208 @@
+"""What happens on the lanes, told to whoever listens: the event entities, the triggers.
+
+Of one batch of news only so many are told one by one (`core.activity.MOST_AT_ONCE` of
+each kind): a catch-up after an outage is no reason for hundreds of automation runs.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
+from homeassistant.helpers.dispatcher import (
+    async_dispatcher_connect,
+    async_dispatcher_send,
+)
+from homeassistant.util.hass_dict import HassKey
+from homeassistant.util.signal_type import SignalType
+
+from .const import DOMAIN
+from .core.activity import Activity, Chronicle, What, shorten
+from .core.identity import Item
+from .core.lane import Lane, LaneUpdate
+from .core.operation import Change, MarkUnwatched, MarkWatched
+from .core.play_state import PlayState
+from .finished import ShowsFinished
+from .runtime import WatchedSyncConfigEntry
+
+
+@dataclass(frozen=True, slots=True)
+class LaneActivity:
+    """Something that happened on the lane of one entry."""
+
+    entry_id: str
+    entry_title: str
+    activity: Activity
+
+    @property
+    def attributes(self) -> dict[str, Any]:
+        """What is told of it: as attributes of an event, and to templates."""
+        return _attributes(self.activity)
+
+
+@dataclass(frozen=True, slots=True)
+class ShowFinished:
+    """The last episode that was left of a show became watched."""
+
+    entry_id: str
+    entry_title: str
+    show: Item
+    episode: Activity
+
+    @property
+    def attributes(self) -> dict[str, Any]:
+        """What is told of it to templates: the show, and how it was finished."""
+        return describe(self.show) | _source(self.episode)
+
+
+_ACTIVITY: Final = SignalType[LaneActivity](f"{DOMAIN}_activity")
+_FINISHED: Final = SignalType[ShowFinished](f"{DOMAIN}_show_finished")
+
+#: How many listen for finished shows: finding out costs a request.
+_LISTENERS: HassKey[int] = HassKey(f"{DOMAIN}_show_finished_listeners")
+
+
+@callback
+def async_listen(
+    hass: HomeAssistant, listener: Callable[[LaneActivity], None]
+) -> CALLBACK_TYPE:
+    """Call *listener* with whatever happens on any lane; return what ends that."""
+    return async_dispatcher_connect(hass, _ACTIVITY, listener)
+
+
+@callback
+def async_listen_finished(
+    hass: HomeAssistant, listener: Callable[[ShowFinished], None]
+) -> CALLBACK_TYPE:
+    """Call *listener* with each show that was finished; return what ends that.
+
+    As long as somebody listens, each episode that becomes watched costs one request.
+    """
+    hass.data[_LISTENERS] = hass.data.get(_LISTENERS, 0) + 1
+    disconnect = async_dispatcher_connect(hass, _FINISHED, listener)
+
+    @callback
+    def remove() -> None:
+        hass.data[_LISTENERS] -= 1
+        disconnect()
+
+    return remove
+
+
+class ActivityFeed:
+    """Tells what happens on one lane, once there is somebody to hear it."""
+
+    def __init__(
+        self,
+        hass: HomeAssistant,
+        entry: WatchedSyncConfigEntry,
+        lane: Lane,
+        *,
+        paused: Callable[[], bool],
+    ) -> None:
+        """Take note of what happens from now on; while *paused*, of our doings only."""
+        self._hass = hass
+        self._entry = entry
+        self._paused = paused
+        self._chronicle = Chronicle(lane.outbox, lane.ledger)
+        self._held: list[Activity] | None = []
+        self._finished = ShowsFinished(hass, entry, self._show_finished)
+        entry.async_on_unload(lane.add_listener(self._lane_changed))
+
+    @callback
+    def async_release(self) -> None:
+        """Tell what happened while the entities were not there yet, and go on."""
+        held, self._held = self._held or [], None
+        self._tell(held)
+
+    @callback
+    def _lane_changed(self, update: LaneUpdate) -> None:
+        told = self._chronicle.tell(update, observing=not self._paused())
+        if self._held is not None:
+            self._held.extend(told)
+        else:
+            self._tell(told)
+
+    @callback
+    def _tell(self, activities: list[Activity]) -> None:
+        for activity in shorten(activities):
+            async_dispatcher_send(
+                self._hass,
+                _ACTIVITY,
+                LaneActivity(self._entry.entry_id, self._entry.title, activity),
+            )
+        if self._hass.data.get(_LISTENERS):
+            self._finished.async_look(activities)
+
+    @callback
+    def _show_finished(self, show: Item, episode: Activity) -> None:
+        async_dispatcher_send(
+            self._hass,
+            _FINISHED,
+            ShowFinished(self._entry.entry_id, self._entry.title, show, episode),
+        )
+
+
+def describe(item: Item) -> dict[str, Any]:
+    """Return what an item is, as attributes; what it has not is left out."""
+    attributes = {
+        "media_type": item.kind.value,
+        "item_id": item.item_id,
+        "title": item.title,
+        "full_title": item.full_title,
+        "year": item.year,
+        "show": item.show_title,
+        "season": item.season,
+        "episode": item.episode,
+        "imdb": item.provider_ids.imdb,
+        "tmdb": item.provider_ids.tmdb,
+        "tvdb": item.provider_ids.tvdb,
+    }
+    return {key: value for key, value in attributes.items() if value is not None}
+
+
+def _source(activity: Activity) -> dict[str, Any]:
+    attributes: dict[str, Any] = {"origin": str(activity.origin)}
+    if (operation := activity.operation) is not None:
+        attributes["operation_id"] = operation.operation_id
+        attributes["batch_id"] = operation.batch_id
+    return attributes
+
+
+def _attributes(activity: Activity) -> dict[str, Any]:
+    attributes: dict[str, Any] = {}
+    if activity.item is not None:
+        attributes |= describe(activity.item) | _source(activity)
+    match activity.what:
+        case What.PROGRESS if activity.state is not None:
+            attributes["position"] = round(activity.state.position)
+        case What.WATCHED:
+            attributes["again"] = activity.again
+        case What.QUEUE_DRAINED:
+            attributes["delivered"] = activity.delivered
+        case What.SYNC_FAILED | What.CONFLICT if activity.operation is not None:
+            attributes["wanted"] = _wanted(activity.operation.change)
+    if activity.what is What.SYNC_FAILED:
+        attributes["reason"] = activity.reason and activity.reason.value
+    if activity.what is What.CONFLICT:
+        attributes |= _server_state(activity.state)
+    if activity.left_out:
+        attributes["left_out"] = activity.left_out
+    return attributes
+
+
+def _wanted(change: Change) -> str:
+    if isinstance(change, MarkWatched):
+        return What.WATCHED.value
+    return (
+        What.UNWATCHED if isinstance(change, MarkUnwatched) else What.PROGRESS
+    ).value
+
+
+def _server_state(state: PlayState | None) -> Mapping[str, Any]:
+    if state is None:  # of a whole show or season, each episode has its own
+        return {}
+    return {
+        "server_state": "watched" if state.watched else "unwatched",
+        "position": round(state.position),
+    }

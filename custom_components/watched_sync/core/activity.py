@@ -1,0 +1,194 @@
+"""What happened on a lane, told once: what was delivered, what failed, what others did.
+
+It is read out of what the lane publishes. What was read for the first time has not
+happened now, and what our own writes cause is told once, when they are confirmed.
+"""
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from .errors import Reason
+from .identity import Item
+from .lane import LaneUpdate
+from .ledger import Ledger
+from .operation import Operation, Scope
+from .outbox import Outbox, Outcome, Result
+from .play_state import POSITION_TOLERANCE, PlayState, Reading
+
+#: Activities of one kind that are told one by one when they come at once.
+MOST_AT_ONCE = 20
+
+#: What the origin of a change is called that somebody else made.
+SERVER = "server"
+
+_ARRIVED = (Result.DELIVERED, Result.ALREADY_TRUE, Result.OVERRULED)
+
+
+class What(StrEnum):
+    """Kinds of activity."""
+
+    WATCHED = "watched"
+    UNWATCHED = "unwatched"
+    PROGRESS = "progress"
+    SYNC_FAILED = "sync_failed"
+    QUEUE_DRAINED = "queue_drained"
+    CONFLICT = "conflict"
+
+
+@dataclass(frozen=True, slots=True)
+class Activity:
+    """One thing that happened.
+
+    `state` is what the item shows now, where that is known. `operation` is ours that
+    did it, failed or was overruled; None if somebody else changed the item. `reason`
+    is why something failed. `again` says that the item was watched before as well.
+    `delivered` is how many operations came to an end before the queue was empty.
+    `left_out` counts the others of its kind that came at the same time and are not
+    told.
+    """
+
+    what: What
+    item: Item | None = None
+    state: PlayState | None = None
+    operation: Operation | None = None
+    reason: Reason | None = None
+    again: bool = False
+    delivered: int = 0
+    left_out: int = 0
+
+    @property
+    def origin(self) -> str:
+        """Who asked for it: one of `Origin`, or `server` for anybody else."""
+        return SERVER if self.operation is None else self.operation.origin
+
+
+class Chronicle:
+    """Tells what happened, update by update."""
+
+    def __init__(self, outbox: Outbox, ledger: Ledger) -> None:
+        """Begin with a lane's outbox and ledger; nothing has happened yet."""
+        self._outbox = outbox
+        self._ledger = ledger
+        self._delivered = 0
+
+    def tell(self, update: LaneUpdate, *, observing: bool = True) -> list[Activity]:
+        """Return what happened with this update, our own doings first.
+
+        Unless *observing*, what somebody else changed is passed over.
+        """
+        told: list[Activity] = []
+        ours: set[str] = set()
+        for outcome in update.outcomes:
+            if outcome.result is Result.DELIVERED:
+                moves = dict(self._delivered_moves(outcome))
+                ours |= moves.keys()
+                told.extend(one for one in moves.values() if one is not None)
+            elif outcome.result is Result.REJECTED:
+                told.append(_ended(What.SYNC_FAILED, outcome))
+            elif outcome.result is Result.OVERRULED:
+                told.append(_ended(What.CONFLICT, outcome))
+        if observing:
+            told.extend(self._observed_moves(update.readings, update.before, ours))
+        self._delivered += sum(one.result in _ARRIVED for one in update.outcomes)
+        if self._delivered and not len(self._outbox):
+            told.append(Activity(What.QUEUE_DRAINED, delivered=self._delivered))
+            self._delivered = 0
+        return told
+
+    def _delivered_moves(
+        self, outcome: Outcome
+    ) -> Iterator[tuple[str, Activity | None]]:
+        """Yield each item an operation of ours wrote to, with what became of it."""
+        operation = outcome.operation
+        for item_id, before in operation.before.items():
+            own = item_id == operation.item.item_id
+            if operation.scope is Scope.ITEM and not own:
+                continue  # the id that a file had before it was replaced
+            after = operation.change.apply(before)
+            if own and outcome.after is not None:
+                after = outcome.after
+            item = self._ledger.item(item_id) or (operation.item if own else None)
+            move = None if item is None else _move(item, before, after)
+            yield item_id, move and replace(move, operation=operation)
+
+    def _observed_moves(
+        self,
+        readings: Iterable[Reading],
+        before: Mapping[str, PlayState],
+        ours: Collection[str],
+    ) -> list[Activity]:
+        """Return what somebody else did, the newest play last."""
+        moves = [
+            move
+            for reading in readings
+            if (item := reading.item).item_id in before
+            and not item.kind.is_container
+            and item.item_id not in ours
+            and (move := _move(item, before[item.item_id], reading.state)) is not None
+            and not self._is_echo(reading)
+        ]
+        moves.sort(key=_played_at)
+        return moves
+
+    def _is_echo(self, reading: Reading) -> bool:
+        """Whether an operation that is still under way may have left this behind."""
+        return any(
+            trace.agrees_with(reading.state)
+            for operation in self._outbox.concerning(reading.item)
+            for trace in operation.traces_on(reading.item.item_id)
+        )
+
+
+def shorten(activities: Iterable[Activity]) -> list[Activity]:
+    """Leave out all but the last few of each kind; the last one says how many."""
+    activities = list(activities)
+    total = Counter(one.what for one in activities)
+    left = Counter(total)
+    kept: list[Activity] = []
+    for one in activities:
+        left[one.what] -= 1
+        if left[one.what] >= MOST_AT_ONCE:
+            continue
+        over = max(total[one.what] - MOST_AT_ONCE, 0)
+        kept.append(replace(one, left_out=over) if over and not left[one.what] else one)
+    return kept
+
+
+def _ended(what: What, outcome: Outcome) -> Activity:
+    return Activity(
+        what,
+        outcome.operation.item,
+        state=outcome.after,
+        operation=outcome.operation,
+        reason=outcome.reason,
+    )
+
+
+def _move(item: Item, before: PlayState, after: PlayState) -> Activity | None:
+    """Return what the step from *before* to *after* means; None for nothing."""
+    if before.watched is None or after.watched is None:
+        return None
+    if before.watched != after.watched:
+        return Activity(What.WATCHED if after.watched else What.UNWATCHED, item, after)
+    if abs(before.position - after.position) <= POSITION_TOLERANCE:
+        # Play counts and dates tell nothing: Jellyfin counts a play when it begins.
+        return None
+    if after.watched and after.position == 0 and _is_later(after, before):
+        return Activity(What.WATCHED, item, after, again=True)
+    return Activity(What.PROGRESS, item, after)
+
+
+def _is_later(after: PlayState, before: PlayState) -> bool:
+    """Whether it was played between the two."""
+    return after.last_played is not None and (
+        before.last_played is None or before.last_played < after.last_played
+    )
+
+
+def _played_at(activity: Activity) -> float:
+    state = activity.state
+    if state is None or state.last_played is None:
+        return 0.0
+    return state.last_played.timestamp()

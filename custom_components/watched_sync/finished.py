@@ -1,0 +1,146 @@
+"""Finding out whether a show is finished, when an episode of it became watched."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from homeassistant.core import HomeAssistant, callback
+from homeassistant.util import dt as dt_util
+
+from .const import DOMAIN, LOGGER
+from .core.activity import MOST_AT_ONCE, Activity, What
+from .core.errors import ItemGone
+from .core.identity import Item, MediaKind
+from .core.play_state import Reading
+from .lookup import CannotAsk, SkipReason, async_ask
+from .runtime import WatchedSyncConfigEntry
+
+#: Shows remembered: as finished, so that one is not told of twice, and as due.
+_REMEMBERED: Final = 100
+
+
+@dataclass(frozen=True, slots=True)
+class _Due:
+    """A show to be read, and the last thing that may have finished it."""
+
+    show: Item
+    activity: Activity
+
+
+class ShowsFinished:
+    """Reads the shows of which something became watched, one after the other.
+
+    A show is finished if all its episodes are watched that have been aired and are on
+    the server, specials apart. Of a tracked show that is known to have more nothing is
+    read.
+    """
+
+    def __init__(
+        self,
+        hass: HomeAssistant,
+        entry: WatchedSyncConfigEntry,
+        tell: Callable[[Item, Activity], None],
+    ) -> None:
+        """Call *tell* with each show that was finished, and what finished it."""
+        self._hass = hass
+        self._entry = entry
+        self._tell = tell
+        self._due: dict[str, _Due] = {}
+        self._running = False
+        # The episodes that were watched when a show was last told of.
+        self._told: dict[str, set[str]] = {}
+
+    @callback
+    def async_look(self, activities: Iterable[Activity]) -> None:
+        """Look into the shows of these activities; the last ones if they are many."""
+        due: dict[str, _Due] = {}
+        for activity in activities:
+            item = activity.item
+            if item is None or item.show_id is None:
+                continue
+            known = self._told.get(item.show_id, set())
+            if activity.what is What.UNWATCHED:
+                known.discard(item.item_id)
+            elif (
+                activity.what is What.WATCHED
+                and not activity.again
+                and not item.is_special
+                and item.item_id not in known
+            ):
+                due.pop(item.show_id, None)
+                due[item.show_id] = _Due(_show_of(item, item.show_id), activity)
+        for show_id in list(due)[-MOST_AT_ONCE:]:
+            self._due.pop(show_id, None)
+            self._due[show_id] = due[show_id]
+        _keep_newest(self._due)
+        if self._due and not self._running:
+            self._running = True
+            self._entry.async_create_background_task(
+                self._hass,
+                self._read(),
+                f"{DOMAIN} {self._entry.entry_id} finished shows",
+                eager_start=False,
+            )
+
+    async def _read(self) -> None:
+        """Read what is due; while the server is away it stays due."""
+        try:
+            while self._due:
+                show_id, due = next(iter(self._due.items()))
+                is_finished = False
+                try:
+                    is_finished = await self._read_show(due.show)
+                except ItemGone:
+                    LOGGER.debug("A show is gone before it was known to be finished")
+                except CannotAsk as err:
+                    if err.reason is not SkipReason.SERVER_ERROR:
+                        return
+                    LOGGER.debug("Could not read whether a show is finished")
+                # Another episode may have come while we were reading.
+                if is_finished or self._due.get(show_id) is due:
+                    self._due.pop(show_id, None)
+        finally:
+            self._running = False
+
+    async def _read_show(self, show: Item) -> bool:
+        """Read a show; tell of it, and say so. Raises CannotAsk and ItemGone."""
+        runtime = self._entry.runtime_data
+        if not all(_aired(runtime.coordinator.leaves(show.item_id)).values()):
+            return False  # it is tracked, and known to have more
+        leaves = _aired(
+            await async_ask(self._entry, lambda server: server.fetch_leaves(show))
+        )
+        if not leaves or not all(leaves.values()):
+            return False
+        self._told.pop(show.item_id, None)
+        self._told[show.item_id] = set(leaves)
+        _keep_newest(self._told)
+        known = runtime.lane.ledger.item(show.item_id) or show
+        self._tell(known, self._due[show.item_id].activity)
+        return True
+
+
+def _aired(leaves: Iterable[Reading]) -> dict[str, bool]:
+    """Return whether episodes are watched, by id; only those that count."""
+    today = dt_util.now().date()
+    return {
+        leaf.item.item_id: bool(leaf.state.watched)
+        for leaf in leaves
+        if not leaf.item.is_special
+        and (leaf.item.aired is None or leaf.item.aired <= today)
+    }
+
+
+def _show_of(episode: Item, show_id: str) -> Item:
+    """Return as much of a show as its episode tells."""
+    return Item(
+        show_id,
+        MediaKind.SHOW,
+        episode.show_title or "",
+        provider_ids=episode.show_provider_ids,
+    )
+
+
+def _keep_newest(shows: dict[str, Any]) -> None:
+    while len(shows) > _REMEMBERED:
+        del shows[next(iter(shows))]

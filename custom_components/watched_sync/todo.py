@@ -1,0 +1,179 @@
+"""What is up next, as a to-do list: ticking an item off marks it watched.
+
+The list is the server's, in its order. A tick is a wish like any other: it is queued
+and delivered even if the server is away. What was ticked off stays on the list for a
+day, so that it can be taken back.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Final, override
+
+from homeassistant.components.todo.const import (
+    TodoItemStatus,
+    TodoListEntityFeature,
+)
+from homeassistant.components.todo.entity import TodoItem, TodoListEntity
+from homeassistant.core import HomeAssistant, callback
+from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
+
+from .coordinator import ItemView
+from .core.identity import Item
+from .core.operation import MarkUnwatched, MarkWatched, Operation, Origin, Scope
+from .core.outbox import Outbox, Result
+from .core.play_state import PlayState
+from .entity import WatchedSyncEntity
+from .failures import invalid
+from .runtime import WatchedSyncConfigEntry, WatchedSyncRuntime, Wish
+from .undo import async_undo
+
+# Ticking an item off only puts something into the queue.
+PARALLEL_UPDATES = 0
+
+#: How long, and how many, items that were ticked off stay on the list.
+RECENTLY: Final = timedelta(days=1)
+MOST_COMPLETED: Final = 20
+
+_DONE: Final = (Result.DELIVERED, Result.ALREADY_TRUE)
+
+
+async def async_setup_entry(
+    hass: HomeAssistant,  # noqa: ARG001 - the signature is Home Assistant's
+    entry: WatchedSyncConfigEntry,
+    async_add_entities: AddConfigEntryEntitiesCallback,
+) -> None:
+    """Set up the list of a lane."""
+    async_add_entities([UpNextList(entry.runtime_data, "up_next")])
+
+
+class UpNextList(WatchedSyncEntity, TodoListEntity):
+    """What this user would watch next; items are neither added nor changed here."""
+
+    _attr_translation_key = "up_next"
+    _attr_supported_features = TodoListEntityFeature.UPDATE_TODO_ITEM
+
+    def __init__(self, runtime: WatchedSyncRuntime, key: str) -> None:
+        """Show the list as it was read last."""
+        super().__init__(runtime, key)
+        self._outbox = runtime.lane.outbox
+        self._attr_todo_items = list(self._items())
+
+    @callback
+    @override
+    def _handle_coordinator_update(self) -> None:
+        self._attr_todo_items = list(self._items())
+        super()._handle_coordinator_update()
+
+    @override
+    async def async_update_todo_item(self, item: TodoItem) -> None:
+        """Mark an item watched, or take that back.
+
+        Raises ServiceValidationError for anything else, and for an item that is not
+        on the list any more; a HomeAssistantError if it cannot be queued.
+        """
+        listed = next((one for one in self._items() if one.uid == item.uid), None)
+        view = None if item.uid is None else self.coordinator.view(item.uid)
+        if listed is None or view is None:
+            raise invalid("not_on_the_list", item=item.summary or item.uid or "")
+        if item.summary not in (None, listed.summary):
+            raise invalid("list_cannot_rename", item=listed.summary or "")
+        if item.status in (None, listed.status):
+            return
+        if item.status is TodoItemStatus.COMPLETED:
+            await self.runtime.async_submit([Wish(view.item, MarkWatched())])
+        else:
+            await self._async_take_back(view.item)
+
+    async def _async_take_back(self, item: Item) -> None:
+        """Undo the very mark that ticked an item off; else mark it unwatched."""
+        if (batch_id := _mark_alone(self._outbox, item)) is not None:
+            await async_undo([self.coordinator.config_entry], batch_id)
+        view = self.coordinator.view(item.item_id)
+        if view is None or _is_done(view.desired):
+            # It was marked along with others, or played since.
+            await self.runtime.async_submit([Wish(item, MarkUnwatched())])
+
+    def _items(self) -> Iterator[TodoItem]:
+        """Yield what is up next, then what was ticked off lately."""
+        up_next = self.coordinator.data.up_next
+        for item_id in up_next:
+            if (view := self.coordinator.view(item_id)) is not None:
+                waiting = self._outbox.concerning(view.item)
+                yield _row(view, waiting[-1].asked_at if waiting else None)
+        listed = set(up_next)
+        count = 0
+        for operation in self._ticked_off():
+            item_id = operation.item.item_id
+            view = self.coordinator.view(item_id)
+            if (
+                item_id in listed
+                or view is None
+                or not _is_done(view.desired)
+                or not self.coordinator.allows(view.item)
+            ):
+                continue
+            listed.add(item_id)
+            yield _row(view, operation.asked_at)
+            count += 1
+            if count == MOST_COMPLETED:
+                return
+
+    def _ticked_off(self) -> Iterator[Operation]:
+        """Yield the single marks of the last day that have arrived, newest first."""
+        since = self.runtime.clock.now() - RECENTLY
+        lately = [one for one in self._outbox.history if one.settled_at > since]
+        sizes = Counter(done.operation.batch_id for done in lately)
+        for done in reversed(lately):
+            operation = done.operation
+            if (
+                operation.origin is Origin.USER
+                and _is_mark(operation)
+                and done.result in _DONE
+                and sizes[operation.batch_id] == 1
+            ):
+                yield operation
+
+
+def _row(view: ItemView, completed: datetime | None) -> TodoItem:
+    item = view.item
+    done = _is_done(view.desired)
+    return TodoItem(
+        uid=item.item_id,
+        summary=item.full_title,
+        status=TodoItemStatus.COMPLETED if done else TodoItemStatus.NEEDS_ACTION,
+        due=item.aired,
+        description=_length(item, view.desired),
+        completed=completed if done else None,
+    )
+
+
+def _is_done(state: PlayState) -> bool:
+    """Whether nothing is left to watch; what is being watched again has a position."""
+    return state.watched is True and state.position == 0
+
+
+def _length(item: Item, state: PlayState) -> str | None:
+    """Return how long an item is, and how far it was watched: `0:21:30 / 0:50:00`."""
+    parts = [one for one in (state.position, item.duration) if one]
+    return " / ".join(str(timedelta(seconds=round(one))) for one in parts) or None
+
+
+def _is_mark(operation: Operation) -> bool:
+    return operation.scope is Scope.ITEM and isinstance(operation.change, MarkWatched)
+
+
+def _mark_alone(outbox: Outbox, item: Item) -> str | None:
+    """Return the batch that marked *item*, and nothing else, last."""
+    done = [one.operation for one in outbox.history if one.result in _DONE]
+    about = [
+        *(one for one in done if one.item.item_id == item.item_id),
+        *outbox.concerning(item),
+    ]
+    if not about or not _is_mark(about[-1]):
+        return None
+    batch_id = about[-1].batch_id
+    everything = (*done, *outbox, *outbox.rejected)
+    if sum(one.batch_id == batch_id for one in everything) != 1:
+        return None
+    return batch_id

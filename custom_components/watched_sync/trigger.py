@@ -1,0 +1,182 @@
+"""Triggers: something became watched or unwatched, failed, or is all delivered.
+
+They need no target. What an automation's templates see of it are the attributes of the
+event entity, with the entry they come from.
+"""
+
+from collections.abc import Collection
+from typing import Any, ClassVar, Final, cast, override
+
+from homeassistant.const import ATTR_CONFIG_ENTRY_ID, CONF_OPTIONS
+from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
+from homeassistant.helpers import config_validation as cv
+from homeassistant.helpers.trigger import (
+    Trigger,
+    TriggerActionRunner,
+    TriggerConfig,
+    TriggerNotTriggeredReporter,
+)
+from homeassistant.helpers.typing import ConfigType
+import voluptuous as vol
+
+from .action_fields import ATTR_MEDIA_TYPE
+from .activity import (
+    LaneActivity,
+    ShowFinished,
+    async_listen,
+    async_listen_finished,
+)
+from .core.activity import What
+from .core.identity import MediaKind
+
+_LANES: Final = {
+    vol.Optional(ATTR_CONFIG_ENTRY_ID): vol.All(cv.ensure_list, [cv.string])
+}
+
+
+def _schema(*kinds: MediaKind) -> vol.Schema:
+    """Return the schema of a trigger that can be narrowed down to some of *kinds*."""
+    options = dict(_LANES)
+    if kinds:
+        names = [kind.value for kind in kinds]
+        options[vol.Optional(ATTR_MEDIA_TYPE)] = vol.All(
+            cv.ensure_list, [vol.In(names)]
+        )
+    return vol.Schema({vol.Optional(CONF_OPTIONS, default=dict): options})
+
+
+class LaneTrigger(Trigger):
+    """A trigger for something on any lane, or on those it is narrowed down to."""
+
+    _schema: ClassVar[vol.Schema]
+
+    @override
+    @classmethod
+    async def async_validate_config(
+        cls, hass: HomeAssistant, config: ConfigType
+    ) -> ConfigType:
+        """Check the options; there is no target. Raises vol.Invalid."""
+        return cast("ConfigType", cls._schema(config))
+
+    def __init__(self, hass: HomeAssistant, config: TriggerConfig) -> None:
+        """Take over the options."""
+        super().__init__(hass, config)
+        options = config.options or {}
+        self._entry_ids: Collection[str] | None = options.get(ATTR_CONFIG_ENTRY_ID)
+        self._media_types: Collection[str] | None = options.get(ATTR_MEDIA_TYPE)
+
+    def _is_meant(self, entry_id: str, attributes: dict[str, Any]) -> bool:
+        return (self._entry_ids is None or entry_id in self._entry_ids) and (
+            self._media_types is None
+            or attributes.get(ATTR_MEDIA_TYPE) in self._media_types
+        )
+
+
+class ActivityTrigger(LaneTrigger):
+    """Triggers on one kind of activity."""
+
+    _what: ClassVar[What]
+
+    @override
+    async def async_attach_runner(
+        self,
+        run_action: TriggerActionRunner,
+        did_not_trigger: TriggerNotTriggeredReporter | None = None,
+    ) -> CALLBACK_TYPE:
+        """Run the action for each activity; return what ends that."""
+
+        @callback
+        def happened(news: LaneActivity) -> None:
+            if news.activity.what is not self._what:
+                return
+            attributes = news.attributes
+            if self._is_meant(news.entry_id, attributes):
+                title = attributes.get("full_title", news.entry_title)
+                run_action(
+                    _variables(news.entry_id, news.entry_title, attributes),
+                    f"{self._what.value.replace('_', ' ')}: {title}",
+                )
+
+        return async_listen(self._hass, happened)
+
+
+class ItemWatched(ActivityTrigger):
+    """A movie or an episode became watched."""
+
+    _what = What.WATCHED
+    _schema = _schema(MediaKind.MOVIE, MediaKind.EPISODE)
+
+
+class ItemUnwatched(ActivityTrigger):
+    """A movie or an episode became unwatched."""
+
+    _what = What.UNWATCHED
+    _schema = _schema(MediaKind.MOVIE, MediaKind.EPISODE)
+
+
+class SyncFailed(ActivityTrigger):
+    """A change was given up."""
+
+    _what = What.SYNC_FAILED
+    _schema = _schema(
+        MediaKind.MOVIE, MediaKind.SHOW, MediaKind.SEASON, MediaKind.EPISODE
+    )
+
+
+class QueueDrained(ActivityTrigger):
+    """Everything that waited has been delivered."""
+
+    _what = What.QUEUE_DRAINED
+    _schema = _schema()
+
+
+class ShowFinishedTrigger(LaneTrigger):
+    """The last aired episode that was left of a show became watched."""
+
+    _schema = _schema()
+
+    @override
+    async def async_attach_runner(
+        self,
+        run_action: TriggerActionRunner,
+        did_not_trigger: TriggerNotTriggeredReporter | None = None,
+    ) -> CALLBACK_TYPE:
+        """Run the action for each show that is finished; return what ends that."""
+
+        @callback
+        def finished(news: ShowFinished) -> None:
+            attributes = news.attributes
+            if self._is_meant(news.entry_id, attributes):
+                run_action(
+                    _variables(news.entry_id, news.entry_title, attributes),
+                    f"show finished: {news.show.full_title}",
+                )
+
+        return async_listen_finished(self._hass, finished)
+
+
+TRIGGERS: Final[dict[str, type[Trigger]]] = {
+    "item_watched": ItemWatched,
+    "item_unwatched": ItemUnwatched,
+    "show_finished": ShowFinishedTrigger,
+    "sync_failed": SyncFailed,
+    "queue_drained": QueueDrained,
+}
+
+
+async def async_get_triggers(
+    hass: HomeAssistant,  # noqa: ARG001 - the signature is Home Assistant's
+) -> dict[str, type[Trigger]]:
+    """Return the triggers by their names."""
+    return TRIGGERS
+
+
+def _variables(
+    entry_id: str, entry_title: str, attributes: dict[str, Any]
+) -> dict[str, Any]:
+    """Return what templates find in `trigger`."""
+    return {
+        ATTR_CONFIG_ENTRY_ID: entry_id,
+        "entry_title": entry_title,
+        **attributes,
+    }

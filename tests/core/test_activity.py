@@ -1,0 +1,306 @@
+"""What happened is told once: what we did when it is confirmed, all else at once."""
+
+import asyncio
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from custom_components.watched_sync.core.activity import (
+    MOST_AT_ONCE,
+    SERVER,
+    Activity,
+    Chronicle,
+    What,
+    shorten,
+)
+from custom_components.watched_sync.core.errors import Reason
+from custom_components.watched_sync.core.lane import LaneUpdate
+from custom_components.watched_sync.core.ledger import Ledger
+from custom_components.watched_sync.core.operation import (
+    MarkUnwatched,
+    MarkWatched,
+    Origin,
+    SetProgress,
+)
+from custom_components.watched_sync.core.outbox import Outbox, Outcome, Result
+from custom_components.watched_sync.core.play_state import UNKNOWN, PlayState, Reading
+
+from .rig import Rig
+from .samples import at, seen, unseen, wish
+from .twins import LATE, Ask, Kind, ModelServer, Trouble, episode, movie, show
+from .virtual import virtual
+
+SHOW = show()
+
+
+class Witness:
+    """A lane with a model server, and all that was told of it."""
+
+    def __init__(self, *, observing: bool = True) -> None:
+        """Put two films and a show into the library; nothing is read yet."""
+        self.rig = Rig(ModelServer.jellyfin)
+        self.rig.server.add(movie("m1"), movie("m2"))
+        self.episodes = self.rig.server.add_show(SHOW, {0: 1, 1: 3})
+        self.told: list[Activity] = []
+        chronicle = Chronicle(self.rig.outbox, self.rig.lane.ledger)
+        self.rig.lane.add_listener(
+            lambda update: self.told.extend(chronicle.tell(update, observing=observing))
+        )
+
+    async def read(self, *item_ids: str) -> None:
+        """Have the lane read items."""
+        found = await self.rig.server.fetch(item_ids)
+        self.rig.lane.remember(found.values())
+
+    @property
+    def what(self) -> list[tuple[What, str | None]]:
+        """What was told, and of which item."""
+        return [(one.what, one.item and one.item.item_id) for one in self.told]
+
+
+@virtual
+async def test_a_delivered_mark_is_told_with_its_operation() -> None:
+    witness = Witness()
+    operation = await witness.rig.ask(MarkWatched(), movie("m1"))
+    witness.rig.start()
+    await witness.rig.drained()
+    await witness.rig.stop()
+    watched, drained = witness.told
+    assert (watched.what, watched.again) == (What.WATCHED, False)
+    assert watched.item == movie("m1")
+    assert watched.state == witness.rig.server.states["m1"]
+    assert watched.operation is not None
+    assert watched.operation.operation_id == operation.operation_id
+    assert watched.origin == Origin.USER
+    assert drained == Activity(What.QUEUE_DRAINED, delivered=1)
+
+
+@virtual
+async def test_a_delivered_unmark_and_position_are_told_as_such() -> None:
+    witness = Witness()
+    witness.rig.server.states["m1"] = seen()
+    await witness.rig.ask(MarkUnwatched(), movie("m1"), origin=Origin.UNDO)
+    await witness.rig.ask(SetProgress(600), movie("m2"), origin=Origin.PLAYBACK)
+    witness.rig.start()
+    await witness.rig.drained()
+    await witness.rig.stop()
+    assert witness.what == [
+        (What.UNWATCHED, "m1"),
+        (What.PROGRESS, "m2"),
+        (What.QUEUE_DRAINED, None),
+    ]
+    assert [one.origin for one in witness.told[:2]] == [Origin.UNDO, Origin.PLAYBACK]
+
+
+@virtual
+async def test_what_was_true_already_is_not_told_but_counts_for_the_queue() -> None:
+    witness = Witness()
+    witness.rig.server.states["m1"] = seen()
+    await witness.rig.ask(MarkWatched(), movie("m1"))
+    witness.rig.start()
+    await witness.rig.drained()
+    await witness.rig.stop()
+    assert witness.what == [(What.QUEUE_DRAINED, None)]
+
+
+@virtual
+async def test_of_a_marked_show_each_episode_that_changed_is_told() -> None:
+    witness = Witness()
+    witness.rig.server.states[witness.episodes[1].item_id] = seen()
+    await witness.rig.ask(MarkWatched(), SHOW)
+    witness.rig.start()
+    await witness.rig.drained()
+    await witness.rig.stop()
+    special, first, *others = (one.item_id for one in witness.episodes)
+    assert witness.what == [
+        *((What.WATCHED, one) for one in others),
+        (What.QUEUE_DRAINED, None),
+    ]
+    assert {special, first}.isdisjoint(one for _, one in witness.what)
+
+
+@virtual
+async def test_what_is_read_for_the_first_time_has_not_happened() -> None:
+    witness = Witness()
+    witness.rig.server.elsewhere("m1", seen())
+    await witness.read("m1", "m2")
+    await witness.read("m1", "m2")
+    assert witness.told == []
+
+
+@virtual
+async def test_what_others_did_is_told_with_the_newest_play_last() -> None:
+    witness = Witness()
+    await witness.read("m1", "m2")
+    witness.rig.server.elsewhere("m1", seen(last=at(20)))
+    witness.rig.server.elsewhere("m2", unseen(300, last=at(10)))
+    await witness.read("m1", "m2")
+    assert witness.what == [(What.PROGRESS, "m2"), (What.WATCHED, "m1")]
+    assert {one.origin for one in witness.told} == {SERVER}
+    assert {one.operation for one in witness.told} == {None}
+
+
+@virtual
+async def test_while_not_observing_only_our_own_doings_are_told() -> None:
+    witness = Witness(observing=False)
+    await witness.read("m1", "m2")
+    witness.rig.server.elsewhere("m2", seen())
+    await witness.read("m1", "m2")
+    await witness.rig.ask(MarkWatched(), movie("m1"))
+    witness.rig.start()
+    await witness.rig.drained()
+    await witness.rig.stop()
+    assert witness.what == [(What.WATCHED, "m1"), (What.QUEUE_DRAINED, None)]
+
+
+@virtual
+async def test_a_write_without_an_answer_is_told_when_it_is_confirmed() -> None:
+    witness = Witness()
+    await witness.read("m1")
+    witness.rig.server.on(Ask.WRITE, LATE)
+    await witness.rig.ask(MarkWatched(), movie("m1"))
+    witness.rig.start()
+    await witness.rig.until(lambda: bool(witness.rig.server.states["m1"].watched))
+    # Somebody reads while the operation still waits for its confirmation.
+    if len(witness.rig.outbox):
+        await witness.read("m1")
+        assert witness.told == []
+    await witness.rig.drained()
+    await witness.rig.stop()
+    assert witness.what == [(What.WATCHED, "m1"), (What.QUEUE_DRAINED, None)]
+
+
+@virtual
+async def test_a_refused_change_is_told_with_its_reason_and_nothing_is_drained() -> (
+    None
+):
+    witness = Witness()
+    witness.rig.server.on(Ask.WRITE, Trouble(Kind.BAD_REQUEST))
+    operation = await witness.rig.ask(MarkWatched(), movie("m1"))
+    witness.rig.start()
+    await witness.rig.drained()
+    await witness.rig.stop()
+    (failed,) = witness.told
+    assert (failed.what, failed.reason) == (What.SYNC_FAILED, Reason.REFUSED)
+    assert failed.item == operation.item
+    assert failed.operation is not None
+
+
+@virtual
+async def test_an_overruled_wish_is_a_conflict_beside_what_overruled_it() -> None:
+    witness = Witness()
+    await witness.read("m1")
+    await witness.rig.ask(MarkUnwatched(), movie("m1"), base=unseen(60))
+    await asyncio.sleep(60)
+    witness.rig.server.played_elsewhere("m1")
+    witness.rig.start()
+    await witness.rig.drained()
+    await witness.rig.stop()
+    conflict, watched, drained = witness.told
+    assert (conflict.what, conflict.origin) == (What.CONFLICT, Origin.USER)
+    assert conflict.state is not None
+    assert conflict.state.watched
+    assert (watched.what, watched.origin) == (What.WATCHED, SERVER)
+    assert drained.delivered == 1
+
+
+@virtual
+async def test_the_queue_is_drained_once_for_all_that_waited() -> None:
+    witness = Witness()
+    await witness.rig.ask(MarkWatched(), movie("m1"))
+    await witness.rig.ask(MarkWatched(), SHOW)
+    witness.rig.start()
+    await witness.rig.drained()
+    await witness.rig.stop()
+    drained = [one for one in witness.told if one.what is What.QUEUE_DRAINED]
+    assert [one.delivered for one in drained] == [2]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "what", "again"),
+    [
+        (unseen(), seen(), What.WATCHED, False),
+        (seen(), unseen(), What.UNWATCHED, False),
+        (unseen(), unseen(60), What.PROGRESS, False),
+        (unseen(60), unseen(), What.PROGRESS, False),
+        (seen(last=at(1)), seen(900, last=at(2)), What.PROGRESS, False),
+        (seen(900, last=at(2)), seen(last=at(3)), What.WATCHED, True),
+        (seen(900), seen(last=at(3)), What.WATCHED, True),
+        (seen(900, last=at(2)), seen(last=at(2)), What.PROGRESS, False),
+    ],
+)
+def test_a_move_has_a_name(
+    *, before: PlayState, after: PlayState, what: What, again: bool
+) -> None:
+    assert [(one.what, one.again) for one in observed(before, after)] == [(what, again)]
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (unseen(60), unseen(61)),
+        (seen(plays=1, last=at(1)), seen(plays=2, last=at(2))),
+        (unseen(), UNKNOWN),
+    ],
+    ids=["nearly the same position", "a play that begins", "an unknown state"],
+)
+def test_what_changes_nothing_is_no_move(before: PlayState, after: PlayState) -> None:
+    assert observed(before, after) == []
+
+
+def observed(before: PlayState, after: PlayState) -> list[Activity]:
+    """Return what is told when a film shows something else than before."""
+    film = movie()
+    update = LaneUpdate((), (Reading(film, after),), {film.item_id: before})
+    return Chronicle(Outbox(), Ledger()).tell(update)
+
+
+@virtual
+async def test_shows_and_seasons_are_not_told_beside_their_episodes() -> None:
+    witness = Witness()
+    await witness.read(SHOW.item_id, witness.episodes[1].item_id)
+    for one in witness.episodes:
+        witness.rig.server.elsewhere(one.item_id, seen())
+    await witness.read(SHOW.item_id, witness.episodes[1].item_id)
+    assert witness.what == [(What.WATCHED, witness.episodes[1].item_id)]
+
+
+def activities(count: int, **changes: Any) -> list[Activity]:
+    return [
+        replace(Activity(What.WATCHED, movie(f"m{number}")), **changes)
+        for number in range(count)
+    ]
+
+
+def test_as_many_as_are_told_one_by_one_leave_nothing_out() -> None:
+    few = activities(MOST_AT_ONCE)
+    assert shorten(few) == few
+
+
+def test_of_many_the_last_ones_are_told_and_the_last_says_how_many_are_not() -> None:
+    many = [*activities(300), Activity(What.PROGRESS, movie()), *activities(1)]
+    told = shorten(many)
+    watched = [one for one in told if one.what is What.WATCHED]
+    assert [one.item for one in watched] == [one.item for one in many[281:300]] + [
+        movie("m0")
+    ]
+    assert [one.left_out for one in watched] == [0] * (MOST_AT_ONCE - 1) + [281]
+    assert [one.left_out for one in told if one.what is What.PROGRESS] == [0]
+
+
+@virtual
+async def test_a_replaced_file_is_told_of_under_its_new_id() -> None:
+    witness = Witness()
+    await witness.rig.ask(MarkWatched(), movie("m1"), before={"m0": unseen()})
+    witness.rig.start()
+    await witness.rig.drained()
+    await witness.rig.stop()
+    assert witness.what == [(What.WATCHED, "m1"), (What.QUEUE_DRAINED, None)]
+
+
+def test_an_episode_nothing_is_known_of_is_passed_over() -> None:
+    gone = episode(SHOW, 1, 9).item_id
+    tree = wish(MarkWatched(), SHOW, before={gone: unseen()})
+    chronicle = Chronicle(Outbox([wish()]), Ledger())
+    assert chronicle.tell(LaneUpdate((Outcome(tree, Result.DELIVERED),))) == []
