@@ -336,6 +336,74 @@ def test_account_is_named_as_plex_shows_it(
     assert wire.parse_account(account) == expected
 
 
+def test_play_queue_is_read() -> None:
+    answer: Json = {
+        "MediaContainer": {
+            "playQueueID": 7,
+            "playQueueSelectedItemID": "12",
+            "playQueueVersion": 1,
+        }
+    }
+    assert wire.parse_play_queue(answer) == wire.PlayQueue("7", "12")
+    with pytest.raises(Malformed):
+        wire.parse_play_queue({"MediaContainer": {"playQueueID": 7}})
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        (None, False),
+        ("", False),
+        ({"MediaContainer": None}, False),
+        ({"MediaContainer": {"size": 0}}, False),
+        ({"MediaContainer": {"terminationCode": 0}}, False),
+        ({"MediaContainer": {"terminationCode": 2006, "terminationText": "x"}}, True),
+        ({"MediaContainer": {"terminationCode": "2006"}}, True),
+    ],
+)
+def test_end_of_a_playback_is_told_by_a_code(answer: Json, *, expected: bool) -> None:
+    assert wire.was_ended(answer) is expected
+
+
+def test_artwork_is_the_items_own_before_its_seasons_and_shows() -> None:
+    answer: Json = {
+        "MediaContainer": {
+            "Metadata": [
+                {
+                    "grandparentThumb": "/library/metadata/71/thumb/3",
+                    "thumb": "/library/metadata/73/thumb/1",
+                    "parentThumb": "/library/metadata/73/thumb/1",
+                },
+                {"thumb": "/another"},
+            ]
+        }
+    }
+    assert wire.parse_artwork(answer) == [
+        "/library/metadata/73/thumb/1",
+        "/library/metadata/71/thumb/3",
+    ]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "",
+        "/",
+        "https://example.org/x.jpg",
+        "//example.org/x.jpg",
+        "library/metadata/1/thumb/1",
+        "/a b",
+        "/a\n",
+        "/ü",
+        "/\ud800",
+        "/" + "a" * 999,
+    ],
+)
+def test_artwork_elsewhere_is_none(path: str) -> None:
+    assert not wire.parse_artwork({"MediaContainer": {"Metadata": [{"thumb": path}]}})
+    assert not wire.parse_artwork({"MediaContainer": {"size": 0}})
+
+
 @pytest.mark.parametrize("value", ["1", "41234", "abc-DEF_9"])
 def test_rating_keys(value: str) -> None:
     assert wire.is_rating_key(value)
@@ -358,8 +426,13 @@ PARSERS = [
     wire.parse_sections,
     wire.parse_page,
     wire.parse_hubs,
+    wire.parse_play_queue,
+    wire.parse_artwork,
+    wire.was_ended,
 ]
-LISTS = st.sampled_from(["Metadata", "Hub", "Directory", "Account"])
+LISTS = st.sampled_from(
+    ["Metadata", "Hub", "Directory", "Account", "playQueueID", "terminationCode"]
+)
 
 
 @given(value=ANYTHING, name=LISTS, wrap=st.integers(0, 3))

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import gzip
 from pathlib import Path
 import ssl
+from typing import Any
 from unittest.mock import Mock
 
 from aiohttp import (
@@ -51,7 +52,9 @@ from custom_components.watched_sync.core.errors import (
     Unreachable,
     WrongAddress,
 )
+from custom_components.watched_sync.core.ports import Image
 from custom_components.watched_sync.servers import transport as transport_module
+from custom_components.watched_sync.servers.fields import Json
 from custom_components.watched_sync.servers.transport import (
     MAX_RETRY_AFTER,
     Transport,
@@ -173,6 +176,23 @@ async def test_redirect_is_not_followed(
     with pytest.raises(WrongAddress):
         await transport.read("/a")
     assert len(sent(mocked)) == 1
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        ({"body": '{"a": [1]}', "content_type": "application/json"}, {"a": [1]}),
+        ({"body": "", "content_type": "text/html"}, None),
+        ({"body": "{}", "content_type": "text/html"}, None),
+        ({"status": 204}, None),
+        ({"body": '{"a": '}, None),
+    ],
+)
+async def test_write_returns_the_json_that_came_back_if_any(
+    transport: Transport, mocked: aioresponses, answer: dict[str, Any], expected: Json
+) -> None:
+    mocked.post(f"{URL}/a", **answer)
+    assert await transport.send("POST", "/a") == expected
 
 
 @pytest.mark.parametrize("status", [200, 201, 204])
@@ -400,6 +420,61 @@ async def test_body_of_exactly_the_limit_is_read(
     monkeypatch.setattr(transport_module, "MAX_BYTES", 1000)
     mocked.get(f"{URL}/a", body='"' + "x" * 998 + '"')
     assert await transport.read("/a") == "x" * 998
+
+
+# Pictures
+
+
+@pytest.mark.parametrize(
+    ("content_type", "expected"),
+    [
+        ("image/jpeg", "image/jpeg"),
+        ("image/jpg", "image/jpeg"),
+        ("image/png", "image/png"),
+        ("image/webp", "image/webp"),
+        ("image/gif", "image/gif"),
+        ("IMAGE/PNG; x=1", "image/png"),
+    ],
+)
+async def test_picture_is_read_with_its_kind(
+    transport: Transport, mocked: aioresponses, content_type: str, expected: str
+) -> None:
+    mocked.get(f"{URL}/a?width=9", body=b"\x89x", content_type=content_type)
+    assert await transport.image("/a", {"width": "9"}) == Image(expected, b"\x89x")
+    (request,) = sent(mocked)
+    assert request.headers["Accept"].startswith("image/jpeg, ")
+    assert request.options["allow_redirects"] is False
+
+
+@pytest.mark.parametrize(
+    ("content_type", "body"),
+    [
+        ("image/svg+xml", b"<svg onload='alert(1)'/>"),
+        ("text/html", b"<html>"),
+        ("application/json", b"{}"),
+        ("application/octet-stream", b"\x89PNG"),
+        ("image/png", b""),
+    ],
+)
+async def test_what_is_no_picture_is_malformed(
+    transport: Transport, mocked: aioresponses, content_type: str, body: bytes
+) -> None:
+    mocked.get(f"{URL}/a", body=body, content_type=content_type)
+    with pytest.raises(Malformed):
+        await transport.image("/a")
+
+
+@pytest.mark.parametrize("more", [0, 1])
+async def test_picture_may_have_two_megabytes(
+    transport: Transport, mocked: aioresponses, more: int
+) -> None:
+    body = b"x" * (2 * 1024 * 1024 + more)
+    mocked.get(f"{URL}/a", body=body, content_type="image/png")
+    if more:
+        with pytest.raises(Malformed):
+            await transport.image("/a")
+    else:
+        assert (await transport.image("/a")).data == body
 
 
 # Requests

@@ -12,6 +12,7 @@ from tests.fakes.base import FakeClock, FaultKind
 from tests.fakes.jellyfin import TICKS_PER_SECOND, FakeJellyfin, JellyfinState
 from tests.fakes.jellyfin.auth import parse_authorization
 from tests.fakes.library import MOVIES_4K_LIBRARY, SeedEpisode, SeedMovie, SeedShow
+from tests.fakes.poster import STORED_WIDTH, size_of
 
 from .jellyfin_desk import ALL_PROFILES, Desk, authorization, open_desk
 
@@ -1024,6 +1025,17 @@ async def test_posters_are_pictures(desk: Desk, arrival: str) -> None:
     assert reply.status == 200
     assert reply.headers["Content-Type"] == "image/png"
     assert reply.raw.startswith(b"\x89PNG\r\n\x1a\n")
+
+
+async def test_posters_are_no_wider_than_asked_for(desk: Desk, arrival: str) -> None:
+    path = f"/Items/{arrival}/Images/Primary"
+    assert size_of((await desk.stranger.get(path)).raw)[0] == STORED_WIDTH
+    small = await desk.stranger.get(f"{path}?maxWidth=60")
+    assert size_of(small.raw) == (60, 90)
+    large = await desk.stranger.get(f"{path}?maxWidth=6000")
+    assert size_of(large.raw)[0] == STORED_WIDTH
+    desk.jf.without_picture.add(arrival)
+    assert (await desk.stranger.get(path)).status == 404
 
 
 async def test_ids_are_the_same_on_every_start(desk: Desk, arrival: str) -> None:

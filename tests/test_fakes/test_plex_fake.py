@@ -25,6 +25,7 @@ from yarl import URL
 
 from tests.fakes.base import FakeClock, FaultKind
 from tests.fakes.plex import FakePlex, PlexState
+from tests.fakes.poster import STORED_WIDTH, size_of
 from tests.fakes.tls import Certificates
 
 pytestmark = pytest.mark.usefixtures("socket_enabled")
@@ -580,6 +581,67 @@ async def test_every_item_has_a_picture(desk: Desk) -> None:
         assert (await response.read()).startswith(b"\x89PNG\r\n\x1a\n")
     async with desk.session.get(desk.plex.url + row["thumb"]) as response:
         assert response.status == 401
+
+
+@pytest.mark.parametrize(
+    ("asked", "width"),
+    [
+        ("width=90&height=135&minSize=1&upscale=0", 90),
+        ("width=90&height=90", 60),
+        ("width=500&height=750&minSize=1", 500),
+        ("width=500&height=750&minSize=1&upscale=0", STORED_WIDTH),
+    ],
+)
+async def test_pictures_are_scaled(desk: Desk, asked: str, width: int) -> None:
+    row = await desk.alex.item(desk.plex.rating_key("Alien"))
+    url = f"{desk.plex.url}/photo/:/transcode?url={row['thumb']}&{asked}"
+    headers = {"X-Plex-Token": desk.alex.token}
+    async with desk.session.get(url, headers=headers) as response:
+        assert size_of(await response.read()) == (width, width * 3 // 2)
+
+
+@pytest.mark.parametrize(
+    ("query", "status"),
+    [
+        ("url=/library/metadata/{key}/thumb/1&width=90", 400),
+        ("url=/library/metadata/{key}/thumb/1&width=0&height=9", 400),
+        ("url=https://example.org/x.png&width=90&height=90", 400),
+        ("url=/library/metadata/9/thumb/1&width=90&height=90", 404),
+    ],
+)
+async def test_pictures_that_cannot_be_scaled_are_refused(
+    desk: Desk, query: str, status: int
+) -> None:
+    key = desk.plex.rating_key("Alien")
+    reply = await desk.alex.get(f"/photo/:/transcode?{query.format(key=key)}")
+    assert reply.status == status
+
+
+async def test_item_without_a_picture_names_none(desk: Desk) -> None:
+    episode = desk.plex.rating_key("Severance", season=1, episode=1)
+    row = await desk.alex.item(episode)
+    assert {"thumb", "parentThumb", "grandparentThumb"} <= row.keys()
+    desk.plex.without_picture |= {episode, desk.plex.rating_key("Severance")}
+    bare = await desk.alex.item(episode)
+    assert {"thumb", "grandparentThumb"} & bare.keys() == set()
+    assert bare["parentThumb"] == row["parentThumb"]
+    assert (await desk.alex.get(row["thumb"])).status == 404
+
+
+async def test_server_may_make_no_play_queues(desk: Desk) -> None:
+    desk.plex.options.play_queues = False
+    reply = await desk.alex.ask("POST", "/playQueues?type=video&uri=x")
+    assert reply.status == 404
+    assert desk.plex.play_queues == []
+
+
+async def test_what_is_only_announced_is_neither_held_nor_up_next(desk: Desk) -> None:
+    show = desk.plex.rating_key("The Last of Us")
+    assert len(desk.plex.leaves(show)) == 16
+    with pytest.raises(LookupError):
+        desk.plex.rating_key("The Last of Us", season=3)
+    await desk.alex.mark(desk.plex.leaves(show)[-1])
+    assert (await desk.alex.get("/hubs/continueWatching/items")).rows == []
 
 
 # Marking
