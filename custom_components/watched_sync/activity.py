@@ -18,7 +18,7 @@ from homeassistant.util.signal_type import SignalType
 
 from .const import DOMAIN
 from .core.activity import Activity, Chronicle, What, shorten
-from .core.identity import Item
+from .core.identity import Item, MediaKind
 from .core.lane import Lane, LaneUpdate
 from .core.operation import Change, MarkUnwatched, MarkWatched
 from .core.play_state import PlayState
@@ -157,6 +157,9 @@ def describe(item: Item) -> dict[str, Any]:
         "imdb": item.provider_ids.imdb,
         "tmdb": item.provider_ids.tmdb,
         "tvdb": item.provider_ids.tvdb,
+        # As actions take them: the latter with the season and episode.
+        "external_id": item.provider_ids.address(item.kind),
+        "show_external_id": item.show_provider_ids.address(MediaKind.SHOW),
     }
     return {key: value for key, value in attributes.items() if value is not None}
 

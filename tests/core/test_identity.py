@@ -128,3 +128,19 @@ def test_r01_an_id_that_is_no_number_is_as_good_as_any() -> None:
         item = movie(item_id)
         assert item.item_id == item_id
         assert item.is_same_work(replace(item, item_id="else"))
+
+
+@pytest.mark.parametrize(
+    ("ids", "kind", "address"),
+    [
+        (ProviderIds(imdb="tt1", tmdb="2", tvdb="3"), MediaKind.MOVIE, "imdb://tt1"),
+        (ProviderIds(tmdb="2", tvdb="3"), MediaKind.MOVIE, "tmdb://movie/2"),
+        (ProviderIds(tmdb="2"), MediaKind.SHOW, "tmdb://show/2"),
+        (ProviderIds(tvdb="3"), MediaKind.EPISODE, "tvdb://episode/3"),
+        (ProviderIds(), MediaKind.MOVIE, None),
+    ],
+)
+def test_ids_are_written_as_actions_take_them(
+    ids: ProviderIds, kind: MediaKind, address: str | None
+) -> None:
+    assert ids.address(kind) == address

@@ -55,6 +55,14 @@ class ProviderIds:
         known = [(ours, theirs) for ours, theirs in pairs if ours and theirs]
         return bool(known) and all(ours == theirs for ours, theirs in known)
 
+    def address(self, kind: MediaKind) -> str | None:
+        """Return one of them as actions take it, such as `tmdb://movie/603`."""
+        if self.imdb:
+            return f"imdb://{self.imdb}"
+        if self.tmdb:
+            return f"tmdb://{kind}/{self.tmdb}"
+        return f"tvdb://{kind}/{self.tvdb}" if self.tvdb else None
+
 
 NO_IDS = ProviderIds()
 
