@@ -80,7 +80,8 @@ class UpNextList(WatchedSyncEntity, TodoListEntity):
             raise invalid("list_cannot_rename", item=listed.summary or "")
         if item.status in (None, listed.status):
             return
-        if item.status is TodoItemStatus.COMPLETED:
+        # Not `is`: the action hands on the mere word.
+        if item.status == TodoItemStatus.COMPLETED:
             await self.runtime.async_submit([Wish(view.item, MarkWatched())])
         else:
             await self._async_take_back(view.item)
