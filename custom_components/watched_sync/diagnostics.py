@@ -66,9 +66,23 @@ async def async_get_config_entry_diagnostics(
             "oldest": _time(snapshot.oldest),
             "rows": [_row(operation) for operation in snapshot.queue],
         },
+        "mirroring": _mirroring(entry),
         "ledger": len(lane.ledger),
         "up_next": len(snapshot.up_next),
         "tracked": len(runtime.coordinator.tracked_ids),
+    }
+
+
+def _mirroring(entry: WatchedSyncConfigEntry) -> dict[str, Any]:
+    mirroring = entry.runtime_data.mirroring
+    counts = mirroring.counts
+    return {
+        "targets": len(mirroring.targets),
+        "pending": counts.pending,
+        "held": counts.held,
+        "emptied": counts.emptied,
+        "copied": counts.copied,
+        "skipped": {reason.value: count for reason, count in counts.skipped.items()},
     }
 
 

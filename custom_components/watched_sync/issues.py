@@ -6,6 +6,7 @@ from homeassistant.helpers import issue_registry as ir
 from .const import (
     CONF_SERVER_NAME,
     DOMAIN,
+    ISSUE_MASS_CHANGE,
     ISSUE_OUTBOX_LOST,
     ISSUE_OUTBOX_UNWRITABLE,
     ISSUE_UNDELIVERABLE,
@@ -13,10 +14,16 @@ from .const import (
 )
 from .core.errors import Reason
 from .core.lane import Lane, LaneUpdate, Phase
+from .core.mirror import Held
 from .runtime import WatchedSyncConfigEntry
 
 #: What says something only while the entry is loaded.
-_OF_LOADED = (ISSUE_OUTBOX_UNWRITABLE, ISSUE_UNDELIVERABLE, ISSUE_UNSUPPORTED_SERVER)
+_OF_LOADED = (
+    ISSUE_MASS_CHANGE,
+    ISSUE_OUTBOX_UNWRITABLE,
+    ISSUE_UNDELIVERABLE,
+    ISSUE_UNSUPPORTED_SERVER,
+)
 
 
 def issue_id(cause: str, entry_id: str) -> str:
@@ -66,6 +73,27 @@ def async_look(hass: HomeAssistant, entry: WatchedSyncConfigEntry, lane: Lane) -
         )
     elif lane.health.reason is Reason.UNSUPPORTED_VERSION:
         async_unsupported_server(hass, entry)
+
+
+@callback
+def async_mass_change(
+    hass: HomeAssistant, entry: WatchedSyncConfigEntry, held: Held
+) -> None:
+    """Ask whether what changed at once is to be copied, as long as something waits."""
+    mass_change = issue_id(ISSUE_MASS_CHANGE, entry.entry_id)
+    if not held.count:
+        ir.async_delete_issue(hass, DOMAIN, mass_change)
+        return
+    ir.async_create_issue(
+        hass,
+        DOMAIN,
+        mass_change,
+        data={"entry_id": entry.entry_id},
+        is_fixable=True,
+        severity=ir.IssueSeverity.WARNING,
+        translation_key=ISSUE_MASS_CHANGE,
+        translation_placeholders={"name": entry.title},
+    )
 
 
 @callback

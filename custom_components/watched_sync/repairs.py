@@ -10,10 +10,10 @@ from homeassistant.core import HomeAssistant, callback
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import issue_registry as ir, translation
 
-from .const import DOMAIN, ISSUE_UNDELIVERABLE
+from .const import DOMAIN, ISSUE_MASS_CHANGE, ISSUE_UNDELIVERABLE
 from .core.errors import Reason
 from .core.operation import Operation
-from .issues import async_look
+from .issues import async_look, async_mass_change
 from .runtime import WatchedSyncConfigEntry
 
 #: Titles named for each reason; an outage of a library has thousands.
@@ -31,6 +31,9 @@ async def async_create_fix_flow(
     if issue_id.startswith(f"{ISSUE_UNDELIVERABLE}_"):
         entry_id = str((data or {}).get("entry_id"))
         return UndeliverableFlow(hass.config_entries.async_get_entry(entry_id))
+    if issue_id.startswith(f"{ISSUE_MASS_CHANGE}_"):
+        entry_id = str((data or {}).get("entry_id"))
+        return MassChangeFlow(hass.config_entries.async_get_entry(entry_id))
     return AcknowledgeFlow()
 
 
@@ -96,9 +99,7 @@ class UndeliverableFlow(RepairsFlow):
 
     @property
     def _loaded(self) -> WatchedSyncConfigEntry | None:
-        entry = self._entry
-        loaded = entry is not None and entry.state is ConfigEntryState.LOADED
-        return entry if loaded else None
+        return _if_loaded(self._entry)
 
     def _still_rejected(self, entry: WatchedSyncConfigEntry) -> list[str]:
         rejected = {
@@ -123,6 +124,75 @@ class UndeliverableFlow(RepairsFlow):
         )
 
 
+class MassChangeFlow(RepairsFlow):
+    """Asks whether what changed at once is to be copied to the other lanes."""
+
+    def __init__(self, entry: WatchedSyncConfigEntry | None) -> None:
+        """Speak of the lane of *entry*."""
+        self._entry = entry
+        self._shown: tuple[str, ...] = ()
+
+    async def async_step_init(
+        self, _: dict[str, str] | None = None
+    ) -> RepairsFlowResult:
+        """Show how much of what, and let the person choose."""
+        if (entry := _if_loaded(self._entry)) is None:
+            return self.async_abort(reason="not_loaded")
+        mirroring = entry.runtime_data.mirroring
+        held = mirroring.held
+        if not held.count:
+            return self.async_create_entry(data={})
+        self._shown = held.item_ids
+        targets = (
+            self.hass.config_entries.async_get_entry(entry_id)
+            for entry_id in mirroring.targets
+        )
+        return self.async_show_menu(
+            # A library that looks lost is another question.
+            step_id="emptied" if held.emptied else "init",
+            menu_options=["leave", "copy"] if held.emptied else ["copy", "leave"],
+            description_placeholders={
+                "name": entry.title,
+                "targets": ", ".join(sorted(one.title for one in targets if one)),
+                "count": str(held.count),
+                "watched": str(held.watched),
+                "unwatched": str(held.unwatched),
+                "progress": str(held.progress),
+            },
+        )
+
+    async def async_step_emptied(
+        self, _: dict[str, str] | None = None
+    ) -> RepairsFlowResult:
+        """Show it as it is now."""
+        return await self.async_step_init()
+
+    async def async_step_copy(
+        self, _: dict[str, str] | None = None
+    ) -> RepairsFlowResult:
+        """Copy what was shown; what came meanwhile was not."""
+        if (entry := _if_loaded(self._entry)) is None:
+            return self.async_abort(reason="not_loaded")
+        entry.runtime_data.mirroring.async_approve(self._shown)
+        return self.async_create_entry(data={})
+
+    async def async_step_leave(
+        self, _: dict[str, str] | None = None
+    ) -> RepairsFlowResult:
+        """Leave the other lanes as they are."""
+        if (entry := _if_loaded(self._entry)) is None:
+            return self.async_abort(reason="not_loaded")
+        entry.runtime_data.mirroring.async_refuse(self._shown)
+        return self.async_create_entry(data={})
+
+    @callback
+    @override
+    def async_remove(self) -> None:
+        """Look again: the end of a dialog withdraws the issue, come what may."""
+        if (entry := _if_loaded(self._entry)) is not None:
+            async_mass_change(self.hass, entry, entry.runtime_data.mirroring.held)
+
+
 class AcknowledgeFlow(RepairsFlow):
     """Tells what happened; the issue goes once that was read."""
 
@@ -143,6 +213,11 @@ class AcknowledgeFlow(RepairsFlow):
             step_id="confirm",
             description_placeholders=issue.translation_placeholders if issue else None,
         )
+
+
+def _if_loaded(entry: WatchedSyncConfigEntry | None) -> WatchedSyncConfigEntry | None:
+    loaded = entry is not None and entry.state is ConfigEntryState.LOADED
+    return entry if loaded else None
 
 
 def _some(titles: list[str]) -> str:

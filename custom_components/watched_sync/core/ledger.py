@@ -1,6 +1,6 @@
 """What both sides last agreed on: the base of every comparison."""
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import replace
 
 from .identity import Item
@@ -9,6 +9,9 @@ from .play_state import PlayState, Reading
 #: Items remembered; those untouched longest are forgotten first.
 LEDGER_LIMIT = 5_000
 
+#: Told of a step: what was known, None if nothing, and what took its place.
+type MoveListener = Callable[[Reading | None, Reading], None]
+
 
 class Ledger:
     """The last reading of every item this lane has dealt with, least recent first.
@@ -16,13 +19,22 @@ class Ledger:
     It holds tracked items, what is up next and what an operation touched: never the
     library. It can be rebuilt by reading again, so losing it costs certainty, not
     changes.
+
+    `on_move` hears, in the very moment, of every film and episode that shows something
+    else than was known, or is known from now on. `absent` are items that the server
+    did not show when it was last asked for them.
     """
 
-    def __init__(self, readings: Iterable[Reading] = ()) -> None:
+    def __init__(
+        self, readings: Iterable[Reading] = (), absent: Iterable[str] = ()
+    ) -> None:
         """Start from *readings*, least recently used first."""
+        self.on_move: MoveListener | None = None
+        self._absent: set[str] = set()
         self._readings: dict[str, Reading] = {}
         self._moved_from: dict[str, PlayState] = {}
         self.remember(readings)
+        self.miss(absent)
 
     def __iter__(self) -> Iterator[Reading]:
         """Iterate over all readings, least recently used first."""
@@ -48,14 +60,46 @@ class Ledger:
                 continue
             if known is not None:
                 reading = replace(reading, item=reading.item.completed_by(known.item))
-                if known.state.watched is not None and known.state != reading.state:
+                if (
+                    known.state.watched is not None
+                    and known.state != reading.state
+                    and item_id not in self._absent
+                ):
                     self._moved_from.setdefault(item_id, known.state)
             self._readings[item_id] = reading
             if known != reading:
                 news.append(reading)
+            self._tell(known, reading)
         while len(self._readings) > LEDGER_LIMIT:
-            del self._readings[next(iter(self._readings))]
+            self.forget(next(iter(self._readings)))
         return news
+
+    def _tell(self, known: Reading | None, reading: Reading) -> None:
+        item_id = reading.item.item_id
+        if item_id in self._absent:
+            # What comes back may be another file, which nobody has seen yet.
+            self._absent.discard(item_id)
+            known = None
+        if known is not None and known.state.watched is None:
+            known = None
+        if (
+            self.on_move is not None
+            and reading.state.watched is not None
+            and not reading.item.kind.is_container
+            and (known is None or not known.state.agrees_with(reading.state))
+        ):
+            self.on_move(known, reading)
+
+    @property
+    def absent(self) -> Collection[str]:
+        """Ids of known items that the server did not show."""
+        return self._absent
+
+    def miss(self, item_ids: Iterable[str]) -> bool:
+        """Note that the server does not show these items; whether that is news."""
+        missed = {one for one in item_ids if one in self._readings} - self._absent
+        self._absent |= missed
+        return bool(missed)
 
     def take_moves(self, item_ids: Collection[str]) -> dict[str, PlayState]:
         """Return, once, what items showed before they moved, by their ids.
@@ -73,6 +117,7 @@ class Ledger:
         """Forget an item that is gone."""
         self._readings.pop(item_id, None)
         self._moved_from.pop(item_id, None)
+        self._absent.discard(item_id)
 
     def reading(self, item_id: str) -> Reading | None:
         """Return the last reading of an item, None if it was never read."""

@@ -1,0 +1,456 @@
+"""Copying rounds: hand what moved on one lane to the lanes that are to follow it.
+
+Nothing is written here. What a move means on another lane becomes ordinary operations
+in that lane's outbox, and is delivered, verified and told of like any other.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+import logging
+
+from .errors import (
+    ItemGone,
+    JournalError,
+    LaneDown,
+    Parked,
+    ServerError,
+    classify,
+)
+from .identity import Item, MediaKind, ProviderIds
+from .lane import Lane, LaneClosed, Phase
+from .mirror import (
+    Move,
+    Moves,
+    Shelf,
+    Skip,
+    cause_of,
+    change_for,
+    verdict,
+)
+from .operation import Operation, Origin
+from .outbox import OutboxFull
+from .play_state import UNKNOWN, PlayState, Reading
+from .ports import Clock, MediaServer
+from .reconcile import Policy
+
+_LOGGER = logging.getLogger(__name__)
+
+#: Answers that made no sense before a move is passed over.
+MAX_ATTEMPTS = 8
+
+#: Seconds for which it is remembered which item is which on another lane, and how many.
+MATCH_LIFETIME = 3600.0
+MATCHES_KEPT = 2_000
+
+#: Items that one round looks for in vain: a server that cannot look for ids lists its
+#: whole library to say no.
+MOST_MISSES = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A lane that is to follow; *report* hears of reads there that failed."""
+
+    lane: Lane
+    server: MediaServer
+    policy: Policy
+    report: Callable[[ServerError], None]
+    allows: Callable[[Item], bool] = field(default=lambda _: True)
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """A lane that cannot be told now; `for_good` if there is none any more."""
+
+    for_good: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Copy:
+    """An item on another lane; `state` is set if it was read just now."""
+
+    item: Item
+    state: PlayState | None = None
+
+
+class _NotNow(Exception):
+    """It cannot be said yet which items are meant."""
+
+
+@dataclass(slots=True)
+class _Round:
+    """What was found out while one lane is told of all that waits for it."""
+
+    target_id: str
+    target: Target
+    shows: dict[ProviderIds, list[Reading]] = field(default_factory=dict)
+    shelf: Shelf | None = None
+    misses: int = 0
+
+
+class Copier:
+    """Copies what moves on one lane to others, as long as it is attached to it."""
+
+    def __init__(
+        self,
+        lane: Lane,
+        server: MediaServer,
+        moves: Moves,
+        *,
+        label: str,
+        targets: Collection[str],
+        find_target: Callable[[str], Target | Missing],
+        one_at_a_time: AbstractAsyncContextManager[object],
+        clock: Clock,
+        max_age: timedelta,
+        new_id: Callable[[], str],
+        report: Callable[[ServerError], None],
+        paused: Callable[[], bool] = lambda: False,
+        allows: Callable[[Item], bool] = lambda _: True,
+    ) -> None:
+        """Copy from *lane* to *targets*, which *find_target* knows by these ids.
+
+        *one_at_a_time* is shared by all copiers: two that copy to each other must not
+        both decide before either has spoken. Moves older than *max_age* are given up.
+        While *paused*, what others do is not noted. *report* hears of reads of this
+        lane that failed.
+        """
+        self._lane = lane
+        self._server = server
+        self._moves = moves
+        self._label = label
+        self._targets = tuple(targets)
+        self._find_target = find_target
+        self._one_at_a_time = one_at_a_time
+        self._clock = clock
+        self._max_age = max_age
+        self._new_id = new_id
+        self._report = report
+        self._paused = paused
+        self._allows = allows
+        self._attempts: Counter[tuple[str, str]] = Counter()
+        self._offered: dict[tuple[str, str], Move] = {}
+        self._matches: dict[tuple[str, str], tuple[float, list[Item]]] = {}
+        if self._targets:
+            if moves.since is None:
+                moves.since = clock.now()
+            lane.ledger.on_move = self._note
+        else:
+            moves.clear()
+
+    # --- what moves ------------------------------------------------------------
+
+    def _note(self, known: Reading | None, reading: Reading) -> None:
+        """Take in a step of the ledger, in the very moment that it is made."""
+        cause = cause_of(self._lane.outbox.concerning(reading.item), reading)
+        if (cause is None and self._paused()) or not self._allows(reading.item):
+            return
+        self._moves.note(
+            None if known is None else known.state,
+            reading,
+            self._targets,
+            cause=cause,
+            now=self._clock.now(),
+            clock_offset=self._server.clock_offset,
+        )
+
+    # --- one round -------------------------------------------------------------
+
+    async def copy(self) -> bool:
+        """Copy what can be copied now; False if some of it has to be tried again.
+
+        What waits for a lane that is away, for a wish that is under way or for a
+        person does not count as that.
+        """
+        try:
+            return await self._copy()
+        except Exception:
+            # A fault of ours in one item must not stop the copying for good.
+            _LOGGER.exception("%s: copying failed unexpectedly", self._label)
+            return False
+
+    async def _copy(self) -> bool:
+        now = self._clock.now()
+        for move in self._moves:
+            if now - move.moved_at > self._max_age:
+                self._moves.give_up(move, Skip.TOO_OLD)
+        self._moves.hold_back(now, self._lane.ledger)
+        done = True
+        for target_id in {one: None for move in self._moves for one in move.before}:
+            found = self._find_target(target_id)
+            if target_id not in self._targets:
+                found = Missing(for_good=True)
+            if isinstance(found, Target):
+                done &= await self._tell(_Round(target_id, found))
+            elif found.for_good:
+                for move in self._moves:
+                    if target_id in move.before:
+                        self._moves.settle(move, target_id, Skip.NO_TARGET)
+        return done
+
+    def _ready(self, target_id: str) -> list[Move]:
+        """Return what that lane can be told.
+
+        An item for which a wish is under way is not done moving: if the wish wins,
+        what was seen before does not matter any more.
+        """
+        return [
+            move
+            for move in self._moves
+            if target_id in move.before
+            and not move.held
+            and not self._lane.outbox.concerning(move.item)
+        ]
+
+    async def _tell(self, one: _Round) -> bool:
+        """Tell one lane; False if some of it has to be tried again."""
+        online = one.target.lane.health.phase is Phase.READY
+        found: list[tuple[Move, list[_Copy]]] = []
+        done = True
+        for move in self._ready(one.target_id):
+            key = (move.item.item_id, one.target_id)
+            if not online and self._offered.get(key) is move:
+                continue
+            if one.misses == MOST_MISSES:
+                done = False
+                break
+            try:
+                copies = await self._find(move, one, online=online)
+            except _NotNow:
+                continue
+            except ServerError as err:
+                done = False
+                if not self._try_again(key, err):
+                    self._skip(move, one.target_id, Skip.UNREADABLE)
+                elif isinstance(classify(err), LaneDown | Parked):
+                    break
+                continue
+            if isinstance(copies, Skip):
+                self._skip(move, one.target_id, copies)
+            else:
+                found.append((move, copies))
+        return await self._hand_over(one, found, online=online) and done
+
+    def _try_again(self, key: tuple[str, str], error: ServerError) -> bool:
+        """Whether to ask again some time; an outage is not counted."""
+        _LOGGER.debug("%s: not matched: %r", self._label, error)
+        if not isinstance(classify(error), LaneDown | Parked):
+            self._attempts[key] += 1
+        return self._attempts[key] < MAX_ATTEMPTS
+
+    async def _hand_over(
+        self,
+        one: _Round,
+        found: Iterable[tuple[Move, list[_Copy]]],
+        *,
+        online: bool,
+    ) -> bool:
+        """Decide for all copies, and queue what is wanted as one batch."""
+        target_id, outbox = one.target_id, one.target.lane.outbox
+        batch_id = self._new_id()
+        async with self._one_at_a_time:
+            operations: list[Operation] = []
+            told: list[tuple[Move, list[Skip]]] = []
+            for move, copies in found:
+                current = self._moves.get(move.item.item_id)
+                if current is not move or self._lane.outbox.concerning(move.item):
+                    continue  # it moved on while we looked for it
+                made, skips = self._plan(one, move, copies, batch_id)
+                operations += made
+                told.append((move, [] if made else skips))
+            if operations:
+                try:
+                    await one.target.lane.submit(operations)
+                except (JournalError, LaneClosed, OutboxFull) as err:
+                    _LOGGER.debug("%s: not copied: %r", self._label, err)
+                    return False
+        self._moves.copied += len(operations)
+        if operations:
+            _LOGGER.debug(
+                "%s: copied %d changes, %d wait there",
+                self._label,
+                len(operations),
+                len(outbox),
+            )
+        for move, skips in told:
+            key = (move.item.item_id, target_id)
+            if not online:
+                # There may be more copies than are known of without asking.
+                self._offered[key] = move
+            else:
+                self._skip(move, target_id, skips[0] if skips else None)
+        return True
+
+    def _skip(self, move: Move, target_id: str, reason: Skip | None) -> None:
+        key = (move.item.item_id, target_id)
+        self._offered.pop(key, None)
+        self._attempts.pop(key, None)
+        self._moves.settle(move, target_id, reason)
+        if reason is not None:
+            _LOGGER.debug(
+                "%s: %s is not copied: %s", self._label, move.item.full_title, reason
+            )
+
+    def _plan(
+        self, one: _Round, move: Move, copies: Sequence[_Copy], batch_id: str
+    ) -> tuple[list[Operation], list[Skip]]:
+        """Return the operations for all copies of one item, and why not for others."""
+        target, lane = one.target, one.target.lane
+        before = move.before[one.target_id]
+        operations: list[Operation] = []
+        skips: list[Skip] = []
+        for copy in copies:
+            if not target.allows(copy.item):
+                skips.append(Skip.NOT_ALLOWED)
+                continue
+            change = change_for(
+                move,
+                before,
+                copy.item,
+                target.server.capabilities,
+                self._server.clock_offset,
+            )
+            if isinstance(change, Skip):
+                skips.append(change)
+                continue
+            shown = copy.state or lane.ledger.base(copy.item.item_id) or UNKNOWN
+            waiting = lane.outbox.concerning(copy.item)
+            skip = verdict(
+                move,
+                before,
+                change,
+                shown,
+                waiting=waiting,
+                policy=target.policy,
+                clock_offset=target.server.clock_offset,
+                now=self._clock.now(),
+            )
+            if skip is not None:
+                skips.append(skip)
+                continue
+            operations.append(
+                Operation(
+                    operation_id=self._new_id(),
+                    batch_id=move.batch_id or batch_id,
+                    item=copy.item,
+                    change=change,
+                    asked_at=move.moved_at,
+                    origin=Origin.MIRROR,
+                    base=None if waiting or shown.watched is None else shown,
+                )
+            )
+        return operations, skips
+
+    # --- which items -------------------------------------------------------------
+
+    async def _find(
+        self, move: Move, one: _Round, *, online: bool
+    ) -> list[_Copy] | Skip:
+        """Return the copies on another lane, or why there are none.
+
+        Raises `_NotNow` if that cannot be said yet, and `ServerError`.
+        """
+        if not online:
+            if one.shelf is None:
+                one.shelf = Shelf(_known(one.target.lane.ledger))
+            found = one.shelf.copies(await self._with_show(move.item))
+            if isinstance(found, Skip):
+                raise _NotNow  # it may know more when it is back
+            return [_Copy(item) for item in found]
+        key = (move.item.item_id, one.target_id)
+        now = self._clock.monotonic()
+        known_at, known = self._matches.get(key, (0.0, []))
+        if key in self._matches and now - known_at <= MATCH_LIFETIME:
+            return [_Copy(item) for item in known] or Skip.NOT_FOUND
+        item = await self._with_show(move.item)
+        try:
+            readings = await self._candidates(item, one)
+        except ServerError as err:
+            one.target.report(err)
+            raise
+        found = Shelf(reading.item for reading in readings).copies(item)
+        if isinstance(found, Skip):
+            one.misses += found is Skip.NOT_FOUND
+            if found is Skip.NOT_FOUND:
+                self._keep_match(key, [])
+            return found
+        self._keep_match(key, found)
+        states = {reading.item.item_id: reading.state for reading in readings}
+        return [_Copy(copy, states[copy.item_id]) for copy in found]
+
+    def _keep_match(self, key: tuple[str, str], found: list[Item]) -> None:
+        self._matches.pop(key, None)
+        self._matches[key] = (self._clock.monotonic(), found)
+        while len(self._matches) > MATCHES_KEPT:
+            del self._matches[next(iter(self._matches))]
+
+    async def _with_show(self, item: Item) -> Item:
+        """Return an episode with the ids of its show, which its own rows leave out."""
+        if (
+            item.kind is not MediaKind.EPISODE
+            or item.show_provider_ids
+            or item.show_id is None
+        ):
+            return item
+        show = self._lane.ledger.item(item.show_id)
+        if show is None or not show.provider_ids:
+            if self._lane.health.phase is not Phase.READY:
+                raise _NotNow
+            try:
+                found = await self._server.fetch([item.show_id])
+            except ServerError as err:
+                self._report(err)
+                raise
+            self._lane.remember(found.values())
+            if item.show_id not in found:
+                return item
+            show = found[item.show_id].item
+        return _of_show(item, show)
+
+    async def _candidates(self, item: Item, one: _Round) -> Sequence[Reading]:
+        """Ask for what may be *item* on another lane."""
+        server, show_ids = one.target.server, item.show_provider_ids
+        if item.kind is MediaKind.EPISODE and show_ids:
+            if show_ids not in one.shows:
+                one.shows[show_ids] = await _leaves(server, show_ids, item.show_title)
+            return one.shows[show_ids]
+        if not item.provider_ids:
+            return ()
+        return await server.find(item.kind, item.provider_ids, item.title)
+
+
+def _known(ledger: Iterable[Reading]) -> list[Item]:
+    """Return what a lane knows by itself, its episodes with the ids of their shows."""
+    items = [reading.item for reading in ledger]
+    shows = {one.item_id: one for one in items if one.kind is MediaKind.SHOW}
+    return [
+        _of_show(item, shows[item.show_id])
+        if item.show_id in shows and not item.show_provider_ids
+        else item
+        for item in items
+    ]
+
+
+async def _leaves(
+    server: MediaServer, ids: ProviderIds, title: str | None
+) -> list[Reading]:
+    """Read the episodes of every copy of a show, each with the ids of its show."""
+    found: list[Reading] = []
+    for show in await server.find(MediaKind.SHOW, ids, title):
+        try:
+            leaves = await server.fetch_leaves(show.item)
+        except ItemGone:
+            continue  # listed still, and not there any more
+        found += [replace(leaf, item=_of_show(leaf.item, show.item)) for leaf in leaves]
+    return found
+
+
+def _of_show(item: Item, show: Item) -> Item:
+    return replace(
+        item,
+        show_provider_ids=item.show_provider_ids or show.provider_ids,
+        show_title=item.show_title or show.title,
+    )

@@ -1,0 +1,622 @@
+"""Copying changes to other lanes: what a move means there, and to which items.
+
+A *move* is a step of the ledger: an item showed one play state, and now shows another.
+Moves are what is copied, never single wishes: so it makes no difference whether
+somebody pressed a button in Home Assistant or on the sofa, several steps become one,
+and what was missed while nobody looked is found by the next look.
+
+Everything here is a decision without a doubt left to somebody else: *nothing* is an
+answer, and it has a name (`Skip`).
+"""
+
+from collections import Counter, defaultdict, deque
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+from itertools import combinations
+
+from .identity import Item, MediaKind, ProviderIds
+from .operation import (
+    Change,
+    MarkUnwatched,
+    MarkWatched,
+    Operation,
+    Origin,
+    SetProgress,
+)
+from .play_state import POSITION_TOLERANCE, PlayState, Reading
+from .ports import Capabilities
+from .reconcile import CLOCK_TOLERANCE, Accept, Policy, decide
+
+#: Moves that may wait to be copied; of more, the oldest are given up.
+MOST_MOVES = 5_000
+
+#: Changes by others, and un-marks among them, that are copied unasked if they are seen
+#: within `AT_ONCE`; the limits of an action that needs no confirmation.
+MOST_CHANGES = 50
+MOST_UNMARKS = 10
+AT_ONCE = timedelta(minutes=1)
+
+#: Un-marks at once that look like a library that was lost, if they are more than half
+#: of all that was watched.
+EMPTYING = 10
+
+#: A position below this, in seconds or as a part of the whole, is an accident.
+MIN_POSITION = 60.0
+MIN_PART = 0.02
+
+#: Episodes that a single file is believed to hold.
+MOST_EPISODES = 5
+
+#: Years by which two databases may differ about one work.
+_YEARS_APART = 1
+
+#: The latest passed-over copies that are remembered one by one.
+_SKIPS_KEPT = 200
+
+
+class Skip(StrEnum):
+    """Why a move was not copied."""
+
+    NO_IDS = "no_ids"
+    NOT_FOUND = "not_found"
+    AMBIGUOUS = "ambiguous"
+    OTHER_FILE = "other_file"
+    ALREADY_THERE = "already_there"
+    OVERRULED = "overruled"
+    LATER_WISH = "later_wish"
+    TOO_SHORT = "too_short"
+    CANNOT_HOLD = "cannot_hold"
+    NOT_ALLOWED = "not_allowed"
+    UNREADABLE = "unreadable"
+    NO_TARGET = "no_target"
+    TOO_OLD = "too_old"
+    TOO_MANY = "too_many"
+    LEFT = "left"
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """One item that moved and is not copied everywhere yet.
+
+    `before` names the lanes it is to be copied to, by config entry id, and what the
+    item showed when that lane was last told: None if it had never been read. `moved_at`
+    is when it happened, `seen_at` when that was noticed, both by our clock. `trusted`
+    is what Home Assistant was asked to do, or a person has approved; `held` waits for
+    such a person. `batch_id` is the batch of the wish that caused it.
+    """
+
+    item: Item
+    after: PlayState
+    before: Mapping[str, PlayState | None]
+    moved_at: datetime
+    seen_at: datetime
+    trusted: bool = False
+    held: bool = False
+    batch_id: str | None = None
+
+    @property
+    def unmarks(self) -> bool:
+        """Whether something watched is not watched any more."""
+        return self.after.watched is False and any(
+            state is not None and state.watched for state in self.before.values()
+        )
+
+    @property
+    def is_mark(self) -> bool:
+        """Whether something is watched now that was not."""
+        return self.after.watched is True and not all(
+            state is not None and state.watched for state in self.before.values()
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """A move that was not copied to a lane, and why."""
+
+    item_id: str
+    target_id: str
+    reason: Skip
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Changes that wait for a person, by kind; `emptied` if a library looks lost."""
+
+    item_ids: tuple[str, ...] = ()
+    watched: int = 0
+    unwatched: int = 0
+    progress: int = 0
+    emptied: bool = False
+
+    @property
+    def count(self) -> int:
+        """How many they are."""
+        return len(self.item_ids)
+
+
+def cause_of(operations: Iterable[Operation], reading: Reading) -> Operation | None:
+    """Return the operation that did what *reading* shows, None if somebody else did.
+
+    *operations* are those that wait for the item: what was written counts as done only
+    once it was read, so the one that did it is still among them.
+    """
+    item_id = reading.item.item_id
+    return next(
+        (
+            operation
+            for operation in operations
+            if item_id in operation.before
+            and operation.change.apply(operation.before[item_id]).agrees_with(
+                reading.state
+            )
+        ),
+        None,
+    )
+
+
+def played_at(
+    state: PlayState, clock_offset: timedelta | None, now: datetime
+) -> datetime | None:
+    """Return when an item was played last, by our clock.
+
+    None if that is not known: a play in the future has no known time either.
+    """
+    if state.last_played is None:
+        return None
+    at = state.last_played - (clock_offset or timedelta())
+    return None if at > now + CLOCK_TOLERANCE else min(at, now)
+
+
+def _was_played(before: PlayState | None, after: PlayState) -> bool:
+    """Whether it was a play that led from *before* to *after*: it left a date."""
+    if after.last_played is None or not (after.watched or after.position > 0):
+        return False
+    return (
+        before is None
+        or before.last_played is None
+        or before.last_played < after.last_played
+    )
+
+
+class Moves:
+    """The moves of one lane that are not copied everywhere yet, oldest first.
+
+    `since` is when copying from this lane began: what was played before is nobody's
+    news. `emptied` says that the library looked lost and a person has to look. `skips`
+    counts what was passed over, `copied` what was handed to other lanes.
+    """
+
+    def __init__(
+        self,
+        moves: Iterable[Move] = (),
+        *,
+        since: datetime | None = None,
+        emptied: bool = False,
+    ) -> None:
+        """Start with what was stored."""
+        self._moves = {move.item.item_id: move for move in moves}
+        self._recent: deque[Move] = deque(maxlen=MOST_MOVES)
+        self._latest: deque[Skipped] = deque(maxlen=_SKIPS_KEPT)
+        self.since = since
+        self.emptied = emptied
+        self.skips: Counter[Skip] = Counter()
+        self.copied = 0
+
+    def __len__(self) -> int:
+        """Return how many moves wait."""
+        return len(self._moves)
+
+    def __iter__(self) -> Iterator[Move]:
+        """Iterate over what waits, oldest first."""
+        return iter(list(self._moves.values()))
+
+    def get(self, item_id: str) -> Move | None:
+        """Return what waits of an item."""
+        return self._moves.get(item_id)
+
+    def skipped(self, item_id: str) -> list[Skipped]:
+        """Return what was lately passed over of an item, oldest first."""
+        return [one for one in self._latest if one.item_id == item_id]
+
+    def clear(self) -> None:
+        """Forget everything: nothing is copied from this lane any more."""
+        self._moves.clear()
+        self._recent.clear()
+        self.since, self.emptied = None, False
+
+    # --- in ------------------------------------------------------------------
+
+    def note(
+        self,
+        known: PlayState | None,
+        reading: Reading,
+        targets: Collection[str],
+        *,
+        cause: Operation | None,
+        now: datetime,
+        clock_offset: timedelta | None,
+    ) -> bool:
+        """Take in that an item showed *known* and now shows *reading*.
+
+        *cause* is the operation of ours that did it. Return whether anything waits of
+        it that did not before.
+
+        An item read for the first time has no opinion, as a file that is new, or came
+        back, is unwatched. The one thing it can tell is a play since copying began. A
+        move that was copied here from another lane is not copied on: lanes that name
+        each other would otherwise copy in circles.
+        """
+        item_id, after = reading.item.item_id, reading.state
+        waiting = self._moves.get(item_id)
+        at = played_at(after, clock_offset, now)
+        if known is None and not self._is_new_play(after, at):
+            return False
+        pending = {} if waiting is None else waiting.before
+        if cause is not None and cause.origin is Origin.MIRROR:
+            targets = ()
+        before = {one: pending.get(one, known) for one in (*targets, *pending)}
+        before = {
+            target: state
+            for target, state in before.items()
+            if state is None or not state.agrees_with(after)
+        }
+        self._moves.pop(item_id, None)
+        if not before:
+            return False  # it is back where it was
+        if cause is not None:
+            moved_at = cause.asked_at
+        elif at is not None and _was_played(known, after):
+            moved_at = at
+        else:
+            moved_at = now
+        trusted = cause is not None
+        self._moves[item_id] = Move(
+            reading.item,
+            after,
+            before,
+            moved_at,
+            now,
+            trusted=trusted,
+            held=not trusted and waiting is not None and waiting.held,
+            batch_id=None if cause is None else cause.batch_id,
+        )
+        while len(self._moves) > MOST_MOVES:
+            self.give_up(next(iter(self._moves.values())), Skip.TOO_MANY)
+        return True
+
+    def _is_new_play(self, state: PlayState, at: datetime | None) -> bool:
+        return (
+            (state.watched is True or state.position > 0)
+            and at is not None
+            and self.since is not None
+            and at > self.since
+        )
+
+    # --- out -----------------------------------------------------------------
+
+    def settle(self, move: Move, target: str, skip: Skip | None = None) -> None:
+        """Have *target* told of *move*, or passed over; later steps still wait."""
+        if skip is not None:
+            self._count(move, target, skip)
+        current = self._moves.get(move.item.item_id)
+        if current is None or target not in current.before:
+            return
+        before = dict(current.before)
+        if current is move:
+            del before[target]
+        else:
+            before[target] = move.after
+        if before:
+            self._moves[move.item.item_id] = replace(current, before=before)
+            return
+        del self._moves[move.item.item_id]
+        if not current.trusted:
+            self._recent.append(move)
+
+    def give_up(self, move: Move, reason: Skip) -> None:
+        """Pass a move over altogether."""
+        self._moves.pop(move.item.item_id, None)
+        for target in move.before:
+            self._count(move, target, reason)
+
+    def _count(self, move: Move, target: str, reason: Skip) -> None:
+        self.skips[reason] += 1
+        self._latest.append(Skipped(move.item.item_id, target, reason))
+
+    # --- what a person has to see first ----------------------------------------
+
+    def hold_back(self, now: datetime, watched: Iterable[Reading]) -> None:
+        """Have a person look at what is too much at once.
+
+        *watched* is what is known of the lane. What is our own doing was confirmed
+        where it was asked for, and is not counted.
+        """
+        while self._recent and now - self._recent[0].seen_at > AT_ONCE:
+            self._recent.popleft()
+        doubtful = [one for one in self._moves.values() if not one.trusted]
+        fresh = [one for one in doubtful if now - one.seen_at <= AT_ONCE]
+        counted = [*fresh, *self._recent]
+        unmarks = sum(one.unmarks for one in counted)
+        if unmarks >= EMPTYING:
+            left = sum(
+                one.state.watched is True and not one.item.kind.is_container
+                for one in watched
+            )
+            self.emptied |= unmarks > left
+        if self.emptied:
+            hold = doubtful
+        elif len(counted) > MOST_CHANGES or unmarks > MOST_UNMARKS:
+            hold = fresh
+        else:
+            hold = []
+        for move in hold:
+            self._moves[move.item.item_id] = replace(move, held=True)
+        if not any(one.held for one in self._moves.values()):
+            self.emptied = False
+
+    @property
+    def held(self) -> Held:
+        """What waits for a person."""
+        held = [move for move in self._moves.values() if move.held]
+        watched = sum(one.is_mark for one in held)
+        unwatched = sum(one.unmarks for one in held)
+        return Held(
+            tuple(one.item.item_id for one in held),
+            watched,
+            unwatched,
+            len(held) - watched - unwatched,
+            self.emptied,
+        )
+
+    def approve(self, item_ids: Collection[str]) -> None:
+        """Have held moves copied after all."""
+        for item_id in item_ids:
+            if (move := self._moves.get(item_id)) is not None and move.held:
+                self._moves[item_id] = replace(move, held=False, trusted=True)
+        self.emptied = False
+
+    def refuse(self, item_ids: Collection[str]) -> None:
+        """Have held moves never copied."""
+        for item_id in item_ids:
+            if (move := self._moves.get(item_id)) is not None and move.held:
+                self.give_up(move, Skip.LEFT)
+        self.emptied = False
+
+
+# --- which items -------------------------------------------------------------------
+
+
+type _IdKey = tuple[MediaKind, str, str]
+
+
+def _keys(kind: MediaKind, ids: ProviderIds) -> list[_IdKey]:
+    named = (("imdb", ids.imdb), ("tmdb", ids.tmdb), ("tvdb", ids.tvdb))
+    return [(kind, name, value) for name, value in named if value]
+
+
+def contradict(one: ProviderIds, other: ProviderIds) -> bool:
+    """Whether some id is known of both, and differs."""
+    pairs = ((one.imdb, other.imdb), (one.tmdb, other.tmdb), (one.tvdb, other.tvdb))
+    return any(ours and theirs and ours != theirs for ours, theirs in pairs)
+
+
+def numbers(item: Item) -> range:
+    """Return the numbers of the episodes that a file holds, at most five."""
+    if item.episode is None:
+        return range(0)
+    last = item.episode if item.episode_end is None else item.episode_end
+    return range(item.episode, min(last, item.episode + MOST_EPISODES - 1) + 1)
+
+
+class Shelf:
+    """Items of one lane, ready to be asked which of them are a given work."""
+
+    def __init__(self, items: Iterable[Item]) -> None:
+        """Put films and episodes up; episodes know the ids of their shows."""
+        self._by_id: defaultdict[_IdKey, list[Item]] = defaultdict(list)
+        self._by_number: defaultdict[tuple[_IdKey, int, int], list[Item]] = defaultdict(
+            list
+        )
+        for item in items:
+            if item.kind not in (MediaKind.MOVIE, MediaKind.EPISODE):
+                continue
+            for key in _keys(item.kind, item.provider_ids):
+                self._by_id[key].append(item)
+            if item.season is None:
+                continue
+            for key in _keys(MediaKind.SHOW, item.show_provider_ids):
+                for number in numbers(item):
+                    self._by_number[key, item.season, number].append(item)
+
+    def copies(self, item: Item) -> list[Item] | Skip:
+        """Return every copy of a work here, or why there is none to be sure of.
+
+        Ids decide, each kind among its own, and never titles. An episode is known by
+        its own ids, or else by its show's with season and number; of a file that holds
+        several, whatever holds one of them is meant.
+        """
+        match item.kind:
+            case MediaKind.MOVIE:
+                return self._films(item)
+            case MediaKind.EPISODE:
+                return self._episodes(item)
+            case _:
+                return Skip.NO_IDS
+
+    def _films(self, item: Item) -> list[Item] | Skip:
+        if not item.provider_ids:
+            return Skip.NO_IDS
+        return _one_work(
+            [
+                found
+                for found in self._named(item)
+                if found.year is None
+                or item.year is None
+                or abs(found.year - item.year) <= _YEARS_APART
+            ],
+            lambda found: found.provider_ids,
+        )
+
+    def _episodes(self, item: Item) -> list[Item] | Skip:
+        numbered = item.season is not None and item.episode is not None
+        if not item.provider_ids and not (item.show_provider_ids and numbered):
+            return Skip.NO_IDS
+        named = [
+            found
+            for found in self._named(item)
+            if not contradict(found.show_provider_ids, item.show_provider_ids)
+        ]
+        if len({(found.season, found.episode) for found in named}) > 1:
+            return Skip.AMBIGUOUS
+        found = {one.item_id: one for one in named}
+        # Unless the two sides count differently, as some do with what was aired.
+        if all(
+            (one.season, one.episode) == (item.season, item.episode) for one in named
+        ):
+            found |= {one.item_id: one for one in self._numbered(item)}
+        if any(
+            one.episode == other.episode
+            and contradict(one.provider_ids, other.provider_ids)
+            for one, other in combinations(found.values(), 2)
+        ):
+            return Skip.AMBIGUOUS
+        return _one_work(list(found.values()), lambda one: one.show_provider_ids)
+
+    def _numbered(self, item: Item) -> Iterator[Item]:
+        """Yield what holds one of the episodes that *item* holds."""
+        if item.season is None:
+            return
+        for place in numbers(item):
+            for show in _keys(MediaKind.SHOW, item.show_provider_ids):
+                for one in self._by_number.get((show, item.season, place), ()):
+                    is_other_show = contradict(
+                        one.show_provider_ids, item.show_provider_ids
+                    )
+                    is_other_episode = one.episode == item.episode and contradict(
+                        one.provider_ids, item.provider_ids
+                    )
+                    if not is_other_show and not is_other_episode:
+                        yield one
+
+    def _named(self, item: Item) -> list[Item]:
+        found = {
+            one.item_id: one
+            for key in _keys(item.kind, item.provider_ids)
+            for one in self._by_id.get(key, ())
+            if not contradict(one.provider_ids, item.provider_ids)
+        }
+        return list(found.values())
+
+
+def _one_work(
+    found: list[Item], ids: Callable[[Item], ProviderIds]
+) -> list[Item] | Skip:
+    if not found:
+        return Skip.NOT_FOUND
+    if any(contradict(ids(one), ids(other)) for one, other in combinations(found, 2)):
+        return Skip.AMBIGUOUS
+    return found
+
+
+# --- what to do there -----------------------------------------------------------------
+
+
+def change_for(
+    move: Move,
+    before: PlayState | None,
+    copy: Item,
+    capabilities: Capabilities,
+    clock_offset: timedelta | None = None,
+) -> Change | Skip:
+    """Return what *move* means for *copy*, on a server that can do this much.
+
+    *before* is what the item showed when that lane was last told. A date is carried
+    where it is new and can be kept; *clock_offset* is that of the server it is from.
+    """
+    after = move.after
+    flag_moved = before is None or before.watched != after.watched
+    if after.watched and (flag_moved or after.position <= POSITION_TOLERANCE):
+        return MarkWatched(_date(before, after, clock_offset, capabilities))
+    unmarked = not after.watched and before is not None and before.watched is True
+    if after.position <= POSITION_TOLERANCE:
+        return MarkUnwatched() if unmarked else SetProgress(0.0)
+    skip = _no_position(move.item, after.position, copy, capabilities)
+    if unmarked:
+        if skip is not None:
+            return MarkUnwatched()
+        return SetProgress(after.position, watched=False)
+    return skip or SetProgress(after.position)
+
+
+def _date(
+    before: PlayState | None,
+    after: PlayState,
+    clock_offset: timedelta | None,
+    capabilities: Capabilities,
+) -> datetime | None:
+    if after.last_played is None or not capabilities.keeps_watched_at:
+        return None
+    if before is not None and after.last_played == before.last_played:
+        return None  # somebody marked it, and the server kept an old date
+    return after.last_played - (clock_offset or timedelta())
+
+
+def _no_position(
+    item: Item, position: float, copy: Item, capabilities: Capabilities
+) -> Skip | None:
+    """Say why a resume position cannot be copied; None if it can."""
+    ours, theirs = numbers(item), numbers(copy)
+    if ours != theirs and max(len(ours), len(theirs)) > 1:
+        return Skip.OTHER_FILE  # it would mean another moment there
+    least = max(MIN_POSITION, (copy.duration or item.duration or 0.0) * MIN_PART)
+    if position < least:
+        return Skip.TOO_SHORT
+    if not capabilities.can_hold(position, copy.duration):
+        return Skip.CANNOT_HOLD
+    return None
+
+
+def verdict(
+    move: Move,
+    before: PlayState | None,
+    change: Change,
+    shown: PlayState,
+    *,
+    waiting: Iterable[Operation] = (),
+    policy: Policy,
+    clock_offset: timedelta | None,
+    now: datetime,
+) -> Skip | None:
+    """Say why *change* is not wanted where the copy shows *shown*; None if it is.
+
+    What the two copies had in common, *before*, is the base of the comparison: a copy
+    that still shows it, and was not played since, has not moved. Otherwise both moved,
+    and the *policy* of that lane decides. *waiting* are the wishes for the copy that
+    are still to be delivered; the latest of all wins.
+    """
+    waiting = list(waiting)
+    if any(one.asked_at > move.moved_at for one in waiting):
+        return Skip.LATER_WISH
+    desired = shown
+    for one in waiting:
+        desired = one.change.apply(desired)
+    if change.apply(desired).agrees_with(desired):
+        return Skip.ALREADY_THERE
+    if shown.watched is None:
+        return None  # nothing is known; whoever delivers it looks first
+    if before is not None and shown.agrees_with(before):
+        at = played_at(shown, clock_offset, now)
+        if at is None or at <= move.moved_at + CLOCK_TOLERANCE:
+            return None
+    found = decide(
+        before,
+        change,
+        shown,
+        asked_at=move.moved_at,
+        policy=policy,
+        clock_offset=clock_offset,
+        now=now,
+    )
+    return Skip.OVERRULED if isinstance(found, Accept) else None
