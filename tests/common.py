@@ -157,6 +157,8 @@ class MemoryServer(MediaServer):
         self.requests: list[tuple[str, str | None]] = []
         self.writes: list[tuple[str, Change]] = []
         self.reports: list[PlaybackReport] = []
+        #: The users of the sessions this user may see, by the session's id.
+        self.sessions: dict[str, str] = {}
         self.now: Callable[[], datetime] = lambda: datetime.now(UTC)
 
     # Setting the scene
@@ -315,6 +317,11 @@ class MemoryServer(MediaServer):
         ]
         played.sort(reverse=True)
         return [self.reading(item_id) for _, item_id in played[:limit]]
+
+    @override
+    async def session_user(self, session_id: str) -> str | None:
+        await self._request("session_user", session_id)
+        return self.sessions.get(session_id)
 
     @override
     async def report(self, report: PlaybackReport) -> None:

@@ -48,6 +48,8 @@ from .failures import first_contact_failed, newer_storage, unreadable_storage
 from .images import async_forget as async_forget_images, async_setup_images
 from .issues import (
     async_remove as async_remove_issues,
+from .player_memory import async_end_memory, async_start_memory
+from .preferences import preferences
     async_unsupported_server,
     async_watch,
 )
@@ -68,6 +70,7 @@ CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
 FIRST_CONTACT: Final = 10.0
 
 
+    await async_start_memory(hass)
 async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:  # noqa: ARG001 - the signature is Home Assistant's
     """Register the actions; they work on whatever entries are loaded."""
     async_setup_services(hass)
@@ -77,6 +80,7 @@ async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:  # noqa:
 
 async def async_setup_entry(hass: HomeAssistant, entry: WatchedSyncConfigEntry) -> bool:
     """Bring one lane up: what was stored first, the server second.
+    await async_start_memory(hass)  # it ends with the last entry
 
     An entry that ran before comes up without its server, as accepting wishes is the
     point of the queue. One that never ran is retried by Home Assistant.
@@ -249,6 +253,8 @@ async def async_remove_config_entry_device(
     in_use = {(DOMAIN, runtime.lane_id)} | {
         (DOMAIN, f"{runtime.lane_id}:{item_id}")
         for item_id in runtime.coordinator.tracked_ids
+    if not hass.config_entries.async_entries(DOMAIN):
+        await async_end_memory(hass)
     }
     return not in_use & device.identifiers
 

@@ -1,79 +1,425 @@
-"""What media players play, as far as it can be named on a lane."""
+"""Naming what a media player plays, or played last, on lanes.
 
-from collections.abc import Mapping, Sequence
+A player of the Plex or Jellyfin integration says which item of which server it plays,
+and in whose session: that user's lane is meant, and no other. Other players say what
+they play in words, and sometimes by an id; whose session it is nobody knows, so that
+names it as a title would. Whatever is not certain is an error.
+"""
 
-from homeassistant.components.media_player.const import (
-    ATTR_MEDIA_CONTENT_ID,
-    ATTR_MEDIA_CONTENT_TYPE,
-    ATTR_MEDIA_TITLE,
-    MediaType,
-)
-from homeassistant.core import HomeAssistant, State
+from collections.abc import Awaitable, Sequence
+from datetime import timedelta
+import re
+from typing import Final
+from urllib.parse import SplitResult, urlsplit
+
+from homeassistant.components.media_player.const import MediaType
+from homeassistant.const import CONF_URL
+from homeassistant.core import HomeAssistant, callback
+from homeassistant.exceptions import ServiceValidationError
 from homeassistant.helpers import entity_registry as er
+from homeassistant.util import dt as dt_util
 
-from .const import CONF_KIND, CONF_SERVER_ID, CONF_USER_NAME
-from .core.identity import MediaKind
+from .const import (
+    CONF_KIND,
+    CONF_SERVER_ID,
+    CONF_USER_ID,
+    CONF_USER_NAME,
+    KIND_EMBY,
+    KIND_JELLYFIN,
+    KIND_PLEX,
+)
+from .core.identity import Item, MediaKind, ProviderIds
+from .core.ports import MediaServer
 from .failures import invalid
-from .lookup import Target, async_resolve_id
+from .lookup import (
+    CannotAsk,
+    Skipped,
+    Target,
+    Words,
+    async_ask,
+    async_descend,
+    async_resolve_id,
+    async_resolve_words,
+    known_item,
+    nothing_found,
+    parse_external_id,
+    title_words,
+)
+from .player_memory import Played, async_get_memory
 from .runtime import WatchedSyncConfigEntry
 
-#: What a player says it plays, where that is something with a play state.
-_PLAYED_KINDS: Mapping[str, MediaKind] = {
-    MediaType.MOVIE: MediaKind.MOVIE,
-    MediaType.EPISODE: MediaKind.EPISODE,
-    MediaType.TVSHOW: MediaKind.EPISODE,
-}
+#: How long ago something may have ended that a player is still named for.
+MAX_AGE: Final = timedelta(hours=6)
+
+#: Episodes in one file that are all meant; more is not believed.
+_MAX_EPISODES: Final = 5
+
+#: Part of its length by which a film may differ from what was played: other cuts do,
+#: and trailers more than that.
+_LENGTH_TOLERANCE: Final = 0.25
+
+#: What parts the server's id from the player's, in the unique ids of its players.
+_SEPARATORS: Final = {KIND_PLEX: ":", KIND_JELLYFIN: "-"}
+
+_EPISODES: Final = (MediaType.EPISODE, MediaType.TVSHOW)
+_PLEX_ID: Final = re.compile(
+    r"(?:plex|server)://(?P<server>[^/]+)/"
+    r"(?:com\.plexapp\.plugins\.library/library/metadata/)?(?P<id>\d+)"
+)
+_PLEX_PATH: Final = re.compile(r"/library/metadata/(?P<id>\d+)(?:/.*)?")
+_JELLYFIN_MEDIA: Final = re.compile(r"media-source://jellyfin/(?P<id>[0-9a-fA-F]{32})")
+_JELLYFIN_PATH: Final = re.compile(
+    r".*/(?:videos|items)/(?P<id>[0-9a-f]{32}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})"
+    r"(?:/.*)?",
+    re.IGNORECASE,
+)
+_EMBY_PATH: Final = re.compile(
+    r".*/(?:videos|items)/(?P<id>\d+)(?:/.*)?", re.IGNORECASE
+)
+
+
+@callback
+def async_plays(hass: HomeAssistant, entity_id: str) -> bool:
+    """Whether a player plays something at this moment."""
+    played = async_get_memory(hass).last(entity_id)
+    return played is not None and played.ended_at is None
 
 
 async def async_resolve_player(
-    hass: HomeAssistant, entity_id: str, lanes: Sequence[WatchedSyncConfigEntry]
-) -> Target:
-    """Return what a player of the Plex or Jellyfin integration plays now.
+    hass: HomeAssistant,
+    entity_id: str,
+    lanes: Sequence[WatchedSyncConfigEntry],
+    *,
+    chosen: bool = False,
+) -> list[Target]:
+    """Return what a player plays, or played last in the past six hours.
 
-    Such a player carries the id of its server in its unique id and the server's item
-    id in `media_content_id` while it plays.
+    These are all copies of one film or episode, or the episodes of one file.
+    With *chosen* somebody said that it is for *lanes*: all of those are meant, as long
+    as one of them is of the user who plays, or who that is cannot be known. Raises a
+    translated `ServiceValidationError`.
     """
-    state = hass.states.get(entity_id)
-    registered = er.async_get(hass).async_get(entity_id)
-    if state is None:
+    memory = async_get_memory(hass)
+    played = memory.last(entity_id)
+    if (
+        played is None
+        and hass.states.get(entity_id) is None
+        and er.async_get(hass).async_get(entity_id) is None
+    ):
         raise invalid("entity_not_found", entity_id=entity_id)
-    separator = {"plex": ":", "jellyfin": "-"}.get(
-        registered.platform if registered else ""
-    )
-    if registered is None or separator is None:
-        raise invalid("player_not_supported", entity_id=entity_id)
-    on_server = [
-        entry
-        for entry in lanes
-        if entry.data[CONF_KIND] == registered.platform
-        and registered.unique_id.startswith(f"{entry.data[CONF_SERVER_ID]}{separator}")
-    ]
-    if not on_server:
-        raise invalid("player_of_other_server", entity_id=entity_id)
-    # Plex says an item's id as a number.
-    item_id = str(state.attributes.get(ATTR_MEDIA_CONTENT_ID) or "")
-    kind = _PLAYED_KINDS.get(state.attributes.get(ATTR_MEDIA_CONTENT_TYPE, ""))
-    if not item_id or kind is None:
+    return await async_resolve_played(hass, entity_id, played, lanes, chosen=chosen)
+
+
+async def async_resolve_played(
+    hass: HomeAssistant,
+    entity_id: str,
+    played: Played | None,
+    lanes: Sequence[WatchedSyncConfigEntry],
+    *,
+    chosen: bool = False,
+) -> list[Target]:
+    """Return what *played* is on *lanes*, as `async_resolve_player` does."""
+    registered = er.async_get(hass).async_get(entity_id)
+    platform = registered.platform if registered else ""
+    separator = _SEPARATORS.get(platform)
+    on_server: list[WatchedSyncConfigEntry] = []
+    if registered is not None and separator is not None:
+        on_server = [
+            entry for entry in lanes if is_client_of(registered, entry) is not None
+        ]
+        if not on_server and not chosen:
+            raise invalid("player_of_other_server", entity_id=entity_id)
+    elif platform == KIND_EMBY:
+        lanes = [entry for entry in lanes if _is_of_emby_user(entry, played)]
+        if not lanes:
+            raise invalid("player_of_other_server", entity_id=entity_id)
+    if played is None:
         raise invalid("player_plays_nothing", entity_id=entity_id)
-    return await async_resolve_id(
-        _lane_of_player(state, on_server),
-        item_id,
-        state.attributes.get(ATTR_MEDIA_TITLE),
+    if played.ended_at is not None and dt_util.utcnow() - played.ended_at > MAX_AGE:
+        raise invalid(
+            "player_played_long_ago",
+            entity_id=entity_id,
+            hours=str(int(MAX_AGE / timedelta(hours=1))),
+        )
+    if not played.playable:
+        raise invalid("player_plays_nothing", entity_id=entity_id)
+    targets: list[Target] = []
+    if registered is not None and on_server:
+        if played.content_id is None or played.content_type not in (
+            MediaType.MOVIE,
+            *_EPISODES,
+        ):
+            raise invalid("player_plays_nothing", entity_id=entity_id)
+        targets = [
+            await async_resolve_id(entry, played.content_id, played.title)
+            for entry in await _lanes_of_session(
+                hass, registered, played, on_server, chosen=chosen
+            )
+        ]
+    elsewhere = [entry for entry in lanes if entry not in on_server]
+    if separator is None or (chosen and elsewhere):
+        try:
+            targets += await _by_what_it_says(entity_id, played, elsewhere)
+        except ServiceValidationError:
+            # On a server of its own it is named already.
+            if not targets:
+                raise
+    return targets
+
+
+def is_client_of(player: er.RegistryEntry, entry: WatchedSyncConfigEntry) -> str | None:
+    """Return the id of the player on the server of *entry*, None if it has none.
+
+    For Jellyfin that is the id of its session. Only players of the integrations that
+    Home Assistant has for these servers are known to be their clients.
+    """
+    separator = _SEPARATORS.get(player.platform)
+    if separator is None or entry.data[CONF_KIND] != player.platform:
+        return None
+    player_id = player.unique_id.removeprefix(
+        f"{entry.data[CONF_SERVER_ID]}{separator}"
+    )
+    return None if player_id == player.unique_id else player_id
+
+
+def _is_of_emby_user(entry: WatchedSyncConfigEntry, played: Played | None) -> bool:
+    """Whether an Emby lane is of the user who plays: the app is named after them.
+
+    Which server it is the player does not say, so its ids are worth nothing.
+    """
+    return entry.data[CONF_KIND] == KIND_EMBY and (
+        played is None or _same_name(played.app, entry.data[CONF_USER_NAME])
     )
 
 
-def _lane_of_player(
-    state: State, lanes: Sequence[WatchedSyncConfigEntry]
-) -> WatchedSyncConfigEntry:
-    """Return the lane of the user who plays; with one lane there is nothing to ask."""
-    if len(lanes) == 1:
-        return lanes[0]
-    user_name = state.attributes.get("username")
-    playing = [entry for entry in lanes if entry.data[CONF_USER_NAME] == user_name]
-    if len(playing) != 1:
+def _same_name(one: str | None, other: str) -> bool:
+    return one is not None and one.casefold() == other.casefold()
+
+
+async def _lanes_of_session(
+    hass: HomeAssistant,
+    player: er.RegistryEntry,
+    played: Played,
+    on_server: Sequence[WatchedSyncConfigEntry],
+    *,
+    chosen: bool,
+) -> Sequence[WatchedSyncConfigEntry]:
+    """Return the lanes meant by what plays in somebody's session on their server.
+
+    Even a single lane is not enough to know that it is theirs: a server has users
+    that are not connected here. Plex says in every session whose it is, by name.
+    Jellyfin's integration does not, but the server can be asked.
+    """
+    if player.platform == KIND_PLEX:
+        known = played.user is not None
+        theirs = [
+            entry
+            for entry in on_server
+            if _same_name(played.user, entry.data[CONF_USER_NAME])
+        ]
+    else:
+        user_id = await async_session_user(hass, player, played, on_server)
+        known = user_id is not None
+        theirs = [entry for entry in on_server if entry.data[CONF_USER_ID] == user_id]
+    if known and not theirs:
+        raise invalid(
+            "player_of_other_user",
+            entity_id=player.entity_id,
+            lanes=", ".join(entry.title for entry in on_server),
+        )
+    if chosen:
+        return on_server
+    if len(theirs) != 1:
         raise invalid(
             "player_of_unknown_user",
-            entity_id=state.entity_id,
-            lanes=", ".join(entry.title for entry in lanes),
+            entity_id=player.entity_id,
+            lanes=", ".join(entry.title for entry in on_server),
         )
-    return playing[0]
+    return theirs
+
+
+async def async_session_user(
+    hass: HomeAssistant,
+    player: er.RegistryEntry,
+    played: Played,
+    lanes: Sequence[WatchedSyncConfigEntry],
+) -> str | None:
+    """Return the id of the user in whose Jellyfin session *played* plays or played.
+
+    It is remembered, as the session may be gone when it is asked for again. None if
+    no lane of the server may see that session, or none can be asked.
+    """
+    if played.user_id is not None:
+        return played.user_id
+    memory = async_get_memory(hass)
+    key = memory.key(player.entity_id) or ""
+    for entry in lanes:
+
+        def ask(
+            server: MediaServer, session_id: str = is_client_of(player, entry) or ""
+        ) -> Awaitable[str | None]:
+            return server.session_user(session_id)
+
+        try:
+            user_id = await async_ask(entry, ask)
+        except CannotAsk:
+            continue
+        if user_id is not None:
+            memory.note_user(player.entity_id, key, user_id)
+            return user_id
+    return None
+
+
+# --- by what it says ------------------------------------------------------------
+
+
+async def _by_what_it_says(
+    entity_id: str, played: Played, lanes: Sequence[WatchedSyncConfigEntry]
+) -> list[Target]:
+    """Return what a player names by an id, or else in words."""
+    targets = [
+        target
+        for entry in lanes
+        if (target := await _by_content_id(entry, played.content_id or "")) is not None
+    ]
+    if targets:
+        return targets
+    if played.content_type in _EPISODES or (
+        played.series_title and played.episode is not None
+    ):
+        return await _episodes(entity_id, played, lanes)
+    return await _movies(entity_id, played, lanes)
+
+
+async def _by_content_id(
+    entry: WatchedSyncConfigEntry, content_id: str
+) -> Target | None:
+    """Return the item a content id names for certain on this lane's server.
+
+    A number counts at the server's own address only. An id of Jellyfin's is made from
+    the file's path and so is the server's own, but that has to know it.
+    """
+    kind = entry.data[CONF_KIND]
+    if kind == KIND_PLEX and (match := _PLEX_ID.fullmatch(content_id)):
+        if match["server"] == entry.data[CONF_SERVER_ID]:
+            return await async_resolve_id(entry, match["id"])
+        return None
+    if kind == KIND_JELLYFIN and (match := _JELLYFIN_MEDIA.match(content_id)):
+        return await _if_known(entry, match["id"].lower())
+    try:
+        url = urlsplit(content_id)
+        own = _origin(url) == _origin(urlsplit(entry.data[CONF_URL]))
+    except ValueError:
+        return None  # no address at all
+    if url.scheme not in ("http", "https"):
+        return None
+    if kind == KIND_JELLYFIN and (match := _JELLYFIN_PATH.fullmatch(url.path)):
+        return await _if_known(entry, match["id"].lower().replace("-", ""))
+    number = _PLEX_PATH if kind == KIND_PLEX else _EMBY_PATH
+    if own and kind != KIND_JELLYFIN and (match := number.fullmatch(url.path)):
+        return await async_resolve_id(entry, match["id"])
+    return None
+
+
+def _origin(url: SplitResult) -> tuple[str | None, int | None]:
+    return url.hostname, url.port or {"http": 80, "https": 443}.get(url.scheme)
+
+
+async def _if_known(entry: WatchedSyncConfigEntry, item_id: str) -> Target | None:
+    """Return an item if this lane's server has it."""
+    if (item := known_item(entry, item_id)) is not None:
+        return Target(entry, item)
+    try:
+        readings = await async_ask(entry, lambda server: server.fetch([item_id]))
+    except CannotAsk:
+        return None
+    reading = readings.get(item_id)
+    return None if reading is None else Target(entry, reading.item, reading)
+
+
+async def _episodes(
+    entity_id: str, played: Played, lanes: Sequence[WatchedSyncConfigEntry]
+) -> list[Target]:
+    """Return the episodes a player names by show, season and number, or by ids."""
+    if not played.series_title or played.season is None or played.episode is None:
+        words = _words_by_ids(played, MediaKind.EPISODE)
+        if words is None:
+            raise invalid("player_not_supported", entity_id=entity_id)
+        return (await async_resolve_words(lanes, words, ())).targets
+    name = f"{played.series_title} S{played.season:02}E{played.episode:02}"
+    shows = await async_resolve_words(
+        lanes, title_words(played.series_title, None, (MediaKind.SHOW,)), ()
+    )
+    last = min(played.episode_end or played.episode, played.episode + _MAX_EPISODES - 1)
+    found: dict[tuple[str, str], Target] = {}
+    skipped = list(shows.skipped)
+    for show in shows.targets:
+        for number in range(played.episode, last + 1):
+            try:
+                below = await async_descend(show, played.season, number)
+            except CannotAsk as err:
+                skipped.append(Skipped(show.entry, err.reason, show.item))
+                break
+            for target in below:
+                found[target.entry.entry_id, target.item.item_id] = target
+    targets = [
+        target for target in found.values() if not _is_preview(played, target.item)
+    ]
+    if not targets:
+        raise nothing_found(name, skipped)
+    return targets
+
+
+async def _movies(
+    entity_id: str, played: Played, lanes: Sequence[WatchedSyncConfigEntry]
+) -> list[Target]:
+    """Return the film a player names by ids, or by its title."""
+    words = _words_by_ids(played, MediaKind.MOVIE)
+    if words is not None:
+        return (await async_resolve_words(lanes, words, ())).targets
+    if played.title is None:
+        raise invalid("player_not_supported", entity_id=entity_id)
+    words = title_words(played.title, None, (MediaKind.MOVIE,))
+    is_sure = played.content_type == MediaType.MOVIE or words.year is not None
+    if not is_sure and played.duration is None:
+        # Any video may bear the title of a film.
+        raise invalid("player_not_supported", entity_id=entity_id)
+    found = (await async_resolve_words(lanes, words, ())).targets
+    targets = [
+        target
+        for target in found
+        if not _is_other_film(played, target.item)
+        and (is_sure or target.item.duration is not None)
+    ]
+    if not targets:
+        raise nothing_found(played.title, ())
+    return targets
+
+
+def _words_by_ids(played: Played, kind: MediaKind) -> Words | None:
+    """Return words for the ids of databases that a player gives, None without any."""
+    title = played.title or ""
+    if played.ids:
+        ids = ProviderIds(**played.ids)
+        return Words(title or "?", (kind,), ids=ids, title=title)
+    try:
+        kinds, ids = parse_external_id(played.content_id or "")
+    except ServiceValidationError:
+        return None
+    if kind not in kinds:
+        return None
+    return Words(title or played.content_id or "", (kind,), ids=ids, title=title)
+
+
+def _is_preview(played: Played, item: Item) -> bool:
+    """Whether what was played is too short to be this episode."""
+    if played.duration is None or item.duration is None:
+        return False
+    return played.duration < item.duration / 2
+
+
+def _is_other_film(played: Played, item: Item) -> bool:
+    """Whether what was played cannot be this film, for its length: a trailer, say."""
+    if played.duration is None or item.duration is None:
+        return False
+    return abs(played.duration - item.duration) > _LENGTH_TOLERANCE * item.duration

@@ -50,6 +50,9 @@ _DAMAGED: Final = (AttributeError, IndexError, KeyError, TypeError, ValueError)
 class StorageNewer(Exception):
     """The file was written by a newer version; it is left as it is."""
 
+#: The name, below `.storage`, of what players played last.
+PLAYERS_KEY: Final = f"{DOMAIN}.players"
+
 
 class StorageUnreadable(Exception):
     """The file exists and cannot be read."""
@@ -448,3 +451,55 @@ def _ignore(_: Exception | None) -> None:
 def _heard(future: asyncio.Future[None]) -> None:
     # Never cancelled: those who wait are shielded from it, and it from them.
     future.exception()
+class PlayersStore:
+    """What players played last, for all entries together.
+
+    Private, as it says what a household watches. It can be lost without harm, but a
+    file of a newer version, or one that cannot be read, is left alone: nothing is
+    stored then.
+    """
+
+    def __init__(
+        self, hass: HomeAssistant, snapshot: Callable[[], dict[str, Any]]
+    ) -> None:
+        """Write what *snapshot* returns."""
+        self._hass = hass
+        self._snapshot = snapshot
+        self._store = _RecordingStore(hass, PLAYERS_KEY, _ignore)
+        self._is_ours = True
+        self._due: float | None = None
+
+    async def async_load(self) -> dict[str, Any] | None:
+        """Return what was stored, None for nothing."""
+        try:
+            return (await _load(self._hass, self._store)).data
+        except (StorageNewer, StorageUnreadable) as err:
+            LOGGER.warning(
+                "%s cannot be read (%s), so what players play is forgotten at the "
+                "next restart",
+                PLAYERS_KEY,
+                type(err).__name__,
+            )
+            self._is_ours = False
+            return None
+
+    @callback
+    def save_within(self, seconds: float) -> None:
+        """Write within so many seconds, or when Home Assistant stops."""
+        due = self._hass.loop.time() + seconds
+        if self._is_ours and (self._due is None or due < self._due):
+            self._due = due
+            self._store.async_delay_save(self._take, seconds)
+
+    async def async_remove(self) -> None:
+        """Delete the file."""
+        if self._is_ours:
+            self._is_ours = False
+            await self._store.async_remove()
+
+    @callback
+    def _take(self) -> dict[str, Any]:
+        self._due = None
+        return self._snapshot()
+
+

@@ -34,7 +34,7 @@ from .const import DOMAIN
 from .core.identity import MediaKind
 from .entity import ItemEntity
 from .failures import invalid
-from .lanes import chosen_lanes, lanes_not_loaded
+from .lanes import chosen_lanes, lanes_not_loaded, names_lanes
 from .lookup import (
     ActionScope,
     CannotAsk,
@@ -113,7 +113,9 @@ async def _async_resolve_entities(
                 # Somewhere in an area there is always one that played earlier on.
                 continue
             try:
-                targets.append(await async_resolve_player(call.hass, entity_id, lanes))
+                targets += await async_resolve_player(
+                    call.hass, entity_id, lanes, chosen=names_lanes(call)
+                )
             except ServiceValidationError:
                 # Somewhere in an area there is always a player that plays nothing.
                 if entity_id in named:

@@ -192,6 +192,13 @@ class MediaServer(Protocol):
         """Read what this user played last, newest first."""
         ...
 
+    async def session_user(self, session_id: str) -> str | None:
+        """Read whose session this is: the user's id, None if it is not ours to see.
+
+        A user who does not administer the server sees no sessions of others.
+        """
+        raise Unsupported("this server does not say whose session it is")
+
     async def report(self, report: PlaybackReport) -> None:
         """Say what a player does, as the server's own players do.
 

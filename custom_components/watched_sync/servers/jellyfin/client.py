@@ -573,6 +573,12 @@ class JellyfinClient(MediaServer):
             self._dialect.socket,
             Notifications(self._user_id, self._dialect),
             self._socket_params,
+    @override
+    async def session_user(self, session_id: str) -> str | None:
+        """Look for a session among those this user may see. `GET /Sessions`."""
+        sessions = wire.parse_session_users(await self._server.read("/Sessions"))
+        return sessions.get(session_id)
+
         )
 
     # Writing

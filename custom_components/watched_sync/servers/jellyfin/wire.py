@@ -152,6 +152,16 @@ def parse_login(answer: Json) -> tuple[str, User]:
     return needed_text(result, "AccessToken"), parse_user(result.get("User"))
 
 
+def parse_session_users(answer: Json) -> dict[str, str]:
+    """Read `GET /Sessions`: the user's id by the session's, of those that have one."""
+    sessions = rows({"sessions": answer}, "sessions")
+    return {
+        needed_text(session, "Id"): normal_id(user) or user
+        for session in sessions
+        if (user := text(session, "UserId")) is not None
+    }
+
+
 def parse_page(answer: Json) -> Page:
     """Read a query result.
 

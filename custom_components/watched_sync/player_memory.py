@@ -1,0 +1,444 @@
+"""What every media player plays, or played last, in its own words.
+
+Players forget: the moment one stops, its attributes are gone, and some become
+unavailable. So the last state in which something played is kept for each, and a
+restart does not lose it. Only what is played is looked at; a volume that changes
+costs next to nothing.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime
+import re
+from typing import Any, Final
+
+from homeassistant.components.media_player.const import (
+    ATTR_APP_NAME,
+    ATTR_MEDIA_CONTENT_ID,
+    ATTR_MEDIA_CONTENT_TYPE,
+    ATTR_MEDIA_DURATION,
+    ATTR_MEDIA_EPISODE,
+    ATTR_MEDIA_POSITION,
+    ATTR_MEDIA_POSITION_UPDATED_AT,
+    ATTR_MEDIA_SEASON,
+    ATTR_MEDIA_SERIES_TITLE,
+    ATTR_MEDIA_TITLE,
+    DOMAIN as MEDIA_PLAYER,
+    MediaPlayerState,
+    MediaType,
+)
+from homeassistant.const import EVENT_STATE_CHANGED, STATE_UNAVAILABLE, STATE_UNKNOWN
+from homeassistant.core import (
+    CALLBACK_TYPE,
+    Event,
+    EventStateChangedData,
+    HomeAssistant,
+    State,
+    callback,
+)
+from homeassistant.helpers import entity_registry as er
+from homeassistant.util import dt as dt_util
+from homeassistant.util.hass_dict import HassKey
+
+from .const import DOMAIN, LOGGER
+from .core.playback import Motion, Sighting
+from .store import PlayersStore
+
+#: Players remembered; those whose last playback is the oldest are forgotten first.
+MAX_PLAYERS: Final = 100
+
+#: Seconds until what is played is written down; a position alone has more time.
+_SAVE_SOON: Final = 5.0
+_SAVE_LATER: Final = 60.0
+
+#: Attributes that only some players have, and that have no constant.
+_ATTR_USER: Final = "username"
+_ATTR_LIBRARY: Final = "media_library_title"
+
+_PREFIX: Final = f"{MEDIA_PLAYER}."
+_MOTIONS: Final = {
+    MediaPlayerState.PLAYING: Motion.PLAYING,
+    MediaPlayerState.PAUSED: Motion.PAUSED,
+    MediaPlayerState.BUFFERING: Motion.PAUSED,
+    STATE_UNAVAILABLE: Motion.GONE,
+    STATE_UNKNOWN: Motion.GONE,
+}
+_ACTIVE: Final = frozenset(
+    (MediaPlayerState.PLAYING, MediaPlayerState.PAUSED, MediaPlayerState.BUFFERING)
+)
+
+#: Content types with a play state, or that may turn out to have one.
+_PLAYABLE: Final = frozenset(
+    (None, "", MediaType.MOVIE, MediaType.EPISODE, MediaType.TVSHOW, MediaType.VIDEO)
+)
+#: What Plex calls the libraries of what is in none.
+_NO_LIBRARIES: Final = frozenset(("Live TV", "Preroll", "Unknown"))
+
+_NUMBERS: Final = re.compile(
+    r"\D*(\d{1,5})(?:\s*[-/&+,\N{EN DASH}]\s*\D?(\d{1,5}))?\D*"
+)
+_PROVIDERS: Final = ("imdb", "tmdb", "tvdb")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Played:
+    """What a player plays or played, in its own words.
+
+    `duration` and `position` are in seconds; the position is the one at `at`, which
+    is now for what plays still. `ended_at` is None as long as it does. `ids` are the
+    ids of databases, by their names. `user` is the name of whose session it is, and
+    `user_id` their id on the server, where somebody asked there. `playable` is false
+    for music, live TV and whatever else has no play state.
+    """
+
+    playable: bool = True
+    content_id: str | None = None
+    content_type: str | None = None
+    title: str | None = None
+    series_title: str | None = None
+    season: int | None = None
+    episode: int | None = None
+    episode_end: int | None = None
+    duration: float | None = None
+    position: float | None = None
+    at: datetime
+    ended_at: datetime | None = None
+    user: str | None = None
+    user_id: str | None = None
+    app: str | None = None
+    ids: Mapping[str, str] = field(default_factory=dict)
+
+
+# --- reading states -----------------------------------------------------------
+
+
+def content_key(state: State) -> str | None:
+    """Return what tells one thing a player plays from another; None for nothing.
+
+    All music is one thing, and so is whatever else has no play state.
+    """
+    if state.state not in _ACTIVE:
+        return None
+    attributes = state.attributes
+    if not _is_playable(attributes):
+        return f"\0{attributes.get(ATTR_MEDIA_CONTENT_TYPE)}"
+    content_id = attributes.get(ATTR_MEDIA_CONTENT_ID)
+    title = attributes.get(ATTR_MEDIA_TITLE)
+    series = attributes.get(ATTR_MEDIA_SERIES_TITLE)
+    if content_id is None and not title and not series:
+        return None
+    season = attributes.get(ATTR_MEDIA_SEASON)
+    episode = attributes.get(ATTR_MEDIA_EPISODE)
+    return f"{content_id}\0{title}\0{series}\0{season}\0{episode}"
+
+
+def sighting(state: State | None, now: datetime) -> Sighting:
+    """Return what a player shows, in the words of playback."""
+    if state is None:
+        return Sighting(now, Motion.GONE)
+    attributes = state.attributes
+    return Sighting(
+        now,
+        _MOTIONS.get(state.state, Motion.STOPPED),
+        content_key(state),
+        _seconds(attributes.get(ATTR_MEDIA_POSITION)),
+        _moment(attributes.get(ATTR_MEDIA_POSITION_UPDATED_AT)),
+        _seconds(attributes.get(ATTR_MEDIA_DURATION)) or None,
+    )
+
+
+def played_in(state: State, now: datetime) -> Played:
+    """Return what a player plays, from a state in which it plays something."""
+    attributes = state.attributes
+    content_type = _text(attributes.get(ATTR_MEDIA_CONTENT_TYPE))
+    if not _is_playable(attributes):
+        # Nobody will ask what it was, so nobody needs to know.
+        return Played(playable=False, content_type=content_type, at=now)
+    content_id = attributes.get(ATTR_MEDIA_CONTENT_ID)
+    # Kodi says which ids a work has at the databases, by their names.
+    ids = content_id if isinstance(content_id, Mapping) else {}
+    episode, episode_end = _numbers(attributes.get(ATTR_MEDIA_EPISODE))
+    return Played(
+        content_id=None if ids else _text(content_id),
+        content_type=content_type,
+        title=_text(attributes.get(ATTR_MEDIA_TITLE)),
+        series_title=_text(attributes.get(ATTR_MEDIA_SERIES_TITLE)),
+        season=_numbers(attributes.get(ATTR_MEDIA_SEASON))[0],
+        episode=episode,
+        episode_end=episode_end,
+        duration=_seconds(attributes.get(ATTR_MEDIA_DURATION)) or None,
+        position=_position(state, now),
+        at=now,
+        user=_text(attributes.get(_ATTR_USER)),
+        app=_text(attributes.get(ATTR_APP_NAME)),
+        ids={name: str(ids[name]) for name in _PROVIDERS if ids.get(name)},
+    )
+
+
+def _is_playable(attributes: Mapping[str, Any]) -> bool:
+    return (
+        attributes.get(ATTR_MEDIA_CONTENT_TYPE) in _PLAYABLE
+        and attributes.get(_ATTR_LIBRARY) not in _NO_LIBRARIES
+    )
+
+
+def _position(state: State, now: datetime) -> float | None:
+    """Return where a playback is by now, as far as the player said."""
+    seen = sighting(state, now)
+    if seen.position is None:
+        return None
+    position = seen.position
+    if seen.motion is Motion.PLAYING:
+        measured_at = seen.measured_at or state.last_updated
+        position += max((now - measured_at).total_seconds(), 0.0)
+    return min(position, seen.duration) if seen.duration else position
+
+
+def _text(value: Any) -> str | None:
+    """Return text as it is and a number as text; Plex gives its ids as numbers."""
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        return None
+    return str(value).strip() or None
+
+
+def _moment(value: Any) -> datetime | None:
+    """Return a moment in UTC; states that came from elsewhere have it as text."""
+    if isinstance(value, str):
+        value = dt_util.parse_datetime(value)
+    return dt_util.as_utc(value) if isinstance(value, datetime) else None
+
+
+def _seconds(value: Any) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return max(float(value), 0.0)
+
+
+def _numbers(value: Any) -> tuple[int | None, int | None]:
+    """Return the first and the last number of `5`, `"5"` or `"5-6"`."""
+    match = _NUMBERS.fullmatch(_text(value) or "")
+    if match is None:
+        return None, None
+    first = int(match[1])
+    last = first if match[2] is None else int(match[2])
+    return first, last if last > first else None
+
+
+# --- the memory ---------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class _Track:
+    """The last thing one player played.
+
+    `source` is the last state in which it played, or what was stored of it.
+    """
+
+    key: str
+    source: State | Played
+    ended_at: datetime | None = None
+    user_id: str | None = None
+
+
+class PlayerMemory:
+    """Remembers what every player plays or played last; see `async_get_memory`.
+
+    `sessions` are playbacks followed whose end was not judged yet, by the subentry
+    that follows, as JSON; whoever follows keeps them there with `keep_session`.
+    """
+
+    def __init__(self, hass: HomeAssistant) -> None:
+        """Remember nothing yet."""
+        self._hass = hass
+        self._store = PlayersStore(hass, self._snapshot)
+        self._tracks: dict[str, _Track] = {}
+        self._removers: list[CALLBACK_TYPE] = []
+        self.sessions: dict[str, dict[str, Any]] = {}
+
+    async def async_start(self) -> None:
+        """Read what was stored and begin to listen."""
+        if (stored := await self._store.async_load()) is not None:
+            try:
+                self._tracks = {
+                    entity_id: _decode_track(row)
+                    for entity_id, row in stored["players"].items()
+                }
+                self.sessions = dict(stored["sessions"])
+            except (AttributeError, KeyError, TypeError, ValueError) as err:
+                # What players played last is no reason not to start.
+                LOGGER.debug("What was stored of players is damaged: %r", err)
+        self._removers = [
+            self._hass.bus.async_listen(
+                EVENT_STATE_CHANGED, self._on_state, event_filter=_is_of_player
+            ),
+            self._hass.bus.async_listen(
+                er.EVENT_ENTITY_REGISTRY_UPDATED,
+                self._on_registry,
+                event_filter=_is_about_player,
+            ),
+        ]
+        for state in self._hass.states.async_all(MEDIA_PLAYER):
+            self._see(state)
+
+    async def async_remove(self) -> None:
+        """Stop listening and delete what was stored."""
+        for remove in self._removers:
+            remove()
+        await self._store.async_remove()
+
+    @callback
+    def last(self, entity_id: str) -> Played | None:
+        """Return what a player plays, or what it played last; None if unknown."""
+        if (track := self._tracks.get(entity_id)) is None:
+            return None
+        return self._played(track)
+
+    @callback
+    def note_user(self, entity_id: str, key: str, user_id: str) -> None:
+        """Remember whose session it is that plays what *key* names."""
+        track = self._tracks.get(entity_id)
+        if track is not None and track.key == key and track.user_id != user_id:
+            track.user_id = user_id
+            self._store.save_within(_SAVE_SOON)
+
+    @callback
+    def key(self, entity_id: str) -> str | None:
+        """Return the `content_key` of what `last` returns."""
+        track = self._tracks.get(entity_id)
+        return None if track is None else track.key
+
+    @callback
+    def keep_session(self, session_id: str, data: dict[str, Any]) -> None:
+        """Remember a playback that is followed, across a restart."""
+        self.sessions[session_id] = data
+        self._store.save_within(_SAVE_SOON)
+
+    @callback
+    def drop_session(self, session_id: str) -> None:
+        """Forget a playback that has been judged, or is not followed any more."""
+        if self.sessions.pop(session_id, None) is not None:
+            self._store.save_within(_SAVE_SOON)
+
+    @callback
+    def _on_state(self, event: Event[EventStateChangedData]) -> None:
+        if (state := event.data["new_state"]) is not None:
+            self._see(state)
+
+    @callback
+    def _see(self, state: State) -> None:
+        track = self._tracks.get(state.entity_id)
+        key = content_key(state)
+        if key is None:
+            if track is not None and track.ended_at is None:
+                track.ended_at = state.last_updated
+                self._store.save_within(_SAVE_SOON)
+            return
+        if track is not None and track.key == key:
+            track.source = state
+            resumed, track.ended_at = track.ended_at is not None, None
+            self._store.save_within(_SAVE_SOON if resumed else _SAVE_LATER)
+            return
+        self._tracks.pop(state.entity_id, None)
+        self._tracks[state.entity_id] = _Track(key, state)
+        if len(self._tracks) > MAX_PLAYERS:
+            del self._tracks[next(iter(self._tracks))]
+        self._store.save_within(_SAVE_SOON)
+
+    @callback
+    def _on_registry(self, event: Event[er.EventEntityRegistryUpdatedData]) -> None:
+        data = event.data
+        if data["action"] == "remove":
+            gone = self._tracks.pop(data["entity_id"], None)
+        elif data["action"] == "update" and "old_entity_id" in data:
+            gone = self._tracks.pop(data["old_entity_id"], None)
+            if gone is not None:
+                self._tracks[data["entity_id"]] = gone
+        else:
+            return
+        if gone is not None:
+            self._store.save_within(_SAVE_SOON)
+
+    @callback
+    def _played(self, track: _Track) -> Played:
+        played = track.source
+        if isinstance(played, State):
+            played = played_in(played, track.ended_at or dt_util.utcnow())
+        return replace(played, ended_at=track.ended_at, user_id=track.user_id)
+
+    @callback
+    def _snapshot(self) -> dict[str, Any]:
+        return {
+            "players": {
+                entity_id: {
+                    "key": track.key,
+                    "played": encode_played(self._played(track)),
+                }
+                for entity_id, track in self._tracks.items()
+            },
+            "sessions": dict(self.sessions),
+        }
+
+
+_MEMORY: Final[HassKey[PlayerMemory]] = HassKey(f"{DOMAIN}_players")
+
+
+async def async_start_memory(hass: HomeAssistant) -> None:
+    """Begin to remember what players play, unless that was done before."""
+    if _MEMORY in hass.data:
+        return
+    memory = hass.data[_MEMORY] = PlayerMemory(hass)
+    await memory.async_start()
+
+
+async def async_end_memory(hass: HomeAssistant) -> None:
+    """Forget everything, on disk as well."""
+    if (memory := hass.data.pop(_MEMORY, None)) is not None:
+        await memory.async_remove()
+
+
+@callback
+def async_get_memory(hass: HomeAssistant) -> PlayerMemory:
+    """Return the memory of this Home Assistant; `async_start_memory` made it."""
+    return hass.data[_MEMORY]
+
+
+@callback
+def _is_of_player(data: EventStateChangedData) -> bool:
+    return data["entity_id"].startswith(_PREFIX)
+
+
+@callback
+def _is_about_player(data: er.EventEntityRegistryUpdatedData) -> bool:
+    return data["entity_id"].startswith(_PREFIX)
+
+
+# --- on disk ------------------------------------------------------------------
+
+
+def encode_played(played: Played) -> dict[str, Any]:
+    """Return what was played as JSON; what is not known is left out."""
+    row = {name: value for name, value in asdict(played).items() if value is not None}
+    row["at"] = played.at.isoformat()
+    if played.ended_at is not None:
+        row["ended_at"] = played.ended_at.isoformat()
+    return row
+
+
+def decode_played(row: Mapping[str, Any]) -> Played:
+    """Return what was played from its JSON. Raises KeyError, TypeError, ValueError."""
+    fields = dict(row)
+    for name in ("at", "ended_at"):
+        if name in fields:
+            fields[name] = datetime.fromisoformat(fields[name])
+    return Played(**fields)
+
+
+def _decode_track(row: Mapping[str, Any]) -> _Track:
+    played = decode_played(row["played"])
+    return _Track(
+        row["key"],
+        played,
+        # What played when this was written may have gone on for a while; nobody saw.
+        ended_at=played.ended_at or played.at,
+        user_id=played.user_id,
+    )
