@@ -457,6 +457,17 @@ async def test_film_that_goes_missing_while_it_plays_harms_nothing(
     await client.report(report_of(film, STOPPED, 6900.0))
 
 
+async def test_item_of_unknown_length_is_not_reported_as_that_would_mark_it(
+    session: ClientSession, jellyfin: FakeJellyfin
+) -> None:
+    client = jellyfin_client(session, jellyfin)
+    film = jellyfin.item_id("Arrival")
+    jellyfin.set_runtime(film, None)
+    with pytest.raises(Unsupported):
+        await client.report(report_of(await item_of(client, film), duration=6960.0))
+    assert not jellyfin.find("^/Sessions")
+
+
 async def test_server_that_takes_no_reports_refuses_them(
     session: ClientSession, jellyfin: FakeJellyfin
 ) -> None:

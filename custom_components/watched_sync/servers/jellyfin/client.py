@@ -78,12 +78,13 @@ class _Playback:
     """What the server knows of one playback.
 
     `is_begun` once nothing is to be said of its start any more. `play_count` is what
-    it was before the start was first told, None before that. `duration` is the item's.
+    it was before the start was first told, None before that. `duration` is the item's
+    in seconds, known by then.
     """
 
     is_begun: bool = False
     play_count: int | None = None
-    duration: float | None = None
+    duration: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +129,19 @@ async def authenticate(
         raise WrongServer(f"no {dialect.name} server answers here") from error
     token, user = wire.parse_login(answer)
     return JellyfinLogin(token, server_info(public, user, dialect))
+
+
+async def sign_out(
+    session: ClientSession,
+    url: str,
+    token: str,
+    device_id: str,
+    *,
+    dialect: Dialect = JELLYFIN,
+) -> None:
+    """Give a token back that nobody will use. `POST /Sessions/Logout`."""
+    transport = Transport(session, url, dialect.headers(device_id, token))
+    await transport.send("POST", "/Sessions/Logout")
 
 
 class JellyfinClient(MediaServer):
@@ -560,6 +574,12 @@ class JellyfinClient(MediaServer):
         )
         return wire.parse_page(answer)
 
+    @override
+    async def session_user(self, session_id: str) -> str | None:
+        """Look for a session among those this user may see. `GET /Sessions`."""
+        sessions = wire.parse_session_users(await self._server.read("/Sessions"))
+        return sessions.get(session_id)
+
     # Listening
 
     @override
@@ -573,12 +593,6 @@ class JellyfinClient(MediaServer):
             self._dialect.socket,
             Notifications(self._user_id, self._dialect),
             self._socket_params,
-    @override
-    async def session_user(self, session_id: str) -> str | None:
-        """Look for a session among those this user may see. `GET /Sessions`."""
-        sessions = wire.parse_session_users(await self._server.read("/Sessions"))
-        return sessions.get(session_id)
-
         )
 
     # Writing
@@ -722,7 +736,7 @@ class JellyfinClient(MediaServer):
         key = self._checked(item.item_id)
         playback = self._playbacks.of(report.session_id)
         starts = not playback.is_begun and await self._may_start(playback, key)
-        body = self._playback_info(report, key, playback.duration)
+        body = _playback_info(report, key, playback.duration)
         if starts:
             await self._report("", report, body)
         playback.is_begun = True
@@ -737,33 +751,15 @@ class JellyfinClient(MediaServer):
         reading = (await self.fetch([key])).get(key)
         if reading is None:
             raise ItemGone("the item is gone")
+        if reading.item.duration is None:
+            # Any position of such an item makes it watched.
+            raise Unsupported("the item's duration is not known")
         playback.duration = reading.item.duration
         before, playback.play_count = playback.play_count, reading.state.play_count
         if before is not None and reading.state.play_count > before:
             return False  # it was told, and only the answer was lost
         version = wire.version_numbers(self._known.version) if self._known else ()
         return reading.state.watched is False or version >= _KEEPS_WATCHED
-
-    def _playback_info(
-        self, report: PlaybackReport, key: str, duration: float | None
-    ) -> dict[str, Json]:
-        """Return what is sent; Emby insists on the PlaySessionId."""
-        position = report.position
-        if duration is not None:
-            position = min(position, duration)
-        info: dict[str, Json] = {
-            "ItemId": key,
-            "PlaySessionId": report.session_id,
-            "PositionTicks": wire.ticks(position),
-        }
-        if report.state is not PlaybackState.STOPPED:
-            info |= {
-                "IsPaused": report.state is PlaybackState.PAUSED,
-                "IsMuted": False,
-                "CanSeek": True,
-                "PlayMethod": "DirectPlay",
-            }
-        return info
 
     async def _report(self, what: str, report: PlaybackReport, body: Json) -> None:
         device_id = device_of(self._device_id, report.player_id)
@@ -853,6 +849,25 @@ def _search_params(query: str, type_names: str, limit: int) -> dict[str, str]:
         "includeItemTypes": type_names,
         "limit": str(limit),
     }
+
+
+def _playback_info(
+    report: PlaybackReport, key: str, duration: float
+) -> dict[str, Json]:
+    """Return what a report says; Emby insists on the PlaySessionId."""
+    info: dict[str, Json] = {
+        "ItemId": key,
+        "PlaySessionId": report.session_id,
+        "PositionTicks": wire.ticks(min(report.position, duration)),
+    }
+    if report.state is not PlaybackState.STOPPED:
+        info |= {
+            "IsPaused": report.state is PlaybackState.PAUSED,
+            "IsMuted": False,
+            "CanSeek": True,
+            "PlayMethod": "DirectPlay",
+        }
+    return info
 
 
 def _type_names(kinds: Collection[MediaKind]) -> str:
