@@ -138,6 +138,7 @@ operations = st.builds(
     missing_since=maybe_times,
     undoes=st.none() | words,
     bases=st.dictionaries(words, states, max_size=3),
+    unsure_until=maybe_times,
 )
 history_entries = st.builds(
     HistoryEntry,

@@ -619,6 +619,31 @@ async def test_p06_a_mark_carried_out_after_we_gave_up_waiting_is_one_play(
 
 
 @virtual
+async def test_a_mark_carried_out_late_is_noticed_soon() -> None:
+    rig = with_movies(1, ModelServer.plex).start()
+    rig.server.on(Ask.WRITE, SLOW)
+    await rig.ask(None, movies(1)[0])
+    await rig.until(lambda: rig.server.watched("m0000") == [True])
+    late = rig.clock.monotonic()
+    await rig.drained()
+    assert rig.clock.monotonic() - late < late
+    assert rig.results() == [Result.DELIVERED]
+    assert rig.server.count(Ask.WRITE) == 1
+
+
+@both
+@virtual
+async def test_so_is_a_show_that_is_marked_late(make: Make) -> None:
+    rig = with_show({1: 3}, make).start()
+    rig.server.on(Ask.WRITE, SLOW)
+    await rig.ask(None, SHOW)
+    await rig.drained(600)
+    assert set(rig.server.plays.values()) == {1}
+    assert rig.server.doubled == []
+    assert rig.results() == [Result.DELIVERED]
+
+
+@virtual
 async def test_a_mark_nobody_answered_is_repeated_after_some_minutes() -> None:
     rig = with_movies(1, ModelServer.plex).start()
     rig.server.on(Ask.WRITE, HANG)
@@ -626,6 +651,101 @@ async def test_a_mark_nobody_answered_is_repeated_after_some_minutes() -> None:
     await rig.drained()
     assert rig.gaps(Ask.WRITE)[0] >= 300
     assert rig.results() == [Result.DELIVERED]
+    assert rig.server.count(Ask.FETCH) < 16, "looked at, but not all the time"
+    assert rig.outcomes[0].operation.attempts == 1, "looking costs no attempt"
+
+
+@virtual
+async def test_a_mark_nobody_answered_is_not_repeated_because_somebody_presses_retry() -> (
+    None
+):
+    rig = with_movies(1, ModelServer.plex).start()
+    rig.server.on(Ask.WRITE, SLOW)
+    operation = await rig.ask(None, movies(1)[0])
+    await rig.until(lambda: rig.outbox.get(operation.operation_id).attempts == 1)  # type: ignore[union-attr]  # it waits
+    assert await rig.lane.retry([operation.operation_id])
+    await rig.drained()
+    assert rig.server.doubled == []
+    assert rig.server.count(Ask.WRITE) == 1
+
+
+@pytest.mark.parametrize("stage", [1, 2], ids=["meanwhile", "afterwards"])
+@virtual
+async def test_a_mark_nobody_answered_is_not_doubled_by_the_same_wish(
+    stage: int,
+) -> None:
+    rig = with_movies(1, ModelServer.plex).start()
+    rig.server.on(Ask.WRITE, SLOW)
+    await rig.ask(None, movies(1)[0])
+    await rig.until(lambda: rig.server.count() == stage + 1)
+    await rig.ask(None, movies(1)[0])
+    await rig.drained()
+    assert rig.server.doubled == []
+    assert rig.server.count(Ask.WRITE) == 1
+    assert rig.results() == [Result.SUPERSEDED, Result.ALREADY_TRUE]
+
+
+@virtual
+async def test_a_mark_under_way_when_we_were_stopped_is_looked_at_not_repeated() -> (
+    None
+):
+    rig = with_movies(2, ModelServer.plex).start()
+    rig.server.on(Ask.WRITE, Trouble(Kind.SLOW, seconds=60), HANG)
+    await ask_all(rig, 2)
+    await rig.until(lambda: rig.server.count(Ask.WRITE) == 2)
+    await asyncio.sleep(1)
+    await rig.stop()
+    await asyncio.sleep(9)
+    await rig.crash()
+    rig.start()
+    await asyncio.sleep(200)
+    assert rig.server.watched("m0000", "m0001") == [True, False]
+    assert len(rig.outbox) == 1
+    await rig.drained()
+    assert rig.server.doubled == []
+    assert rig.results() == [Result.DELIVERED] * 2
+    assert 300 <= rig.gaps(Ask.WRITE)[-1] < 330
+
+
+@virtual
+async def test_whoever_is_told_to_stop_waits_for_answers_and_sends_nothing_more() -> (
+    None
+):
+    rig = with_movies(3).start()
+    rig.server.latency = 2
+    await ask_all(rig, 3)
+    await rig.until(lambda: rig.server.count(Ask.WRITE) == 1)
+    await rig.relay.stop(5)
+    assert rig.server.watched("m0000", "m0001", "m0002") == [True, False, False]
+    await asyncio.sleep(600)
+    assert rig.asks() == ["F", "W", "F"]
+    assert rig.task is not None
+    assert rig.task.done()
+
+
+@virtual
+async def test_a_server_that_does_not_answer_does_not_hold_up_a_stop() -> None:
+    rig = with_movies(1).start()
+    rig.server.on(Ask.WRITE, HANG)
+    await ask_all(rig, 1)
+    await rig.until(lambda: rig.server.count(Ask.WRITE) == 1)
+    before = rig.clock.monotonic()
+    await rig.relay.stop(5)
+    assert rig.clock.monotonic() - before == 5
+
+
+@virtual
+async def test_a_stop_while_nothing_is_under_way_takes_no_time() -> None:
+    rig = with_movies(1).start()
+    rig.server.down = True
+    await ask_all(rig, 1)
+    await asyncio.sleep(100)
+    before = rig.clock.monotonic()
+    await rig.relay.stop(5)
+    await settle()
+    assert rig.clock.monotonic() == before
+    assert rig.task is not None
+    assert rig.task.done()
 
 
 @virtual
@@ -639,15 +759,59 @@ async def test_an_unmark_nobody_answered_is_repeated_soon() -> None:
 
 
 @virtual
-async def test_a_mark_overtaken_while_nobody_answers_is_not_held_back() -> None:
+async def test_an_unmark_that_overtakes_a_mark_nobody_answered_is_not_held_back() -> (
+    None
+):
     rig = with_movies(1, ModelServer.plex).start()
-    rig.server.on(Ask.WRITE, HANG)
+    rig.server.on(Ask.WRITE, DROP)
+    await rig.ask(None, movies(1)[0])
+    await rig.until(lambda: rig.server.watched("m0000") == [True])
+    await rig.ask(MarkUnwatched(), movies(1)[0])
+    await rig.drained(30)
+    assert rig.server.watched("m0000") == [False]
+
+
+@virtual
+async def test_a_position_waits_for_the_mark_before_it_that_nobody_answered() -> None:
+    rig = with_movies(1, ModelServer.plex).start()
+    rig.server.on(Ask.WRITE, SLOW)
     await rig.ask(None, movies(1)[0])
     await rig.until(lambda: rig.server.count(Ask.WRITE) == 1)
     await rig.ask(SetProgress(600), movies(1)[0])
-    await rig.drained(120)
+    await rig.drained()
+    assert rig.server.doubled == []
     assert rig.server.states["m0000"].position == 600
     assert rig.server.watched("m0000") == [True]
+    assert rig.server.states["m0000"].play_count == 1
+
+
+@virtual
+async def test_marked_again_after_an_unmark_it_still_waits_for_the_first_mark() -> None:
+    rig = with_movies(1, ModelServer.plex).start()
+    rig.server.on(Ask.WRITE, SLOW)
+    for change in (MarkWatched(), MarkUnwatched(), MarkWatched()):
+        await rig.ask(change, movies(1)[0])
+        await asyncio.sleep(40)
+    await rig.drained()
+    assert rig.server.doubled == []
+    assert rig.server.watched("m0000") == [True]
+    assert rig.server.states["m0000"].play_count == 1
+
+
+@virtual
+async def test_an_episode_waits_for_the_mark_of_its_season_that_nobody_answered() -> (
+    None
+):
+    rig = with_show({1: 3}, ModelServer.plex).start()
+    rig.server.on(Ask.WRITE, SLOW)
+    await rig.ask(None, season(SHOW, 1))
+    await rig.until(lambda: rig.server.count(Ask.WRITE) == 1)
+    await rig.ask(MarkUnwatched(), season(SHOW, 1))
+    await rig.drained(60)
+    await rig.ask(None, episode(SHOW, 1, 2))
+    await rig.drained()
+    assert rig.server.doubled == []
+    assert rig.server.plays["s.1.2"] == 1
 
 
 @virtual

@@ -125,7 +125,16 @@ def test_a_confirmation_without_reading_is_noticed(
                 self._settle(operation, Result.DELIVERED)
 
     monkeypatch.setattr(Relay, "_verify_items", believe)
-    assert "was wanted" in _caught()
+    story = _caught()
+    assert "was wanted" in story or "ended well" in story
+
+
+def test_a_mark_repeated_while_it_may_be_carried_out_is_noticed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A server takes minutes for a mark; nobody waits for it."""
+    monkeypatch.setattr(Relay, "_is_unsure", lambda *_: False)
+    assert "although it was watched" in _caught()
 
 
 def test_a_wish_overruled_by_our_own_write_is_noticed(

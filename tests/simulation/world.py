@@ -53,6 +53,7 @@ _TROUBLES = (
     (Kind.HANG, 2),
     (Kind.LATE, 4),
     (Kind.DROP, 4),
+    (Kind.SLOW, 3),
     (Kind.LIE, 4),
     (Kind.HALF, 2),
     (Kind.ERROR, 3),
@@ -84,6 +85,9 @@ class Records:
     ended_at: dict[str, float] = field(default_factory=dict)
     moved: dict[str, float] = field(default_factory=dict)
     played_elsewhere: dict[str, float] = field(default_factory=dict)
+    #: What was written by a server that took minutes; whatever else is asked for it
+    #: meanwhile may come to nothing, and nobody can know.
+    late: set[str] = field(default_factory=set)
     outages: list[tuple[float, float]] = field(default_factory=list)
     first_moved: dict[str, float] = field(default_factory=dict)
     overruled: list[tuple[Operation, float]] = field(default_factory=list)
@@ -209,6 +213,7 @@ class SimulatedLane:
             if (
                 operation.reaches(item)
                 and item_id not in self.records.moved
+                and item_id not in self.records.late
                 and not operation.change.apply(shown).agrees_with(shown)
             ):
                 yield f"{operation.operation_id} ended well, {item_id} shows {shown}"
@@ -222,9 +227,21 @@ class SimulatedLane:
         )[0]
         if kind is Kind.LIE and request.ask is not Ask.WRITE:
             return None
+        seconds = world.rng.uniform(0, 20)
+        if kind is Kind.SLOW:
+            if world.crashes:
+                return None  # what is not known to be under way cannot be waited for
+            seconds *= 12
+            if request.ask is Ask.WRITE:
+                self.records.late.update(
+                    item.item_id
+                    for item in self.leaves
+                    if item.item_id == request.item_ids[0]
+                    or self.server.items[request.item_ids[0]].covers(item)
+                )
         return Trouble(
             kind,
-            seconds=world.rng.uniform(0, 20),
+            seconds=seconds,
             retry_after=world.rng.choice((None, 3.0, 40.0)),
         )
 
@@ -287,6 +304,7 @@ class World:
         self.troubled = True
         self.trouble_rate = self.rng.choice((0.0, 0.02, 0.1, 0.3))
         self.jumps = self.rng.random() < 0.15
+        self.crashes = self.rng.random() < 0.5
         self._number = 0
         self.lanes = [
             SimulatedLane(self, f"lane {number}")
@@ -298,7 +316,7 @@ class World:
         actors = [self._people, self._others]
         if self.rng.random() < 0.7:
             actors.append(self._outages)
-        if self.rng.random() < 0.5:
+        if self.crashes:
             actors.append(self._crashes)
         if self.rng.random() < 0.3:
             actors.append(self._disk)
@@ -525,6 +543,7 @@ def _last_wish_holds(world: World, lane: SimulatedLane) -> Iterator[str]:
         wishes = _wishes_for(lane, item)
         if (
             item_id in lane.records.moved
+            or (item_id in lane.records.late and len(wishes) > 1)
             or any(not one.answered for one in wishes)
             or any(one.operation.operation_id in lost for one in wishes)
             or any(one.reaches(item) for one in given_up)
@@ -550,12 +569,14 @@ def _no_double_play(lane: SimulatedLane) -> Iterator[str]:
         if item_id not in lane.records.moved:
             yield f"{item_id} was marked although it was watched"
     for item_id, plays in lane.server.plays.items():
-        item = lane.server.items[item_id]
+        all_wishes = _wishes_for(lane, lane.server.items[item_id])
         wishes = [
             one
-            for one in _wishes_for(lane, item)
+            for one in all_wishes
             if not isinstance(one.operation.change, MarkUnwatched)
         ]
+        if item_id in lane.records.late and len(all_wishes) > len(wishes):
+            continue  # marked again by what came after it was un-marked
         if item_id not in lane.records.moved and plays > len(wishes):
             yield f"{item_id} got {plays} plays from {len(wishes)} wishes"
 
@@ -574,6 +595,11 @@ def _overruled_for_a_reason(lane: SimulatedLane) -> Iterator[str]:
         change = operation.change
         if isinstance(change, SetProgress) and change.watched is None:
             continue  # also what was watched long ago beats a mere position
+        if any(
+            operation.reaches(lane.server.items[item_id])
+            for item_id in lane.records.late
+        ):
+            continue
         moved = any(
             lane.records.first_moved.get(item.item_id, at) < at
             for item in lane.leaves
@@ -595,6 +621,8 @@ def _asked_sparingly(lane: SimulatedLane) -> Iterator[str]:
 def _newer_play_stands(lane: SimulatedLane) -> Iterator[str]:
     """What somebody watched after the last wish for it stays watched."""
     for item_id, played_at in lane.records.played_elsewhere.items():
+        if item_id in lane.records.late:
+            continue
         wishes = _wishes_for(lane, lane.server.items[item_id])
         tolerance = 2 * CLOCK_TOLERANCE.total_seconds()
         if abs(lane.server.skew.total_seconds()) > tolerance / 2:

@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from .identity import NO_IDS, Item, MediaKind, ProviderIds
+from .mirror import Move
 from .operation import (
     Change,
     MarkUnwatched,
@@ -137,6 +138,46 @@ def decode_reading(data: Mapping[str, Any]) -> Reading:
     )
 
 
+def encode_move(move: Move) -> Json:
+    """Return a move that waits to be copied as JSON."""
+    data = _compact(
+        {
+            "trusted": move.trusted,
+            "held": move.held,
+            "batch_id": move.batch_id,
+            "offered": sorted(move.offered),
+        }
+    )
+    return data | {
+        "item": encode_item(move.item),
+        "after": encode_state(move.after),
+        "before": {
+            target: state and encode_state(state)
+            for target, state in move.before.items()
+        },
+        "moved_at": _time(move.moved_at),
+        "seen_at": _time(move.seen_at),
+    }
+
+
+def decode_move(data: Mapping[str, Any]) -> Move:
+    """Return a move from JSON."""
+    return Move(
+        item=decode_item(data["item"]),
+        after=decode_state(data["after"]),
+        before={
+            target: None if state is None else decode_state(state)
+            for target, state in data["before"].items()
+        },
+        moved_at=datetime.fromisoformat(data["moved_at"]),
+        seen_at=datetime.fromisoformat(data["seen_at"]),
+        trusted=data.get("trusted", False),
+        held=data.get("held", False),
+        batch_id=data.get("batch_id"),
+        offered=frozenset(data.get("offered", ())),
+    )
+
+
 def encode_change(change: Change) -> Json:
     """Return a change as JSON."""
     match change:
@@ -185,6 +226,7 @@ def encode_operation(operation: Operation) -> Json:
             "last_error": operation.last_error,
             "missing_since": operation.missing_since and _time(operation.missing_since),
             "undoes": operation.undoes,
+            "unsure_until": operation.unsure_until and _time(operation.unsure_until),
             "bases": {
                 item_id: encode_state(state)
                 for item_id, state in operation.bases.items()
@@ -231,6 +273,7 @@ def decode_operation(data: Mapping[str, Any]) -> Operation:
             item_id: decode_state(state)
             for item_id, state in data.get("bases", {}).items()
         },
+        unsure_until=_decode_time(data.get("unsure_until")),
     )
 
 

@@ -108,6 +108,9 @@ class Operation:
 
     `bases` are what a tree's episodes showed when both sides last agreed, by item id.
 
+    A mark that nobody answered may be carried out until `unsure_until`; on a server
+    that would count it twice, it is not repeated before.
+
     `undoes` names the batch that this operation takes back. What somebody else changed
     since then stays as it is, so a tree that takes back only reaches the episodes in
     `bases`: there each has the play state it must still show.
@@ -130,6 +133,7 @@ class Operation:
     missing_since: datetime | None = None
     undoes: str | None = None
     bases: Mapping[str, PlayState] = field(default=_NO_STATES)
+    unsure_until: datetime | None = None
 
     def reaches(self, item: Item) -> bool:
         """Whether delivering this operation would touch *item*."""

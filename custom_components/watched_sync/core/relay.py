@@ -8,6 +8,7 @@ this operation again, or give it up where a person sees it.
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 import logging
@@ -34,7 +35,7 @@ from .errors import (
 )
 from .identity import Item, MediaKind
 from .lane import Health, Lane, LaneUpdate, Phase
-from .operation import Change, MarkWatched, Operation, Scope
+from .operation import Change, MarkWatched, Operation, Scope, SetProgress
 from .outbox import Outcome, Result
 from .play_state import PlayState, Reading
 from .ports import Clock, MediaServer, Random
@@ -61,9 +62,15 @@ MAX_ATTEMPTS = 8
 #: How long to wait before looking again for an item the server does not know.
 MISSING_RECHECK = timedelta(hours=1)
 
-#: How long a mark that nobody answered is left alone, on a server that would count it
+#: How long a mark that nobody answered is not repeated, on a server that would count it
 #: twice: one that is slow today may carry it out yet.
 UNANSWERED_PATIENCE = timedelta(minutes=5)
+
+#: Seconds until it is looked at for the first time; later on more and more.
+FIRST_LOOK = 5.0
+
+#: Seconds that are none: less than a time of the day can express is no delay.
+SHORTEST_WAIT = 0.001
 
 #: Items that cannot be read one after the other, the server being there; with one more
 #: the trouble is the server's and not theirs.
@@ -97,6 +104,14 @@ class _Sent:
     attempted: dict[str, _Write] = field(default_factory=dict)
     errors: dict[str, ServerError] = field(default_factory=dict)
     halted: ServerError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Unsure:
+    """An item, or a container, that may be marked without us *until* a moment."""
+
+    item: Item
+    until: float
 
 
 class Relay:
@@ -135,6 +150,20 @@ class Relay:
         self._faulty_since: float | None = None
         self._disk_failures = 0
         self._save_at = 0.0
+        self._unsure = {
+            one.item.item_id: _Unsure(
+                one.item,
+                clock.monotonic()
+                + min(
+                    one.unsure_until - clock.now(), UNANSWERED_PATIENCE
+                ).total_seconds(),
+            )
+            for one in lane.outbox
+            if one.unsure_until is not None
+        }
+        self._stopping = False
+        self._answered = asyncio.Event()
+        self._answered.set()
         self._poisoned: dict[str, Operation] = {}
         self._failures = 0
         self._nudged = False
@@ -167,9 +196,20 @@ class Relay:
             self._suspicious = True
         self._lane.wake.set()
 
+    async def stop(self, seconds: float) -> None:
+        """Send nothing more, and wait up to *seconds* for answers to what was sent.
+
+        Whoever is cancelled in the middle of a write does not know what became of it.
+        """
+        self._stopping = True
+        self._lane.wake.set()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._answered.wait()
+
     async def run(self) -> None:
-        """Deliver until cancelled."""
-        while True:
+        """Deliver until cancelled, or told to stop."""
+        while not self._stopping:
             try:
                 await self._turn()
             except Exception:
@@ -466,6 +506,8 @@ class Relay:
                 ):
                     self._reject(operation, Reason.UNSUPPORTED)
                     return None
+                if self._is_unsure(operation, elementary(operation.change, remote)):
+                    return None
                 operation = replace(
                     operation, before={item_id: remote, **operation.before}
                 )
@@ -555,6 +597,8 @@ class Relay:
                 )
             )
             return
+        if self._is_unsure(operation, (operation.change,)):
+            return
         before = {
             leaf.item.item_id: leaf.state
             for leaf in scope
@@ -610,6 +654,16 @@ class Relay:
             _verdict_of_write(error) if error else RetryLater(Reason.NOT_APPLIED),
         )
 
+    def judge(self, operation: Operation, reading: Reading) -> Decision:
+        """Say what delivering *operation* would do to one item that shows *reading*.
+
+        The state must be known. Nothing is sent.
+        """
+        item_id = reading.item.item_id
+        is_item = operation.scope is Scope.ITEM
+        base = operation.base if is_item else operation.bases.get(item_id)
+        return self._decide(operation, reading, operation.before.get(item_id, base))
+
     def _decide(
         self, operation: Operation, reading: Reading, base: PlayState | None
     ) -> Decision:
@@ -652,7 +706,7 @@ class Relay:
         queue = deque(writes)
 
         async def work() -> None:
-            while queue and sent.halted is None:
+            while queue and sent.halted is None and not self._stopping:
                 write = queue.popleft()
                 if write.operation_id not in self._lane.outbox:
                     continue  # overtaken by a later wish
@@ -662,41 +716,90 @@ class Relay:
                     for change in write.changes:
                         await self._server.write(write.item, change, write.state)
                 except _HALTING as err:
+                    if isinstance(err, Unanswered):
+                        self._note_unsure(write)
                     sent.errors.setdefault(write.operation_id, err)
                     sent.halted = err
+                except asyncio.CancelledError:
+                    self._note_unsure(write)
+                    raise
                 except ServerError as err:
                     sent.errors.setdefault(write.operation_id, err)
 
         workers = min(self._server.capabilities.concurrency, len(writes))
-        if workers <= 1:
-            await work()
-        else:
-            async with asyncio.TaskGroup() as group:
-                for _ in range(workers):
-                    group.create_task(work())
-        self._hold_back(sent)
+        self._answered.clear()
+        try:
+            if workers <= 1:
+                await work()
+            else:
+                async with asyncio.TaskGroup() as group:
+                    for _ in range(workers):
+                        group.create_task(work())
+        finally:
+            self._answered.set()
         return sent
 
-    def _hold_back(self, sent: _Sent) -> None:
-        """Put off the repetition of marks that may be carried out without us."""
-        if self._server.capabilities.repeat_safe:
+    def _note_unsure(self, write: _Write) -> None:
+        """Have a mark not repeated that may be carried out without us."""
+        if self._server.capabilities.repeat_safe or not _marks(write.changes):
             return
-        until = self._clock.now() + UNANSWERED_PATIENCE
-        for operation_id, error in sent.errors.items():
-            operation = self._lane.outbox.get(operation_id)
-            if (
-                operation is not None
-                and isinstance(error, Unanswered)
-                and any(
-                    isinstance(change, MarkWatched)
-                    for change in sent.attempted[operation_id].changes
-                )
-            ):
-                self._lane.outbox.update(
-                    replace(
-                        operation, not_before=until, last_error=Reason.UNREACHABLE.value
-                    )
-                )
+        patience = UNANSWERED_PATIENCE.total_seconds()
+        until = self._clock.monotonic() + patience
+        self._unsure[write.item.item_id] = _Unsure(write.item, until)
+        waiting = self._lane.outbox.get(write.operation_id)
+        if waiting is not None:
+            self._look_again(
+                replace(waiting, last_error=Reason.UNREACHABLE.value), patience
+            )
+        self._lane.save_later()
+
+    def _unsure_for(self, operation: Operation) -> float:
+        """Return for how many seconds *operation* must not mark anything.
+
+        It goes by the item: who marks it, un-marks it and marks it again must not find
+        it marked twice either.
+        """
+        now = self._clock.monotonic()
+        for item_id in [
+            item_id
+            for item_id, one in self._unsure.items()
+            if one.until - now < SHORTEST_WAIT
+        ]:
+            del self._unsure[item_id]
+        item = operation.item
+        return max(
+            (
+                one.until - now
+                for one in self._unsure.values()
+                if one.item.item_id == item.item_id
+                or one.item.covers(item)
+                or item.covers(one.item)
+            ),
+            default=0.0,
+        )
+
+    def _is_unsure(self, operation: Operation, changes: Iterable[Change]) -> bool:
+        """Whether this must not be written yet; then it is looked at again later."""
+        if not _marks(changes) or not (seconds := self._unsure_for(operation)):
+            return False
+        self._look_again(operation, seconds)
+        return True
+
+    def _look_again(self, operation: Operation, unsure: float) -> None:
+        """Look soon at what is unsure for some more seconds, then less and less often.
+
+        It is noted down as well, for another life of the process.
+        """
+        now = self._clock.now()
+        waited = UNANSWERED_PATIENCE.total_seconds() - unsure
+        delay = max(self._rng.uniform(waited / 2, waited), FIRST_LOOK)
+        self._lane.outbox.update(
+            replace(
+                operation,
+                not_before=now + timedelta(seconds=min(delay, unsure)),
+                unsure_until=now + timedelta(seconds=unsure),
+            )
+        )
 
     async def _still_there(self, halted: ServerError | None) -> bool:
         """Whether the lane can go on after requests, the last of which got no answer.
@@ -820,20 +923,17 @@ class Relay:
             return
         delay = OPERATION_BACKOFF.delay(attempts, self._rng)
         now = self._clock.now()
-        not_before = now + timedelta(seconds=delay)
-        waiting = self._lane.outbox.get(operation.operation_id)
-        held = None if waiting is None else waiting.not_before
-        # Further away than that, the clock has jumped.
-        if held is not None and held <= now + UNANSWERED_PATIENCE:
-            not_before = max(not_before, held)
-        self._lane.outbox.update(
-            replace(
-                operation,
-                attempts=attempts,
-                not_before=not_before,
-                last_error=reason.value,
-            )
+        operation = replace(
+            operation,
+            attempts=attempts,
+            not_before=now + timedelta(seconds=delay),
+            last_error=reason.value,
         )
+        unsure = self._unsure_for(operation)
+        if unsure and _marks((operation.change,)):
+            self._look_again(operation, unsure)
+        else:
+            self._lane.outbox.update(operation)
         self._lane.save_later()
 
     def _reject(self, operation: Operation, reason: Reason) -> None:
@@ -854,6 +954,15 @@ class Relay:
 
     def _learn(self, readings: Iterable[Reading]) -> None:
         self._readings.extend(self._lane.ledger.remember(readings))
+
+
+def _marks(changes: Iterable[Change]) -> bool:
+    """Whether one of these changes may add a play."""
+    return any(
+        isinstance(change, MarkWatched)
+        or (isinstance(change, SetProgress) and change.watched is True)
+        for change in changes
+    )
 
 
 def _result_of_tree(operation: Operation, decisions: Mapping[str, Decision]) -> Result:

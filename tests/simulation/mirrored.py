@@ -1,0 +1,343 @@
+"""A simulated world of two lanes that copy to each other.
+
+Other clients change things on both servers, requests fail, servers go away and the
+process dies; everything follows from one seed, in virtual time. Then it all stops, and
+the two have to agree.
+"""
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+import json
+import random
+
+from custom_components.watched_sync.core.codec import (
+    decode_move,
+    decode_reading,
+    encode_move,
+    encode_reading,
+)
+from custom_components.watched_sync.core.copying import Copier, Missing, Target
+from custom_components.watched_sync.core.errors import ServerError
+from custom_components.watched_sync.core.identity import Item
+from custom_components.watched_sync.core.lane import Lane, Phase
+from custom_components.watched_sync.core.ledger import Ledger
+from custom_components.watched_sync.core.mirror import Moves
+from custom_components.watched_sync.core.outbox import Outbox
+from custom_components.watched_sync.core.play_state import PlayState
+from custom_components.watched_sync.core.reconcile import Policy
+from custom_components.watched_sync.core.relay import Relay
+from tests.core.twins import (
+    Ask,
+    Kind,
+    MemoryJournal,
+    ModelServer,
+    Request,
+    Trouble,
+    movie,
+    show,
+)
+from tests.core.virtual import VirtualClock, VirtualLoop, run
+
+from .world import Broken
+
+#: Seconds in which things happen.
+EVENTFUL = 1800.0
+
+#: Seconds between two looks at everything, and between two rounds of copying.
+LOOK = 8.0
+ROUND = 2.0
+
+#: Seconds in which everything has to come to rest.
+PATIENCE = 12 * 3600.0
+
+_TROUBLES = (
+    Kind.REFUSE,
+    Kind.HANG,
+    Kind.LATE,
+    Kind.DROP,
+    Kind.LIE,
+    Kind.ERROR,
+    Kind.BUSY,
+    Kind.HTML,
+)
+
+
+class Side:
+    """One server and its lane, through all lives of the process."""
+
+    def __init__(self, world: Mirrored, name: str, server: ModelServer) -> None:
+        """Put the same works on each side, under ids of its own."""
+        self.world = world
+        self.name = name
+        self.server = server
+        server.server_id = name
+        server.trouble = self._trouble
+        server.skew = timedelta(seconds=world.rng.choice((0, 0, 3, -3, 90)))
+        server.add(
+            *(
+                movie(
+                    f"{name}-m{number}", provider_ids=movie(f"m{number}").provider_ids
+                )
+                for number in range(4)
+            )
+        )
+        parent = replace(show(f"{name}-s"), provider_ids=show("s").provider_ids)
+        server.add_show(parent, {1: 3})
+        self.works = {
+            _work(item): item
+            for item in server.items.values()
+            if not item.kind.is_container
+        }
+        self.journal = MemoryJournal(seconds=world.rng.choice((0.0, 0.01, 0.2)))
+        self.stored = json.dumps({"readings": [], "moves": [], "since": None})
+        self.tasks: list[asyncio.Task[None]] = []
+
+    def assemble(self) -> None:
+        """Begin a life with what is on disk."""
+        outbox = self.journal.restore() if self.journal.writes else Outbox()
+        self.journal.outbox = outbox
+        data = json.loads(self.stored)
+        self.moves = Moves(map(decode_move, data["moves"]), since=self.world.began_at)
+        self.lane = Lane(
+            outbox=outbox,
+            ledger=Ledger(map(decode_reading, data["readings"])),
+            journal=self.journal,
+            clock=self.world.clock,
+        )
+        self.relay = Relay(
+            self.lane,
+            self.server,
+            server_id=self.name,
+            label=self.name,
+            clock=self.world.clock,
+            rng=random.Random(self.world.rng.random()),
+            policy=Policy.NEWEST,
+            max_retry_age=timedelta(days=30),
+            opening=self.catch_up,
+        )
+        self.copier = Copier(
+            self.lane,
+            self.server,
+            self.moves,
+            label=self.name,
+            targets=self.world.targets_of(self),
+            find_target=self.world.find_target,
+            one_at_a_time=self.world.lock,
+            clock=self.world.clock,
+            max_age=timedelta(days=30),
+            new_id=self.world.new_id,
+            report=self.relay.report,
+        )
+        self.tasks = [
+            self.world.loop.create_task(one)
+            for one in (self.relay.run(), self._look(), self._copy(), self._store())
+        ]
+
+    async def crash(self) -> None:
+        """Lose what is not on disk."""
+        self.journal.dead = True
+        for task in self.tasks:
+            task.cancel()
+        await asyncio.wait(self.tasks)
+        text = self.journal.text
+        self.journal = MemoryJournal(seconds=self.journal.seconds)
+        self.journal.text, self.journal.writes = text, 1
+        self.assemble()
+
+    async def catch_up(self) -> None:
+        """Read everything; what is being written the relay knows better."""
+        found = await self.server.fetch([one.item_id for one in self.works.values()])
+        in_flight = {
+            operation.item.item_id
+            for operation in self.lane.outbox
+            if operation.operation_id in self.lane.in_flight
+        }
+        self.lane.remember(
+            reading for item_id, reading in found.items() if item_id not in in_flight
+        )
+
+    async def _look(self) -> None:
+        while True:
+            await asyncio.sleep(LOOK)
+            if self.lane.health.phase is Phase.READY:
+                try:
+                    await self.catch_up()
+                except ServerError as err:
+                    self.relay.report(err)
+
+    async def _copy(self) -> None:
+        while True:
+            await asyncio.sleep(ROUND)
+            await self.copier.copy()
+            for move in self.moves:
+                if move.held:
+                    self.moves.approve([move.item.item_id])
+
+    async def _store(self) -> None:
+        """Write the ledger now and then: readings and what they gave rise to."""
+        while True:
+            await asyncio.sleep(10)
+            self.stored = json.dumps(
+                {
+                    "readings": [encode_reading(one) for one in self.lane.ledger],
+                    "moves": [encode_move(one) for one in self.moves],
+                }
+            )
+
+    def _trouble(self, request: Request) -> Trouble | None:
+        rng = self.world.rng
+        if not self.world.troubled or rng.random() >= self.world.trouble_rate:
+            return None
+        kind = rng.choice(_TROUBLES)
+        if kind is Kind.LIE and request.ask is not Ask.WRITE:
+            return None
+        return Trouble(kind, seconds=rng.uniform(0, 20), retry_after=3.0)
+
+    @property
+    def quiet(self) -> bool:
+        """Whether nothing waits here."""
+        return (
+            not len(self.lane.outbox)
+            and not len(self.moves)
+            and self.lane.health.phase is Phase.READY
+        )
+
+
+def _work(item: Item) -> str:
+    return item.item_id.partition("-")[2]
+
+
+class Mirrored:
+    """Two lanes, each of which may follow the other."""
+
+    def __init__(self, seed: int, loop: VirtualLoop) -> None:
+        """Everything follows from *seed*."""
+        self.seed = seed
+        self.rng = random.Random(seed)
+        self.loop = loop
+        self.clock = VirtualClock()
+        self.lock = asyncio.Lock()
+        self.troubled = True
+        self.trouble_rate = self.rng.choice((0.0, 0.0, 0.05, 0.2))
+        self.crashes = self.rng.random() < 0.4
+        self.outages = self.rng.random() < 0.5
+        self._number = 0
+        make = (ModelServer.plex, ModelServer.jellyfin)
+        self.began_at = self.clock.now()
+        self.sides = [
+            Side(self, name, self.rng.choice(make)(self.clock)) for name in ("a", "b")
+        ]
+        #: When each work was changed by whom.
+        self.changes: dict[str, list[tuple[float, Side, PlayState]]] = {}
+
+    def new_id(self) -> str:
+        self._number += 1
+        return f"{self._number:05}"
+
+    def targets_of(self, side: Side) -> list[str]:
+        return [one.name for one in self.sides if one is not side]
+
+    def find_target(self, name: str) -> Target | Missing:
+        side = next(one for one in self.sides if one.name == name)
+        return Target(side.lane, side.server, Policy.NEWEST, side.relay.report)
+
+    async def live(self) -> None:
+        """Let everything happen, then let it come to rest, and look at it."""
+        for side in self.sides:
+            side.assemble()
+        await asyncio.sleep(2 * LOOK)
+        actors = [self.loop.create_task(self._others())]
+        for side in self.sides:
+            if self.outages:
+                actors.append(self.loop.create_task(self._outages(side)))
+            if self.crashes:
+                actors.append(self.loop.create_task(self._crashes(side)))
+        await asyncio.sleep(EVENTFUL)
+        for actor in actors:
+            actor.cancel()
+        await asyncio.wait(actors)
+        self.troubled = False
+        for side in self.sides:
+            side.server.down = False
+            side.relay.nudge()
+        end = self.loop.time() + PATIENCE
+        await asyncio.sleep(4 * LOOK)
+        while not all(side.quiet for side in self.sides):
+            if self.loop.time() > end:
+                raise Broken(f"seed {self.seed}: it does not come to rest")
+            await asyncio.sleep(LOOK)
+        await asyncio.sleep(4 * LOOK)
+        writes = [len(side.server.writes) for side in self.sides]
+        await asyncio.sleep(3600)
+        problems = list(self.problems())
+        if [len(side.server.writes) for side in self.sides] != writes:
+            problems.append("it goes on writing")
+        if problems:
+            kinds = [
+                "Jellyfin" if side.server.kind.repeat_safe else "Plex"
+                for side in self.sides
+            ]
+            raise Broken(f"seed {self.seed} {kinds}: " + "; ".join(problems))
+
+    def problems(self) -> Iterator[str]:
+        one, other = self.sides
+        for work in one.works:
+            ours = one.server.states[one.works[work].item_id]
+            theirs = other.server.states[other.works[work].item_id]
+            if not ours.agrees_with(theirs):
+                yield f"{work}: {ours} and {theirs}"
+
+    async def _others(self) -> None:
+        """Have another client change something on either side."""
+        rng = self.rng
+        while True:
+            await asyncio.sleep(rng.expovariate(1 / rng.choice((5, 40, 120))))
+            side = rng.choice(self.sides)
+            if side.server.down:
+                continue
+            work = rng.choice(list(side.works))
+            item = side.works[work]
+            state = side.server.states[item.item_id]
+            kind = rng.random()
+            if kind < 0.5:
+                side.server.played_elsewhere(item.item_id)
+            elif kind < 0.75:
+                side.server.elsewhere(item.item_id, PlayState(watched=False))
+            else:
+                position = rng.choice((300.0, 700.0, 1500.0))
+                side.server.elsewhere(
+                    item.item_id,
+                    replace(
+                        state,
+                        position=position,
+                        last_played=side.server.server_now(),
+                    ),
+                )
+            self.changes.setdefault(work, []).append(
+                (self.loop.time(), side, side.server.states[item.item_id])
+            )
+
+    async def _outages(self, side: Side) -> None:
+        rng = self.rng
+        while True:
+            await asyncio.sleep(rng.uniform(60, 600))
+            side.server.down = True
+            await asyncio.sleep(rng.uniform(5, 300))
+            side.server.down = False
+
+    async def _crashes(self, side: Side) -> None:
+        while True:
+            await asyncio.sleep(self.rng.uniform(60, 900))
+            await side.crash()
+
+
+def simulate(seed: int) -> None:
+    """Live through the world of *seed*. Raises `Broken` if a promise was not kept."""
+    loop = VirtualLoop()
+
+    async def main() -> None:
+        await Mirrored(seed, loop).live()
+
+    run(main(), loop)
