@@ -98,6 +98,20 @@ def find_servers() -> Iterator[AsyncMock]:
         yield mock
 
 
+@pytest.fixture(autouse=True)
+def kind_at() -> Iterator[AsyncMock]:
+    """Find nothing of ours where something else answers."""
+    with patch(f"{FLOW}.async_kind_at", return_value=None) as mock:
+        yield mock
+
+
+@pytest.fixture(autouse=True)
+def sign_out() -> Iterator[AsyncMock]:
+    """Take tokens back."""
+    with patch(f"{FLOW}.async_sign_out") as mock:
+        yield mock
+
+
 @pytest.fixture
 def identify() -> Iterator[AsyncMock]:
     """Answer in every Plex server's place."""
@@ -379,11 +393,41 @@ async def test_an_api_key_in_a_passwords_place_is_refused_with_the_reason(
 
 
 @pytest.mark.usefixtures("login")
-async def test_the_same_jellyfin_user_is_connected_once(hass: HomeAssistant) -> None:
+async def test_the_same_jellyfin_user_is_connected_once(
+    hass: HomeAssistant, sign_out: AsyncMock
+) -> None:
     lane_entry(MemoryServer()).add_to_hass(hass)
     form = await start(hass, "jellyfin_password")
     result = await answer(hass, form, JELLYFIN_INPUT)
     assert result["reason"] == "already_configured"
+    # The sign-in that came too late is not left behind on the server.
+    [call] = sign_out.await_args_list
+    assert call.args[1]["token"] == "jellyfin-token"
+
+
+@pytest.mark.parametrize(
+    ("found", "words"),
+    [
+        ("plex", "a Plex Media Server"),
+        ("emby", "an Emby server"),
+        (None, "something else"),
+    ],
+)
+async def test_what_answers_in_the_servers_place_is_named(
+    hass: HomeAssistant,
+    login: AsyncMock,
+    kind_at: AsyncMock,
+    found: str | None,
+    words: str,
+) -> None:
+    login.side_effect = WrongServer("another product")
+    kind_at.return_value = found
+    form = await start(hass, "jellyfin_password")
+    result = await answer(hass, form, JELLYFIN_INPUT)
+    assert result["errors"] == {"base": "not_jellyfin"}
+    assert result["description_placeholders"] == {"found": words}
+    [call] = kind_at.await_args_list
+    assert call.args[1].keys() == {"kind", "url", "verify_ssl", "client_id"}
 
 
 # --- servers that were found ----------------------------------------------
@@ -464,6 +508,8 @@ async def test_a_new_plex_token_takes_the_old_ones_place_and_reloads(
     entry = await setup_lane(hass, server)
     before = entry.runtime_data
     form = await reauth(hass, entry, "plex_token")
+    assert form["step_id"] == "reauth_token"
+    assert form["description_placeholders"] == {"name": entry.title}
     assert list(typed_into(form)) == ["token"]
     result = await answer(hass, form, {"token": "new-token"})
     assert result["type"] is FlowResultType.ABORT
@@ -511,7 +557,8 @@ async def test_an_emby_user_has_one_way_to_sign_in_again(
 ) -> None:
     entry = await setup_lane(hass, MemoryServer(kind="emby"))
     form: ConfigFlowResult = await entry.start_reauth_flow(hass)
-    assert form["step_id"] == "emby_password"
+    assert form["step_id"] == "reauth_password"
+    assert form["description_placeholders"] == {"name": entry.title}
     result = await answer(hass, form, {"username": "ada", "password": "new"})
     assert result["reason"] == "reauth_successful"
     assert login.await_args_list[0].args[1]["kind"] == "emby"
@@ -519,7 +566,11 @@ async def test_an_emby_user_has_one_way_to_sign_in_again(
 
 @pytest.mark.parametrize("other", [OTHER_USER, OTHER_SERVER])
 async def test_another_account_does_not_take_an_entry_over(
-    hass: HomeAssistant, identify: AsyncMock, login: AsyncMock, other: ServerInfo
+    hass: HomeAssistant,
+    identify: AsyncMock,
+    login: AsyncMock,
+    sign_out: AsyncMock,
+    other: ServerInfo,
 ) -> None:
     identify.return_value = other
     login.return_value = JellyfinLogin("another-token", other)
@@ -535,7 +586,9 @@ async def test_another_account_does_not_take_an_entry_over(
         assert result["type"] is FlowResultType.ABORT
         assert result["reason"] == "wrong_account"
         assert entry.data == data
+        assert sign_out.await_args.args[1]["token"] == "another-token"
         await hass.config_entries.async_remove(entry.entry_id)
+    assert sign_out.await_count == 2
 
 
 async def test_signing_in_as_somebody_else_is_no_dead_end(

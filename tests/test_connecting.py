@@ -1,6 +1,7 @@
 """The dialogs against simulated servers: real requests, real answers."""
 
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from typing import Any
 from unittest.mock import patch
 
@@ -13,6 +14,7 @@ from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType
 import pytest
 
+from custom_components.watched_sync import runtime
 from custom_components.watched_sync.const import DOMAIN
 from custom_components.watched_sync.core.lane import Phase
 
@@ -129,8 +131,29 @@ async def test_each_product_is_told_from_the_other(
 ) -> None:
     result = await connect_plex(hass, jellyfin.url, "token")
     assert result["errors"] == {"base": "not_plex"}
+    assert result["description_placeholders"] == {"found": "a Jellyfin server"}
     result = await connect_jellyfin(hass, plex.url)
     assert result["errors"] == {"base": "not_jellyfin"}
+    assert result["description_placeholders"] == {"found": "a Plex Media Server"}
+    jellyfin.profile = replace(jellyfin.profile, version="10.8.13")
+    sign_in = {"username": "alex", "password": "x", "verify_ssl": True}
+    for phase in (JellyfinPhase.READY, JellyfinPhase.SETUP):
+        jellyfin.phase = phase
+        result = await connect(hass, "emby_password", {"url": jellyfin.url, **sign_in})
+        assert result["errors"] == {"base": "not_emby"}
+        assert result["description_placeholders"] == {"found": "a Jellyfin server"}
+
+
+async def test_what_is_neither_is_not_named_and_not_waited_for(
+    hass: HomeAssistant, plex: FakePlex, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plex.fail(FaultKind.HTML, status=200, times=None)
+    result = await connect_jellyfin(hass, plex.url)
+    assert result["description_placeholders"] == {"found": "something else"}
+    plex.clear_faults()
+    monkeypatch.setattr(runtime, "_INTRODUCTION", 0.0)
+    result = await connect_jellyfin(hass, plex.url)
+    assert result["description_placeholders"] == {"found": "something else"}
 
 
 async def test_a_wrong_token_or_password_is_not_accepted(

@@ -1,6 +1,7 @@
 """The dialog that tracks a movie or show."""
 
 from dataclasses import replace
+from unittest.mock import patch
 
 from homeassistant.config_entries import (
     SOURCE_RECONFIGURE,
@@ -16,8 +17,13 @@ from pytest_homeassistant_custom_component.common import (
     get_schema_suggested_value,
 )
 
-from custom_components.watched_sync.core.errors import ServerError, WrongServer
+from custom_components.watched_sync.core.errors import (
+    Malformed,
+    ServerError,
+    WrongServer,
+)
 from custom_components.watched_sync.core.identity import Item, MediaKind
+from custom_components.watched_sync.core.ports import Library
 
 from .common import MOVIE, OTHER_MOVIE, SHOW, MemoryServer, drained, mark, setup_lane
 from .test_config_flow import ERRORS, IDS
@@ -67,12 +73,61 @@ async def test_a_movie_is_offered_with_its_year_and_kind(hass: HomeAssistant) ->
 async def test_copies_of_one_film_can_be_told_apart(hass: HomeAssistant) -> None:
     copy = Item("m3", MediaKind.MOVIE, "Arrival", 2016, library_id="4k")
     bare = Item("m4", MediaKind.MOVIE, "Arrivals")
-    entry = await setup_lane(hass, MemoryServer([MOVIE, copy, bare]))
-    assert candidates(await search(hass, entry, "arrival")) == {
-        "m1": "Arrival (2016) - Movie, films / m1",
-        "m3": "Arrival (2016) - Movie, 4k / m3",
+    server = MemoryServer([MOVIE, copy, bare])
+    server.shelves.append(Library("4k", "Films 4K", MediaKind.MOVIE))
+    entry = await setup_lane(hass, server)
+    form = await search(hass, entry, "arrival")
+    assert candidates(form) == {
+        "m1": "Arrival (2016) - Movie, Films",
+        "m3": "Arrival (2016) - Movie, Films 4K",
         "m4": "Arrivals - Movie",
     }
+    # Nothing is chosen beforehand where there is a choice.
+    assert form["data_schema"] is not None
+    assert get_schema_suggested_value(form["data_schema"].schema, "item") == ""
+
+
+async def test_copies_in_one_library_or_in_none_are_told_apart_by_their_ids(
+    hass: HomeAssistant,
+) -> None:
+    copy = replace(MOVIE, item_id="m3")
+    lost = [replace(OTHER_MOVIE, item_id=one, library_id=None) for one in ("m5", "m6")]
+    entry = await setup_lane(hass, MemoryServer([MOVIE, copy, *lost]))
+    assert candidates(await search(hass, entry, "a")) == {
+        "m1": "Arrival (2016) - Movie, Films, m1",
+        "m3": "Arrival (2016) - Movie, Films, m3",
+        "m5": "Contact (1997) - Movie, m5",
+        "m6": "Contact (1997) - Movie, m6",
+    }
+
+
+async def test_copies_are_told_apart_though_the_libraries_have_no_names(
+    hass: HomeAssistant,
+) -> None:
+    server = MemoryServer([MOVIE, replace(MOVIE, item_id="m3", library_id="4k")])
+    entry = await setup_lane(hass, server)
+    form = await hass.config_entries.subentries.async_init(
+        (entry.entry_id, "item"), context={"source": SOURCE_USER}
+    )
+    with patch.object(server, "libraries", side_effect=Malformed("html")):
+        form = await hass.config_entries.subentries.async_configure(
+            form["flow_id"], {"query": "arrival"}
+        )
+    assert candidates(form) == {
+        "m1": "Arrival (2016) - Movie, films",
+        "m3": "Arrival (2016) - Movie, 4k",
+    }
+
+
+async def test_what_is_not_allowed_is_not_found(hass: HomeAssistant) -> None:
+    entry = await setup_lane(hass, options={"entities": {"libraries": ["shows"]}})
+    form = await search(hass, entry, "a")
+    assert candidates(form) == {"s1": "Severance (2022) - Show"}
+    assert form["data_schema"] is not None
+    suggested = get_schema_suggested_value(form["data_schema"].schema, "item")
+    assert suggested == "s1"
+    form = await search(hass, entry, "arrival")
+    assert form["errors"] == {"query": "nothing_found"}
 
 
 async def test_a_title_that_is_not_found_can_be_typed_again(

@@ -1,46 +1,109 @@
 """The dialog for preferences."""
 
+from typing import Any
+
+from homeassistant.config_entries import ConfigFlowResult
 from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType, InvalidData
 import pytest
-from pytest_homeassistant_custom_component.common import get_schema_suggested_value
+from pytest_homeassistant_custom_component.common import (
+    MockConfigEntry,
+    get_schema_suggested_value,
+)
 
-from .common import MOVIE, MemoryServer, drained, mark, setup_lane
+from custom_components.watched_sync import options_flow
+from custom_components.watched_sync.core.errors import Malformed
+from custom_components.watched_sync.preferences import preferences
+
+from .common import MOVIE, MemoryServer, drained, lane_entry, mark, setup_lane
+
+CHOSEN: dict[str, dict[str, Any]] = {
+    "entities": {"up_next_switches": 2, "libraries": ["films"]},
+    "playback": {"person": "person.ada", "watched_threshold": 75},
+    "mirror": {"mirror_to": []},
+    "delivery": {"conflict_policy": "server", "max_retry_age": 7},
+}
 
 
-async def test_preferences_are_kept_and_take_effect(hass: HomeAssistant) -> None:
-    server = MemoryServer()
-    server.up_next_ids = ["m1", "m2", "e1x1"]
-    entry = await setup_lane(hass, server)
-    assert len(entry.runtime_data.coordinator.data.up_next) == 3
+async def ask(hass: HomeAssistant, entry: MockConfigEntry) -> ConfigFlowResult:
     form = await hass.config_entries.options.async_init(entry.entry_id)
     assert form["type"] is FlowResultType.FORM
     assert form["step_id"] == "init"
-    chosen = {
-        "entities": {"up_next_switches": 2},
-        "delivery": {"conflict_policy": "server", "max_retry_age": 7},
-    }
+    return form
+
+
+async def submit(
+    hass: HomeAssistant, form: ConfigFlowResult, chosen: dict[str, Any]
+) -> None:
     result = await hass.config_entries.options.async_configure(form["flow_id"], chosen)
     assert result["type"] is FlowResultType.CREATE_ENTRY
     await hass.async_block_till_done()
-    assert entry.options == chosen
-    assert entry.runtime_data.coordinator.data.up_next == ("m1", "m2")
 
-    form = await hass.config_entries.options.async_init(entry.entry_id)
+
+def fields(form: ConfigFlowResult, section: str) -> dict[Any, Any]:
     assert form["data_schema"] is not None
-    sections = {str(key): value for key, value in form["data_schema"].schema.items()}
-    assert (
-        get_schema_suggested_value(
-            sections["entities"].schema.schema, "up_next_switches"
-        )
-        == 2
+    sections = {str(key): one for key, one in form["data_schema"].schema.items()}
+    found: dict[Any, Any] = sections[section].schema.schema
+    return found
+
+
+def offered(form: ConfigFlowResult, section: str, field: str) -> dict[str, str]:
+    """Return what can be chosen: the label by the value."""
+    selector = fields(form, section)[field]
+    return {one["value"]: one["label"] for one in selector.config["options"]}
+
+
+def suggested(form: ConfigFlowResult) -> dict[str, dict[str, Any]]:
+    return {
+        section: {
+            str(field): get_schema_suggested_value(fields(form, section), str(field))
+            for field in fields(form, section)
+        }
+        for section in ("entities", "playback", "mirror", "delivery")
+    }
+
+
+async def test_preferences_are_kept_and_shown_again(hass: HomeAssistant) -> None:
+    server = MemoryServer()
+    entry = await setup_lane(hass, server)
+    await submit(hass, await ask(hass, entry), CHOSEN)
+    assert entry.options == CHOSEN
+    assert suggested(await ask(hass, entry)) == CHOSEN
+
+
+async def test_new_preferences_take_effect_at_once(hass: HomeAssistant) -> None:
+    server = MemoryServer()
+    server.up_next_ids = ["m1", "m2", "e1x1"]
+    entry = await setup_lane(hass, server)
+    assert entry.runtime_data.coordinator.data.up_next == ("m1", "m2", "e1x1")
+    await submit(
+        hass,
+        await ask(hass, entry),
+        CHOSEN | {"entities": {"up_next_switches": 1, "libraries": ["films"]}},
     )
-    assert (
-        get_schema_suggested_value(
-            sections["delivery"].schema.schema, "conflict_policy"
-        )
-        == "server"
-    )
+    assert entry.runtime_data.coordinator.data.up_next == ("m1", "m2")
+    switches = [one for one in hass.states.async_entity_ids("switch") if "201" in one]
+    assert len(switches) == 1
+
+
+async def test_nothing_has_to_be_chosen(hass: HomeAssistant) -> None:
+    entry = await setup_lane(hass)
+    form = await ask(hass, entry)
+    await submit(hass, form, {section: {} for section in CHOSEN})
+    assert entry.options == {
+        "entities": {"up_next_switches": 10, "libraries": []},
+        "playback": {"watched_threshold": 90},
+        "mirror": {"mirror_to": []},
+        "delivery": {"conflict_policy": "newest", "max_retry_age": 30},
+    }
+    assert preferences(entry).person is None
+
+
+async def test_a_person_can_be_taken_back(hass: HomeAssistant) -> None:
+    entry = await setup_lane(hass, options=CHOSEN)
+    form = await ask(hass, entry)
+    await submit(hass, form, CHOSEN | {"playback": {"watched_threshold": 75}})
+    assert preferences(entry).person is None
 
 
 @pytest.mark.parametrize(
@@ -48,6 +111,11 @@ async def test_preferences_are_kept_and_take_effect(hass: HomeAssistant) -> None
     [
         ("entities", "up_next_switches", -1),
         ("entities", "up_next_switches", 51),
+        ("entities", "libraries", ["music"]),
+        ("playback", "person", "sensor.ada"),
+        ("playback", "watched_threshold", 49),
+        ("playback", "watched_threshold", 101),
+        ("mirror", "mirror_to", ["nowhere"]),
         ("delivery", "max_retry_age", 0),
         ("delivery", "conflict_policy", "whoever"),
     ],
@@ -56,34 +124,102 @@ async def test_preferences_out_of_bounds_are_refused(
     hass: HomeAssistant, section: str, field: str, value: object
 ) -> None:
     entry = await setup_lane(hass)
-    form = await hass.config_entries.options.async_init(entry.entry_id)
-    chosen: dict[str, dict[str, object]] = {
-        "entities": {"up_next_switches": 2},
-        "delivery": {"conflict_policy": "server", "max_retry_age": 7},
-    }
-    chosen[section][field] = value
+    form = await ask(hass, entry)
+    chosen = CHOSEN | {section: CHOSEN[section] | {field: value}}
     with pytest.raises(InvalidData):
         await hass.config_entries.options.async_configure(form["flow_id"], chosen)
 
 
 async def test_a_queued_wish_survives_new_preferences(hass: HomeAssistant) -> None:
+    """Also one for something that is in no allowed library any more."""
     server = MemoryServer()
     entry = await setup_lane(hass, server)
+    form = await ask(hass, entry)
     server.go_down()
     await mark(entry)
     before = entry.runtime_data
-    form = await hass.config_entries.options.async_init(entry.entry_id)
-    await hass.config_entries.options.async_configure(
-        form["flow_id"],
-        {
-            "entities": {"up_next_switches": 2},
-            "delivery": {"conflict_policy": "server", "max_retry_age": 7},
-        },
-    )
-    await hass.async_block_till_done()
+    chosen = CHOSEN | {"entities": {"up_next_switches": 2, "libraries": ["shows"]}}
+    await submit(hass, form, chosen)
     assert entry.runtime_data is not before
     assert entry.runtime_data.coordinator.data.pending == 1
     server.come_up()
     entry.runtime_data.relay.nudge()
     await drained(hass, entry)
     assert [item_id for item_id, _ in server.writes] == [MOVIE.item_id]
+
+
+# --- libraries -------------------------------------------------------------
+
+
+async def test_libraries_are_offered_by_their_names(hass: HomeAssistant) -> None:
+    form = await ask(hass, await setup_lane(hass))
+    names = {"films": "Films", "shows": "Shows"}
+    assert offered(form, "entities", "libraries") == names
+
+
+async def test_a_chosen_library_that_the_server_hides_now_is_not_lost(
+    hass: HomeAssistant,
+) -> None:
+    options = {"entities": {"libraries": ["films", "kids"]}}
+    entry = await setup_lane(hass, options=options)
+    form = await ask(hass, entry)
+    assert offered(form, "entities", "libraries") == {
+        "films": "Films",
+        "shows": "Shows",
+        "kids": "kids",
+    }
+    assert suggested(form)["entities"]["libraries"] == ["films", "kids"]
+
+
+@pytest.mark.parametrize("trouble", ["away", "broken", "slow", "never there"])
+async def test_chosen_libraries_outlast_a_server_that_cannot_be_asked(
+    hass: HomeAssistant, trouble: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = MemoryServer()
+    if trouble == "never there":
+        server.go_down()
+    entry = await setup_lane(hass, server, options=CHOSEN)
+    if trouble == "away":
+        server.go_down()
+    elif trouble == "broken":
+        server.fail_next.append(Malformed("html"))
+    elif trouble == "slow":
+        monkeypatch.setattr(options_flow, "PATIENCE", 0)
+        server.gate.clear()
+    form = await ask(hass, entry)
+    assert offered(form, "entities", "libraries") == {"films": "films"}
+    server.gate.set()
+    server.come_up()
+    await submit(hass, form, CHOSEN)
+    assert preferences(entry).libraries == {"films"}
+
+
+# --- where changes are copied to -------------------------------------------
+
+
+async def test_changes_can_be_copied_to_the_other_entries(hass: HomeAssistant) -> None:
+    entry = await setup_lane(hass)
+    other = MemoryServer(server_id="server-2", server_name="Cellar")
+    cellar = await setup_lane(hass, other)
+    away = lane_entry(MemoryServer(server_id="server-3", server_name="Shed"))
+    away.add_to_hass(hass)
+    form = await ask(hass, entry)
+    assert offered(form, "mirror", "mirror_to") == {
+        cellar.entry_id: "Cellar (Ada)",
+        away.entry_id: "Shed (Ada)",
+    }
+    await submit(hass, form, CHOSEN | {"mirror": {"mirror_to": [cellar.entry_id]}})
+    assert preferences(entry).mirror_to == (cellar.entry_id,)
+    assert suggested(await ask(hass, entry))["mirror"] == {
+        "mirror_to": [cellar.entry_id]
+    }
+
+
+async def test_an_entry_that_was_removed_is_no_choice_any_more(
+    hass: HomeAssistant,
+) -> None:
+    options = CHOSEN | {"mirror": {"mirror_to": ["gone"]}}
+    entry = await setup_lane(hass, options=options)
+    form = await ask(hass, entry)
+    assert offered(form, "mirror", "mirror_to") == {}
+    assert suggested(form)["mirror"] == {"mirror_to": []}

@@ -18,6 +18,7 @@ from homeassistant.data_entry_flow import (
 import pytest
 from pytest_homeassistant_custom_component.common import get_schema_suggested_value
 
+from custom_components.watched_sync import runtime
 from custom_components.watched_sync.const import DOMAIN
 from custom_components.watched_sync.core.identity import Item, MediaKind
 from custom_components.watched_sync.runtime import PlexUser
@@ -533,12 +534,28 @@ async def test_a_code_approved_in_jellyfin_connects(
 
 
 async def test_a_jellyfin_code_that_nobody_approved_ends_the_dialog(
+    hass: HomeAssistant, jellyfin: FakeJellyfin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    progress = await quick_connect(hass, jellyfin)
+    # What is asked for at the end of a code's life need not be known any more.
+    monkeypatch.setattr(runtime, "_CODE_SLACK", runtime.CODE_LIFETIME)
+    jellyfin.clock.advance(601)
+    result = await after(hass, progress)
+    assert result["reason"] == "timeout"
+
+
+async def test_a_code_that_a_restart_forgot_is_replaced(
     hass: HomeAssistant, jellyfin: FakeJellyfin
 ) -> None:
     progress = await quick_connect(hass, jellyfin)
     jellyfin.clock.advance(601)
+    form = await after(hass, progress)
+    assert form["step_id"] == "jellyfin_quick_connect"
+    assert form["errors"] == {"base": "code_forgotten"}
+    progress = await submit(hass, form, address(jellyfin))
+    jellyfin.approve(shown_code(progress), "kim")
     result = await after(hass, progress)
-    assert result["reason"] == "timeout"
+    assert result["type"] is FlowResultType.CREATE_ENTRY
 
 
 async def test_quick_connect_that_is_switched_off_is_told_and_keeps_the_address(
@@ -584,7 +601,9 @@ async def test_signing_in_again_with_quick_connect_shows_the_code_at_once(
     progress = await again(hass, entry, "jellyfin_quick_connect")
     jellyfin.clock.advance(601)
     form = await after(hass, progress)
-    assert form["errors"] == {"base": "timeout"}
+    assert form["errors"] == {"base": "code_forgotten"}
+    assert form["step_id"] == "reauth_quick_connect"
+    assert form["description_placeholders"] == {"name": entry.title}
     progress = await submit(hass, form, address(jellyfin))
     jellyfin.approve(shown_code(progress), "kim")
     result = await after(hass, progress)
@@ -592,9 +611,44 @@ async def test_signing_in_again_with_quick_connect_shows_the_code_at_once(
     assert entry.data["token"] != token
 
     progress = await again(hass, entry, "jellyfin_quick_connect")
+    before = set(jellyfin.tokens)
     jellyfin.approve(shown_code(progress), "alex")
     result = await after(hass, progress)
     assert result["reason"] == "wrong_account"
+    # The sign-in of somebody else is not left behind.
+    assert set(jellyfin.tokens) == before
+    assert entry.data["token"] in before
+
+
+async def test_a_sign_in_that_nothing_comes_of_is_ended_if_the_server_lets_us(
+    hass: HomeAssistant, jellyfin: FakeJellyfin
+) -> None:
+    sign_in = {"username": "alex", "password": "alex-password"}
+    form = await choose(hass, "jellyfin_password")
+    entry = (await submit(hass, form, address(jellyfin) | sign_in))["result"]
+    tokens = set(jellyfin.tokens)
+    form = await choose(hass, "jellyfin_password")
+    result = await submit(hass, form, address(jellyfin) | sign_in)
+    assert result["reason"] == "already_configured"
+    assert set(jellyfin.tokens) == tokens
+    jellyfin.fail(FaultKind.STATUS, path="/Sessions/Logout", status=500)
+    form = await choose(hass, "jellyfin_password")
+    result = await submit(hass, form, address(jellyfin) | sign_in)
+    assert result["reason"] == "already_configured"
+    assert len(set(jellyfin.tokens) - tokens) == 1
+    assert entry.runtime_data.coordinator.data.connected
+
+
+async def test_a_token_of_plex_is_left_alone(
+    hass: HomeAssistant, plex: FakePlex
+) -> None:
+    """It is in use elsewhere: in the browser it was taken from, for one."""
+    typed = address(plex) | {"token": plex.token_for("alex")}
+    for outcome in (FlowResultType.CREATE_ENTRY, FlowResultType.ABORT):
+        form = await choose(hass, "plex_token")
+        result = await submit(hass, form, typed)
+        assert result["type"] is outcome
+    assert not [one for one in plex.requests if one.method in ("POST", "DELETE")]
 
 
 # --- Emby ------------------------------------------------------------------
@@ -607,9 +661,11 @@ async def test_emby_is_connected_and_told_from_jellyfin(
     form = await choose(hass, "jellyfin_password")
     form = await submit(hass, form, address(emby) | sign_in)
     assert form["errors"] == {"base": "not_jellyfin"}
+    assert form["description_placeholders"] == {"found": "an Emby server"}
     form = await choose(hass, "emby_password")
     form = await submit(hass, form, address(jellyfin) | sign_in)
     assert form["errors"] == {"base": "not_emby"}
+    assert form["description_placeholders"] == {"found": "a Jellyfin server"}
     result = await submit(hass, form, address(emby) | sign_in)
     assert result["type"] is FlowResultType.CREATE_ENTRY
     entry = result["result"]

@@ -37,6 +37,7 @@ from homeassistant.helpers.selector import (
     TextSelectorType,
 )
 from homeassistant.helpers.service_info.zeroconf import ZeroconfServiceInfo
+from homeassistant.helpers.translation import async_get_translations
 import voluptuous as vol
 
 from .const import (
@@ -56,6 +57,7 @@ from .const import (
     KIND_PLEX,
     LOGGER,
     SUBENTRY_ITEM,
+    SUBENTRY_PLAYER,
 )
 from .core.errors import (
     AuthRejected,
@@ -65,6 +67,8 @@ from .core.errors import (
     ServerError,
     Unsupported,
     UnsupportedVersion,
+    WrongAddress,
+    WrongServer,
 )
 from .core.lane import Phase
 from .core.ports import ServerInfo
@@ -72,13 +76,16 @@ from .failures import flow_error
 from .item_flow import TrackItemFlow
 from .moves import announced_at, async_follow, async_save
 from .options_flow import WatchedSyncOptionsFlow
+from .player_flow import ReportPlayerFlow
 from .runtime import (
     PlexSignIn,
     QuickConnectSignIn,
     WatchedSyncConfigEntry,
     async_find_servers,
     async_identify,
+    async_kind_at,
     async_login,
+    async_sign_out,
     async_verify,
     normalise_url,
 )
@@ -92,6 +99,9 @@ _WAYS: Final[Mapping[str, list[str]]] = {
     KIND_JELLYFIN: ["jellyfin_password", "jellyfin_quick_connect"],
     KIND_EMBY: ["emby_password"],
 }
+
+#: The selector whose words name what answers at an address.
+_ANSWERING_WORDS: Final = "answering"
 
 #: What no password looks like, and an API key of Jellyfin or Emby does.
 _API_KEY: Final = re.compile(r"[0-9a-f]{32}")
@@ -161,7 +171,7 @@ class WatchedSyncConfigFlow(ConfigFlow, domain=DOMAIN):
         cls, config_entry: ConfigEntry
     ) -> dict[str, type[ConfigSubentryFlow]]:
         """Return what can be added to an entry."""
-        return {SUBENTRY_ITEM: TrackItemFlow}
+        return {SUBENTRY_ITEM: TrackItemFlow, SUBENTRY_PLAYER: ReportPlayerFlow}
 
     @callback
     @override
@@ -271,7 +281,9 @@ class WatchedSyncConfigFlow(ConfigFlow, domain=DOMAIN):
                 data = {**entry.data, **_address(user_input)}
                 info = await async_verify(self.hass, data)
             except ServerError as err:
-                errors = _errors(err, entry.data[CONF_KIND], placeholders)
+                errors = await self._async_errors(
+                    err, entry.data[CONF_KIND], placeholders, user_input
+                )
             else:
                 await self.async_set_unique_id(_unique_id(info))
                 self._abort_if_unique_id_mismatch(reason="wrong_account")
@@ -312,6 +324,20 @@ class WatchedSyncConfigFlow(ConfigFlow, domain=DOMAIN):
             "emby_password", KIND_EMBY, _PASSWORD_SIGN_IN, user_input
         )
 
+    async def async_step_reauth_token(
+        self, user_input: dict[str, Any]
+    ) -> ConfigFlowResult:
+        """Go on signing in again with a token."""
+        return await self.async_step_plex_token(user_input)
+
+    async def async_step_reauth_password(
+        self, user_input: dict[str, Any]
+    ) -> ConfigFlowResult:
+        """Go on signing in again with user name and password."""
+        if self._get_reauth_entry().data[CONF_KIND] == KIND_EMBY:
+            return await self.async_step_emby_password(user_input)
+        return await self.async_step_jellyfin_password(user_input)
+
     async def _async_credentials(
         self,
         step_id: str,
@@ -327,13 +353,15 @@ class WatchedSyncConfigFlow(ConfigFlow, domain=DOMAIN):
         placeholders: dict[str, str] = {}
         suggested = dict(self._address)
         if (entry := self._entry) is not None:
+            step_id = "reauth_token" if kind == KIND_PLEX else "reauth_password"
+            placeholders["name"] = entry.title
             suggested[CONF_USERNAME] = entry.data[CONF_USER_NAME]
         if user_input is not None:
             suggested |= user_input
             try:
                 data, info = await self._async_sign_in(kind, suggested)
             except ServerError as err:
-                errors = _errors(err, kind, placeholders)
+                errors = await self._async_errors(err, kind, placeholders, suggested)
                 if isinstance(err, AuthRejected) and _API_KEY.fullmatch(
                     user_input.get(CONF_PASSWORD, "")
                 ):
@@ -395,11 +423,18 @@ class WatchedSyncConfigFlow(ConfigFlow, domain=DOMAIN):
             )
             await self._quick_connect.async_begin()
         except ServerError as err:
-            return await self._async_quick_connect_form(
-                _errors(err, KIND_JELLYFIN, placeholders), placeholders
+            errors = await self._async_errors(
+                err, KIND_JELLYFIN, placeholders, user_input
             )
+            return await self._async_quick_connect_form(errors, placeholders)
         self._waiting = self._wait_for(self._quick_connect.async_wait())
         return await self.async_step_quick_connect()
+
+    async def async_step_reauth_quick_connect(
+        self, user_input: dict[str, Any]
+    ) -> ConfigFlowResult:
+        """Go on signing in again with another code."""
+        return await self.async_step_jellyfin_quick_connect(user_input)
 
     async def async_step_quick_connect(
         self, _: dict[str, Any] | None = None
@@ -425,7 +460,12 @@ class WatchedSyncConfigFlow(ConfigFlow, domain=DOMAIN):
         try:
             login = self._waiting.result()
         except ServerError as err:
-            errors = self._timeout(err) or _errors(err, KIND_JELLYFIN, placeholders)
+            if self._quick_connect.is_forgotten:
+                errors = {"base": "code_forgotten"}
+            else:
+                errors = self._timeout(err) or await self._async_errors(
+                    err, KIND_JELLYFIN, placeholders, self._address
+                )
             return await self._async_quick_connect_form(errors, placeholders)
         data = {
             CONF_KIND: KIND_JELLYFIN,
@@ -440,8 +480,12 @@ class WatchedSyncConfigFlow(ConfigFlow, domain=DOMAIN):
         self, errors: dict[str, str], placeholders: dict[str, str] | None = None
     ) -> ConfigFlowResult:
         found = await self._async_found(KIND_JELLYFIN)
+        step_id = "jellyfin_quick_connect"
+        if (entry := self._entry) is not None:
+            step_id = "reauth_quick_connect"
+            placeholders = {**(placeholders or {}), "name": entry.title}
         return self.async_show_form(
-            step_id="jellyfin_quick_connect",
+            step_id=step_id,
             data_schema=self.add_suggested_values_to_schema(
                 _address_schema({}, found),
                 {CONF_URL: next(iter(found), None), **self._address},
@@ -580,7 +624,7 @@ class WatchedSyncConfigFlow(ConfigFlow, domain=DOMAIN):
             info = await async_verify(self.hass, data)
         except ServerError as err:
             errors = _errors(err, KIND_PLEX, {})
-            if errors == {"base": "cannot_connect"}:
+            if errors.get("base") in ("cannot_connect", "not_plex"):
                 errors = {"base": "server_unreachable"}
             return form(errors)
         return await self._async_done(data, info)
@@ -610,16 +654,47 @@ class WatchedSyncConfigFlow(ConfigFlow, domain=DOMAIN):
             raise AbortFlow("timeout")
         return {"base": "timeout"}
 
+    async def _async_errors(
+        self,
+        error: ServerError,
+        kind: str,
+        placeholders: dict[str, str],
+        typed: Mapping[str, Any],
+    ) -> dict[str, str]:
+        """Return what a form says about *error*, beside the field it is about.
+
+        Where another product answers at the address that was *typed*, it is named.
+        """
+        if isinstance(error, WrongServer) and not isinstance(error, WrongAddress):
+            address = {CONF_CLIENT_ID: self._client_id, **_address(typed)}
+            found = await async_kind_at(self.hass, {CONF_KIND: kind, **address})
+            words = await async_get_translations(
+                self.hass, self.hass.config.language, "selector", [DOMAIN]
+            )
+            key = f"component.{DOMAIN}.selector.{_ANSWERING_WORDS}.options"
+            placeholders["found"] = words[f"{key}.{found or 'unknown'}"]
+        return _errors(error, kind, placeholders)
+
     async def _async_done(
         self, data: dict[str, Any], info: ServerInfo
     ) -> ConfigFlowResult:
-        """Create the entry, or change the one that was signed in again."""
-        await self.async_set_unique_id(_unique_id(info))
-        if (entry := self._entry) is not None:
-            self._abort_if_unique_id_mismatch(reason="wrong_account")
+        """Create the entry, or change the one that was signed in again.
+
+        A sign-in that nothing comes of is ended: it would be listed for ever.
+        """
+        entry = self._entry
+        try:
+            await self.async_set_unique_id(_unique_id(info))
+            if entry is None:
+                self._abort_if_unique_id_configured()
+            else:
+                self._abort_if_unique_id_mismatch(reason="wrong_account")
+        except AbortFlow:
+            await async_sign_out(self.hass, data)
+            raise
+        if entry is not None:
             self._is_signed_in = True
             return self._async_update(entry, {**entry.data, **data})
-        self._abort_if_unique_id_configured()
         for flow in self._async_in_progress():
             # Found in the network, and offered until now.
             if flow["context"].get("unique_id") == info.server_id:

@@ -1,5 +1,6 @@
 """The dialog that tracks a movie or show, or finds it again under another id."""
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 from homeassistant.config_entries import (
@@ -25,6 +26,7 @@ from .core.codec import decode_item, encode_item
 from .core.errors import ServerError
 from .core.identity import Item, MediaKind
 from .failures import flow_error
+from .options_flow import async_library_names
 from .runtime import WatchedSyncConfigEntry
 
 #: Candidates a search for an item to track shows.
@@ -81,8 +83,10 @@ class TrackItemFlow(ConfigSubentryFlow):
             except ServerError as err:
                 errors["base"] = flow_error(err)
             else:
-                self._found = {one.item.item_id: one.item for one in readings}
-                if not readings:
+                allows = entry.runtime_data.coordinator.allows
+                found = [one.item for one in readings if allows(one.item)]
+                self._found = {one.item_id: one for one in found}
+                if not found:
                     errors[CONF_QUERY] = "nothing_found"
                 elif not (self._found.keys() - self._tracked_ids(entry)):
                     errors[CONF_QUERY] = "already_tracked"
@@ -117,17 +121,22 @@ class TrackItemFlow(ConfigSubentryFlow):
                 unique_id=item.item_id,
             )
         candidates = [one for one in self._found.values() if one.item_id not in tracked]
+        only = candidates[0].item_id if len(candidates) == 1 else ""
         return self.async_show_form(
             step_id="pick",
-            data_schema=vol.Schema(
-                {
-                    vol.Required(CONF_ITEM): SelectSelector(
-                        SelectSelectorConfig(
-                            options=await self._async_labels(candidates),
-                            mode=SelectSelectorMode.LIST,
+            data_schema=self.add_suggested_values_to_schema(
+                vol.Schema(
+                    {
+                        vol.Required(CONF_ITEM): SelectSelector(
+                            SelectSelectorConfig(
+                                options=await self._async_labels(entry, candidates),
+                                mode=SelectSelectorMode.LIST,
+                            )
                         )
-                    )
-                }
+                    }
+                ),
+                # Where there is a choice, nothing is chosen beforehand.
+                {CONF_ITEM: only},
             ),
         )
 
@@ -160,7 +169,9 @@ class TrackItemFlow(ConfigSubentryFlow):
             reason="reconfigure_successful",
         )
 
-    async def _async_labels(self, items: list[Item]) -> list[SelectOptionDict]:
+    async def _async_labels(
+        self, entry: WatchedSyncConfigEntry, items: list[Item]
+    ) -> list[SelectOptionDict]:
         """Return what tells the candidates apart; the library only where it must."""
         words = await async_get_translations(
             self.hass, self.hass.config.language, "selector", [DOMAIN]
@@ -172,15 +183,25 @@ class TrackItemFlow(ConfigSubentryFlow):
             else f"{one.title} - {words[f'{kinds}.{one.kind.value}']}"
             for one in items
         ]
-        return [
-            SelectOptionDict(
-                value=one.item_id,
-                label=label
-                if labels.count(label) == 1
-                else f"{label}, {one.library_id or '?'} / {one.item_id}",
+        if len(set(labels)) < len(labels):
+            chosen = {one.library_id for one in items if one.library_id}
+            names = await async_library_names(entry, chosen)
+            labels = _told_apart(
+                labels, [names.get(one.library_id or "") for one in items]
             )
+            labels = _told_apart(labels, [one.item_id for one in items])
+        return [
+            SelectOptionDict(value=one.item_id, label=label)
             for label, one in zip(labels, items, strict=True)
         ]
 
     def _tracked_ids(self, entry: WatchedSyncConfigEntry) -> set[str | None]:
         return {one.unique_id for one in entry.get_subentries_of_type(SUBENTRY_ITEM)}
+
+
+def _told_apart(labels: Sequence[str], by: Sequence[str | None]) -> list[str]:
+    """Add to each label that is not the only one of its kind what it differs *by*."""
+    return [
+        f"{label}, {more}" if more and labels.count(label) > 1 else label
+        for label, more in zip(labels, by, strict=True)
+    ]

@@ -1,13 +1,23 @@
 """The dialog for the preferences of one lane."""
 
+import asyncio
+from collections.abc import Iterable
 from typing import Any, Final
 
-from homeassistant.config_entries import ConfigFlowResult, OptionsFlow
+from homeassistant.config_entries import (
+    ConfigEntryState,
+    ConfigFlowResult,
+    OptionsFlow,
+)
+from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import section
 from homeassistant.helpers.selector import (
+    EntitySelector,
+    EntitySelectorConfig,
     NumberSelector,
     NumberSelectorConfig,
     NumberSelectorMode,
+    SelectOptionDict,
     SelectSelector,
     SelectSelectorConfig,
     SelectSelectorMode,
@@ -16,16 +26,34 @@ import voluptuous as vol
 
 from .const import (
     CONF_CONFLICT_POLICY,
+    CONF_LIBRARIES,
     CONF_MAX_RETRY_AGE,
+    CONF_MIRROR_TO,
+    CONF_PERSON,
     CONF_UP_NEXT_SWITCHES,
+    CONF_WATCHED_THRESHOLD,
     DEFAULT_MAX_RETRY_AGE,
     DEFAULT_UP_NEXT_SWITCHES,
+    DEFAULT_WATCHED_THRESHOLD,
+    DOMAIN,
+    LOGGER,
     MAX_MAX_RETRY_AGE,
     MAX_UP_NEXT_SWITCHES,
+    MIN_WATCHED_THRESHOLD,
     SECTION_DELIVERY,
     SECTION_ENTITIES,
+    SECTION_MIRROR,
+    SECTION_PLAYBACK,
 )
+from .core.errors import ServerError
 from .core.reconcile import Policy
+from .preferences import preferences
+from .runtime import WatchedSyncConfigEntry
+
+_PERSON: Final = "person"
+
+#: Seconds that a form waits for the names of the libraries.
+PATIENCE: Final = 5.0
 
 
 class WatchedSyncOptionsFlow(OptionsFlow):
@@ -36,72 +64,151 @@ class WatchedSyncOptionsFlow(OptionsFlow):
     ) -> ConfigFlowResult:
         """Ask for all of them."""
         if user_input is not None:
-            entities, delivery = (
+            entities, playback, delivery = (
                 user_input[SECTION_ENTITIES],
+                user_input[SECTION_PLAYBACK],
                 user_input[SECTION_DELIVERY],
             )
             return self.async_create_entry(
                 data={
                     SECTION_ENTITIES: {
-                        CONF_UP_NEXT_SWITCHES: int(entities[CONF_UP_NEXT_SWITCHES])
+                        **entities,
+                        CONF_UP_NEXT_SWITCHES: int(entities[CONF_UP_NEXT_SWITCHES]),
                     },
+                    SECTION_PLAYBACK: {
+                        **playback,
+                        CONF_WATCHED_THRESHOLD: int(playback[CONF_WATCHED_THRESHOLD]),
+                    },
+                    SECTION_MIRROR: user_input[SECTION_MIRROR],
                     SECTION_DELIVERY: {
-                        CONF_CONFLICT_POLICY: delivery[CONF_CONFLICT_POLICY],
+                        **delivery,
                         CONF_MAX_RETRY_AGE: int(delivery[CONF_MAX_RETRY_AGE]),
                     },
                 }
             )
+        entry: WatchedSyncConfigEntry = self.config_entry
+        chosen = preferences(entry)
+        others = other_entries(self.hass, entry)
+        suggested = {name: {**values} for name, values in entry.options.items()}
+        # An entry that was removed cannot be copied to again: it would be another.
+        suggested[SECTION_MIRROR] = {
+            CONF_MIRROR_TO: [one for one in chosen.mirror_to if one in others]
+        }
+        libraries = await async_library_names(entry, chosen.libraries)
         return self.async_show_form(
             step_id="init",
             data_schema=self.add_suggested_values_to_schema(
-                _OPTIONS, self.config_entry.options
+                _schema(libraries, others), suggested
             ),
         )
 
 
-_OPTIONS: Final = vol.Schema(
-    {
-        vol.Required(SECTION_ENTITIES): section(
-            vol.Schema(
-                {
-                    vol.Required(
-                        CONF_UP_NEXT_SWITCHES, default=DEFAULT_UP_NEXT_SWITCHES
-                    ): NumberSelector(
-                        NumberSelectorConfig(
-                            min=0,
-                            max=MAX_UP_NEXT_SWITCHES,
-                            step=1,
-                            mode=NumberSelectorMode.BOX,
-                        )
-                    )
-                }
+def other_entries(hass: HomeAssistant, entry: WatchedSyncConfigEntry) -> dict[str, str]:
+    """Return what changes can be copied to: titles by entry id."""
+    return {
+        one.entry_id: one.title
+        for one in hass.config_entries.async_entries(DOMAIN, include_ignore=False)
+        if one.entry_id != entry.entry_id
+    }
+
+
+async def async_library_names(
+    entry: WatchedSyncConfigEntry, chosen: Iterable[str]
+) -> dict[str, str]:
+    """Return the libraries of an entry's server, names by id, the *chosen* always.
+
+    A server that cannot be asked has no names to give, and one that hides a library
+    for now names the others: what was chosen is kept in either case, by its id.
+    """
+    names: dict[str, str] = {}
+    if entry.state is ConfigEntryState.LOADED:
+        try:
+            async with asyncio.timeout(PATIENCE):
+                found = await entry.runtime_data.server.libraries()
+        except (ServerError, TimeoutError) as err:
+            LOGGER.debug("%s: its libraries are not known: %r", entry.title, err)
+        else:
+            names = {one.library_id: one.title for one in found}
+    return names | {one: one for one in sorted(chosen) if one not in names}
+
+
+def library_selector(names: dict[str, str]) -> SelectSelector:
+    """Offer libraries by their names."""
+    return _several(names, SelectSelectorMode.LIST)
+
+
+def _several(names: dict[str, str], mode: SelectSelectorMode) -> SelectSelector:
+    return SelectSelector(
+        SelectSelectorConfig(
+            options=[
+                SelectOptionDict(value=value, label=name)
+                for value, name in names.items()
+            ],
+            multiple=True,
+            mode=mode,
+        )
+    )
+
+
+def _schema(libraries: dict[str, str], others: dict[str, str]) -> vol.Schema:
+    entities = {
+        vol.Required(
+            CONF_UP_NEXT_SWITCHES, default=DEFAULT_UP_NEXT_SWITCHES
+        ): NumberSelector(
+            NumberSelectorConfig(
+                min=0,
+                max=MAX_UP_NEXT_SWITCHES,
+                step=1,
+                mode=NumberSelectorMode.BOX,
             )
         ),
-        vol.Required(SECTION_DELIVERY): section(
-            vol.Schema(
-                {
-                    vol.Required(
-                        CONF_CONFLICT_POLICY, default=Policy.NEWEST.value
-                    ): SelectSelector(
-                        SelectSelectorConfig(
-                            options=[policy.value for policy in Policy],
-                            translation_key="conflict_policy",
-                            mode=SelectSelectorMode.DROPDOWN,
-                        )
-                    ),
-                    vol.Required(
-                        CONF_MAX_RETRY_AGE, default=DEFAULT_MAX_RETRY_AGE
-                    ): NumberSelector(
-                        NumberSelectorConfig(
-                            min=1,
-                            max=MAX_MAX_RETRY_AGE,
-                            step=1,
-                            mode=NumberSelectorMode.BOX,
-                            unit_of_measurement="d",
-                        )
-                    ),
-                }
+        vol.Optional(CONF_LIBRARIES, default=list): library_selector(libraries),
+    }
+    playback = {
+        vol.Optional(CONF_PERSON): EntitySelector(EntitySelectorConfig(domain=_PERSON)),
+        vol.Required(
+            CONF_WATCHED_THRESHOLD, default=DEFAULT_WATCHED_THRESHOLD
+        ): NumberSelector(
+            NumberSelectorConfig(
+                min=MIN_WATCHED_THRESHOLD,
+                max=100,
+                step=1,
+                mode=NumberSelectorMode.SLIDER,
+                unit_of_measurement="%",
             )
         ),
     }
-)
+    mirror = {
+        vol.Optional(CONF_MIRROR_TO, default=list): _several(
+            others, SelectSelectorMode.LIST
+        )
+    }
+    delivery = {
+        vol.Required(CONF_CONFLICT_POLICY, default=Policy.NEWEST.value): SelectSelector(
+            SelectSelectorConfig(
+                options=[policy.value for policy in Policy],
+                translation_key="conflict_policy",
+                mode=SelectSelectorMode.DROPDOWN,
+            )
+        ),
+        vol.Required(CONF_MAX_RETRY_AGE, default=DEFAULT_MAX_RETRY_AGE): NumberSelector(
+            NumberSelectorConfig(
+                min=1,
+                max=MAX_MAX_RETRY_AGE,
+                step=1,
+                mode=NumberSelectorMode.BOX,
+                unit_of_measurement="d",
+            )
+        ),
+    }
+    return vol.Schema(
+        {
+            vol.Required(name): section(vol.Schema(fields))
+            for name, fields in (
+                (SECTION_ENTITIES, entities),
+                (SECTION_PLAYBACK, playback),
+                (SECTION_MIRROR, mirror),
+                (SECTION_DELIVERY, delivery),
+            )
+        }
+    )

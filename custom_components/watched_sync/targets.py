@@ -184,7 +184,7 @@ def _check_naming(data: Mapping[str, Any], *, by_entity: bool) -> None:
     if not ways:
         raise invalid("nothing_named")
     if len(ways) > 1:
-        raise invalid("named_twice", ways=", ".join(ways))
+        raise invalid("named_twice", ways=", ".join(f"`{way}`" for way in ways))
     if not by_entity and not str(data[ways[0]]).strip():
         raise invalid("nothing_named")
     if ATTR_YEAR in data and ATTR_TITLE not in data:

@@ -26,6 +26,10 @@ class QuickConnectDisabled(Unsupported):
     """The server's administrator has switched Quick Connect off."""
 
 
+class CodeForgotten(CodeExpired):
+    """The server does not know the code any more, whatever its age."""
+
+
 @dataclass(frozen=True, slots=True)
 class QuickConnectCode:
     """One sign-in under way: `code` is what a person types on another device."""
@@ -82,7 +86,7 @@ class QuickConnect:
     async def poll(self, code: QuickConnectCode) -> bool:
         """Tell whether the code was approved. `GET /QuickConnect/Connect`.
 
-        Raises `CodeExpired` for one that the server does not know any more.
+        Raises `CodeForgotten` for one that the server does not know any more.
         """
         try:
             answer = await self._server.read(
@@ -97,7 +101,7 @@ class QuickConnect:
     async def exchange(self, code: QuickConnectCode) -> JellyfinLogin:
         """Fetch the token of an approved code.
 
-        `POST /Users/AuthenticateWithQuickConnect`. Raises `CodeExpired` for a code
+        `POST /Users/AuthenticateWithQuickConnect`. Raises `CodeForgotten` for a code
         that was not approved, or too long ago, and `Forbidden` for an account that
         may not sign in.
         """
@@ -116,7 +120,7 @@ class QuickConnect:
         """Fetch the token if the code is approved by now; made for `until_approved`."""
         return await self.exchange(code) if await self.poll(code) else None
 
-    async def _expired(self) -> CodeExpired:
+    async def _expired(self) -> CodeForgotten:
         """Return what a 404 means, once it is known that Jellyfin itself said it."""
         await self._server.read("/System/Info/Public")
-        return CodeExpired("the code has expired")
+        return CodeForgotten("the server does not know the code any more")
