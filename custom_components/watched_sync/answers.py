@@ -3,13 +3,15 @@
 A row is plain JSON, as scripts and templates read it.
 """
 
+from collections.abc import Collection
+
 from homeassistant.core import ServiceCall
 from homeassistant.util.json import JsonObjectType, JsonValueType
 
 from .action_fields import ATTR_WAIT, WAIT_LIMIT
 from .core.codec import encode_change
 from .core.operation import Change, Operation
-from .core.outbox import Outcome, Result
+from .core.outbox import HistoryEntry, Outcome, Result
 from .failures import invalid
 from .lookup import Skipped
 from .runtime import WatchedSyncConfigEntry
@@ -59,3 +61,64 @@ def change_name(change: Change) -> str:
     """Return the name of a change: that of the action which asks for it."""
     name: str = encode_change(change)["type"]
     return name
+
+
+def waiting_row(
+    entry: WatchedSyncConfigEntry, operation: Operation
+) -> dict[str, JsonValueType]:
+    """Return the row of an operation that waits; when it is tried at the earliest."""
+    lane = entry.runtime_data.lane
+    syncing = operation.operation_id in lane.in_flight
+    times = (operation.not_before, lane.health.next_attempt)
+    next_attempt = max((time for time in times if time is not None), default=None)
+    return {
+        **operation_row(entry, operation),
+        **_details(operation),
+        "status": "syncing" if syncing else "queued",
+        "next_attempt": next_attempt.isoformat() if next_attempt else None,
+    }
+
+
+def failed_row(
+    entry: WatchedSyncConfigEntry, operation: Operation
+) -> dict[str, JsonValueType]:
+    """Return the row of an operation that was given up."""
+    return {
+        **operation_row(entry, operation),
+        **_details(operation),
+        "status": "failed",
+        "next_attempt": None,
+    }
+
+
+def _details(operation: Operation) -> dict[str, JsonValueType]:
+    return {
+        "scope": operation.scope.value,
+        "attempts": operation.attempts,
+        "asked_at": operation.asked_at.isoformat(),
+        "last_error": operation.last_error,
+    }
+
+
+def history_row(
+    entry: WatchedSyncConfigEntry, done: HistoryEntry, undone: Collection[str]
+) -> dict[str, JsonValueType]:
+    """Return the row of what is done; *undone* are the batches taken back."""
+    operation = done.operation
+    before = operation.before.get(operation.item.item_id)
+    return {
+        **operation_row(entry, operation),
+        "batch_id": operation.batch_id,
+        "scope": operation.scope.value,
+        "origin": operation.origin.value,
+        "result": done.result.value,
+        "asked_at": operation.asked_at.isoformat(),
+        "settled_at": done.settled_at.isoformat(),
+        # What one item was before; below a show or season that is said of each.
+        "before": None
+        if before is None
+        else {"watched": before.watched, "position": before.position},
+        "items": len(operation.before),
+        "undoes": operation.undoes,
+        "undone": operation.batch_id in undone,
+    }

@@ -298,6 +298,8 @@ def _row(
         "change": change_name(planned.wish.change),
         "status": status,
     }
+    if outcome is not None:
+        row["result"] = outcome.result.value
     change = planned.wish.change
     if isinstance(change, MarkWatched) and change.at is not None:
         row["watched_at"] = "kept" if _keeps_date(planned, outcome) else "not_kept"

@@ -1,7 +1,7 @@
 """The queue itself: try, drop, list, take back, and tell what was done."""
 
 import asyncio
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from operator import itemgetter
@@ -12,13 +12,16 @@ from homeassistant.util.json import JsonObjectType, JsonValueType
 from .action_fields import ATTR_BATCH_ID, ATTR_DRY_RUN, ATTR_LIMIT, ATTR_OPERATION_ID
 from .answers import (
     change_name,
+    failed_row,
+    history_row,
     operation_row,
     skipped_row,
     status_of,
+    waiting_row,
     waiting_time,
 )
 from .core.operation import Operation
-from .core.outbox import HISTORY_LIMIT, HistoryEntry, Outcome, Result
+from .core.outbox import HISTORY_LIMIT, Outcome, Result
 from .core.undo import Kept, undone_batches
 from .failures import invalid
 from .lanes import chosen_lanes
@@ -122,40 +125,10 @@ def get_queue(call: ServiceCall) -> ServiceResponse:
     """Return what waits and what was given up."""
     rows: list[JsonValueType] = []
     for entry in chosen_lanes(call):
-        lane = entry.runtime_data.lane
-        for operation in lane.outbox:
-            syncing = operation.operation_id in lane.in_flight
-            times = (operation.not_before, lane.health.next_attempt)
-            next_attempt = max(
-                (time for time in times if time is not None), default=None
-            )
-            rows.append(
-                {
-                    **operation_row(entry, operation),
-                    **_details(operation),
-                    "status": "syncing" if syncing else "queued",
-                    "next_attempt": next_attempt.isoformat() if next_attempt else None,
-                }
-            )
-        rows.extend(
-            {
-                **operation_row(entry, operation),
-                **_details(operation),
-                "status": "failed",
-                "next_attempt": None,
-            }
-            for operation in lane.outbox.rejected
-        )
+        outbox = entry.runtime_data.lane.outbox
+        rows.extend(waiting_row(entry, operation) for operation in outbox)
+        rows.extend(failed_row(entry, operation) for operation in outbox.rejected)
     return {"operations": rows}
-
-
-def _details(operation: Operation) -> dict[str, JsonValueType]:
-    return {
-        "scope": operation.scope.value,
-        "attempts": operation.attempts,
-        "asked_at": operation.asked_at.isoformat(),
-        "last_error": operation.last_error,
-    }
 
 
 # --- taking back ------------------------------------------------------------
@@ -244,32 +217,9 @@ def get_history(call: ServiceCall) -> ServiceResponse:
         outbox = entry.runtime_data.lane.outbox
         undone = undone_batches(outbox)
         rows.extend(
-            (one.settled_at, _history_row(entry, one, undone)) for one in outbox.history
+            (one.settled_at, history_row(entry, one, undone)) for one in outbox.history
         )
     # Newest first; of what ended at one time, what came last.
     rows.reverse()
     rows.sort(key=itemgetter(0), reverse=True)
     return {"operations": [row for _, row in rows[:limit]]}
-
-
-def _history_row(
-    entry: WatchedSyncConfigEntry, done: HistoryEntry, undone: Collection[str]
-) -> dict[str, JsonValueType]:
-    operation = done.operation
-    before = operation.before.get(operation.item.item_id)
-    return {
-        **operation_row(entry, operation),
-        "batch_id": operation.batch_id,
-        "scope": operation.scope.value,
-        "origin": operation.origin.value,
-        "result": done.result.value,
-        "asked_at": operation.asked_at.isoformat(),
-        "settled_at": done.settled_at.isoformat(),
-        # What one item was before; below a show or season that is said of each.
-        "before": None
-        if before is None
-        else {"watched": before.watched, "position": before.position},
-        "items": len(operation.before),
-        "undoes": operation.undoes,
-        "undone": operation.batch_id in undone,
-    }

@@ -23,19 +23,25 @@ from .action_fields import (
     ATTR_INCLUDE_SPECIALS,
     ATTR_ITEM_ID,
     ATTR_LIMIT,
+    ATTR_MEDIA_TYPE,
     ATTR_OPERATION_ID,
     ATTR_PERCENT,
     ATTR_PERSON,
     ATTR_POSITION,
+    ATTR_QUERY,
     ATTR_SCOPE,
     ATTR_SEASON,
     ATTR_TITLE,
     ATTR_WAIT,
     ATTR_WATCHED_AT,
     ATTR_YEAR,
+    DEFAULT_FOUND_ITEMS,
     DEFAULT_HISTORY_ROWS,
 )
 from .const import DOMAIN
+from .core.identity import MediaKind
+from .explaining import async_explain
+from .finding import DEFAULT_MEDIA_TYPES, async_find_media
 from .lookup import ActionScope
 from .marking import async_mark_unwatched, async_mark_watched, async_set_progress
 from .queue_actions import (
@@ -56,6 +62,8 @@ SERVICE_DISCARD = "discard"
 SERVICE_GET_QUEUE = "get_queue"
 SERVICE_UNDO = "undo"
 SERVICE_GET_HISTORY = "get_history"
+SERVICE_FIND_MEDIA = "find_media"
+SERVICE_EXPLAIN = "explain"
 
 
 def _duration(value: Any) -> timedelta:
@@ -73,16 +81,19 @@ _LANES: VolDictType = {
 _DRY_RUN: VolDictType = {vol.Optional(ATTR_DRY_RUN, default=False): cv.boolean}
 
 # Values that are out of range are refused by the handlers: in words, translated.
-_NAMING: VolDictType = {
+_ITEM: VolDictType = {
     **cv.TARGET_FIELDS,
     **_LANES,
-    **_DRY_RUN,
     vol.Optional(ATTR_ITEM_ID): cv.string,
     vol.Optional(ATTR_EXTERNAL_ID): cv.string,
     vol.Optional(ATTR_TITLE): cv.string,
     vol.Optional(ATTR_YEAR): vol.Coerce(int),
     vol.Optional(ATTR_SEASON): vol.Coerce(int),
     vol.Optional(ATTR_EPISODE): vol.Coerce(int),
+}
+_NAMING: VolDictType = {
+    **_ITEM,
+    **_DRY_RUN,
     vol.Optional(ATTR_CONFIRM, default=False): cv.boolean,
     vol.Optional(ATTR_WAIT, default=0): vol.Coerce(float),
 }
@@ -123,6 +134,18 @@ GET_HISTORY_SCHEMA = vol.Schema(
         vol.Optional(ATTR_LIMIT, default=DEFAULT_HISTORY_ROWS): vol.Coerce(int),
     }
 )
+FIND_MEDIA_SCHEMA = vol.Schema(
+    {
+        **_LANES,
+        vol.Required(ATTR_QUERY): cv.string,
+        vol.Optional(ATTR_MEDIA_TYPE, default=list): vol.All(
+            cv.ensure_list,
+            [vol.All(vol.Coerce(MediaKind), vol.In(DEFAULT_MEDIA_TYPES))],
+        ),
+        vol.Optional(ATTR_LIMIT, default=DEFAULT_FOUND_ITEMS): vol.Coerce(int),
+    }
+)
+EXPLAIN_SCHEMA = vol.Schema(_ITEM)
 
 
 @callback
@@ -168,6 +191,13 @@ def async_setup_services(hass: HomeAssistant) -> None:
             GET_HISTORY_SCHEMA,
             SupportsResponse.ONLY,
         ),
+        (
+            SERVICE_FIND_MEDIA,
+            async_find_media,
+            FIND_MEDIA_SCHEMA,
+            SupportsResponse.ONLY,
+        ),
+        (SERVICE_EXPLAIN, async_explain, EXPLAIN_SCHEMA, SupportsResponse.ONLY),
     ):
         hass.services.async_register(
             DOMAIN, name, handler, schema, supports_response=response
