@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Coroutine
 from datetime import timedelta
+from functools import partial
 import random
 from typing import Any, Final
 
@@ -68,6 +69,9 @@ CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
 
 #: Seconds that setting up waits for a server; after that it is away.
 FIRST_CONTACT: Final = 10.0
+
+#: Seconds in which a server may answer what was sent before delivering ends.
+LAST_ANSWERS: Final = 5.0
 
 
     await async_start_memory(hass)
@@ -198,8 +202,16 @@ async def async_setup_entry(hass: HomeAssistant, entry: WatchedSyncConfigEntry) 
     entry.async_on_unload(entry.add_update_listener(_async_reload))
     # Before Home Assistant calls itself stopping: what was accepted just now is still
     # written, and nobody waits for a confirmation that will not come any more.
-    entry.async_on_unload(hass.async_add_shutdown_job(HassJob(lane.close)))
+    entry.async_on_unload(
+        hass.async_add_shutdown_job(HassJob(partial(_fall_silent, lane, relay)))
+    )
     return True
+
+
+async def _fall_silent(lane: Lane, relay: Relay) -> None:
+    """Take nothing in any more, and hear the answers to what is under way."""
+    await lane.close()
+    await relay.stop(LAST_ANSWERS)
 
 
 async def async_migrate_entry(
@@ -224,6 +236,7 @@ async def async_unload_entry(
         return False
     runtime = entry.runtime_data
     tasks = (runtime.relay_task, runtime.observer_task)
+    await runtime.relay.stop(LAST_ANSWERS)
     for task in tasks:
         task.cancel()
     await asyncio.wait(tasks)
