@@ -656,9 +656,7 @@ async def test_a_mark_nobody_answered_is_repeated_after_some_minutes() -> None:
 
 
 @virtual
-async def test_a_mark_nobody_answered_is_not_repeated_because_somebody_presses_retry() -> (
-    None
-):
+async def test_a_press_of_retry_does_not_repeat_a_mark_nobody_answered() -> None:
     rig = with_movies(1, ModelServer.plex).start()
     rig.server.on(Ask.WRITE, SLOW)
     operation = await rig.ask(None, movies(1)[0])
