@@ -62,8 +62,8 @@ from custom_components.watched_sync.core.play_state import (
 from custom_components.watched_sync.core.ports import (
     Capabilities,
     Connected,
-    Library,
     Image,
+    Library,
     PlaybackReport,
     PlaybackState,
     ServerEvent,
@@ -535,6 +535,9 @@ class ModelServer:
                 yield event
         finally:
             self.sockets.remove(socket)
+
+    async def session_user(self, session_id: str) -> str | None:
+        raise Unsupported(f"nobody asks the model whose {session_id} is")
 
     async def report(self, report: PlaybackReport) -> None:
         item = report.item

@@ -387,6 +387,14 @@ async def test_nothing_but_a_server_error_comes_of_a_strange_picture(
             assert all(one.url.host == "127.0.0.1" for one in sent(mock))
 
 
+async def test_nobody_is_asked_whose_session_it_is(
+    session: ClientSession, plex: FakePlex
+) -> None:
+    with pytest.raises(Unsupported):
+        await plex_client(session, plex).session_user("1")
+    assert not plex.requests
+
+
 # Jellyfin and Emby
 
 

@@ -662,6 +662,11 @@ class PlexClient(MediaServer):
     # Playing
 
     @override
+    async def session_user(self, session_id: str) -> str | None:
+        """Raise `Unsupported`: a Plex player names its user by itself."""
+        raise Unsupported("this server does not say whose session it is")
+
+    @override
     async def report(self, report: PlaybackReport) -> None:
         """Send one `/:/timeline` report, with a play queue made for the playback.
 
