@@ -621,6 +621,16 @@ async def test_season_of_unknown_size_needs_confirmation_while_offline(
     assert operation.scope is Scope.TREE
 
 
+async def test_size_of_a_season_never_read_is_asked_for(hass: HomeAssistant) -> None:
+    server = MemoryServer(LONG_SHOW)
+    server.up_next_ids = ["e1x1"]
+    entry = await setup_lane(hass, server)
+    data = {"item_id": "e1x1", "scope": "season"}
+    error = await refused(hass, [entry], [server], "mark_unwatched", data)
+    assert error.translation_key == "unmark_needs_confirmation"
+    assert error.translation_placeholders == {"count": "31", "limit": "10"}
+
+
 # --- bad input ----------------------------------------------------------------------
 
 

@@ -603,6 +603,29 @@ async def test_server_found_unreachable_by_a_question_takes_the_lane_down(
     await until(runtime, lambda: runtime.lane.health.phase is Phase.BACKING_OFF)
 
 
+async def test_token_found_revoked_by_a_question_is_the_reason(
+    hass: HomeAssistant,
+) -> None:
+    first, second = MemoryServer(), second_server()
+    entries = [await setup_lane(hass, server) for server in (first, second)]
+    first.revoke()
+    answer = await mark(hass, title="Arrival")
+    assert [row["reason"] for row in answer["skipped"]] == ["auth_required"]
+    await drained(hass, entries[1])
+
+
+async def test_tracked_item_is_known_though_it_was_never_read(
+    hass: HomeAssistant,
+) -> None:
+    server = MemoryServer()
+    entry = await setup_lane(hass, server, subentries=[MOVIE])
+    await lose_contact(hass, entry, server)
+    entry.runtime_data.lane.ledger.forget("m1")
+    await mark(hass, item_id="m1")
+    (operation,) = entry.runtime_data.lane.outbox
+    assert operation.item == MOVIE
+
+
 # --- entities -------------------------------------------------------------------------
 
 
@@ -720,6 +743,19 @@ async def test_switch_of_another_lane_than_the_one_named_is_refused(
         "entity_id": MOVIE_SWITCH,
         "lane": "Attic (Ada)",
     }
+
+
+async def test_user_who_may_control_a_switch_may_mark_it(
+    hass: HomeAssistant, hass_read_only_user: MockUser
+) -> None:
+    hass_read_only_user.mock_policy({"entities": {"entity_ids": {MOVIE_SWITCH: True}}})
+    entry = await setup_lane(hass, subentries=[MOVIE, SHOW])
+    user = Context(user_id=hass_read_only_user.id)
+    answer = await mark(hass, context=user, entity_id=MOVIE_SWITCH)
+    assert [row["item_id"] for row in answer["operations"]] == ["m1"]
+    await drained(hass, entry)
+    with pytest.raises(Unauthorized):
+        await mark(hass, context=user, entity_id=[MOVIE_SWITCH, SHOW_SWITCH])
 
 
 async def test_user_who_may_not_control_a_switch_may_not_mark_it(

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any, override
 
 from freezegun.api import FrozenDateTimeFactory
@@ -44,6 +44,15 @@ class CountingServer(MemoryServer):
     @override
     def capabilities(self) -> Capabilities:
         return Capabilities(concurrency=4, repeat_safe=False, keeps_watched_at=False)
+
+
+class DatedServer(MemoryServer):
+    """A server that keeps the date a mark carries."""
+
+    @property
+    @override
+    def capabilities(self) -> Capabilities:
+        return Capabilities(concurrency=1, repeat_safe=True, keeps_watched_at=True)
 
 
 async def up_to(
@@ -307,6 +316,19 @@ async def test_several_episodes_named_are_one_range(hass: HomeAssistant) -> None
         dry_run=True,
     )
     assert asked(answer) == ["season1", "e2x1"]
+
+
+async def test_date_reaches_every_episode_on_a_server_that_keeps_it(
+    hass: HomeAssistant,
+) -> None:
+    server = DatedServer(EVERYTHING)
+    entry = await setup_lane(hass, server)
+    answer = await up_to(hass, watched_at="2026-01-02 03:04:05+00:00")
+    assert {row["watched_at"] for row in answer["operations"]} == {"kept"}
+    await drained(hass, entry)
+    assert {server.states[item_id].last_played for item_id in UP_TO_2X2} == {
+        datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+    }
 
 
 # --- how much at once -----------------------------------------------------------
