@@ -21,7 +21,7 @@ from custom_components.watched_sync.core.codec import (
 from custom_components.watched_sync.core.copying import Copier, Missing, Target
 from custom_components.watched_sync.core.errors import ServerError
 from custom_components.watched_sync.core.identity import Item
-from custom_components.watched_sync.core.lane import Lane, Phase
+from custom_components.watched_sync.core.lane import Lane, LaneUpdate, Phase
 from custom_components.watched_sync.core.ledger import Ledger
 from custom_components.watched_sync.core.mirror import Moves
 from custom_components.watched_sync.core.outbox import Outbox
@@ -106,6 +106,9 @@ class Side:
             journal=self.journal,
             clock=self.world.clock,
         )
+        self.moved: set[str] = set()
+        self.reading = asyncio.Lock()
+        self.lane.add_listener(self._hear)
         self.relay = Relay(
             self.lane,
             self.server,
@@ -147,16 +150,24 @@ class Side:
         self.assemble()
 
     async def catch_up(self) -> None:
-        """Read everything; what is being written the relay knows better."""
-        found = await self.server.fetch([one.item_id for one in self.works.values()])
-        in_flight = {
-            operation.item.item_id
-            for operation in self.lane.outbox
-            if operation.operation_id in self.lane.in_flight
-        }
-        self.lane.remember(
-            reading for item_id, reading in found.items() if item_id not in in_flight
-        )
+        """Read everything; what the relay writes or has read since, it knows better."""
+        async with self.reading:
+            self.moved.clear()
+            found = await self.server.fetch(
+                [one.item_id for one in self.works.values()]
+            )
+            newer = self.moved | {
+                operation.item.item_id
+                for operation in self.lane.outbox
+                if operation.operation_id in self.lane.in_flight
+            }
+            self.lane.remember(
+                reading for item_id, reading in found.items() if item_id not in newer
+            )
+
+    def _hear(self, update: LaneUpdate) -> None:
+        self.moved.update(one.item.item_id for one in update.readings)
+        self.moved.update(one.operation.item.item_id for one in update.outcomes)
 
     async def _look(self) -> None:
         while True:

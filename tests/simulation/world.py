@@ -531,9 +531,12 @@ def _wishes_for(lane: SimulatedLane, item: Item) -> list[Asked]:
 
 
 def _last_wish_holds(world: World, lane: SimulatedLane) -> Iterator[str]:
-    """Where nobody else moved an item, it is as the wishes say, one after the other."""
-    given_up = [*lane.lane.outbox.rejected]
-    lost = {
+    """An item is as the wishes for it say, one after the other.
+
+    What counts are the last mark and what came after it: whatever became of earlier
+    wishes, and whatever others did before, that mark says it all.
+    """
+    given_up = {one.operation_id for one in lane.lane.outbox.rejected} | {
         operation_id
         for operation_id, result in lane.records.ended.items()
         if result in (Result.REJECTED, Result.OVERRULED)
@@ -541,27 +544,55 @@ def _last_wish_holds(world: World, lane: SimulatedLane) -> Iterator[str]:
     for item in lane.leaves:
         item_id = item.item_id
         wishes = _wishes_for(lane, item)
+        deciding = _deciding(wishes)
         if (
-            item_id in lane.records.moved
+            not _untouched(world, lane, item_id, deciding)
             or (item_id in lane.records.late and len(wishes) > 1)
-            or any(not one.answered for one in wishes)
-            or any(one.operation.operation_id in lost for one in wishes)
-            or any(one.reaches(item) for one in given_up)
+            or any(not one.answered for one in deciding)
+            or any(one.operation.operation_id in given_up for one in deciding)
             # Where our own clock jumped, and what both sides had agreed on was lost,
             # nobody can tell who spoke last; of an episode in a tree it is not told.
             or (
-                (world.jumps or lane.policy is not Policy.NEWEST)
-                and lane.records.crashes
+                lane.may_be_forgetful
                 and any(one.operation.scope is Scope.TREE for one in wishes)
             )
         ):
             continue
         wanted = lane.initial[item_id]
-        for one in wishes:
+        for one in deciding:
             wanted = one.operation.change.apply(wanted)
         shown = lane.server.states[item_id]
         if not wanted.agrees_with(shown):
             yield f"{item_id} shows {shown} and was wanted {wanted}"
+
+
+def _deciding(wishes: list[Asked]) -> list[Asked]:
+    """Return the last mark among *wishes* and what follows; all, if there is none."""
+    for place in reversed(range(len(wishes))):
+        if not isinstance(wishes[place].operation.change, SetProgress):
+            return wishes[place:]
+    return wishes
+
+
+def _untouched(
+    world: World,
+    lane: SimulatedLane,
+    item_id: str,
+    deciding: list[Asked],
+) -> bool:
+    """Whether nobody else has moved an item, or surely before the wishes that count."""
+    moved = lane.records.moved.get(item_id)
+    if moved is None:
+        return True
+    tolerance = 2 * CLOCK_TOLERANCE.total_seconds()
+    return (
+        lane.policy in (Policy.NEWEST, Policy.HOME_ASSISTANT)
+        and not world.jumps
+        and abs(lane.server.skew.total_seconds()) <= tolerance / 2
+        and bool(deciding)
+        and not isinstance(deciding[0].operation.change, SetProgress)
+        and moved + tolerance < deciding[0].at
+    )
 
 
 def _no_double_play(lane: SimulatedLane) -> Iterator[str]:
@@ -593,8 +624,12 @@ def _overruled_for_a_reason(lane: SimulatedLane) -> Iterator[str]:
     """Nobody is overruled by what we did ourselves, however it came about."""
     for operation, at in lane.records.overruled:
         change = operation.change
-        if isinstance(change, SetProgress) and change.watched is None:
-            continue  # also what was watched long ago beats a mere position
+        if (
+            isinstance(change, SetProgress)
+            and change.watched is None
+            and lane.records.crashes
+        ):
+            continue  # what we had marked ourselves beats it, if that was forgotten
         if any(
             operation.reaches(lane.server.items[item_id])
             for item_id in lane.records.late
