@@ -425,7 +425,7 @@ async def test_built_in_sentence_ticks_an_item_off(hass: HomeAssistant) -> None:
     entry = await setup_lane(hass, server)
     for component in ("homeassistant", "conversation", "intent"):
         assert await async_setup_component(hass, component, {})
-    er.async_get(hass).async_update_entity(LIST, aliases={"watch list"})
+    er.async_get(hass).async_update_entity(LIST, aliases=["watch list"])
     await hass.async_block_till_done()
     for item in ("Arrival (2016)", "severance s01e01 part 1"):
         answer = await hass.services.async_call(
