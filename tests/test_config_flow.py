@@ -586,7 +586,7 @@ async def test_another_account_does_not_take_an_entry_over(
         assert result["type"] is FlowResultType.ABORT
         assert result["reason"] == "wrong_account"
         assert entry.data == data
-        assert sign_out.await_args.args[1]["token"] == "another-token"
+        assert sign_out.await_args_list[-1].args[1]["token"] == "another-token"
         await hass.config_entries.async_remove(entry.entry_id)
     assert sign_out.await_count == 2
 

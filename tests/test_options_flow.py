@@ -40,11 +40,10 @@ async def submit(
     await hass.async_block_till_done()
 
 
-def fields(form: ConfigFlowResult, section: str) -> dict[Any, Any]:
+def fields(form: ConfigFlowResult, section: str) -> Any:
     assert form["data_schema"] is not None
     sections = {str(key): one for key, one in form["data_schema"].schema.items()}
-    found: dict[Any, Any] = sections[section].schema.schema
-    return found
+    return sections[section].schema.schema
 
 
 def offered(form: ConfigFlowResult, section: str, field: str) -> dict[str, str]:

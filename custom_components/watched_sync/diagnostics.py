@@ -1,27 +1,37 @@
 """Diagnostics: counts, health and reasons; no tokens, titles, names or addresses."""
 
 from collections import Counter
+from collections.abc import Iterable
 from datetime import datetime
+from itertools import islice
 from typing import Any, Final
 
 from homeassistant.components.diagnostics import async_redact_data
 from homeassistant.const import CONF_TOKEN, CONF_URL
 from homeassistant.core import HomeAssistant
+from homeassistant.helpers.device_registry import DeviceEntry
 
 from .const import (
     CONF_ACCOUNT_TOKEN,
     CONF_CLIENT_ID,
+    CONF_PERSON,
     CONF_SERVER_ID,
     CONF_SERVER_NAME,
     CONF_USER_ID,
     CONF_USER_NAME,
+    DOMAIN,
 )
+from .coordinator import QUEUE_ROWS
+from .core.identity import Item
 from .core.operation import Operation
+from .core.play_state import PlayState
 from .runtime import WatchedSyncConfigEntry
 
 _TO_REDACT: Final = {
     CONF_ACCOUNT_TOKEN,
     CONF_CLIENT_ID,
+    # A person's entity id is their name.
+    CONF_PERSON,
     CONF_SERVER_ID,
     CONF_SERVER_NAME,
     CONF_TOKEN,
@@ -43,7 +53,7 @@ async def async_get_config_entry_diagnostics(
     return {
         "entry": {
             "data": async_redact_data(dict(entry.data), _TO_REDACT),
-            "options": dict(entry.options),
+            "options": async_redact_data(dict(entry.options), _TO_REDACT),
             "subentries": dict(
                 Counter(one.subentry_type for one in entry.subentries.values())
             ),
@@ -83,6 +93,71 @@ def _mirroring(entry: WatchedSyncConfigEntry) -> dict[str, Any]:
         "emptied": counts.emptied,
         "copied": counts.copied,
         "skipped": {reason.value: count for reason, count in counts.skipped.items()},
+    }
+
+
+async def async_get_device_diagnostics(
+    hass: HomeAssistant, entry: WatchedSyncConfigEntry, device: DeviceEntry
+) -> dict[str, Any]:
+    """Return what helps to understand one tracked item, or the lane itself.
+
+    An item is told by its kind and play state alone: neither by title nor by any id.
+    """
+    runtime = entry.runtime_data
+    prefix = f"{runtime.lane_id}:"
+    for domain, identifier in device.identifiers:
+        if domain == DOMAIN and identifier.startswith(prefix):
+            return _item(entry, identifier.removeprefix(prefix))
+    return await async_get_config_entry_diagnostics(hass, entry)
+
+
+def _item(entry: WatchedSyncConfigEntry, item_id: str) -> dict[str, Any]:
+    runtime = entry.runtime_data
+    coordinator, outbox = runtime.coordinator, runtime.lane.outbox
+    view = coordinator.view(item_id)
+    if view is None:
+        return {"status": coordinator.data.status.value, "item": None}
+    item = view.item
+    progress = coordinator.shows.get(item_id)
+    return {
+        "status": coordinator.data.status.value,
+        "item": {
+            "kind": item.kind.value,
+            "provider_ids": [
+                name
+                for name in ("imdb", "tmdb", "tvdb")
+                if getattr(item.provider_ids, name)
+            ],
+            "library_allowed": coordinator.allows(item),
+            "sync_state": view.sync_state.value,
+            "last_error": view.last_error.value if view.last_error else None,
+            "desired": _state(view.desired),
+            "server": None if view.server is None else _state(view.server),
+            "episodes": view.leaf_count,
+            "watched_episodes": view.watched_leaf_count,
+            "unwatched_and_aired": None if progress is None else progress.unwatched,
+        },
+        "waiting": _rows(outbox, item),
+        "failed": _rows(outbox.rejected, item),
+    }
+
+
+def _rows(operations: Iterable[Operation], item: Item) -> list[dict[str, Any]]:
+    """Return the operations about an item or, of a show, its episodes."""
+    about = (
+        one
+        for one in operations
+        if item.item_id in (one.item.item_id, one.item.show_id) or one.reaches(item)
+    )
+    return [_row(one) for one in islice(about, QUEUE_ROWS)]
+
+
+def _state(state: PlayState) -> dict[str, Any]:
+    return {
+        "watched": state.watched,
+        "position": state.position,
+        "play_count": state.play_count,
+        "last_played": _time(state.last_played),
     }
 
 
