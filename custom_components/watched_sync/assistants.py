@@ -1,0 +1,451 @@
+"""What an assistant does for the person who speaks, by the public actions alone.
+
+So the rules and permissions are those of the actions. What is not certain, or too much
+at once, raises NeedsAnswer before anything is queued.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from homeassistant.components.media_player.const import (
+    DOMAIN as MEDIA_PLAYER_DOMAIN,
+    MediaPlayerState,
+)
+from homeassistant.const import ATTR_CONFIG_ENTRY_ID, ATTR_ENTITY_ID
+from homeassistant.core import Context, HomeAssistant, State
+from homeassistant.exceptions import ServiceValidationError
+from homeassistant.helpers import intent
+from homeassistant.util import dt as dt_util
+from homeassistant.util.json import JsonObjectType
+
+from .action_fields import (
+    ATTR_CONFIRM,
+    ATTR_DRY_RUN,
+    ATTR_EPISODE,
+    ATTR_LIMIT,
+    ATTR_MEDIA_TYPE,
+    ATTR_PERCENT,
+    ATTR_PERSON,
+    ATTR_POSITION,
+    ATTR_QUERY,
+    ATTR_SCOPE,
+    ATTR_SEASON,
+)
+from .const import DOMAIN
+from .core.identity import Item, MediaKind
+from .core.play_state import Reading
+from .failures import invalid
+from .hearing import (
+    Asks,
+    Episodes,
+    Heard,
+    NeedsAnswer,
+    Which,
+    async_episodes,
+    async_find,
+    is_away,
+)
+from .lookup import (
+    ActionScope,
+    Skipped,
+    SkipReason,
+    Target,
+    async_get_lanes,
+    known_item,
+)
+from .player_memory import async_get_memory
+from .players import async_plays
+from .preferences import preferences
+from .runtime import WatchedSyncConfigEntry
+
+_MARK_WATCHED: Final = "mark_watched"
+_MARK_UNWATCHED: Final = "mark_unwatched"
+_SET_PROGRESS: Final = "set_progress"
+_FIND_MEDIA: Final = "find_media"
+_EXPLAIN: Final = "explain"
+
+_PERSON_DOMAIN: Final = "person"
+
+#: Refusals of an action that become a question.
+_TO_CONFIRM: Final = {
+    "mark_needs_confirmation": Asks.CONFIRM_MARK,
+    "unmark_needs_confirmation": Asks.CONFIRM_UNMARK,
+    "unknown_size_needs_confirmation": Asks.CONFIRM_UNKNOWN,
+}
+
+#: Reasons for which a row was passed over because all was well already.
+_ALREADY: Final = (
+    SkipReason.ALREADY_WATCHED,
+    SkipReason.ALREADY_UNWATCHED,
+    SkipReason.ALREADY_THERE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What an action answered: items that change, and those that need not.
+
+    `missed` are the lanes that could not be asked, `waiting` those that are away and
+    are told later.
+    """
+
+    batch_id: str | None
+    changed: Sequence[tuple[WatchedSyncConfigEntry, Item]] = ()
+    already: Sequence[Item] = ()
+    missed: Sequence[tuple[WatchedSyncConfigEntry, SkipReason]] = ()
+
+    @property
+    def items(self) -> list[Item]:
+        """What changes, on whatever lane."""
+        return [item for _, item in self.changed]
+
+    @property
+    def waiting(self) -> list[WatchedSyncConfigEntry]:
+        """Lanes that have accepted something and cannot deliver it now."""
+        entries = {entry.entry_id: entry for entry, _ in self.changed}
+        return [entry for entry in entries.values() if is_away(entry)]
+
+
+@dataclass(frozen=True, slots=True)
+class Next:
+    """What is next in a show on one lane; None if everything there is watched."""
+
+    entry: WatchedSyncConfigEntry
+    show: Item
+    episode: Reading | None
+
+
+@dataclass(frozen=True, slots=True)
+class UpNext:
+    """What is next: in one show, or of everything (`rows`, in the server's order)."""
+
+    shows: Sequence[Next] = ()
+    rows: Sequence[tuple[WatchedSyncConfigEntry, Item]] = ()
+    missed: Sequence[tuple[WatchedSyncConfigEntry, SkipReason]] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Assistant:
+    """Somebody who speaks: who they are, what they speak through, and where.
+
+    `area` is the id or name of a room.
+    """
+
+    hass: HomeAssistant
+    context: Context
+    assistant: str | None = None
+    area: str | None = None
+
+    # --- who speaks ---------------------------------------------------------
+
+    def _person(self) -> str | None:
+        """Return the person entity of the user who speaks, if that is known."""
+        if (user_id := self.context.user_id) is None:
+            return None
+        return next(
+            (
+                state.entity_id
+                for state in self.hass.states.async_all(_PERSON_DOMAIN)
+                if state.attributes.get("user_id") == user_id
+            ),
+            None,
+        )
+
+    def _where(self) -> tuple[list[WatchedSyncConfigEntry], dict[str, Any]]:
+        """Return the lanes of the person who speaks, and the fields that name them.
+
+        They are those the person was chosen for in the options. A person without any
+        speaks for the lanes that nobody was chosen for. Who is not known speaks for
+        all. Raises ServiceValidationError if there is none.
+        """
+        lanes = async_get_lanes(self.hass, None)
+        if (person := self._person()) is None:
+            return lanes, {}
+        owners = {entry.entry_id: preferences(entry).person for entry in lanes}
+        own = [entry for entry in lanes if owners[entry.entry_id] == person]
+        if own:
+            return own, {ATTR_PERSON: [person]}
+        free = [entry for entry in lanes if owners[entry.entry_id] is None]
+        if not free:
+            raise invalid("person_without_lane", person=person)
+        return free, {ATTR_CONFIG_ENTRY_ID: [entry.entry_id for entry in free]}
+
+    # --- what is nearby -----------------------------------------------------
+
+    def _players(self) -> list[State]:
+        """Return the players in the room that this assistant may know of."""
+        result = intent.async_match_targets(
+            self.hass,
+            intent.MatchTargetsConstraints(
+                area_name=self.area,
+                domains={MEDIA_PLAYER_DOMAIN},
+                assistant=self.assistant,
+                allow_duplicate_names=True,
+            ),
+        )
+        return result.states if result.is_match else []
+
+    async def _async_player(self, where: Mapping[str, Any]) -> str:
+        """Return the player that plays in the room, or played there last."""
+        players = self._players()
+        playing = [one for one in players if async_plays(self.hass, one.entity_id)]
+        on = [one for one in playing if one.state == MediaPlayerState.PLAYING]
+        refusals: list[ServiceValidationError] = []
+        # One that is paused is meant only if none plays.
+        for group in (on, [one for one in playing if one not in on]):
+            errors = {one: await self._async_refusal(one, where) for one in group}
+            named = [one for one, error in errors.items() if error is None]
+            if len(named) > 1:
+                raise NeedsAnswer(
+                    Asks.WHICH_PLAYER, choices=[one.name for one in named]
+                )
+            if named:
+                return named[0].entity_id
+            refusals.extend(error for error in errors.values() if error is not None)
+        if refusals:
+            # Something plays: what was there before it is not meant.
+            raise refusals[0]
+        if self.area is None:
+            # What stopped anywhere in the house says nothing of who speaks.
+            raise NeedsAnswer(Asks.WHERE)
+        memory = async_get_memory(self.hass)
+        ended = {
+            player.entity_id: played.ended_at
+            for player in players
+            if (played := memory.last(player.entity_id)) is not None
+            and played.ended_at is not None
+        }
+        for player in sorted(
+            (one for one in players if one.entity_id in ended),
+            key=lambda one: ended[one.entity_id],
+            reverse=True,
+        ):
+            if await self._async_refusal(player, where) is None:
+                return player.entity_id
+        raise invalid("nothing_played_here")
+
+    async def _async_refusal(
+        self, player: State, where: Mapping[str, Any]
+    ) -> ServiceValidationError | None:
+        """Return why it cannot be told what a player plays, or None if it can."""
+        fields = {ATTR_ENTITY_ID: [player.entity_id], ATTR_DRY_RUN: True, **where}
+        try:
+            await self._async_call(_MARK_WATCHED, fields)
+        except ServiceValidationError as err:
+            return err
+        return None
+
+    # --- doing --------------------------------------------------------------
+
+    async def _async_call(
+        self, action: str, fields: Mapping[str, Any]
+    ) -> JsonObjectType:
+        answer: JsonObjectType | None = await self.hass.services.async_call(
+            DOMAIN,
+            action,
+            dict(fields),
+            blocking=True,
+            context=self.context,
+            return_response=True,
+        )
+        return answer or {}
+
+    async def async_mark(
+        self,
+        heard: Heard,
+        *,
+        watched: bool = True,
+        scope: ActionScope = ActionScope.ITEM,
+        confirm: bool = False,
+    ) -> Done:
+        """Mark what was heard. Raises NeedsAnswer and what the action raises."""
+        lanes, where = self._where()
+        fields = await self._async_naming(heard, lanes, where)
+        if heard.up_to:
+            scope = ActionScope.UP_TO
+        fields |= {ATTR_SCOPE: scope.value, ATTR_CONFIRM: confirm, **where}
+        return await self._async_done(
+            _MARK_WATCHED if watched else _MARK_UNWATCHED, fields, heard
+        )
+
+    async def async_set_progress(
+        self,
+        heard: Heard,
+        *,
+        position: float | None = None,
+        percent: float | None = None,
+    ) -> Done:
+        """Set the position, in seconds or percent, of what was heard.
+
+        Of a show it is that of the next episode: the one somebody is in.
+        """
+        lanes, where = self._where()
+        fields = await self._async_naming(heard, lanes, where, one_item=True)
+        if position is not None:
+            fields[ATTR_POSITION] = {"seconds": position}
+        if percent is not None:
+            fields[ATTR_PERCENT] = percent
+        return await self._async_done(_SET_PROGRESS, {**fields, **where}, heard)
+
+    async def _async_naming(
+        self,
+        heard: Heard,
+        lanes: Sequence[WatchedSyncConfigEntry],
+        where: Mapping[str, Any],
+        *,
+        one_item: bool = False,
+    ) -> dict[str, Any]:
+        """Return the fields that name what was heard; *one_item* is never a show."""
+        if not heard.is_named:
+            return {ATTR_ENTITY_ID: [await self._async_player(where)]}
+        work = await async_find(lanes, heard)
+        fields = dict(work.naming)
+        which = heard.which
+        if (
+            one_item
+            and which is None
+            and heard.season is None
+            and work.item.kind is MediaKind.SHOW
+        ):
+            which = Which.NEXT
+        if which is None:
+            if heard.season is not None:
+                fields[ATTR_SEASON] = heard.season
+            if heard.episode is not None:
+                fields[ATTR_EPISODE] = heard.episode
+            return fields
+        told, _ = await async_episodes(work, dt_util.now().date())
+        item = (
+            _newest(told) if which is Which.LAST else _next(told, work.item.title)
+        ).item
+        return {**fields, ATTR_SEASON: item.season, ATTR_EPISODE: item.episode}
+
+    async def _async_done(
+        self, action: str, fields: Mapping[str, Any], heard: Heard
+    ) -> Done:
+        try:
+            answer = await self._async_call(action, fields)
+        except ServiceValidationError as err:
+            asks = _TO_CONFIRM.get(err.translation_key or "")
+            if asks is None:
+                raise
+            placeholders = err.translation_placeholders or {}
+            raise NeedsAnswer(
+                asks,
+                name=placeholders.get("name", heard.name),
+                count=placeholders.get("count", ""),
+            ) from err
+        return self._done(answer)
+
+    def _done(self, answer: Mapping[str, Any]) -> Done:
+        changed = [
+            (entry, _item_of(entry, row))
+            for row in answer["operations"]
+            for entry in (self._entry(row),)
+        ]
+        already: list[Item] = []
+        missed: list[tuple[WatchedSyncConfigEntry, SkipReason]] = []
+        for row in answer["skipped"]:
+            entry, reason = self._entry(row), SkipReason(row["reason"])
+            if reason in _ALREADY:
+                already.append(_item_of(entry, row))
+            elif reason is not SkipReason.NOT_FOUND:
+                missed.append((entry, reason))
+        return Done(answer["batch_id"], changed, already, list(dict.fromkeys(missed)))
+
+    def _entry(self, row: Mapping[str, Any]) -> WatchedSyncConfigEntry:
+        entry: WatchedSyncConfigEntry | None
+        entry = self.hass.config_entries.async_get_entry(row["config_entry_id"])
+        assert entry is not None  # the action has just answered for it  # noqa: S101
+        return entry
+
+    # --- looking ------------------------------------------------------------
+
+    async def async_find_media(
+        self, query: str, media_type: str | None, limit: int
+    ) -> JsonObjectType:
+        """Return what the action finds."""
+        _, where = self._where()
+        fields = {ATTR_QUERY: query, ATTR_LIMIT: limit, **where}
+        if media_type is not None:
+            fields[ATTR_MEDIA_TYPE] = [media_type]
+        return await self._async_call(_FIND_MEDIA, fields)
+
+    async def async_explain(self, heard: Heard) -> JsonObjectType:
+        """Return how what was heard stands, and why."""
+        lanes, where = self._where()
+        fields = await self._async_naming(heard, lanes, where)
+        return await self._async_call(_EXPLAIN, {**fields, **where})
+
+    async def async_next_up(self, heard: Heard) -> UpNext:
+        """Return what comes next in the show that was heard, or of everything."""
+        lanes, _ = self._where()
+        if heard.is_named:
+            work = await async_find(lanes, heard)
+            told, skipped = await async_episodes(work, dt_util.now().date())
+            return UpNext(
+                shows=[
+                    Next(one.target.entry, one.target.item, one.next) for one in told
+                ],
+                missed=_missed(skipped),
+            )
+        rows = [
+            (entry, view.item)
+            for entry in lanes
+            for item_id in entry.runtime_data.coordinator.data.up_next
+            if (view := entry.runtime_data.coordinator.view(item_id)) is not None
+            and not view.desired.watched
+        ]
+        return UpNext(rows=rows)
+
+
+def _missed(
+    skipped: Sequence[Skipped],
+) -> list[tuple[WatchedSyncConfigEntry, SkipReason]]:
+    return [
+        (one.entry, one.reason)
+        for one in skipped
+        if one.reason is not SkipReason.NOT_FOUND
+    ]
+
+
+def _item_of(entry: WatchedSyncConfigEntry, row: Mapping[str, Any]) -> Item:
+    """Return the item a row of an answer is about, with all that is known of it."""
+    operation_id: str | None = row.get("operation_id")
+    if operation_id is not None:
+        operation = entry.runtime_data.lane.outbox.get(operation_id)
+        if operation is not None:
+            return operation.item
+    item_id = row["item_id"]
+    return known_item(entry, item_id) or Item(item_id, MediaKind.UNKNOWN, row["title"])
+
+
+def _newest(told: Sequence[Episodes]) -> Reading:
+    """Return the newest episode that any lane has."""
+    newest = [one.newest for one in told if one.newest is not None]
+    if not newest:
+        raise invalid("no_next_episode", name=told[0].target.item.title)
+    return max(newest, key=lambda one: _place(one.item))
+
+
+def _next(told: Sequence[Episodes], name: str) -> Reading:
+    """Return the episode that is next; it must be the same on every lane."""
+    upcoming = {_place(one.next.item): one.next for one in told if one.next is not None}
+    if not upcoming:
+        raise invalid("no_next_episode", name=name)
+    if len(upcoming) > 1:
+        raise NeedsAnswer(
+            Asks.WHICH_EPISODE,
+            name=name,
+            candidates=[
+                Target(one.target.entry, one.next.item)
+                for one in told
+                if one.next is not None
+            ],
+        )
+    return next(iter(upcoming.values()))
+
+
+def _place(item: Item) -> tuple[int, int]:
+    return item.season or 0, item.episode or 0

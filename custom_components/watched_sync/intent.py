@@ -1,0 +1,322 @@
+"""Voice intents: mark, un-mark, set a position, ask what is next.
+
+The sentences that lead here are files the user copies; what is answered comes from the
+translations, so that it fits whatever the actions did.
+"""
+
+from typing import Any, Final, override
+
+from homeassistant.core import HomeAssistant
+from homeassistant.exceptions import HomeAssistantError, Unauthorized, UnknownUser
+from homeassistant.helpers import config_validation as cv, intent
+import voluptuous as vol
+
+from .assistants import Assistant, Done, Next, UpNext
+from .core.identity import MediaKind
+from .hearing import Asks, Heard, NeedsAnswer, Which
+from .lookup import ActionScope, SkipReason
+from .speech import Speech, async_speech
+
+INTENT_MARK: Final = "WatchedSyncMark"
+INTENT_UNMARK: Final = "WatchedSyncUnmark"
+INTENT_PROGRESS: Final = "WatchedSyncProgress"
+INTENT_NEXT_UP: Final = "WatchedSyncNextUp"
+
+#: Things that are up next, in one answer.
+_UP_NEXT_SPOKEN: Final = 3
+
+#: Errors that mean the sentence was about something else than our libraries.
+_NOT_OURS: Final = frozenset(("nothing_found", "only_similar"))
+
+_NAME: Final = {
+    vol.Optional("title"): intent.non_empty_string,
+    vol.Optional("kind"): vol.All(
+        vol.Coerce(MediaKind), vol.In([MediaKind.MOVIE, MediaKind.SHOW])
+    ),
+    vol.Optional("year"): vol.Coerce(int),
+}
+_EPISODE: Final = {
+    vol.Optional("season"): vol.All(vol.Coerce(int), vol.Range(min=0)),
+    vol.Optional("episode"): vol.All(vol.Coerce(int), vol.Range(min=0)),
+    vol.Optional("which"): vol.Coerce(Which),
+}
+_ROOM: Final = {
+    vol.Optional("area"): intent.non_empty_string,
+    vol.Optional("preferred_area_id"): cv.string,
+}
+
+
+async def async_setup_intents(hass: HomeAssistant) -> None:
+    """Register the intents; they work on whatever entries are loaded."""
+    for handler in (MarkHandler(), UnmarkHandler(), ProgressHandler(), NextUpHandler()):
+        intent.async_register(hass, handler)
+
+
+class _Handler(intent.IntentHandler):
+    """Hears, lets the assistant act, and says what came of it."""
+
+    @override
+    async def async_handle(self, intent_obj: intent.Intent) -> intent.IntentResponse:
+        """Act, ask back, or say why not: in the language of the sentence."""
+        slots = self.async_validate_slots(intent_obj.slots)
+        said = {key: slot["value"] for key, slot in slots.items()}
+        speech = await async_speech(intent_obj.hass, intent_obj.language)
+        response = intent_obj.create_response()
+        assistant = Assistant(
+            intent_obj.hass,
+            intent_obj.context,
+            intent_obj.assistant,
+            said.get("area") or said.get("preferred_area_id"),
+        )
+        kind_text = slots["kind"].get("text") if "kind" in slots else None
+        try:
+            answer = await self._async_answer(
+                assistant, _heard(said, kind_text), said, speech
+            )
+        except NeedsAnswer as question:
+            answer = ask(question, speech)
+            if question.asks is Asks.SIMILAR:
+                response.async_set_error(
+                    intent.IntentResponseErrorCode.NO_VALID_TARGETS, answer
+                )
+            else:
+                response.response_type = intent.IntentResponseType.QUERY_ANSWER
+        except Unauthorized, UnknownUser:
+            answer = speech.say("not_allowed")
+            response.async_set_error(
+                intent.IntentResponseErrorCode.FAILED_TO_HANDLE, answer
+            )
+        except HomeAssistantError as err:
+            # One assistant hands on what it found no target for, to another.
+            code = (
+                intent.IntentResponseErrorCode.NO_VALID_TARGETS
+                if err.translation_key in _NOT_OURS
+                else intent.IntentResponseErrorCode.FAILED_TO_HANDLE
+            )
+            answer = speech.error(err)
+            response.async_set_error(code, answer)
+        response.async_set_speech(answer)
+        response.async_set_speech_slots({"answer": answer})
+        return response
+
+    async def _async_answer(
+        self, assistant: Assistant, heard: Heard, said: dict[str, Any], speech: Speech
+    ) -> str:
+        """Act, and return what to say."""
+        raise NotImplementedError
+
+
+def _heard(said: dict[str, Any], kind_text: str | None) -> Heard:
+    return Heard(
+        title=said.get("title"),
+        year=said.get("year"),
+        kind=said.get("kind"),
+        kind_text=kind_text,
+        season=said.get("season"),
+        episode=said.get("episode"),
+        which=said.get("which"),
+        up_to=said.get("up_to", False),
+    )
+
+
+class MarkHandler(_Handler):
+    """Marks something as watched."""
+
+    intent_type = INTENT_MARK
+    description = "Marks a film, show, season or episode as watched"
+
+    @property
+    @override
+    def slot_schema(self) -> dict[Any, Any]:
+        """What the sentences may fill in."""
+        return {
+            **_NAME,
+            **_EPISODE,
+            **_ROOM,
+            vol.Optional("up_to"): cv.boolean,
+            vol.Optional("confirm"): cv.boolean,
+        }
+
+    @override
+    async def _async_answer(
+        self, assistant: Assistant, heard: Heard, said: dict[str, Any], speech: Speech
+    ) -> str:
+        done = await assistant.async_mark(heard, confirm=said.get("confirm", False))
+        return tell(done, "marked", "already_watched", speech)
+
+
+class UnmarkHandler(_Handler):
+    """Marks something as unwatched."""
+
+    intent_type = INTENT_UNMARK
+    description = "Marks a film, show, season or episode as not watched"
+
+    @property
+    @override
+    def slot_schema(self) -> dict[Any, Any]:
+        """What the sentences may fill in."""
+        return {**_NAME, **_EPISODE, **_ROOM, vol.Optional("confirm"): cv.boolean}
+
+    @override
+    async def _async_answer(
+        self, assistant: Assistant, heard: Heard, said: dict[str, Any], speech: Speech
+    ) -> str:
+        done = await assistant.async_mark(
+            heard,
+            watched=False,
+            scope=ActionScope.ITEM,
+            confirm=said.get("confirm", False),
+        )
+        return tell(done, "unmarked", "already_unwatched", speech)
+
+
+class ProgressHandler(_Handler):
+    """Sets how far somebody is in a film or an episode."""
+
+    intent_type = INTENT_PROGRESS
+    description = "Sets how far somebody is in a film or an episode"
+
+    @property
+    @override
+    def slot_schema(self) -> dict[Any, Any]:
+        """What the sentences may fill in."""
+        return {
+            **_NAME,
+            **_EPISODE,
+            **_ROOM,
+            vol.Optional("hours"): vol.All(vol.Coerce(int), vol.Range(min=0)),
+            vol.Optional("minutes"): vol.All(vol.Coerce(int), vol.Range(min=0)),
+            vol.Optional("percent"): vol.Coerce(float),
+        }
+
+    @override
+    async def _async_answer(
+        self, assistant: Assistant, heard: Heard, said: dict[str, Any], speech: Speech
+    ) -> str:
+        position: float | None = None
+        if "hours" in said or "minutes" in said:
+            position = said.get("hours", 0) * 3600 + said.get("minutes", 0) * 60
+        percent: float | None = said.get("percent")
+        done = await assistant.async_set_progress(
+            heard, position=position, percent=percent
+        )
+        # Without either, the action has said so.
+        place = (
+            speech.length(position)
+            if position is not None
+            else speech.say("percent", percent=f"{percent:g}")
+        )
+        return tell(done, "position", "already_there", speech, position=place)
+
+
+class NextUpHandler(_Handler):
+    """Says what is next."""
+
+    intent_type = INTENT_NEXT_UP
+    description = "Says which episode of a show, or what of everything, is next"
+
+    @property
+    @override
+    def slot_schema(self) -> dict[Any, Any]:
+        """What the sentences may fill in."""
+        return {**_NAME, **_ROOM}
+
+    @override
+    async def async_handle(self, intent_obj: intent.Intent) -> intent.IntentResponse:
+        """Answer, which is not the same as having done something."""
+        response = await super().async_handle(intent_obj)
+        if response.response_type is intent.IntentResponseType.ACTION_DONE:
+            response.response_type = intent.IntentResponseType.QUERY_ANSWER
+        return response
+
+    @override
+    async def _async_answer(
+        self, assistant: Assistant, heard: Heard, said: dict[str, Any], speech: Speech
+    ) -> str:
+        return tell_next(await assistant.async_next_up(heard), speech)
+
+
+# --- what is said -----------------------------------------------------------
+
+
+def ask(question: NeedsAnswer, speech: Speech) -> str:
+    """Return a question as it is spoken."""
+    candidates = [one.item for one in question.candidates]
+    match question.asks:
+        case Asks.WHICH_WORK | Asks.SIMILAR:
+            choices = [speech.choice(item) for item in candidates]
+        case Asks.WHICH_EPISODE:
+            choices = [
+                f"{one.entry.title}: {speech.name(one.item)}"
+                for one in question.candidates
+            ]
+        case _:
+            choices = list(question.choices)
+    return speech.say(
+        f"ask_{question.asks}",
+        name=question.name,
+        count=question.count,
+        choices=speech.either(choices) if choices else "",
+    )
+
+
+def tell(done: Done, changed: str, already: str, speech: Speech, **more: str) -> str:
+    """Return what was done, what was not, and what is still to come."""
+    sentences = []
+    if done.changed:
+        sentences.append(speech.say(changed, things=speech.things(done.items), **more))
+    elif done.already:
+        sentences.append(speech.say(already, things=speech.things(done.already)))
+    elif not done.missed:
+        sentences.append(speech.say("nothing_changed"))
+    if done.waiting:
+        lanes = speech.all_of([entry.title for entry in done.waiting])
+        sentences.append(speech.say("later", lanes=lanes))
+    sentences.extend(_tell_missed(done.missed, speech))
+    return " ".join(sentences)
+
+
+def _tell_missed(missed: Any, speech: Speech) -> list[str]:
+    """Return one sentence on the lanes that were left out."""
+    not_aired = any(reason is SkipReason.NOT_AIRED for _, reason in missed)
+    lanes = dict.fromkeys(
+        entry.title for entry, reason in missed if reason is not SkipReason.NOT_AIRED
+    )
+    sentences = [speech.say("not_aired")] if not_aired else []
+    if lanes:
+        sentences.append(speech.say("missed", lanes=speech.all_of(list(lanes))))
+    return sentences
+
+
+def tell_next(up_next: UpNext, speech: Speech) -> str:
+    """Return what is next."""
+    missed = _tell_missed(up_next.missed, speech)
+    if up_next.shows:
+        answers = {_tell_show(one, speech): one for one in up_next.shows}
+        if len(answers) == 1:
+            sentences = list(answers)
+        else:
+            sentences = [
+                speech.say("on", lane=one.entry.title, answer=_tell_show(one, speech))
+                for one in up_next.shows
+            ]
+    elif up_next.rows:
+        names = list(dict.fromkeys(speech.name(item) for _, item in up_next.rows))
+        sentences = [speech.say("next_all", things=speech.all_of(names[:_UP_NEXT_SPOKEN]))]
+    else:
+        sentences = [speech.say("next_nothing")]
+    return " ".join([*sentences, *missed])
+
+
+def _tell_show(one: Next, speech: Speech) -> str:
+    if one.episode is None:
+        return speech.say("next_none", title=one.show.title)
+    item, state = one.episode.item, one.episode.state
+    if state.position:
+        return speech.say(
+            "next_begun",
+            things=speech.name(item),
+            name=item.title,
+            position=speech.length(state.position),
+        )
+    return speech.say("next", things=speech.name(item), name=item.title)
