@@ -15,6 +15,7 @@ import yaml
 from custom_components import watched_sync
 from custom_components.watched_sync.const import DOMAIN
 from custom_components.watched_sync.coordinator import SyncStatus
+from custom_components.watched_sync.core.activity import What
 from custom_components.watched_sync.core.errors import Reason
 from custom_components.watched_sync.core.outbox import Result
 from custom_components.watched_sync.core.reconcile import Policy
@@ -36,7 +37,6 @@ ENGLISH = rules.english(Path(watched_sync.__path__[0]))
 NOT_BUILT = {
     "player reports": ("config_subentries", "player"),
     "mirroring": ("options", "mirror_to"),
-    "the choice of libraries": ("options", "libraries"),
 }
 
 #: What stands in a cell that says nothing.
@@ -252,6 +252,46 @@ async def test_examples_name_actions_that_exist_and_take_what_they_are_given(
         schema(example.get("data", {}))
 
 
+async def test_examples_of_automations_can_be_set_up(hass: HomeAssistant) -> None:
+    assert await async_setup_component(hass, DOMAIN, {})
+    automations = [
+        {"alias": f"{document.stem} {number}", **example}
+        for document in DOCS
+        for number, example in enumerate(examples(document))
+        if "triggers" in example
+    ]
+    used = str(automations)
+    assert "watched_sync.show_finished" in used
+    assert "watched_sync.has_unwatched" in used
+    assert await async_setup_component(hass, "automation", {"automation": automations})
+    await hass.async_block_till_done()
+    # One that cannot be understood would be there too, but unavailable.
+    states = hass.states.async_all("automation")
+    assert [state.state for state in states] == ["on"] * len(automations)
+    await hass.services.async_call(
+        "automation",
+        "turn_off",
+        {"entity_id": [state.entity_id for state in states]},
+        blocking=True,
+    )
+
+
+@pytest.mark.parametrize("part", ["trigger", "condition"])
+def test_the_reference_explains_every_trigger_and_condition(part: str) -> None:
+    says = {"trigger": "it fires when", "condition": "it passes if"}
+    rows = rows_under(ROOT / "docs" / "reference.md", part, says[part])
+    named = [row[0].strip("`").removeprefix(f"{DOMAIN}.") for row in rows]
+    assert named == list(ENGLISH[f"{part}s"])
+
+
+def test_the_reference_explains_every_event_type() -> None:
+    rows = rows_under(
+        ROOT / "docs" / "reference.md",
+        *("event type", "when it fires", "attributes of its own"),
+    )
+    assert set(quoted(rows)) == set(What)
+
+
 def test_debug_log_is_switched_on_by_the_name_of_our_logger() -> None:
     (example,) = (one for one in examples(TROUBLESHOOTING) if "logger" in one)
     assert example["logger"]["logs"] == {watched_sync.__name__: "debug"}
@@ -260,7 +300,8 @@ def test_debug_log_is_switched_on_by_the_name_of_our_logger() -> None:
 def test_actions_named_anywhere_exist() -> None:
     for document in (*DOCS, README):
         named = re.findall(rf"`{DOMAIN}\.(\w+)`", document.read_text("utf-8"))
-        assert set(named) <= ENGLISH["services"].keys(), document.name
+        known = {*ENGLISH["services"], *ENGLISH["triggers"], *ENGLISH["conditions"]}
+        assert set(named) <= known, document.name
 
 
 def anchors(document: Path) -> set[str]:

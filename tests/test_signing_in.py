@@ -538,7 +538,7 @@ async def test_a_jellyfin_code_that_nobody_approved_ends_the_dialog(
 ) -> None:
     progress = await quick_connect(hass, jellyfin)
     # What is asked for at the end of a code's life need not be known any more.
-    monkeypatch.setattr(runtime, "_CODE_SLACK", runtime.CODE_LIFETIME)
+    monkeypatch.setattr(runtime, "_CODE_SLACK", 600.0)
     jellyfin.clock.advance(601)
     result = await after(hass, progress)
     assert result["reason"] == "timeout"
