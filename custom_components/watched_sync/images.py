@@ -11,7 +11,6 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 import hashlib
 import hmac
-from http import HTTPStatus
 import secrets
 from typing import Final
 
@@ -179,8 +178,8 @@ class PictureView(HomeAssistantView):
             raise web.HTTPNotFound
         try:
             image = await self._pictures.async_get(entry, item)
-        except CannotAsk:
-            return web.Response(status=HTTPStatus.SERVICE_UNAVAILABLE)
+        except CannotAsk as err:
+            raise web.HTTPServiceUnavailable from err
         if image is None:
             raise web.HTTPNotFound
         return web.Response(
