@@ -59,7 +59,7 @@ WORLD = {
 }
 
 #: The only rooms of the study that may wait for something.
-WAITING = {"core.lane", "core.observer", "core.relay"}
+WAITING = {"core.delivery", "core.lane", "core.observer", "core.relay"}
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from custom_components.watched_sync.core import relay as relay_module
+from custom_components.watched_sync.core.delivery import reason_of
 from custom_components.watched_sync.core.errors import (
     AuthRejected,
     Busy,
@@ -1329,7 +1329,7 @@ async def test_a_search_that_ends_in_an_outage_is_the_last_one() -> None:
 def test_what_one_item_suffers_from_has_a_name(
     error: ServerError, reason: Reason
 ) -> None:
-    assert relay_module._reason_of(error) is reason
+    assert reason_of(error) is reason
 
 
 @virtual
@@ -1878,7 +1878,7 @@ async def test_a_mistake_of_ours_is_logged_and_does_not_stop_the_queue(
 async def test_a_verdict_that_is_none_is_a_mistake_and_says_so() -> None:
     rig = Rig()
     with pytest.raises(TypeError, match="no verdict about one operation"):
-        await rig.relay._carry_out(wish(), LaneDown(Reason.BUSY))
+        await rig.relay._delivery._carry_out(wish(), LaneDown(Reason.BUSY))
 
 
 @virtual

@@ -10,9 +10,9 @@ from homeassistant.core import HomeAssistant
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
+from custom_components.watched_sync.core.delivery import MAX_ATTEMPTS
 from custom_components.watched_sync.core.errors import Reason
 from custom_components.watched_sync.core.lane import Phase
-from custom_components.watched_sync.core.relay import MAX_ATTEMPTS
 from tests.common import drained, until
 from tests.fakes import library
 from tests.fakes.base import FaultKind

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from custom_components.watched_sync.core import relay as relay_module
+from custom_components.watched_sync.core import delivery as delivery_module
+from custom_components.watched_sync.core.delivery import Delivery
 from custom_components.watched_sync.core.operation import Operation
 from custom_components.watched_sync.core.outbox import Outbox, Result
 from custom_components.watched_sync.core.play_state import PlayState
 from custom_components.watched_sync.core.reconcile import decide
-from custom_components.watched_sync.core.relay import Relay
 from tests.core.twins import MemoryJournal
 
 from .world import Broken, simulate
@@ -67,6 +67,16 @@ def _caught() -> str:
     pytest.fail("the bug went unnoticed")
 
 
+def test_a_mistake_that_the_relay_survives_is_noticed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def stumble(*_: Any) -> None:
+        raise RuntimeError("a mistake")
+
+    monkeypatch.setattr(Delivery, "_note_unsure", stumble)
+    assert "stumbled" in _caught()
+
+
 def test_a_dropped_wish_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     """The action says yes before the disk does."""
 
@@ -78,13 +88,13 @@ def test_a_dropped_wish_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_doubled_write_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
-    send = Relay._send
+    send = Delivery._send
 
-    async def twice(self: Relay, writes: Sequence[Any]) -> Any:
+    async def twice(self: Delivery, writes: Sequence[Any]) -> Any:
         await send(self, writes)
         return await send(self, writes)
 
-    monkeypatch.setattr(Relay, "_send", twice)
+    monkeypatch.setattr(Delivery, "_send", twice)
     assert "although it was watched" in _caught()
 
 
@@ -94,7 +104,7 @@ def test_a_forgotten_base_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     def forgetful(_: PlayState | None, change: Any, remote: Any, **more: Any) -> Any:
         return decide(remote, change, remote, **more)
 
-    monkeypatch.setattr(relay_module, "decide", forgetful)
+    monkeypatch.setattr(delivery_module, "decide", forgetful)
     assert "watched elsewhere after the last wish" in _caught()
 
 
@@ -119,12 +129,12 @@ def test_a_confirmation_without_reading_is_noticed(
 ) -> None:
     """A server's *OK* is believed."""
 
-    async def believe(self: Relay, operations: Sequence[Any], sent: Any) -> None:
+    async def believe(self: Delivery, operations: Sequence[Any], sent: Any) -> None:
         for operation in operations:
             if operation.operation_id not in sent.errors:
                 self._settle(operation, Result.DELIVERED)
 
-    monkeypatch.setattr(Relay, "_verify_items", believe)
+    monkeypatch.setattr(Delivery, "_verify_items", believe)
     story = _caught()
     assert "was wanted" in story or "ended well" in story
 
@@ -133,7 +143,7 @@ def test_a_mark_repeated_while_it_may_be_carried_out_is_noticed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A server takes minutes for a mark; nobody waits for it."""
-    monkeypatch.setattr(Relay, "_is_unsure", lambda *_: False)
+    monkeypatch.setattr(Delivery, "_is_unsure", lambda *_: False)
     assert "although it was watched" in _caught()
 
 

@@ -182,6 +182,8 @@ class SimulatedLane:
         def hear(update: LaneUpdate) -> None:
             if journal.dead:
                 return  # whoever is told so late died with the process
+            if lane.health.reason is Reason.UNEXPECTED:
+                self.records.oddities.append("the relay stumbled over itself")
             for outcome in update.outcomes:
                 operation = outcome.operation
                 earlier = ended.get(operation.operation_id, Result.REJECTED)

@@ -1,24 +1,19 @@
-"""The loop that empties one lane: look, decide, write, verify, forget.
+"""The loop that empties one lane: when to deliver, and how the server is.
 
-An operation leaves the outbox only when a read has shown what was wanted. Every other
-answer is a verdict (`errors.classify`): wait for the server, wait for a person, try
-this operation again, or give it up where a person sees it.
+What is due is handed to `delivery`. What comes back is judged here: wait for the
+server, wait for a person, or go on.
 """
 
 import asyncio
-from collections import deque
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from datetime import timedelta
 import logging
 
-from .backoff import IDLE_BACKOFF, LANE_BACKOFF, OPERATION_BACKOFF
+from .backoff import IDLE_BACKOFF, LANE_BACKOFF
+from .delivery import Delivery, reason_of
 from .errors import (
-    AuthRejected,
     Busy,
-    Fault,
-    ItemGone,
     JournalError,
     LaneDown,
     Missing,
@@ -27,50 +22,20 @@ from .errors import (
     Rejected,
     RetryLater,
     ServerError,
-    Unanswered,
     Unreachable,
-    Verdict,
     WrongServer,
     classify,
 )
-from .identity import Item, MediaKind
 from .lane import Health, Lane, LaneUpdate, Phase
-from .operation import Change, MarkWatched, Operation, Scope, SetProgress
-from .outbox import Outcome, Result
-from .play_state import PlayState, Reading
+from .operation import Operation
+from .play_state import Reading
 from .ports import Clock, MediaServer, Random
-from .reconcile import (
-    Accept,
-    Decision,
-    NoOp,
-    Policy,
-    Push,
-    decide,
-    elementary,
-    in_scope,
-    plan_tree,
-)
+from .reconcile import Decision, Policy
 
 _LOGGER = logging.getLogger(__name__)
 
 #: Operations read, and then verified, with one request each.
 BATCH = 100
-
-#: Answers that refused an operation before it is given up.
-MAX_ATTEMPTS = 8
-
-#: How long to wait before looking again for an item the server does not know.
-MISSING_RECHECK = timedelta(hours=1)
-
-#: How long a mark that nobody answered is not repeated, on a server that would count it
-#: twice: one that is slow today may carry it out yet.
-UNANSWERED_PATIENCE = timedelta(minutes=5)
-
-#: Seconds until it is looked at for the first time; later on more and more.
-FIRST_LOOK = 5.0
-
-#: Seconds that are none: less than a time of the day can express is no delay.
-SHORTEST_WAIT = 0.001
 
 #: Items that cannot be read one after the other, the server being there; with one more
 #: the trouble is the server's and not theirs.
@@ -82,36 +47,6 @@ MIN_WIDE_FAULTS = 3
 #: Seconds for which all writes may fail while reads do not; then each item is judged
 #: for itself, one at a time, for they may be the trouble after all.
 WIDE_FAULT_PATIENCE = 900.0
-
-#: Errors after which no further request is sent before the server was asked how it is.
-_HALTING = (Busy, Unreachable, AuthRejected, WrongServer)
-
-
-@dataclass(frozen=True, slots=True)
-class _Write:
-    """Changes to send, in order, for one item now showing *state*."""
-
-    operation_id: str
-    item: Item
-    changes: tuple[Change, ...]
-    state: PlayState
-
-
-@dataclass(slots=True)
-class _Sent:
-    """What became of a round of writes."""
-
-    attempted: dict[str, _Write] = field(default_factory=dict)
-    errors: dict[str, ServerError] = field(default_factory=dict)
-    halted: ServerError | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class _Unsure:
-    """An item, or a container, that may be marked without us *until* a moment."""
-
-    item: Item
-    until: float
 
 
 class Relay:
@@ -142,28 +77,23 @@ class Relay:
         self._label = label
         self._clock = clock
         self._rng = rng
-        self._policy = policy
-        self._max_retry_age = max_retry_age
+        self._delivery = Delivery(
+            lane,
+            server,
+            self,
+            clock=clock,
+            rng=rng,
+            policy=policy,
+            max_retry_age=max_retry_age,
+        )
         self._opening = opening
         self._opened = opening is None
         self._batch = BATCH
         self._faulty_since: float | None = None
+        self._failed_singly = False
         self._disk_failures = 0
         self._save_at = 0.0
-        self._unsure = {
-            one.item.item_id: _Unsure(
-                one.item,
-                clock.monotonic()
-                + min(
-                    one.unsure_until - clock.now(), UNANSWERED_PATIENCE
-                ).total_seconds(),
-            )
-            for one in lane.outbox
-            if one.unsure_until is not None
-        }
         self._stopping = False
-        self._answered = asyncio.Event()
-        self._answered.set()
         self._poisoned: dict[str, Operation] = {}
         self._failures = 0
         self._nudged = False
@@ -173,8 +103,6 @@ class Relay:
         self._left_alone_until = 0.0
         self._had_wishes = False
         self._delivered_since_recovery: int | None = None
-        self._outcomes: list[Outcome] = []
-        self._readings: list[Reading] = []
 
     # --- from outside ------------------------------------------------------
 
@@ -203,9 +131,7 @@ class Relay:
         """
         self._stopping = True
         self._lane.wake.set()
-        with suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await self._answered.wait()
+        await self._delivery.stop(seconds)
 
     async def run(self) -> None:
         """Deliver until cancelled, or told to stop."""
@@ -216,6 +142,44 @@ class Relay:
                 # A fault of ours in one operation must not stop the queue for good.
                 _LOGGER.exception("%s: delivering failed unexpectedly", self._label)
                 self._go_down(LaneDown(Reason.UNEXPECTED))
+
+    def judge(self, operation: Operation, reading: Reading) -> Decision:
+        """Say what delivering *operation* would do to one item that shows *reading*.
+
+        The state must be known. Nothing is sent.
+        """
+        return self._delivery.judge(operation, reading)
+
+    # --- what a delivery asks ----------------------------------------------
+
+    async def is_there(self, halted: ServerError | None) -> bool:
+        """Say whether to go on after requests, the last of which *halted* them.
+
+        It may mean the server or this one item: one probe tells. What was sent is
+        looked at again in any case, now or after the outage.
+        """
+        if halted is None:
+            return True
+        if isinstance(halted, Busy):
+            self._judge(halted)
+            return False
+        return await self._probe()
+
+    def is_to_blame(self, faults: int) -> bool:
+        """Say whether it is the server's fault that all *faults* writes have failed."""
+        if self._judges_singly:
+            self._failed_singly = True
+            return False
+        if faults < MIN_WIDE_FAULTS:
+            return False
+        if self._faulty_since is None:
+            self._faulty_since = self._clock.monotonic()
+        self._go_down(LaneDown(Reason.SERVER_FAULT))
+        return True
+
+    def has_written(self) -> None:
+        """Hear that a write was carried out: the server can, whatever failed before."""
+        self._faulty_since = None
 
     # --- one turn ----------------------------------------------------------
 
@@ -390,12 +354,13 @@ class Relay:
 
     async def _deliver(self, operations: list[Operation]) -> None:
         self._lane.in_flight = frozenset(one.operation_id for one in operations)
-        self._publish()
+        self._failed_singly = False
+        self._delivery.publish()
         try:
-            if operations[0].scope is Scope.TREE:
-                await self._deliver_tree(operations[0])
-            else:
-                await self._deliver_items(operations)
+            await self._delivery.deliver(operations)
+            if self._failed_singly and len(self._lane.outbox):
+                # It may still be the server: no more than one write in a while.
+                self._go_down(LaneDown(Reason.SERVER_FAULT))
             self._batch = min(self._batch * 2, BATCH)
             self._poisoned.clear()
             if self._lane.health.phase is Phase.READY:
@@ -406,7 +371,9 @@ class Relay:
             await self._read_failed(err, operations)
         finally:
             self._lane.in_flight = frozenset()
-            self._publish()
+            settled = self._delivery.publish()
+            if self._delivered_since_recovery is not None:
+                self._delivered_since_recovery += settled
 
     def _disk_failed(self, error: JournalError) -> None:
         """Leave the server alone for a while: what cannot be noted is not sent."""
@@ -429,137 +396,6 @@ class Relay:
         else:
             self._disk_failures = 0
 
-    def _publish(self) -> None:
-        outcomes = tuple(
-            outcome
-            for outcome in self._outcomes
-            # One given up may have been asked for again before this is told.
-            if outcome.result is not Result.REJECTED
-            or self._lane.outbox.is_rejected(outcome.operation.operation_id)
-        )
-        update = LaneUpdate(outcomes, tuple(self._readings))
-        self._outcomes.clear()
-        self._readings.clear()
-        self._lane.publish(update)
-        if update.outcomes:
-            self._lane.save_later()
-
-    async def _deliver_items(self, operations: Sequence[Operation]) -> None:
-        found = await self._server.fetch({one.item.item_id for one in operations})
-        self._learn(found.values())
-        missing: list[Operation] = []
-        wanted: dict[str, Operation] = {}
-        writes: list[_Write] = []
-        for operation in operations:
-            reading = found.get(operation.item.item_id)
-            if reading is None:
-                missing.append(operation)
-            elif planned := self._look(operation, reading):
-                wanted[planned.operation_id] = planned
-                writes.append(
-                    _Write(
-                        planned.operation_id,
-                        planned.item,
-                        elementary(planned.change, reading.state),
-                        reading.state,
-                    )
-                )
-        if writes:
-            sent = await self._send_first(operations, writes)
-            if sent.attempted and await self._still_there(sent.halted):
-                await self._verify_items([wanted[one] for one in sent.attempted], sent)
-        for operation in missing:
-            await self._search_again(operation)
-
-    def _look(self, operation: Operation, reading: Reading) -> Operation | None:
-        """Compare and decide; return the operation if it is to be written."""
-        item_id = reading.item.item_id
-        if operation.item.kind is MediaKind.UNKNOWN and reading.item.kind.is_container:
-            # Named by id alone while offline: a whole show was hardly meant.
-            self._reject(operation, Reason.REFUSED)
-            return None
-        item = reading.item.completed_by(operation.item)
-        operation = replace(operation, item=item, missing_since=None)
-        remote = reading.state
-        if remote.watched is None:
-            self._retry_later(operation, Reason.MALFORMED)
-            return None
-        desired = operation.change.apply(remote)
-        match self._decide(
-            operation, reading, operation.before.get(item_id, operation.base)
-        ):
-            case NoOp():
-                before = operation.before.get(item_id)
-                ours = before is not None and not desired.agrees_with(before)
-                self._settle(
-                    operation,
-                    Result.DELIVERED if ours else Result.ALREADY_TRUE,
-                    remote,
-                )
-                if ours:
-                    self._lane.outbox.agree({item_id: remote})
-            case Accept():
-                self._settle(operation, Result.OVERRULED, remote)
-            case Push():
-                if not self._server.capabilities.can_hold(
-                    desired.position, reading.item.duration
-                ):
-                    self._reject(operation, Reason.UNSUPPORTED)
-                    return None
-                if self._is_unsure(operation, elementary(operation.change, remote)):
-                    return None
-                operation = replace(
-                    operation, before={item_id: remote, **operation.before}
-                )
-                # False: overtaken by a later wish while we were reading.
-                return operation if self._lane.outbox.update(operation) else None
-        return None
-
-    async def _verify_items(self, operations: Sequence[Operation], sent: _Sent) -> None:
-        found = await self._server.fetch({one.item.item_id for one in operations})
-        self._learn(found.values())
-        confirmed: list[tuple[Operation, PlayState]] = []
-        failed: list[tuple[Operation, Verdict]] = []
-        for operation in operations:
-            item_id = operation.item.item_id
-            reading = found.get(item_id)
-            if reading is None:
-                failed.append((operation, Missing()))
-                continue
-            # Compared with what was there at this write, not at an earlier attempt.
-            written_over = sent.attempted[operation.operation_id].state
-            if operation.change.apply(written_over).agrees_with(reading.state):
-                confirmed.append((operation, reading.state))
-            else:
-                error = sent.errors.get(operation.operation_id)
-                failed.append(
-                    (
-                        operation,
-                        _verdict_of_write(error)
-                        if error
-                        else RetryLater(Reason.NOT_APPLIED),
-                    )
-                )
-        for operation, state in confirmed:
-            self._settle(operation, Result.DELIVERED, state)
-            self._lane.outbox.agree({operation.item.item_id: state})
-        if confirmed:
-            self._faulty_since = None
-        faulty = len(sent.errors) == len(operations) and all(
-            isinstance(error, Fault) for error in sent.errors.values()
-        )
-        wide = faulty and not confirmed and len(failed) >= MIN_WIDE_FAULTS
-        if wide and not self._judges_singly:
-            if self._faulty_since is None:
-                self._faulty_since = self._clock.monotonic()
-            self._go_down(LaneDown(Reason.SERVER_FAULT))
-            return
-        for operation, verdict in failed:
-            await self._carry_out(operation, verdict)
-        if faulty and self._judges_singly and len(self._lane.outbox):
-            # It may still be the server: no more than one write in a while.
-            self._go_down(LaneDown(Reason.SERVER_FAULT))
-
     @property
     def _judges_singly(self) -> bool:
         """Whether all writes have failed for so long that it may be the items."""
@@ -567,252 +403,6 @@ class Relay:
             self._faulty_since is not None
             and self._clock.monotonic() - self._faulty_since >= WIDE_FAULT_PATIENCE
         )
-
-    async def _deliver_tree(self, operation: Operation) -> None:
-        leaves = await self._server.fetch_leaves(operation.item)
-        self._learn(leaves)
-        scope = in_scope(operation, leaves)
-        if not scope or any(leaf.state.watched is None for leaf in scope):
-            # A show that suddenly lists nothing is not a show that is done.
-            self._retry_later(
-                operation, Reason.MISSING if not scope else Reason.MALFORMED
-            )
-            return
-        decisions: dict[str, Decision] = {
-            leaf.item.item_id: self._decide(
-                operation,
-                leaf,
-                operation.before.get(
-                    leaf.item.item_id, operation.bases.get(leaf.item.item_id)
-                ),
-            )
-            for leaf in scope
-        }
-        steps = plan_tree(operation, leaves, decisions, self._server.capabilities)
-        if not steps:
-            self._settle(operation, _result_of_tree(operation, decisions))
-            self._lane.outbox.agree(
-                _carried_out(
-                    operation, {leaf.item.item_id: leaf.state for leaf in scope}
-                )
-            )
-            return
-        if self._is_unsure(operation, (operation.change,)):
-            return
-        before = {
-            leaf.item.item_id: leaf.state
-            for leaf in scope
-            if isinstance(decisions[leaf.item.item_id], Push)
-        }
-        earlier = operation
-        operation = replace(operation, before=before | dict(operation.before))
-        outbox = self._lane.outbox
-        if not outbox.update(operation):
-            return
-        behind = outbox.leave_traces(operation)
-        try:
-            await self._lane.save_now()
-        except JournalError:
-            outbox.unsend((earlier, *behind))
-            raise
-        sent = await self._send(
-            [
-                _Write(
-                    operation.operation_id,
-                    step.item,
-                    (step.change,),
-                    step.leaves[0].state,
-                )
-                for step in steps
-            ]
-        )
-        if sent.attempted and await self._still_there(sent.halted):
-            await self._verify_tree(operation, set(before), sent)
-
-    async def _verify_tree(
-        self, operation: Operation, written: Collection[str], sent: _Sent
-    ) -> None:
-        leaves = await self._server.fetch_leaves(operation.item)
-        self._learn(leaves)
-        now = {leaf.item.item_id: leaf.state for leaf in leaves}
-        wrong = [
-            item_id
-            for item_id in written
-            if item_id in now
-            and not operation.change.apply(operation.before[item_id]).agrees_with(
-                now[item_id]
-            )
-        ]
-        if not wrong:
-            self._faulty_since = None
-            self._settle(operation, Result.DELIVERED)
-            self._lane.outbox.agree(_carried_out(operation, now))
-            return
-        error = sent.errors.get(operation.operation_id)
-        await self._carry_out(
-            operation,
-            _verdict_of_write(error) if error else RetryLater(Reason.NOT_APPLIED),
-        )
-
-    def judge(self, operation: Operation, reading: Reading) -> Decision:
-        """Say what delivering *operation* would do to one item that shows *reading*.
-
-        The state must be known. Nothing is sent.
-        """
-        item_id = reading.item.item_id
-        is_item = operation.scope is Scope.ITEM
-        base = operation.base if is_item else operation.bases.get(item_id)
-        return self._decide(operation, reading, operation.before.get(item_id, base))
-
-    def _decide(
-        self, operation: Operation, reading: Reading, base: PlayState | None
-    ) -> Decision:
-        remote = reading.state
-        if any(map(remote.agrees_with, operation.traces_on(reading.item.item_id))):
-            base = remote  # moved by nobody but ourselves
-        return decide(
-            base,
-            operation.change,
-            remote,
-            asked_at=operation.asked_at,
-            # Taking back what we did is no reason to take back what others did since.
-            policy=self._policy if operation.undoes is None else Policy.SERVER,
-            clock_offset=self._server.clock_offset,
-            now=self._clock.now(),
-        )
-
-    async def _send_first(
-        self, operations: Sequence[Operation], writes: Sequence[_Write]
-    ) -> _Sent:
-        """Save the before-states, send, and forget those of what was never sent.
-
-        After a crash between write and answer, only they tell "we did that" from "it
-        was so already", and undo needs to know. Raises `JournalError`; nothing was
-        sent then.
-        """
-        outbox = self._lane.outbox
-        fresh = {one.operation_id: one for one in operations if not one.before}
-        outbox.unsent = {one.operation_id for one in writes} & fresh.keys()
-        try:
-            await self._lane.save_now()
-            return await self._send(writes)
-        finally:
-            outbox.unsend(fresh[operation_id] for operation_id in outbox.unsent)
-            outbox.unsent = set()
-
-    async def _send(self, writes: Sequence[_Write]) -> _Sent:
-        """Send writes, as many at once as the server likes; stop when it is gone."""
-        sent = _Sent()
-        queue = deque(writes)
-
-        async def work() -> None:
-            while queue and sent.halted is None and not self._stopping:
-                write = queue.popleft()
-                if write.operation_id not in self._lane.outbox:
-                    continue  # overtaken by a later wish
-                sent.attempted[write.operation_id] = write
-                self._lane.outbox.unsent.discard(write.operation_id)
-                try:
-                    for change in write.changes:
-                        await self._server.write(write.item, change, write.state)
-                except _HALTING as err:
-                    if isinstance(err, Unanswered):
-                        self._note_unsure(write)
-                    sent.errors.setdefault(write.operation_id, err)
-                    sent.halted = err
-                except asyncio.CancelledError:
-                    self._note_unsure(write)
-                    raise
-                except ServerError as err:
-                    sent.errors.setdefault(write.operation_id, err)
-
-        workers = min(self._server.capabilities.concurrency, len(writes))
-        self._answered.clear()
-        try:
-            if workers <= 1:
-                await work()
-            else:
-                async with asyncio.TaskGroup() as group:
-                    for _ in range(workers):
-                        group.create_task(work())
-        finally:
-            self._answered.set()
-        return sent
-
-    def _note_unsure(self, write: _Write) -> None:
-        """Have a mark not repeated that may be carried out without us."""
-        if self._server.capabilities.repeat_safe or not _marks(write.changes):
-            return
-        patience = UNANSWERED_PATIENCE.total_seconds()
-        until = self._clock.monotonic() + patience
-        self._unsure[write.item.item_id] = _Unsure(write.item, until)
-        waiting = self._lane.outbox.get(write.operation_id)
-        if waiting is not None:
-            self._look_again(
-                replace(waiting, last_error=Reason.UNREACHABLE.value), patience
-            )
-        self._lane.save_later()
-
-    def _unsure_for(self, operation: Operation) -> float:
-        """Return for how many seconds *operation* must not mark anything.
-
-        It goes by the item: who marks it, un-marks it and marks it again must not find
-        it marked twice either.
-        """
-        now = self._clock.monotonic()
-        for item_id in [
-            item_id
-            for item_id, one in self._unsure.items()
-            if one.until - now < SHORTEST_WAIT
-        ]:
-            del self._unsure[item_id]
-        item = operation.item
-        return max(
-            (
-                one.until - now
-                for one in self._unsure.values()
-                if one.item.item_id == item.item_id
-                or one.item.covers(item)
-                or item.covers(one.item)
-            ),
-            default=0.0,
-        )
-
-    def _is_unsure(self, operation: Operation, changes: Iterable[Change]) -> bool:
-        """Whether this must not be written yet; then it is looked at again later."""
-        if not _marks(changes) or not (seconds := self._unsure_for(operation)):
-            return False
-        self._look_again(operation, seconds)
-        return True
-
-    def _look_again(self, operation: Operation, unsure: float) -> None:
-        """Look soon at what is unsure for some more seconds, then less and less often.
-
-        It is noted down as well, for another life of the process.
-        """
-        now = self._clock.now()
-        waited = UNANSWERED_PATIENCE.total_seconds() - unsure
-        delay = max(self._rng.uniform(waited / 2, waited), FIRST_LOOK)
-        self._lane.outbox.update(
-            replace(
-                operation,
-                not_before=now + timedelta(seconds=min(delay, unsure)),
-                unsure_until=now + timedelta(seconds=unsure),
-            )
-        )
-
-    async def _still_there(self, halted: ServerError | None) -> bool:
-        """Whether the lane can go on after requests, the last of which got no answer.
-
-        It may mean the server or this one item: one probe tells. What was sent is
-        looked at again in any case, now or after the outage.
-        """
-        if halted is None:
-            return True
-        if isinstance(halted, Busy):
-            self._judge(halted)
-            return False
-        return await self._probe()
 
     async def _read_failed(
         self, error: ServerError, operations: Sequence[Operation]
@@ -839,166 +429,8 @@ class Relay:
             for innocent in self._poisoned.values():
                 self._lane.outbox.update(innocent)
             self._poisoned.clear()
-            self._go_down(LaneDown(_reason_of(error)))
+            self._go_down(LaneDown(reason_of(error)))
             return
-        await self._carry_out(operation, _verdict_of_write(error))
+        await self._delivery.judge_failure(operation, error)
 
     # --- verdicts ----------------------------------------------------------
-
-    async def _carry_out(self, operation: Operation, verdict: Verdict) -> None:
-        match verdict:
-            case RetryLater(reason):
-                self._retry_later(operation, reason)
-            case Rejected(reason):
-                self._reject(operation, reason)
-            case Missing():
-                await self._search_again(operation)
-            case _:
-                msg = f"{verdict!r} is no verdict about one operation"
-                raise TypeError(msg)
-
-    async def _search_again(self, operation: Operation) -> None:
-        """Look for an item under another id, by what the world calls it; or wait.
-
-        A file that was replaced comes back under a new id. None or several matches
-        mean no match: writing to the wrong item is worse than waiting.
-        """
-        if self._lane.health.phase is not Phase.READY:
-            return
-        try:
-            item = await self._find_again(operation.item)
-        except ItemGone:
-            item = None  # the search still lists what is not there any more
-        except ServerError as err:
-            if not isinstance(err, _HALTING) or await self._still_there(err):
-                self._retry_later(operation, _reason_of(err))
-            return
-        if item is not None:
-            self._outcomes.extend(
-                Outcome(one, Result.SUPERSEDED)
-                for one in self._lane.outbox.move(operation, item)
-            )
-            return
-        now = self._clock.now()
-        since = operation.missing_since or now
-        if now - since > self._max_retry_age:
-            self._reject(operation, Reason.MISSING)
-            return
-        self._lane.outbox.update(
-            replace(
-                operation,
-                missing_since=since,
-                not_before=now + MISSING_RECHECK,
-                last_error=Reason.MISSING.value,
-            )
-        )
-
-    async def _find_again(self, item: Item) -> Item | None:
-        candidates: list[Item] = []
-        if item.kind is MediaKind.EPISODE and item.show_provider_ids:
-            for show in await self._server.find(
-                MediaKind.SHOW, item.show_provider_ids, item.show_title
-            ):
-                leaves = await self._server.fetch_leaves(show.item)
-                candidates.extend(leaf.item for leaf in leaves)
-        elif item.provider_ids:
-            found = await self._server.find(item.kind, item.provider_ids, item.title)
-            candidates.extend(reading.item for reading in found)
-        same = [
-            candidate
-            for candidate in candidates
-            if candidate.item_id != item.item_id and candidate.is_same_work(item)
-        ]
-        if len(same) != 1:
-            return None
-        # Only what can be read is there: a search may be behind the times.
-        there = await self._server.fetch([same[0].item_id])
-        reading = there.get(same[0].item_id)
-        return None if reading is None else reading.item
-
-    def _retry_later(self, operation: Operation, reason: Reason) -> None:
-        attempts = operation.attempts + 1
-        if attempts >= MAX_ATTEMPTS:
-            self._reject(replace(operation, attempts=attempts), reason)
-            return
-        delay = OPERATION_BACKOFF.delay(attempts, self._rng)
-        now = self._clock.now()
-        operation = replace(
-            operation,
-            attempts=attempts,
-            not_before=now + timedelta(seconds=delay),
-            last_error=reason.value,
-        )
-        unsure = self._unsure_for(operation)
-        if unsure and _marks((operation.change,)):
-            self._look_again(operation, unsure)
-        else:
-            self._lane.outbox.update(operation)
-        self._lane.save_later()
-
-    def _reject(self, operation: Operation, reason: Reason) -> None:
-        operation = replace(operation, last_error=reason.value, not_before=None)
-        if self._lane.outbox.reject(operation):
-            self._outcomes.append(Outcome(operation, Result.REJECTED, None, reason))
-
-    def _settle(
-        self, operation: Operation, result: Result, state: PlayState | None = None
-    ) -> None:
-        now = self._clock.now()
-        if not self._lane.outbox.settle(operation, result, now):
-            return  # overtaken by a later wish: that one decides
-        self._lane.last_synced = now
-        self._outcomes.append(Outcome(operation, result, state))
-        if self._delivered_since_recovery is not None:
-            self._delivered_since_recovery += 1
-
-    def _learn(self, readings: Iterable[Reading]) -> None:
-        self._readings.extend(self._lane.ledger.remember(readings))
-
-
-def _marks(changes: Iterable[Change]) -> bool:
-    """Whether one of these changes may add a play."""
-    return any(
-        isinstance(change, MarkWatched)
-        or (isinstance(change, SetProgress) and change.watched is True)
-        for change in changes
-    )
-
-
-def _result_of_tree(operation: Operation, decisions: Mapping[str, Decision]) -> Result:
-    """Name the end of a tree that needs no write (any more)."""
-    if operation.before:
-        return Result.DELIVERED
-    if any(isinstance(decision, Accept) for decision in decisions.values()):
-        return Result.OVERRULED
-    return Result.ALREADY_TRUE
-
-
-def _carried_out(
-    operation: Operation, now: Mapping[str, PlayState]
-) -> dict[str, PlayState]:
-    """Return what we wrote to, by item id, and shows by *now* what was wanted."""
-    return {
-        item_id: now[item_id]
-        for item_id, before in operation.before.items()
-        if item_id in now and operation.change.apply(before).agrees_with(now[item_id])
-    }
-
-
-def _verdict_of_write(error: ServerError) -> Verdict:
-    """Judge a failed request for one item, knowing that the server is there."""
-    verdict = classify(error)
-    if isinstance(verdict, LaneDown | Parked):
-        return RetryLater(_reason_of(error))
-    return verdict
-
-
-def _reason_of(error: ServerError) -> Reason:
-    """Name what one item suffered from, knowing that the server is there."""
-    match classify(error):
-        case Parked():
-            return Reason.FORBIDDEN  # our sign-in is fine elsewhere
-        case LaneDown(reason) | RetryLater(reason) | Rejected(reason):
-            return reason
-        case _:
-            return Reason.MISSING
