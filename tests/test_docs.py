@@ -341,7 +341,10 @@ def test_the_reference_names_every_option_and_every_field_of_a_form() -> None:
     named = set(re.findall(r"^\| \*(.+?)\* \|", text, re.MULTILINE))
     options = ENGLISH["options"]["step"]["init"]["sections"].values()
     forms = ENGLISH["config"]["step"].values()
+    players = ENGLISH["config_subentries"]["player"]["step"].values()
     shown = {
-        name for one in (*options, *forms) for name in one.get("data", {}).values()
+        name
+        for one in (*options, *forms, *players)
+        for name in one.get("data", {}).values()
     }
     assert named == shown
