@@ -1,10 +1,17 @@
 """The switches: what they show, what turning them asks for, which ones there are."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+import logging
 from typing import Any
 
 from freezegun.api import FrozenDateTimeFactory
-from homeassistant.const import STATE_OFF, STATE_ON, STATE_UNAVAILABLE, STATE_UNKNOWN
+from homeassistant.const import (
+    STATE_OFF,
+    STATE_ON,
+    STATE_UNAVAILABLE,
+    STATE_UNKNOWN,
+    EntityCategory,
+)
 from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import device_registry as dr, entity_registry as er
@@ -16,12 +23,14 @@ from custom_components.watched_sync.core.errors import JournalError, Refused
 from custom_components.watched_sync.core.operation import MarkUnwatched, MarkWatched
 
 from .common import (
+    EPISODES,
     MOVIE,
     OTHER_MOVIE,
     SHOW,
     MemoryServer,
     drained,
     episode,
+    mark,
     setup_lane,
     use_server,
 )
@@ -373,3 +382,118 @@ async def test_many_switches_turned_at_once_are_one_or_two_writes_to_disk(
     )
     assert len(entry.runtime_data.lane.outbox) == 20
     assert len(saves) <= 2
+
+
+# --- how many are left of a show ------------------------------------------------
+
+
+async def test_switch_of_a_show_says_how_many_aired_episodes_are_left(
+    hass: HomeAssistant,
+) -> None:
+    coming = episode(2, 3, aired=date(2099, 1, 1))
+    server = MemoryServer([SHOW, *EPISODES, coming])
+    entry = await setup_lane(hass, server, subentries=[SHOW, MOVIE])
+    assert shown(hass, SHOW_SWITCH).attributes["unwatched_episodes"] == 4
+    assert "unwatched_episodes" not in shown(hass, MOVIE_SWITCH).attributes
+    await mark(entry, EPISODES[1])
+    assert shown(hass, SHOW_SWITCH).attributes["unwatched_episodes"] == 3
+
+
+# --- guest mode -------------------------------------------------------------------
+
+GUEST_MODE = "switch.attic_ada_guest_mode"
+
+
+async def test_guest_mode_is_a_setting_and_off_at_first(hass: HomeAssistant) -> None:
+    entry = await setup_lane(hass)
+    assert shown(hass, GUEST_MODE).state == STATE_OFF
+    assert entry.runtime_data.paused is False
+    registered = er.async_get(hass).async_get(GUEST_MODE)
+    assert registered is not None
+    assert registered.unique_id == f"{LANE}:paused"
+    assert registered.entity_category is EntityCategory.CONFIG
+
+
+async def test_guest_mode_outlasts_a_restart_without_the_server(
+    hass: HomeAssistant, hass_storage: dict[str, Any]
+) -> None:
+    server = MemoryServer()
+    entry = await setup_lane(hass, server)
+    await turn(hass, GUEST_MODE, "on")
+    assert shown(hass, GUEST_MODE).state == STATE_ON
+    # At once, not with the next save.
+    stored = hass_storage[f"{DOMAIN}.{entry.entry_id}.ledger"]["data"]
+    assert stored["paused"] is True
+    assert await hass.config_entries.async_unload(entry.entry_id)
+    server.go_down()
+    use_server(hass, server)
+    assert await hass.config_entries.async_setup(entry.entry_id)
+    await hass.async_block_till_done()
+    assert shown(hass, GUEST_MODE).state == STATE_ON
+    assert entry.runtime_data.paused
+    await turn(hass, GUEST_MODE, "off")
+    assert shown(hass, GUEST_MODE).state == STATE_OFF
+    stored = hass_storage[f"{DOMAIN}.{entry.entry_id}.ledger"]["data"]
+    assert stored["paused"] is False
+
+
+async def test_in_guest_mode_wishes_are_delivered_and_switches_show_the_truth(
+    hass: HomeAssistant,
+) -> None:
+    server = MemoryServer()
+    entry = await setup_lane(hass, server, subentries=[MOVIE, OTHER_MOVIE])
+    await turn(hass, GUEST_MODE, "on")
+    await turn(hass, MOVIE_SWITCH, "on")
+    await drained(hass, entry)
+    assert server.writes == [("m1", MarkWatched())]
+    server.set("m2", watched=True, last_played=datetime.now(UTC))
+    await look_again(hass, entry)
+    assert shown(hass, "switch.contact_1997_watched").state == STATE_ON
+
+
+async def test_guest_mode_ends_only_after_a_last_look(hass: HomeAssistant) -> None:
+    server = MemoryServer()
+    entry = await setup_lane(hass, server)
+    await turn(hass, GUEST_MODE, "on")
+    server.requests.clear()
+    await turn(hass, GUEST_MODE, "off")
+    assert "last_played" in [name for name, _ in server.requests]
+    assert entry.runtime_data.paused is False
+
+
+async def test_guest_mode_ends_although_the_last_look_fails(
+    hass: HomeAssistant,
+) -> None:
+    server = MemoryServer()
+    entry = await setup_lane(hass, server)
+    await turn(hass, GUEST_MODE, "on")
+    server.fail_next = [Refused("not now")]
+    await turn(hass, GUEST_MODE, "off")
+    assert entry.runtime_data.paused is False
+
+
+async def test_guest_mode_does_not_wait_long_for_a_slow_server(
+    hass: HomeAssistant,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr("custom_components.watched_sync.runtime._LAST_LOOK", 0)
+    server = MemoryServer()
+    entry = await setup_lane(hass, server)
+    await turn(hass, GUEST_MODE, "on")
+    server.gate.clear()
+    caplog.set_level(logging.DEBUG)
+    await turn(hass, GUEST_MODE, "off")
+    server.gate.set()
+    assert "took too long for a last look" in caplog.text
+    assert entry.runtime_data.paused is False
+
+
+async def test_a_late_change_of_guest_mode_does_not_bring_back_a_file(
+    hass: HomeAssistant, hass_storage: dict[str, Any]
+) -> None:
+    entry = await setup_lane(hass)
+    runtime = entry.runtime_data
+    await hass.config_entries.async_remove(entry.entry_id)
+    await runtime.async_pause()
+    assert f"{DOMAIN}.{entry.entry_id}.ledger" not in hass_storage
