@@ -226,7 +226,7 @@ async def test_next_episode_closes_the_one_before(
 ) -> None:
     server = MemoryServer()
     entry = await setup_lane(hass, server)
-    first = {
+    first: dict[str, Any] = {
         "media_content_type": "tvshow",
         "media_series_title": "Severance",
         "media_season": "1",
@@ -439,7 +439,7 @@ async def test_position_goes_back_to_where_somebody_fell_asleep(
     server = MemoryServer()
     server.now = lambda: datetime.now(UTC)
     entry = await setup_lane(hass, server)
-    first = {
+    first: dict[str, Any] = {
         "media_content_type": "tvshow",
         "media_series_title": "Severance",
         "media_season": "1",
