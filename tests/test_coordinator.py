@@ -9,6 +9,7 @@ from typing import Any
 
 from freezegun.api import FrozenDateTimeFactory
 from homeassistant.core import HomeAssistant
+from homeassistant.helpers import entity_registry as er
 from homeassistant.util import dt as dt_util
 import pytest
 from pytest_homeassistant_custom_component.common import (
@@ -16,6 +17,7 @@ from pytest_homeassistant_custom_component.common import (
     async_fire_time_changed,
 )
 
+from custom_components.watched_sync.const import DOMAIN
 from custom_components.watched_sync.coordinator import (
     GLANCE_BATCH,
     LIBRARY_COOLDOWN,
@@ -124,11 +126,29 @@ async def test_a_snapshot_holds_up_next_last_played_and_what_is_tracked(
 async def test_nothing_is_asked_for_that_nobody_shows(hass: HomeAssistant) -> None:
     server = MemoryServer()
     server.up_next_ids = ["m1"]
+    er.async_get(hass).async_get_or_create(
+        "todo",
+        DOMAIN,
+        "server-1:user-1:up_next",
+        disabled_by=er.RegistryEntryDisabler.USER,
+    )
     entry = await setup_lane(hass, server, options=NO_UP_NEXT)
     # The first probe is of the set-up, the second of the relay.
     assert [name for name, _ in server.requests] == ["probe", "probe", "last_played"]
     data = entry.runtime_data.coordinator.data
     assert (data.up_next, data.last_played, dict(data.items)) == ((), None, {})
+
+
+async def test_as_many_items_are_up_next_as_there_may_be_switches(
+    hass: HomeAssistant,
+) -> None:
+    films = [replace(MOVIE, item_id=f"f{number}") for number in range(60)]
+    server = MemoryServer(films)
+    server.up_next_ids = [film.item_id for film in films]
+    entry = await setup_lane(hass, server, options=NO_UP_NEXT)
+    data = entry.runtime_data.coordinator.data
+    assert data.up_next == tuple(server.up_next_ids[:50])
+    assert data.items.keys() == set(data.up_next)
 
 
 async def test_a_server_without_a_socket_is_glanced_at_every_half_minute(

@@ -14,7 +14,9 @@ from itertools import islice
 from typing import Any, Final, override
 
 from homeassistant.config_entries import ConfigEntry
+from homeassistant.const import Platform
 from homeassistant.core import HomeAssistant, callback
+from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.debounce import Debouncer
 from homeassistant.helpers.event import async_track_time_change
 from homeassistant.helpers.update_coordinator import DataUpdateCoordinator
@@ -23,10 +25,9 @@ from homeassistant.util import dt as dt_util
 from .const import (
     CONF_ITEM,
     CONF_SERVER_NAME,
-    CONF_UP_NEXT_SWITCHES,
-    DEFAULT_UP_NEXT_SWITCHES,
+    DOMAIN,
     LOGGER,
-    SECTION_ENTITIES,
+    MAX_UP_NEXT_SWITCHES,
     SUBENTRY_ITEM,
 )
 from .core.codec import decode_item
@@ -38,6 +39,7 @@ from .core.outbox import Result
 from .core.play_state import UNKNOWN, PlayState, Reading
 from .core.ports import MediaServer
 from .core.relay import Relay
+from .preferences import preferences
 from .store import LedgerStore
 
 #: Seconds in which the ends of several operations lead to one look.
@@ -174,9 +176,7 @@ class WatchedSyncCoordinator(DataUpdateCoordinator[SyncSnapshot]):
         self._relay = relay
         self._server = server
         self._ledger = ledger
-        self._up_next_limit: int = entry.options.get(SECTION_ENTITIES, {}).get(
-            CONF_UP_NEXT_SWITCHES, DEFAULT_UP_NEXT_SWITCHES
-        )
+        self._libraries = preferences(entry).libraries
         self._tracked = {
             item.item_id: item
             for subentry in entry.get_subentries_of_type(SUBENTRY_ITEM)
@@ -217,6 +217,22 @@ class WatchedSyncCoordinator(DataUpdateCoordinator[SyncSnapshot]):
     def shows(self) -> Mapping[str, ShowProgress]:
         """Progress of the tracked shows that were read, by item id."""
         return self.data.shows
+
+    def allows(self, item: Item) -> bool:
+        """Whether an item is in a library that is to be shown, found and followed.
+
+        What was accepted before, and what is tracked, is delivered all the same. An
+        item of an unknown library is not allowed where only some libraries are.
+        """
+        if not self._libraries:
+            return True
+        known = (
+            item,
+            self._lane.ledger.item(item.item_id),
+            self._lane.ledger.item(item.show_id or ""),
+        )
+        places = (one.library_id for one in known if one and one.library_id)
+        return next(places, None) in self._libraries
 
     def view(self, item_id: str) -> ItemView | None:
         """Return how an item is; None if it was never seen."""
@@ -317,9 +333,18 @@ class WatchedSyncCoordinator(DataUpdateCoordinator[SyncSnapshot]):
             return
         async with self._one_read:
             self._moved.clear()
-            found = await self._server.fetch(item_ids)
+            found = {
+                item_id: reading
+                for item_id, reading in (await self._fetch(item_ids)).items()
+                if self._follows(reading.item)
+            }
             ledger = self._lane.ledger
-            known = {one for one in item_ids if ledger.reading(one) is not None}
+            known = {
+                one
+                for one in item_ids
+                if (item := ledger.item(one)) is not None
+                and (one in found or self._follows(item))
+            }
             ours = [
                 reading
                 for item_id, reading in found.items()
@@ -342,13 +367,14 @@ class WatchedSyncCoordinator(DataUpdateCoordinator[SyncSnapshot]):
         """
         async with self._one_read:
             self._moved.clear()
-            found = list(await self._server.last_played(PLAYS))
+            found = await self._plays(PLAYS)
             news = self._news(found)
             if len(news) == PLAYS:
-                found = list(await self._server.last_played(MANY_PLAYS))
+                found = await self._plays(MANY_PLAYS)
             batch = self._next_batch({reading.item.item_id for reading in found})
             if batch:
-                found.extend((await self._server.fetch(batch)).values())
+                readings = (await self._fetch(batch)).values()
+                found.extend(one for one in readings if self._follows(one.item))
             news = self._news(found)
             # Rows of a list and of single items differ in detail: only play states
             # that moved are worth remembering.
@@ -372,18 +398,22 @@ class WatchedSyncCoordinator(DataUpdateCoordinator[SyncSnapshot]):
         """Read what is up next and was played last, and what is shown, or known."""
         self._lists_read_at = self.hass.loop.time()
         found: list[Reading] = []
-        up_next: Sequence[Reading] = ()
-        if self._up_next_limit:
-            up_next = await self._server.up_next(self._up_next_limit)
+        up_next: list[Reading] = []
+        if self._lists_up_next:
+            up_next = [
+                reading
+                for reading in await self._server.up_next(MAX_UP_NEXT_SWITCHES)
+                if self.allows(reading.item)
+            ]
             found.extend(up_next)
-        last_played = await self._server.last_played(PLAYS)
+        last_played = await self._plays(PLAYS)
         found.extend(last_played)
         wanted = self._shown_ids
         if everything:
-            wanted.update(reading.item.item_id for reading in self._lane.ledger)
+            wanted.update(self._followed_ids)
         missing = wanted - {reading.item.item_id for reading in found}
         if missing:
-            found.extend((await self._server.fetch(missing)).values())
+            found.extend((await self._fetch(missing)).values())
         lists = (
             tuple(dict.fromkeys(reading.item.item_id for reading in up_next)),
             last_played[0].item.item_id if last_played else None,
@@ -392,6 +422,18 @@ class WatchedSyncCoordinator(DataUpdateCoordinator[SyncSnapshot]):
             self._ledger.up_next, self._ledger.last_played = lists
             self._ledger.save_later()
         self._remember(found)
+
+    async def _plays(self, limit: int) -> list[Reading]:
+        """Read what was played last, as far as it is shown."""
+        found = await self._server.last_played(limit)
+        return [reading for reading in found if self.allows(reading.item)]
+
+    async def _fetch(self, item_ids: Collection[str]) -> Mapping[str, Reading]:
+        """Read items, and note which of them are not there any more."""
+        found = await self._server.fetch(item_ids)
+        if self._lane.ledger.miss(set(item_ids) - found.keys()):
+            self._ledger.save_later()
+        return found
 
     async def _read_shows(self) -> None:
         for show_id in self._tracked_shows:
@@ -461,6 +503,8 @@ class WatchedSyncCoordinator(DataUpdateCoordinator[SyncSnapshot]):
             played_at = reading.state.last_played
             if played_at is None or reading.item.kind.is_container:
                 continue
+            if not self.allows(reading.item):
+                continue
             before = self._lane.ledger.base(self._ledger.last_played or "")
             if (
                 before is None
@@ -473,7 +517,7 @@ class WatchedSyncCoordinator(DataUpdateCoordinator[SyncSnapshot]):
     def _next_batch(self, read: Collection[str]) -> list[str]:
         """Return what a glance reads again, apart from what it has *read*."""
         known = dict.fromkeys(sorted(self._shown_ids))
-        known |= dict.fromkeys(reading.item.item_id for reading in self._lane.ledger)
+        known |= dict.fromkeys(self._followed_ids)
         wanted = [item_id for item_id in known if item_id not in read]
         if len(wanted) <= GLANCE_BATCH:
             return wanted
@@ -508,12 +552,57 @@ class WatchedSyncCoordinator(DataUpdateCoordinator[SyncSnapshot]):
             if item.kind is MediaKind.SHOW
         ]
 
+    def _follows(self, item: Item) -> bool:
+        """Whether what others do to an item is looked at: also if it is tracked."""
+        tracked = self._tracked.keys() & {item.item_id, item.show_id}
+        return bool(tracked) or self.allows(item)
+
+    @property
+    def _followed_ids(self) -> Iterable[str]:
+        """Ids of what was read before; reading again tells where an item is."""
+        return [
+            reading.item.item_id
+            for reading in self._lane.ledger
+            if reading.item.library_id is None or self._follows(reading.item)
+        ]
+
+    @property
+    def _up_next(self) -> tuple[str, ...]:
+        """Ids of what is up next; a library may have been left out since."""
+        return tuple(one for one in self._ledger.up_next if self._is_shown(one))
+
+    @property
+    def _last_played(self) -> str | None:
+        """The id of what was played last, as far as it is shown."""
+        last_played = self._ledger.last_played
+        return last_played if last_played and self._is_shown(last_played) else None
+
+    def _is_shown(self, item_id: str) -> bool:
+        item = self._lane.ledger.item(item_id)
+        return item is None or item.library_id is None or self.allows(item)
+
+    @property
+    def _lists_up_next(self) -> bool:
+        """Whether anybody sees what is up next: as switches, or as a list.
+
+        The list is there unless a person has disabled it, and as long as there may be
+        switches, however few are chosen.
+        """
+        if preferences(self.config_entry).up_next_switches:
+            return True
+        registry = er.async_get(self.hass)
+        entity_id = registry.async_get_entity_id(
+            Platform.TODO, DOMAIN, f"{self.config_entry.unique_id}:up_next"
+        )
+        listed = entity_id and registry.async_get(entity_id)
+        return not (listed and listed.disabled)
+
     @property
     def _shown_ids(self) -> set[str]:
         """Ids of the items a snapshot holds."""
-        shown = {*self._tracked, *self._ledger.up_next}
-        if self._ledger.last_played is not None:
-            shown.add(self._ledger.last_played)
+        shown = {*self._tracked, *self._up_next}
+        if self._last_played is not None:
+            shown.add(self._last_played)
         return shown
 
     def _item(self, item_id: str) -> Item | None:
@@ -544,8 +633,8 @@ class WatchedSyncCoordinator(DataUpdateCoordinator[SyncSnapshot]):
                 *islice(outbox, QUEUE_ROWS),
                 *islice(outbox.rejected, max(QUEUE_ROWS - len(outbox), 0)),
             ),
-            up_next=self._ledger.up_next,
-            last_played=self._ledger.last_played,
+            up_next=self._up_next,
+            last_played=self._last_played,
             items={item.item_id: self._view(item, failures) for item in shown},
             shows={
                 show_id: self._progress(show_id, dt_util.now().date())

@@ -8,6 +8,7 @@ and refuses instead. Only this file touches `Store`.
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, override
 
@@ -21,14 +22,17 @@ from homeassistant.util import dt as dt_util
 from .const import DOMAIN, ISSUE_OUTBOX_LOST, ISSUE_OUTBOX_UNWRITABLE, LOGGER
 from .core.codec import (
     Json,
+    decode_move,
     decode_outbox,
     decode_reading,
     encode_history_entry,
+    encode_move,
     encode_operation,
     encode_reading,
 )
 from .core.errors import JournalError
 from .core.ledger import Ledger
+from .core.mirror import Move, Moves
 from .core.operation import Operation
 from .core.outbox import HistoryEntry, Outbox
 from .core.play_state import Reading
@@ -46,12 +50,12 @@ LEDGER_DELAY: Final = 10.0
 #: What decoding a file raises that is JSON, but not what we wrote.
 _DAMAGED: Final = (AttributeError, IndexError, KeyError, TypeError, ValueError)
 
+#: The name, below `.storage`, of what players played last.
+PLAYERS_KEY: Final = f"{DOMAIN}.players"
+
 
 class StorageNewer(Exception):
     """The file was written by a newer version; it is left as it is."""
-
-#: The name, below `.storage`, of what players played last.
-PLAYERS_KEY: Final = f"{DOMAIN}.players"
 
 
 class StorageUnreadable(Exception):
@@ -355,7 +359,9 @@ class LedgerStore:
     """What was last seen: readings, up next, last played; written now and then.
 
     It can be rebuilt by reading again, so a damaged file is told of by Home Assistant
-    and otherwise forgotten.
+    and otherwise forgotten. `paused` is kept beside it: what is seen while it holds
+    is remembered here and told nobody. So are the `moves` that wait to be copied to
+    other lanes: a reading and what it gave rise to are written together.
     """
 
     def __init__(self, hass: HomeAssistant, entry_id: str) -> None:
@@ -363,11 +369,14 @@ class LedgerStore:
         self._hass = hass
         self._store = _RecordingStore(hass, ledger_key(entry_id), _ignore)
         self._readings = _Fragments(encode_reading, _id_of_reading)
+        self._moves = _Fragments(encode_move, _id_of_move)
         self._dirty = False
         self._closing = False
         self.ledger = Ledger()
+        self.moves = Moves()
         self.up_next: tuple[str, ...] = ()
         self.last_played: str | None = None
+        self.paused = False
 
     @property
     def key(self) -> str:
@@ -384,17 +393,32 @@ class LedgerStore:
                 self.ledger,
                 self.up_next,
                 self.last_played,
+                self.paused,
+                self.moves,
             ) = await self._hass.async_add_executor_job(self._decode, contents.data)
         except _DAMAGED as err:
             LOGGER.debug("%s is damaged: %r", self.key, err)
 
     def _decode(
         self, data: Mapping[str, Any]
-    ) -> tuple[Ledger, tuple[str, ...], str | None]:
+    ) -> tuple[Ledger, tuple[str, ...], str | None, bool, Moves]:
         """Return what a file held; in a thread, for the same reasons."""
-        ledger = Ledger(map(decode_reading, data["readings"]))
+        ledger = Ledger(map(decode_reading, data["readings"]), data.get("absent", ()))
         self._readings.of(ledger)
-        return ledger, tuple(data["up_next"]), data["last_played"]
+        since = data.get("moves_since")
+        moves = Moves(
+            map(decode_move, data.get("moves", ())),
+            since=since and datetime.fromisoformat(since),
+            emptied=bool(data.get("emptied")),
+        )
+        self._moves.of(moves)
+        return (
+            ledger,
+            tuple(data["up_next"]),
+            data["last_played"],
+            bool(data.get("paused")),
+            moves,
+        )
 
     @callback
     def save_later(self) -> None:
@@ -402,6 +426,21 @@ class LedgerStore:
         if not self._dirty and not self._closing:
             self._dirty = True
             self._store.async_delay_save(self._snapshot, LEDGER_DELAY)
+
+    async def async_save(self) -> None:
+        """Write now what must not be forgotten; Home Assistant logs a failure.
+
+        Cancelling the caller does not stop the write.
+        """
+        if not self._closing:
+            await self._write()
+
+    async def _write(self) -> None:
+        await asyncio.shield(
+            self._hass.async_create_task(
+                self._store.async_save(self._snapshot()), f"{DOMAIN} writes {self.key}"
+            )
+        )
 
     async def async_flush(self) -> None:
         """Write what `save_later` still holds back; nothing is written after this.
@@ -411,12 +450,7 @@ class LedgerStore:
         """
         self._closing = True
         if self._dirty:
-            await asyncio.shield(
-                self._hass.async_create_task(
-                    self._store.async_save(self._snapshot()),
-                    f"{DOMAIN} writes {self.key}",
-                )
-            )
+            await self._write()
 
     async def async_remove(self) -> None:
         """Delete the file."""
@@ -429,28 +463,14 @@ class LedgerStore:
             "readings": self._readings.of(self.ledger),
             "up_next": list(self.up_next),
             "last_played": self.last_played,
+            "paused": self.paused,
+            "absent": sorted(self.ledger.absent),
+            "moves": self._moves.of(self.moves),
+            "moves_since": self.moves.since and self.moves.since.isoformat(),
+            "emptied": self.moves.emptied,
         }
 
 
-def _id_of_operation(operation: Operation) -> str:
-    return operation.operation_id
-
-
-def _id_of_history(entry: HistoryEntry) -> str:
-    return entry.operation.operation_id
-
-
-def _id_of_reading(reading: Reading) -> str:
-    return reading.item.item_id
-
-
-def _ignore(_: Exception | None) -> None:
-    """Take no notice: the ledger can be rebuilt."""
-
-
-def _heard(future: asyncio.Future[None]) -> None:
-    # Never cancelled: those who wait are shielded from it, and it from them.
-    future.exception()
 class PlayersStore:
     """What players played last, for all entries together.
 
@@ -503,3 +523,26 @@ class PlayersStore:
         return self._snapshot()
 
 
+def _id_of_operation(operation: Operation) -> str:
+    return operation.operation_id
+
+
+def _id_of_history(entry: HistoryEntry) -> str:
+    return entry.operation.operation_id
+
+
+def _id_of_reading(reading: Reading) -> str:
+    return reading.item.item_id
+
+
+def _id_of_move(move: Move) -> str:
+    return move.item.item_id
+
+
+def _ignore(_: Exception | None) -> None:
+    """Take no notice: the ledger can be rebuilt."""
+
+
+def _heard(future: asyncio.Future[None]) -> None:
+    # Never cancelled: those who wait are shielded from it, and it from them.
+    future.exception()
