@@ -1,6 +1,7 @@
 """The triggers, each in an automation written in YAML."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any
@@ -29,6 +30,7 @@ from custom_components.watched_sync.core.operation import (
     MarkWatched,
     Origin,
 )
+from custom_components.watched_sync.core.play_state import Reading
 from custom_components.watched_sync.runtime import Wish
 
 from .common import (
@@ -452,6 +454,94 @@ async def test_a_show_that_cannot_be_read_is_passed_over(
     await mark(entry, EPISODES[2])
     await settled(hass, entry)
     assert [one["title"] for one in told(calls)] == ["Severance"]
+
+
+async def test_an_episode_that_comes_while_its_show_is_read_is_looked_into(
+    hass: HomeAssistant,
+) -> None:
+    server = MemoryServer([SHOW, *EPISODES[1:3]])
+    server.up_next_ids = ["e1x1", "e1x2"]
+    entry, calls = await finish(hass, server)
+    reading, go_on = asyncio.Event(), asyncio.Event()
+    real = server.fetch_leaves
+
+    async def slow(item: Item) -> Sequence[Reading]:
+        found = await real(item)
+        reading.set()
+        await go_on.wait()
+        return found
+
+    server.fetch_leaves = slow  # type: ignore[method-assign]  # what a slow server does
+    coordinator = entry.runtime_data.coordinator
+    for item_id in ("e1x1", "e1x2"):
+        played(server, item_id)
+        await coordinator.look(frozenset({item_id}))
+        await reading.wait()
+    go_on.set()
+    await idle(hass)
+    assert leaves_read(server) == 2
+    assert [one["title"] for one in told(calls)] == ["Severance"]
+
+
+@pytest.mark.parametrize(("just_now", "times"), [(300.0, 1), (-1.0, 2)])
+async def test_news_that_are_older_than_the_look_at_a_show_do_not_finish_it_again(
+    hass: HomeAssistant,
+    monkeypatch: pytest.MonkeyPatch,
+    just_now: float,
+    times: int,
+) -> None:
+    monkeypatch.setattr("custom_components.watched_sync.finished._JUST_NOW", just_now)
+    server = MemoryServer([SHOW, *EPISODES[1:3]])
+    server.up_next_ids = ["e1x1", "e1x2"]
+    entry, calls = await finish(hass, server)
+    # Both are watched by the time the show is read for the sake of the first.
+    played(server, "e1x1")
+    played(server, "e1x2")
+    for item_id in ("e1x1", "e1x2"):
+        await entry.runtime_data.coordinator.look(frozenset({item_id}))
+        await idle(hass)
+    assert len(calls) == times
+
+
+async def test_of_a_burst_only_the_last_shows_are_looked_into(
+    hass: HomeAssistant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("custom_components.watched_sync.finished._REMEMBERED", 2)
+    episodes = [
+        replace(EPISODES[1], item_id=f"e{n}", show_id=f"s{n}", show_title=f"Show {n}")
+        for n in range(4)
+    ]
+    shows = [replace(SHOW, item_id=f"s{n}", title=f"Show {n}") for n in range(4)]
+    server = MemoryServer([*shows, *episodes])
+    entry, calls = await finish(hass, server)
+    await lose_contact(hass, entry, server)
+    await entry.runtime_data.async_submit(
+        [Wish(one, MarkWatched()) for one in episodes]
+    )
+    server.come_up()
+    entry.runtime_data.relay.nudge()
+    await settled(hass, entry)
+    assert [one["title"] for one in told(calls)] == ["Show 2", "Show 3"]
+
+
+async def test_a_finished_show_is_told_to_those_who_asked_for_its_lane(
+    hass: HomeAssistant,
+) -> None:
+    server = MemoryServer([SHOW, EPISODES[1]])
+    entry = await setup_lane(hass, server)
+    calls = await automate(
+        hass,
+        """
+        triggers:
+          - trigger: watched_sync.show_finished
+            options:
+              config_entry_id: another
+        """,
+    )
+    await mark(entry, EPISODES[1])
+    await settled(hass, entry)
+    assert leaves_read(server) == 1
+    assert calls == []
 
 
 # --- what is written in the editor -----------------------------------------------

@@ -18,6 +18,9 @@ from .runtime import WatchedSyncConfigEntry
 #: Shows remembered: as finished, so that one is not told of twice, and as due.
 _REMEMBERED: Final = 100
 
+#: Seconds after which news of an episode cannot be older than the look at its show.
+_JUST_NOW: Final = 300.0
+
 
 @dataclass(frozen=True, slots=True)
 class _Due:
@@ -25,6 +28,14 @@ class _Due:
 
     show: Item
     activity: Activity
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """When a show was told of, and the episodes that were watched then."""
+
+    at: float
+    episodes: set[str]
 
 
 class ShowsFinished:
@@ -47,8 +58,7 @@ class ShowsFinished:
         self._tell = tell
         self._due: dict[str, _Due] = {}
         self._running = False
-        # The episodes that were watched when a show was last told of.
-        self._told: dict[str, set[str]] = {}
+        self._told: dict[str, _Told] = {}
 
     @callback
     def async_look(self, activities: Iterable[Activity]) -> None:
@@ -58,7 +68,7 @@ class ShowsFinished:
             item = activity.item
             if item is None or item.show_id is None:
                 continue
-            known = self._told.get(item.show_id, set())
+            known = self._just_told(item.show_id)
             if activity.what is What.UNWATCHED:
                 known.discard(item.item_id)
             elif (
@@ -82,6 +92,13 @@ class ShowsFinished:
                 eager_start=False,
             )
 
+    def _just_told(self, show_id: str) -> set[str]:
+        """Return the episodes of a show told of just now that are watched still."""
+        told = self._told.get(show_id)
+        if told is None or self._hass.loop.time() - told.at > _JUST_NOW:
+            return set()
+        return told.episodes
+
     async def _read(self) -> None:
         """Read what is due; while the server is away it stays due."""
         try:
@@ -89,7 +106,7 @@ class ShowsFinished:
                 show_id, due = next(iter(self._due.items()))
                 is_finished = False
                 try:
-                    is_finished = await self._read_show(due.show)
+                    is_finished = await self._read_show(due)
                 except ItemGone:
                     LOGGER.debug("A show is gone before it was known to be finished")
                 except CannotAsk as err:
@@ -102,9 +119,10 @@ class ShowsFinished:
         finally:
             self._running = False
 
-    async def _read_show(self, show: Item) -> bool:
+    async def _read_show(self, due: _Due) -> bool:
         """Read a show; tell of it, and say so. Raises CannotAsk and ItemGone."""
         runtime = self._entry.runtime_data
+        show = due.show
         if not all(_aired(runtime.coordinator.leaves(show.item_id)).values()):
             return False  # it is tracked, and known to have more
         leaves = _aired(
@@ -113,10 +131,11 @@ class ShowsFinished:
         if not leaves or not all(leaves.values()):
             return False
         self._told.pop(show.item_id, None)
-        self._told[show.item_id] = set(leaves)
+        self._told[show.item_id] = _Told(self._hass.loop.time(), set(leaves))
         _keep_newest(self._told)
         known = runtime.lane.ledger.item(show.item_id) or show
-        self._tell(known, self._due[show.item_id].activity)
+        # Its very last episode may have come while we were reading.
+        self._tell(known, self._due.get(show.item_id, due).activity)
         return True
 
 
