@@ -7,10 +7,14 @@ from pathlib import Path
 from typing import Any, Final
 
 from homeassistant.util import slugify
+import yaml
 
 from .home import put
 
 type Json = dict[str, Any]
+
+#: The dashboard that people are offered to copy; it is written for Attic and alex.
+READY_MADE: Final = Path(__file__).parents[3] / "dashboards" / "watched_sync.yaml"
 
 URL_PATH: Final = "watched-sync"
 _TITLE: Final = "Watched Sync"
@@ -80,9 +84,24 @@ def dashboard(lanes: Sequence[LaneCards], control: str) -> Json:
                     *(_lane_section(lane) for lane in lanes),
                     _common_section(lanes, control),
                 ],
-            }
+            },
+            *chain.from_iterable(_ready_made(lane) for lane in lanes),
         ]
     }
+
+
+def _ready_made(lane: LaneCards) -> list[Json]:
+    """Return the views that a person copies, made out for one lane."""
+    text = READY_MADE.read_text(encoding="utf-8")
+    device = slugify(lane.device)
+    text = text.replace("attic_alex", device).replace(
+        "name: Attic", f"name: {lane.name}"
+    )
+    views: list[Json] = yaml.safe_load(text)["views"]
+    return [
+        {**view, "title": lane.name, "path": f"{view['path']}-{device}"}
+        for view in views
+    ]
 
 
 def _lane_section(lane: LaneCards) -> Json:
@@ -226,6 +245,7 @@ def _watched_tile(entity_id: str, name: str, *content: str) -> Json:
         "entity": entity_id,
         "name": name,
         "color": "green",
+        "show_entity_picture": True,
         "state_content": list(content),
         "features": [{"type": "toggle"}],
         "features_position": "inline",
