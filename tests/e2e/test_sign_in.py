@@ -203,7 +203,7 @@ async def test_jellyfin_and_emby_are_connected_in_every_way(
         await sign_in_again(
             browser, "Jellyfin, with user name and password", "jellyfin-once-more"
         )
-        await see(browser, "User name", "jellyfin-again-password")
+        await see(browser, "Sign in again to Cellar (kim)", "jellyfin-again-password")
         assert await browser.value(f"{FIELD}[name=username]") == "kim"
         await fill(browser, password=house.jellyfin.password("kim"))
         await submit(browser, "Signed in again", "jellyfin-signed-in")
@@ -228,7 +228,7 @@ async def quick_connect(browser: Browser, house: House) -> None:
     await begin(browser, "Jellyfin, with Quick Connect")
     await see(browser, "Connect to Jellyfin with Quick Connect", "code-1-form")
     await fill(browser, url=house.plex.url)
-    await submit(browser, "not a Jellyfin server", "code-2-plex")
+    await submit(browser, "Plex Media Server answers at this", "code-2-plex")
     assert await browser.value(f"{FIELD}[name=url]") == house.plex.url
     jellyfin.phase = Phase.SETUP_EARLY
     await fill(browser, url=jellyfin.url)
@@ -239,13 +239,10 @@ async def quick_connect(browser: Browser, house: House) -> None:
     assert await browser.value(f"{FIELD}[name=url]") == jellyfin.url
     jellyfin.quick_connect.enabled = True
     await submit(browser, "The code is", "code-5-code")
-    # Too late: Jellyfin does not know the code any more.
+    # Jellyfin was restarted meanwhile: it does not know the code any more.
     jellyfin.quick_connect.forget()
-    await see(browser, "Nobody used the code in time", "code-6-expired")
-    await close(browser)
-
-    await begin(browser, "Jellyfin, with Quick Connect")
-    await fill(browser, url=jellyfin.url)
+    await see(browser, "does not know this code any more", "code-6-forgotten")
+    assert await browser.value(f"{FIELD}[name=url]") == jellyfin.url
     await browser.click(SUBMIT)
     await approve_in_jellyfin(browser, house, "kim")
     await finish(browser, "code-7-connected")
@@ -293,7 +290,7 @@ async def emby(browser: Browser, house: House, loft: FakeEmby) -> None:
         username="alex",
         password=loft.password("alex"),
     )
-    await submit(browser, "not an Emby server", "emby-2-jellyfin")
+    await submit(browser, "a Jellyfin server answers at this", "emby-2-jellyfin")
     await fill(browser, url=loft.url)
     await browser.click(SUBMIT)
     await finish(browser, "emby-3-connected")
@@ -307,6 +304,7 @@ async def test_an_entry_is_looked_after(house: House) -> None:
     ):
         await preferences(browser, client)
         await track(browser, client)
+        await report(browser)
         await move(browser, house, vault)
         await client.until_state(f"sensor.{JELLYFIN}_sync_status", "synced")
         await no_complaints(browser)
@@ -337,12 +335,14 @@ async def move(browser: Browser, house: House, vault: FakeJellyfin) -> None:
 
 
 async def preferences(browser: Browser, client: Any) -> None:
-    """Look at the options, and change two of them."""
+    """Look at the options, and change four of them."""
     await browser.go(PAGE)
     row = "ha-config-entry-row:has-text('Cellar (alex)')"
     await browser.click(f"{row} >> role=button[name='Configure']")
     await see(browser, "Preferences", "options-1")
     await browser.fill(f"{DIALOG} >> input[type=number]", "0")
+    await browser.click(f"{DIALOG} >> text='TV Shows'")
+    await browser.click(f"{DIALOG} >> text='Attic (alex)'")
     await browser.click(f"{DIALOG} >> ha-select")
     choice = f"{DIALOG} >> ha-dropdown-item:has-text('Home Assistant wins')"
     await browser.wait(choice)
@@ -356,6 +356,23 @@ async def preferences(browser: Browser, client: Any) -> None:
         ),
         "no switches of what is up next",
     )
+    # What was chosen is shown again, and can be taken back.
+    await browser.go(PAGE)
+    await browser.click(f"{row} >> role=button[name='Configure']")
+    await see(browser, "Preferences", "options-4-again")
+    await browser.click(f"{DIALOG} >> text='TV Shows'")
+    await browser.click(SUBMIT)
+    await finish(browser, "options-5-saved")
+
+
+async def report(browser: Browser) -> None:
+    """Look at the dialog that names a player."""
+    await browser.go(PAGE)
+    await browser.click("role=button[name='Report a player']")
+    await browser.click("dialog-pick-config-entry >> text=Cellar (alex)")
+    await see(browser, "Report while it plays", "player-1-form")
+    await browser.wait(f"{DIALOG} >> text='TV Shows'")
+    await close(browser)
 
 
 async def track(browser: Browser, client: Any) -> None:
