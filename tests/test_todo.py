@@ -99,7 +99,6 @@ async def test_list_shows_what_is_up_next_in_the_servers_order(
             "uid": "e1x2",
             "summary": "Severance S01E02 Part 2",
             "status": "needs_action",
-            "due": "2022-01-02",
             "description": "0:50:00",
         },
         {
@@ -443,11 +442,17 @@ async def test_built_in_sentence_ticks_an_item_off(hass: HomeAssistant) -> None:
     assert server.writes == [("m1", MarkWatched()), ("e1x1", MarkWatched())]
 
 
-async def test_due_dates_are_those_on_which_episodes_were_aired(
-    hass: HomeAssistant,
+async def test_due_is_what_airs_or_aired_lately(
+    hass: HomeAssistant, freezer: FrozenDateTimeFactory
 ) -> None:
-    coming = episode(2, 1, aired=date(2031, 5, 4))
-    server = MemoryServer([SHOW, coming])
-    server.up_next_ids = [coming.item_id]
+    freezer.move_to("2031-05-04 12:00:00+00:00")
+    days = [date(2031, 5, 5), date(2031, 4, 20), date(2031, 4, 19)]
+    episodes = [episode(2, n, aired=day) for n, day in enumerate(days, 1)]
+    server = MemoryServer([SHOW, *episodes])
+    server.up_next_ids = [one.item_id for one in episodes]
     await setup_lane(hass, server)
-    assert [one["due"] for one in await items(hass)] == ["2031-05-04"]
+    assert [one.get("due") for one in await items(hass)] == [
+        "2031-05-05",
+        "2031-04-20",
+        None,
+    ]

@@ -7,7 +7,7 @@ day, so that it can be taken back.
 
 from collections import Counter
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Final, override
 
 from homeassistant.components.todo.const import (
@@ -17,6 +17,7 @@ from homeassistant.components.todo.const import (
 from homeassistant.components.todo.entity import TodoItem, TodoListEntity
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
+from homeassistant.util import dt as dt_util
 
 from .coordinator import ItemView
 from .core.identity import Item
@@ -34,6 +35,9 @@ PARALLEL_UPDATES = 0
 #: How long, and how many, items that were ticked off stay on the list.
 RECENTLY: Final = timedelta(days=1)
 MOST_COMPLETED: Final = 20
+
+#: How long an item has a due date after it aired.
+NEW_FOR: Final = timedelta(days=14)
 
 _DONE: Final = (Result.DELIVERED, Result.ALREADY_TRUE)
 
@@ -143,10 +147,21 @@ def _row(view: ItemView, completed: datetime | None) -> TodoItem:
         uid=item.item_id,
         summary=item.full_title,
         status=TodoItemStatus.COMPLETED if done else TodoItemStatus.NEEDS_ACTION,
-        due=item.aired,
+        due=_due(item),
         description=_length(item, view.desired),
         completed=completed if done else None,
     )
+
+
+def _due(item: Item) -> date | None:
+    """Return when an item airs, or has aired lately.
+
+    What came out years ago would stand there as overdue by years, and first in every
+    list that is sorted by it.
+    """
+    if item.aired is None or item.aired < dt_util.now().date() - NEW_FOR:
+        return None
+    return item.aired
 
 
 def _is_done(state: PlayState) -> bool:
