@@ -364,14 +364,21 @@ async def async_resolve_words(
     async def on_lane(
         entry: WatchedSyncConfigEntry,
     ) -> tuple[list[Target], list[Target], SkipReason | None]:
+        allows = entry.runtime_data.coordinator.allows
         try:
             readings = await async_ask(entry, asked.ask)
         except CannotAsk as err:
             known = [
-                Target(entry, item) for item in known_items(entry) if words.fits(item)
+                Target(entry, item)
+                for item in known_items(entry)
+                if words.fits(item) and allows(item)
             ]
             return known, [], err.reason
-        found = [Target(entry, reading.item, reading) for reading in readings]
+        found = [
+            Target(entry, reading.item, reading)
+            for reading in readings
+            if allows(reading.item)
+        ]
         fitting = [target for target in found if words.fits(target.item)]
         # A find by ids answers with exactly that; a search with what is like it.
         return fitting, found, None if fitting else SkipReason.NOT_FOUND
