@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Coroutine
-from datetime import timedelta
 from functools import partial
 import random
 from typing import Any, Final
@@ -14,18 +13,14 @@ from homeassistant.helpers.typing import UNDEFINED, ConfigType
 
 from .activity import ActivityFeed
 from .const import (
-    CONF_CONFLICT_POLICY,
     CONF_KIND,
-    CONF_MAX_RETRY_AGE,
     CONF_SERVER_ID,
-    DEFAULT_MAX_RETRY_AGE,
     DOMAIN,
     ENTRY_MINOR_VERSION,
     LOGGER,
     MODELS,
     PLATFORMS,
     PRODUCTS,
-    SECTION_DELIVERY,
 )
 from .coordinator import WatchedSyncCoordinator
 from .core.errors import (
@@ -43,18 +38,24 @@ from .core.errors import (
 from .core.lane import Health, Lane, LaneUpdate, Phase
 from .core.observer import Observer
 from .core.ports import MediaServer, ServerInfo
-from .core.reconcile import Policy
 from .core.relay import Relay
 from .failures import first_contact_failed, newer_storage, unreadable_storage
+from .following import (
+    async_follow,
+    async_forget as async_forget_followed,
+    async_unfollow,
+)
 from .images import async_forget as async_forget_images, async_setup_images
 from .issues import (
+    async_mass_change,
     async_remove as async_remove_issues,
-from .player_memory import async_end_memory, async_start_memory
-from .preferences import preferences
     async_unsupported_server,
     async_watch,
 )
+from .mirroring import Mirroring
 from .moves import async_watch_address
+from .player_memory import async_end_memory, async_start_memory
+from .preferences import preferences
 from .runtime import (
     HAClock,
     WatchedSyncConfigEntry,
@@ -74,21 +75,21 @@ FIRST_CONTACT: Final = 10.0
 LAST_ANSWERS: Final = 5.0
 
 
-    await async_start_memory(hass)
 async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:  # noqa: ARG001 - the signature is Home Assistant's
     """Register the actions; they work on whatever entries are loaded."""
     async_setup_services(hass)
     async_setup_images(hass)
+    await async_start_memory(hass)
     return True
 
 
 async def async_setup_entry(hass: HomeAssistant, entry: WatchedSyncConfigEntry) -> bool:
     """Bring one lane up: what was stored first, the server second.
-    await async_start_memory(hass)  # it ends with the last entry
 
     An entry that ran before comes up without its server, as accepting wishes is the
     point of the queue. One that never ran is retried by Home Assistant.
     """
+    await async_start_memory(hass)  # it ends with the last entry
     journal = OutboxStore(hass, entry.entry_id)
     ledger = LedgerStore(hass, entry.entry_id)
     try:
@@ -135,7 +136,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: WatchedSyncConfigEntry) 
         finally:
             opened.set()
 
-    delivery = entry.options.get(SECTION_DELIVERY, {})
+    chosen = preferences(entry)
     rng = random.Random()  # noqa: S311 - chance for delays, not for secrets
     relay = Relay(
         lane,
@@ -144,10 +145,8 @@ async def async_setup_entry(hass: HomeAssistant, entry: WatchedSyncConfigEntry) 
         label=info.server_name,
         clock=clock,
         rng=rng,
-        policy=Policy(delivery.get(CONF_CONFLICT_POLICY, Policy.NEWEST)),
-        max_retry_age=timedelta(
-            days=delivery.get(CONF_MAX_RETRY_AGE, DEFAULT_MAX_RETRY_AGE)
-        ),
+        policy=chosen.conflict_policy,
+        max_retry_age=chosen.max_retry_age,
         opening=listen_first,
     )
     if isinstance(contact, ServerError):
@@ -157,6 +156,17 @@ async def async_setup_entry(hass: HomeAssistant, entry: WatchedSyncConfigEntry) 
     async_watch_address(hass, entry, lane)
     coordinator = WatchedSyncCoordinator(
         hass, entry, lane=lane, relay=relay, server=server, ledger=ledger
+    )
+    mirroring = Mirroring(
+        hass,
+        entry,
+        lane,
+        server,
+        ledger,
+        clock=clock,
+        allows=coordinator.allows,
+        report=relay.report,
+        tell=lambda held: async_mass_change(hass, entry, held),
     )
     activity = ActivityFeed(hass, entry, lane, paused=lambda: ledger.paused)
     observer = Observer(
@@ -195,9 +205,17 @@ async def async_setup_entry(hass: HomeAssistant, entry: WatchedSyncConfigEntry) 
         relay_task=entry.async_create_background_task(
             hass, relay.run(), f"{DOMAIN} {entry.entry_id} relay", eager_start=False
         ),
+        mirroring=mirroring,
+        mirroring_task=entry.async_create_background_task(
+            hass,
+            mirroring.run(),
+            f"{DOMAIN} {entry.entry_id} mirroring",
+            eager_start=False,
+        ),
     )
     await _first_look(lane, opened)
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
+    async_follow(hass, entry)
     activity.async_release()
     entry.async_on_unload(entry.add_update_listener(_async_reload))
     # Before Home Assistant calls itself stopping: what was accepted just now is still
@@ -235,7 +253,8 @@ async def async_unload_entry(
     if not await hass.config_entries.async_unload_platforms(entry, PLATFORMS):
         return False
     runtime = entry.runtime_data
-    tasks = (runtime.relay_task, runtime.observer_task)
+    await async_unfollow(hass, entry)
+    tasks = (runtime.mirroring_task, runtime.relay_task, runtime.observer_task)
     await runtime.relay.stop(LAST_ANSWERS)
     for task in tasks:
         task.cancel()
@@ -254,6 +273,9 @@ async def async_remove_entry(
     await OutboxStore(hass, entry.entry_id).async_remove()
     await LedgerStore(hass, entry.entry_id).async_remove()
     async_remove_issues(hass, entry.entry_id)
+    async_forget_followed(hass, entry.entry_id)
+    if not hass.config_entries.async_entries(DOMAIN):
+        await async_end_memory(hass)
 
 
 async def async_remove_config_entry_device(
@@ -266,8 +288,6 @@ async def async_remove_config_entry_device(
     in_use = {(DOMAIN, runtime.lane_id)} | {
         (DOMAIN, f"{runtime.lane_id}:{item_id}")
         for item_id in runtime.coordinator.tracked_ids
-    if not hass.config_entries.async_entries(DOMAIN):
-        await async_end_memory(hass)
     }
     return not in_use & device.identifiers
 

@@ -30,25 +30,39 @@ from .const import (
     KIND_EMBY,
     KIND_JELLYFIN,
     KIND_PLEX,
+    LOGGER,
+    PRODUCTS,
 )
 from .coordinator import WatchedSyncCoordinator
-from .core.errors import ServerError, WrongAddress
+from .core.errors import (
+    ServerError,
+    Starting,
+    UnsupportedVersion,
+    WrongAddress,
+)
 from .core.identity import Item
-from .core.lane import Lane
+from .core.lane import Lane, Phase
 from .core.operation import Change, Operation, Origin, Scope
 from .core.ports import Clock, MediaServer, ServerInfo
 from .core.relay import Relay
 from .failures import REFUSALS, refusal, stopping
+from .mirroring import Mirroring
+from .preferences import preferences
 from .servers.approval import until_approved
 from .servers.jellyfin.client import (
     JellyfinClient,
     JellyfinLogin,
     authenticate as jellyfin_authenticate,
     public_info as jellyfin_public_info,
+    sign_out as jellyfin_sign_out,
 )
 from .servers.jellyfin.dialect import EMBY, JELLYFIN, Dialect
 from .servers.jellyfin.discovery import FoundServer, discover as jellyfin_discover
-from .servers.jellyfin.quick_connect import LIFETIME as CODE_LIFETIME, QuickConnect
+from .servers.jellyfin.quick_connect import (
+    LIFETIME as CODE_LIFETIME,
+    CodeForgotten,
+    QuickConnect,
+)
 from .servers.plex.account import (
     HomeUser,
     Pin,
@@ -65,6 +79,12 @@ type WatchedSyncConfigEntry = ConfigEntry[WatchedSyncRuntime]
 
 #: The environment variable that names another address for plex.tv: a simulated one.
 PLEX_TV_URL: Final = "WATCHED_SYNC_PLEX_TV_URL"
+
+#: Seconds that the end of guest mode waits for a server.
+_LAST_LOOK: Final = 10.0
+
+#: Seconds before the end of a code's life in which its loss is just that end.
+_CODE_SLACK: Final = 30.0
 
 #: Seconds that the servers found in the network have to say what they are.
 _INTRODUCTION: Final = 2.0
@@ -119,6 +139,8 @@ class WatchedSyncRuntime:
     device_id: str
     observer_task: asyncio.Task[None]
     relay_task: asyncio.Task[None]
+    mirroring: Mirroring
+    mirroring_task: asyncio.Task[None]
 
     @property
     def lane_id(self) -> str:
@@ -212,6 +234,38 @@ class WatchedSyncRuntime:
         except REFUSALS as err:
             raise refusal(err) from err
 
+    @property
+    def paused(self) -> bool:
+        """Whether guest mode is on: what is done elsewhere is none of our business.
+
+        As long as it holds, nothing that was observed may be copied to another lane or
+        told of, and no player is followed. The server is read as ever, and wishes are
+        delivered: so what a guest did is known, and no news, when it is over.
+        """
+        return self.ledger.paused
+
+    async def async_pause(self) -> None:
+        """Begin guest mode; it outlasts a restart."""
+        self.ledger.paused = True
+        await self.ledger.async_save()
+
+    async def async_resume(self) -> None:
+        """End guest mode, after a last look at what it is to cover.
+
+        A server that is away, or takes more than ten seconds, is not waited for: what
+        happened there until now and was not read is told like anything else.
+        """
+        if self.lane.health.phase is Phase.READY:
+            try:
+                async with asyncio.timeout(_LAST_LOOK):
+                    await self.coordinator.catch_up()
+            except TimeoutError:
+                LOGGER.debug("%s took too long for a last look", self.info.server_name)
+            except ServerError as err:
+                self.relay.report(err)
+        self.ledger.paused = False
+        await self.ledger.async_save()
+
     async def async_sync_now(self) -> None:
         """Try to deliver now, whatever the backoff says, and read what is new."""
         self.relay.nudge()
@@ -242,10 +296,11 @@ def known_info(data: Mapping[str, Any]) -> ServerInfo:
 
 
 def create_server(
-    hass: HomeAssistant, data: Mapping[str, Any]
+    hass: HomeAssistant, data: Mapping[str, Any], libraries: Collection[str] = ()
 ) -> PlexClient | JellyfinClient:
     """Return the client for an entry's data; nothing is sent.
 
+    Of *libraries* alone it lists and searches; none given means all of them.
     Without CONF_SERVER_ID in *data* the client does not know yet who ought to answer.
     Raises `WrongAddress` for an address that is none.
     """
@@ -258,6 +313,7 @@ def create_server(
             client_id=data[CONF_CLIENT_ID],
             known=known_info(data) if CONF_SERVER_ID in data else None,
             plex_tv_url=_plex_tv_url(),
+            libraries=libraries,
         )
     # Without being told whom to expect, the first probe reads the version as well,
     # and refuses one that is too old.
@@ -268,12 +324,13 @@ def create_server(
         user_id=data[CONF_USER_ID],
         device_id=data[CONF_CLIENT_ID],
         dialect=_DIALECTS[data[CONF_KIND]],
+        libraries=libraries,
     )
 
 
 def entry_server(hass: HomeAssistant, entry: WatchedSyncConfigEntry) -> MediaServer:
     """Return the client an entry delivers with. Raises `WrongAddress`."""
-    return create_server(hass, entry.data)
+    return create_server(hass, entry.data, preferences(entry).libraries)
 
 
 async def async_identify(hass: HomeAssistant, data: Mapping[str, Any]) -> ServerInfo:
@@ -305,6 +362,35 @@ async def async_server_id(hass: HomeAssistant, data: Mapping[str, Any]) -> str |
     dialect = _DIALECTS[data[CONF_KIND]]
     transport = Transport(session, url, dialect.headers(client_id, None))
     return (await jellyfin_public_info(transport, dialect)).server_id
+
+
+async def async_kind_at(hass: HomeAssistant, data: Mapping[str, Any]) -> str | None:
+    """Tell which kind of server answers, where it is not the one in *data*.
+
+    Asked without any token; None for something else, or what takes too long.
+    """
+
+    async def answers(kind: str) -> bool:
+        try:
+            await async_server_id(hass, {**data, CONF_KIND: kind})
+        except Starting:
+            # Plex has no words of its own for that: a 503 is anybody's.
+            return kind != KIND_PLEX
+        except UnsupportedVersion:
+            return True
+        except ServerError:
+            return False
+        return True
+
+    others = [kind for kind in PRODUCTS if kind != data[CONF_KIND]]
+    try:
+        async with asyncio.timeout(_INTRODUCTION):
+            found = await asyncio.gather(*map(answers, others))
+    except TimeoutError:
+        return None
+    return next(
+        (kind for kind, there in zip(others, found, strict=True) if there), None
+    )
 
 
 async def async_find_servers(hass: HomeAssistant) -> dict[str, dict[str, str]]:
@@ -376,6 +462,27 @@ async def async_login(
     )
 
 
+async def async_sign_out(hass: HomeAssistant, data: Mapping[str, Any]) -> None:
+    """Give back the token in *data*, of a sign-in that leads nowhere, if possible.
+
+    Jellyfin and Emby list every sign-in as a device of the user. A token of Plex is
+    left alone: one that was typed is the user's own and in use elsewhere, and one of
+    plex.tv belongs to the account, which ends it under its authorised devices.
+    """
+    if data[CONF_KIND] == KIND_PLEX:
+        return
+    try:
+        await jellyfin_sign_out(
+            async_get_clientsession(hass, verify_ssl=data[CONF_VERIFY_SSL]),
+            data[CONF_URL],
+            data[CONF_TOKEN],
+            data[CONF_CLIENT_ID],
+            dialect=_DIALECTS[data[CONF_KIND]],
+        )
+    except ServerError as err:
+        LOGGER.debug("A sign-in that is not used could not be ended: %r", err)
+
+
 class QuickConnectSignIn:
     """A sign-in at Jellyfin by a code that is approved on another device.
 
@@ -388,6 +495,8 @@ class QuickConnectSignIn:
         self._hass = hass
         self._data = data
         self.code = ""
+        #: Whether the code was lost before its time, as a restart of the server does.
+        self.is_forgotten = False
 
     async def async_begin(self) -> None:
         """Ask for a code."""
@@ -401,9 +510,16 @@ class QuickConnectSignIn:
 
     async def async_wait(self) -> JellyfinLogin:
         """Wait until somebody has approved the code."""
-        return await until_approved(
-            partial(self._server.login, self._request), CODE_LIFETIME
-        )
+        began_at = self._hass.loop.time()
+        try:
+            return await until_approved(
+                partial(self._server.login, self._request), CODE_LIFETIME
+            )
+        except CodeForgotten:
+            age = self._hass.loop.time() - began_at
+            # The server counts from a little earlier than we do.
+            self.is_forgotten = age < CODE_LIFETIME - _CODE_SLACK
+            raise
 
 
 @dataclass(frozen=True, slots=True)
