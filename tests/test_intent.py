@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 import re
 import shutil
@@ -18,13 +19,14 @@ from homeassistant.helpers import (
     area_registry as ar,
     device_registry as dr,
     entity_registry as er,
+    intent,
 )
 from homeassistant.setup import async_setup_component
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry, MockUser
 import yaml
 
-from custom_components.watched_sync.core.errors import Fault
+from custom_components.watched_sync.core.errors import Fault, ItemGone
 from custom_components.watched_sync.core.identity import Item, MediaKind, ProviderIds
 from custom_components.watched_sync.core.operation import (
     MarkUnwatched,
@@ -47,6 +49,8 @@ from .common import (
 from .scene import lose_contact, revoke_token
 
 SENTENCES = Path(__file__).parents[1] / "custom_sentences"
+
+VOICE_DOCUMENT = (SENTENCES.parent / "docs" / "voice.md").read_text(encoding="utf-8")
 
 #: What is said, what is written or understood, and what is answered, by language.
 VOICE: Mapping[str, Mapping[str, Any]] = yaml.safe_load(
@@ -260,6 +264,40 @@ def _plainest(template: str, rules: Mapping[str, str], names: Mapping[str, str])
         template = template.replace(match[0], match[1].split("|")[0])
     template = re.sub(r"\{(\w+)[^}]*\}", lambda m: names.get(m[1], "20"), template)
     return " ".join(template.replace(";", " ").split())
+
+
+def test_sentences_of_the_document_are_understood() -> None:
+    intents, slot_lists = agent_of("en")
+    rows = re.findall(r"^\| \*(.+?)\* \|", VOICE_DOCUMENT, re.MULTILINE)
+    assert len(rows) > 12
+    for text in rows:
+        result = recognize_best(
+            text,
+            intents,
+            slot_lists=slot_lists,
+            language="en",
+            best_metadata_key="hass_custom_sentence",
+        )
+        assert result is not None, text
+        assert result.intent.name.startswith("WatchedSync"), text
+
+
+async def test_document_names_every_slot(hass: HomeAssistant) -> None:
+    await house(hass)
+    table = dict(
+        re.findall(r"^\| (`.+?) \|.*\| (.+?) \|$", VOICE_DOCUMENT, re.MULTILINE)
+    )
+    for handler in intent.async_get(hass):
+        if not handler.intent_type.startswith("WatchedSync"):
+            continue
+        slots = {str(slot) for slot in handler.slot_schema or ()}
+        named = {
+            slot
+            for names, where in table.items()
+            for slot in re.findall(r"`(\w+)`", names)
+            if (f"`{handler.intent_type}`" in where) != where.startswith("all")
+        }
+        assert named == slots - {"preferred_area_id"}, handler.intent_type
 
 
 # --- what plays in the room -------------------------------------------------------
@@ -796,3 +834,97 @@ async def test_language_nobody_translated_is_answered_in_english(
     assert speech.language == "en"
     assert (await async_speech(hass, "de-CH")).language == "de"
     assert (await async_speech(hass, None)).language == "en"
+
+
+async def test_episode_that_has_not_aired_is_left_out_aloud(
+    hass: HomeAssistant,
+) -> None:
+    later = episode(3, 2, aired=date(2999, 1, 1))
+    entry, server = await house(hass, MemoryServer([*LIBRARY, episode(3, 1), later]))
+    answer, _ = await say(hass, "I'm up to season 3 episode 2 of Severance")
+    await drained(hass, entry)
+    assert answer.startswith("I marked season 1 of Severance, season 2 of Severance")
+    assert answer.endswith("Episodes that have not aired yet are left out.")
+    assert "e3x2" not in [item_id for item_id, _ in server.writes]
+    # Nor is it the newest one.
+    answer, _ = await say(hass, "mark the last episode of Severance as watched")
+    assert answer == "You had already watched season 3 episode 1 of Severance."
+
+
+async def test_show_without_episodes_has_none_to_mark(hass: HomeAssistant) -> None:
+    entry, server = await house(hass, MemoryServer([SHOW]))
+    answer, kind = await say(hass, "mark the last episode of Severance as watched")
+    assert kind == "error"
+    assert answer == "There is no unwatched episode of Severance left."
+    assert untouched(entry, server)
+
+
+async def test_show_that_vanishes_meanwhile_is_not_found(hass: HomeAssistant) -> None:
+    class Forgetful(MemoryServer):
+        """Has lost the show when it is asked for its episodes."""
+
+        @override
+        async def fetch_leaves(self, item: Item) -> Sequence[Reading]:
+            raise ItemGone("no such show")
+
+    await house(hass, Forgetful(LIBRARY))
+    answer, kind = await say(hass, "what's next in The Bear")
+    assert kind == "error"
+    assert answer == "I did not find The Bear on any server."
+
+
+async def test_tracked_show_is_known_while_its_server_is_away(
+    hass: HomeAssistant,
+) -> None:
+    entry, server = await house(hass, subentries=[BEAR])
+    await lose_contact(hass, entry, server)
+    answer, _ = await say(hass, "I watched the next episode of The Bear")
+    assert answer == (
+        "I marked season 1 episode 1 of The Bear as watched. "
+        "Attic (Ada) cannot be reached at the moment and will be told later."
+    )
+
+
+async def test_show_nobody_has_looked_into_cannot_be_told_of_while_away(
+    hass: HomeAssistant,
+) -> None:
+    entry, server = await house(hass)
+    entry.runtime_data.lane.remember([server.reading("bear")])
+    await lose_contact(hass, entry, server)
+    answer, kind = await say(hass, "what's next in The Bear")
+    assert kind == "error"
+    assert answer == (
+        "I cannot look for The Bear now, because Attic (Ada) cannot be asked."
+    )
+
+
+async def test_remake_a_server_that_is_away_may_have_does_not_disturb(
+    hass: HomeAssistant,
+) -> None:
+    lanes = await two_persons(hass, None, None)
+    away, server = lanes[1]
+    # All that is known there of the show is what an episode says.
+    unknown = replace(bear(1), show_provider_ids=ProviderIds())
+    away.runtime_data.lane.remember([replace(server.reading("bear1"), item=unknown)])
+    await lose_contact(hass, away, server)
+    answer, _ = await say(hass, "I finished The Bear")
+    assert answer.startswith("I marked all of The Bear as watched.")
+    server.come_up()
+
+
+async def test_what_played_before_what_nobody_can_name_is_meant(
+    hass: HomeAssistant,
+) -> None:
+    entry, _ = await house(hass)
+    satellite, den = room(hass, "Den", entry)
+    second = er.async_get(hass).async_get_or_create("media_player", "cast", "second")
+    area = er.async_get(hass).async_get(den)
+    assert area is not None
+    er.async_get(hass).async_update_entity(second.entity_id, area_id=area.area_id)
+    async_expose_entity(hass, "conversation", second.entity_id, should_expose=True)
+    play(hass, den, MOVIE)
+    hass.states.async_set(den, "idle", {})
+    play(hass, second.entity_id, replace(MOVIE, title="Home video"))
+    hass.states.async_set(second.entity_id, "idle", {})
+    answer, _ = await say(hass, "this one is watched", device_id=satellite)
+    assert answer == "I marked Arrival as watched."

@@ -48,9 +48,11 @@ from .hearing import (
 )
 from .lookup import (
     ActionScope,
+    CannotAsk,
     Skipped,
     SkipReason,
     Target,
+    async_ask,
     async_get_lanes,
     known_item,
 )
@@ -80,6 +82,10 @@ _ALREADY: Final = (
     SkipReason.ALREADY_UNWATCHED,
     SkipReason.ALREADY_THERE,
 )
+
+
+#: Items of one lane that an answer tells of although nothing is done with them.
+_ALREADY_TOLD: Final = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -306,6 +312,7 @@ class Assistant:
             one_item
             and which is None
             and heard.season is None
+            and heard.episode is None
             and work.item.kind is MediaKind.SHOW
         ):
             which = Which.NEXT
@@ -336,23 +343,29 @@ class Assistant:
                 name=placeholders.get("name", heard.name),
                 count=placeholders.get("count", ""),
             ) from err
-        return self._done(answer)
+        return await self._async_told(answer)
 
-    def _done(self, answer: Mapping[str, Any]) -> Done:
+    async def _async_told(self, answer: Mapping[str, Any]) -> Done:
+        """Return an answer with all that is known of the items in it."""
         changed = [
             (entry, _item_of(entry, row))
             for row in answer["operations"]
             for entry in (self._entry(row),)
         ]
-        already: list[Item] = []
+        already: dict[str, list[Mapping[str, Any]]] = {}
         missed: list[tuple[WatchedSyncConfigEntry, SkipReason]] = []
         for row in answer["skipped"]:
             entry, reason = self._entry(row), SkipReason(row["reason"])
             if reason in _ALREADY:
-                already.append(_item_of(entry, row))
+                already.setdefault(entry.entry_id, []).append(row)
             elif reason is not SkipReason.NOT_FOUND:
                 missed.append((entry, reason))
-        return Done(answer["batch_id"], changed, already, list(dict.fromkeys(missed)))
+        items = [
+            item
+            for rows in already.values()
+            for item in await _async_items(self._entry(rows[0]), rows[:_ALREADY_TOLD])
+        ]
+        return Done(answer["batch_id"], changed, items, list(dict.fromkeys(missed)))
 
     def _entry(self, row: Mapping[str, Any]) -> WatchedSyncConfigEntry:
         entry: WatchedSyncConfigEntry | None
@@ -419,6 +432,26 @@ def _item_of(entry: WatchedSyncConfigEntry, row: Mapping[str, Any]) -> Item:
             return operation.item
     item_id = row["item_id"]
     return known_item(entry, item_id) or Item(item_id, MediaKind.UNKNOWN, row["title"])
+
+
+async def _async_items(
+    entry: WatchedSyncConfigEntry, rows: Sequence[Mapping[str, Any]]
+) -> list[Item]:
+    """Return the items of rows that were passed over; the lane may not know them."""
+    item_ids = [row["item_id"] for row in rows]
+    unknown = [one for one in item_ids if known_item(entry, one) is None]
+    readings: Mapping[str, Reading] = {}
+    if unknown:
+        try:
+            readings = await async_ask(entry, lambda server: server.fetch(unknown))
+        except CannotAsk:
+            readings = {}
+    return [
+        reading.item
+        if (reading := readings.get(row["item_id"])) is not None
+        else _item_of(entry, row)
+        for row in rows
+    ]
 
 
 def _newest(told: Sequence[Episodes]) -> Reading:

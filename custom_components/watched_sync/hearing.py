@@ -132,11 +132,14 @@ class NeedsAnswer(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """One film or show, on each lane that has it; `naming` is how actions name it."""
+    """One film or show, on each lane that has it.
+
+    `naming` is how actions name it; `skipped` are lanes that cannot tell.
+    """
 
     targets: Sequence[Target]
     naming: Mapping[str, Any]
-    skipped: Sequence[Skipped] = ()
+    skipped: Sequence[Skipped]
 
     @property
     def item(self) -> Item:
@@ -265,13 +268,10 @@ async def async_find(lanes: Sequence[WatchedSyncConfigEntry], heard: Heard) -> W
     # A name is only good if nothing else has it, so both kinds are looked for.
     kinds = (MediaKind.SHOW,) if heard.is_in_show else _FILMS_AND_SHOWS
     found = _Found()
-    asked: set[str] = set()
     for guess in _guesses(heard):
-        if (title := guess.title.casefold()) not in asked:
-            asked.add(title)
-            answer = await _async_search(lanes, guess.title, kinds)
-            found.targets.extend(answer.targets)
-            found.skipped = answer.skipped
+        answer = await _async_search(lanes, guess.title, kinds)
+        found.targets.extend(answer.targets)
+        found.skipped = answer.skipped
         if hits := guess.among(found.targets):
             return _one_work(heard, hits, found)
     # What a lane that is away happens to know is not like what was said.
@@ -301,7 +301,14 @@ def _one_work(heard: Heard, hits: Sequence[Target], found: _Found) -> Work:
         raise NeedsAnswer(Asks.WHICH_WORK, name=heard.name, candidates=works)
     unique = {(one.entry.entry_id, one.item.item_id): one for one in hits}
     targets = list(unique.values())
-    return Work(targets, _naming(targets, found.targets), found.skipped)
+    naming = _naming(targets, found.targets)
+    return Work(targets, naming, _without(targets, found.skipped))
+
+
+def _without(targets: Iterable[Target], skipped: Iterable[Skipped]) -> list[Skipped]:
+    """Return the lanes that could not be asked and did not know it by themselves."""
+    knowing = {target.entry.entry_id for target in targets}
+    return [one for one in skipped if one.entry.entry_id not in knowing]
 
 
 def _naming(targets: Sequence[Target], everything: Iterable[Target]) -> dict[str, Any]:
@@ -356,7 +363,8 @@ async def _async_find_by_id(
     works = _distinct(targets)
     if len(works) > 1:
         raise NeedsAnswer(Asks.WHICH_WORK, name=external_id, candidates=works)
-    return Work(targets, {ATTR_EXTERNAL_ID: external_id}, skipped)
+    naming = {ATTR_EXTERNAL_ID: external_id}
+    return Work(targets, naming, _without(targets, skipped))
 
 
 # --- by place in the show ---------------------------------------------------

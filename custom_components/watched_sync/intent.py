@@ -4,6 +4,8 @@ The sentences that lead here are files the user copies; what is answered comes f
 translations, so that it fits whatever the actions did.
 """
 
+from abc import abstractmethod
+from collections.abc import Iterable
 from typing import Any, Final, override
 
 from homeassistant.core import HomeAssistant
@@ -15,6 +17,7 @@ from .assistants import Assistant, Done, Next, UpNext
 from .core.identity import MediaKind
 from .hearing import Asks, Heard, NeedsAnswer, Which
 from .lookup import ActionScope, SkipReason
+from .runtime import WatchedSyncConfigEntry
 from .speech import Speech, async_speech
 
 INTENT_MARK: Final = "WatchedSyncMark"
@@ -99,11 +102,11 @@ class _Handler(intent.IntentHandler):
         response.async_set_speech_slots({"answer": answer})
         return response
 
+    @abstractmethod
     async def _async_answer(
         self, assistant: Assistant, heard: Heard, said: dict[str, Any], speech: Speech
     ) -> str:
         """Act, and return what to say."""
-        raise NotImplementedError
 
 
 def _heard(said: dict[str, Any], kind_text: str | None) -> Heard:
@@ -219,7 +222,7 @@ class NextUpHandler(_Handler):
     @override
     def slot_schema(self) -> dict[Any, Any]:
         """What the sentences may fill in."""
-        return {**_NAME, **_ROOM}
+        return dict(_NAME)
 
     @override
     async def async_handle(self, intent_obj: intent.Intent) -> intent.IntentResponse:
@@ -267,21 +270,24 @@ def tell(done: Done, changed: str, already: str, speech: Speech, **more: str) ->
         sentences.append(speech.say(changed, things=speech.things(done.items), **more))
     elif done.already:
         sentences.append(speech.say(already, things=speech.things(done.already)))
-    elif not done.missed:
-        sentences.append(speech.say("nothing_changed"))
     if done.waiting:
         lanes = speech.all_of([entry.title for entry in done.waiting])
         sentences.append(speech.say("later", lanes=lanes))
     sentences.extend(_tell_missed(done.missed, speech))
-    return " ".join(sentences)
+    return " ".join(sentences or [speech.say("nothing_changed")])
 
 
-def _tell_missed(missed: Any, speech: Speech) -> list[str]:
+def _tell_missed(
+    missed: Iterable[tuple[WatchedSyncConfigEntry, SkipReason]], speech: Speech
+) -> list[str]:
     """Return one sentence on the lanes that were left out."""
-    not_aired = any(reason is SkipReason.NOT_AIRED for _, reason in missed)
-    lanes = dict.fromkeys(
-        entry.title for entry, reason in missed if reason is not SkipReason.NOT_AIRED
-    )
+    not_aired = False
+    lanes: dict[str, None] = {}
+    for entry, reason in missed:
+        if reason is SkipReason.NOT_AIRED:
+            not_aired = True
+        else:
+            lanes[entry.title] = None
     sentences = [speech.say("not_aired")] if not_aired else []
     if lanes:
         sentences.append(speech.say("missed", lanes=speech.all_of(list(lanes))))
@@ -302,7 +308,8 @@ def tell_next(up_next: UpNext, speech: Speech) -> str:
             ]
     elif up_next.rows:
         names = list(dict.fromkeys(speech.name(item) for _, item in up_next.rows))
-        sentences = [speech.say("next_all", things=speech.all_of(names[:_UP_NEXT_SPOKEN]))]
+        things = speech.all_of(names[:_UP_NEXT_SPOKEN])
+        sentences = [speech.say("next_all", things=things)]
     else:
         sentences = [speech.say("next_nothing")]
     return " ".join([*sentences, *missed])

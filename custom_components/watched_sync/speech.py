@@ -25,7 +25,7 @@ LANGUAGES: Final = ("de", "en", "es", "fr", "nl")
 _THINGS_SPOKEN = 5
 
 _KEY = f"component.{DOMAIN}.common.voice_{{}}"
-_EPISODE_FIELDS = attrgetter("show_id", "show_title", "season")
+_EPISODE_FIELDS = attrgetter("show_title", "season")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +82,6 @@ class Speech:
 
     def choice(self, item: Item) -> str:
         """Return a name that tells a film or show from another of the same title."""
-        if item.kind not in (MediaKind.MOVIE, MediaKind.SHOW):
-            return self.name(item)
         if item.year is None:
             return self.say(f"choice_{item.kind}", title=item.title)
         return self.say(
