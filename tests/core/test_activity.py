@@ -56,7 +56,7 @@ class Witness:
     @property
     def what(self) -> list[tuple[What, str | None]]:
         """What was told, and of which item."""
-        return [(one.what, one.item and one.item.item_id) for one in self.told]
+        return [(one.what, one.item.item_id if one.item else None) for one in self.told]
 
 
 @virtual
