@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 import json
 from pathlib import Path
 import re
+import shutil
 from typing import Any, Self
 
 import pytest
@@ -54,7 +55,17 @@ class House:
         plex: bool = True,
         jellyfin: bool = True,
         track: Sequence[str] = ("Severance",),
+        track_jellyfin: Sequence[str] = (),
+        configuration: str = "",
+        sentences: Sequence[str] = (),
+        blueprints: bool = False,
     ) -> None:
+        """Prepare; nothing is started.
+
+        *configuration* is YAML for the end of configuration.yaml; *sentences* are the
+        languages whose sentence files are copied, and *blueprints* says whether ours
+        are, all as a person does by hand.
+        """
         if not PYTHON.exists():
             pytest.skip("`scripts/setup ha` was not run: there is no Home Assistant")
         self.folder = folder
@@ -62,7 +73,10 @@ class House:
         self.simulation.live_in()
         self._environment = pytest.MonkeyPatch()
         self._connect = {"plex": plex, "jellyfin": jellyfin}
-        self._track = track
+        self._track = {"plex": track, "jellyfin": track_jellyfin}
+        self._configuration = configuration
+        self._sentences = sentences
+        self._blueprints = blueprints
         self.logs: list[str] = []
 
     async def __aenter__(self) -> Self:
@@ -102,12 +116,17 @@ class House:
         if self._connect["plex"]:
             token = hello["plex"]["users"][VIEWER]["token"]
             entries.append(
-                await plex_entry(hello["plex"]["url"], token, track=self._track)
+                await plex_entry(hello["plex"]["url"], token, track=self._track["plex"])
             )
         if self._connect["jellyfin"]:
             password = hello["jellyfin"]["users"][VIEWER]["password"]
             entries.append(
-                await jellyfin_entry(hello["jellyfin"]["url"], VIEWER, password)
+                await jellyfin_entry(
+                    hello["jellyfin"]["url"],
+                    VIEWER,
+                    password,
+                    track=self._track["jellyfin"],
+                )
             )
         folder = self.folder / "home"
         wanted = {
@@ -117,6 +136,7 @@ class House:
             "entries": entries,
         }
         access = Access(**json.loads(await _furnish(folder, wanted)))
+        self._copy_files(folder)
         if entries:
             dashboard.write_dashboard(
                 folder,
@@ -134,6 +154,15 @@ class House:
                 hello["control"],
             )
         return access
+
+    def _copy_files(self, folder: Path) -> None:
+        with (folder / "configuration.yaml").open("a", encoding="utf-8") as file:
+            file.write(f"\n{self._configuration}")
+        copied = [Path("custom_sentences", language) for language in self._sentences]
+        if self._blueprints:
+            copied.append(Path("blueprints", "automation", "watched_sync"))
+        for path in copied:
+            shutil.copytree(ROOT / path, folder / path)
 
     def client(self) -> Client:
         """Return a client of Home Assistant."""
