@@ -147,6 +147,7 @@ async def test_parameters_can_be_told_to_every_model(hass: HomeAssistant) -> Non
             openapi_version="3.1.0",
         )
         assert schema["type"] == "object"
+        assert set(schema["properties"]) == {str(key) for key in tool.parameters.schema}
         for name, field in schema["properties"].items():
             assert field.get("type") or field.get("enum"), (tool.name, name)
             assert field.get("description"), (tool.name, name)
@@ -409,7 +410,7 @@ async def test_set_progress_sets_the_position(
     ("args", "error"),
     [
         ({"title": "Arrival"}, "no_position"),
-        ({"title": "Arrival", "minutes": 1, "percent": 1}, "invalid_arguments"),
+        ({"title": "Arrival", "minutes": 1, "percent": 1}, "two_positions"),
         ({"title": "Arrival", "percent": 101}, "invalid_arguments"),
         ({"title": "Arrival", "minutes": 600}, "position_beyond_end"),
         ({"title": "Nothing of the kind", "minutes": 1}, "nothing_found"),

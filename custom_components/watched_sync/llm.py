@@ -253,11 +253,11 @@ class SetProgressTool(_Tool):
             **_NAME,
             **_EPISODE,
             **_WHICH,
-            vol.Exclusive(
-                "minutes", "position", description="Position, in minutes"
-            ): vol.All(vol.Coerce(float), vol.Range(min=0)),
-            vol.Exclusive(
-                "percent", "position", description="Position, in percent"
+            vol.Optional("minutes", description="Position, in minutes"): vol.All(
+                vol.Coerce(float), vol.Range(min=0)
+            ),
+            vol.Optional(
+                "percent", description="Instead of minutes: position, in percent"
             ): vol.All(vol.Coerce(float), vol.Range(min=0, max=100)),
         }
     )
