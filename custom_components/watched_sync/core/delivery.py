@@ -199,7 +199,9 @@ class Delivery:
         self._lane.publish(update)
         if update.outcomes:
             self._lane.save_later()
-        return sum(one.result is not Result.REJECTED for one in outcomes)
+        return sum(
+            one.result not in (Result.REJECTED, Result.SUPERSEDED) for one in outcomes
+        )
 
     def judge(self, operation: Operation, reading: Reading) -> Decision:
         """Say what delivering *operation* would do to one item that shows *reading*.
