@@ -24,7 +24,7 @@ from custom_components.watched_sync.core.identity import Item
 from custom_components.watched_sync.core.lane import Lane, LaneUpdate, Phase
 from custom_components.watched_sync.core.ledger import Ledger
 from custom_components.watched_sync.core.mirror import Moves
-from custom_components.watched_sync.core.outbox import Outbox
+from custom_components.watched_sync.core.outbox import Outbox, Result
 from custom_components.watched_sync.core.play_state import PlayState
 from custom_components.watched_sync.core.reconcile import Policy
 from custom_components.watched_sync.core.relay import Relay
@@ -48,6 +48,9 @@ EVENTFUL = 1800.0
 #: Seconds between two looks at everything, and between two rounds of copying.
 LOOK = 8.0
 ROUND = 2.0
+
+#: Seconds that a request may take: what others do meanwhile it cannot know.
+OVERTAKEN = 60.0
 
 #: Seconds in which everything has to come to rest.
 PATIENCE = 12 * 3600.0
@@ -74,6 +77,9 @@ class Side:
         self.server = server
         server.server_id = name
         server.trouble = self._trouble
+        server.after_write = self._written
+        self.touched: dict[str, float] = {}
+        self.doubled: list[str] = []
         server.skew = timedelta(seconds=world.rng.choice((0, 0, 3, -3, 90)))
         server.add(
             *(
@@ -138,16 +144,15 @@ class Side:
             for one in (self.relay.run(), self._look(), self._copy(), self._store())
         ]
 
-    async def crash(self) -> None:
-        """Lose what is not on disk."""
+    def die(self) -> list[asyncio.Task[None]]:
+        """Lose what is not on disk; return what has to end first."""
         self.journal.dead = True
         for task in self.tasks:
             task.cancel()
-        await asyncio.wait(self.tasks)
         text = self.journal.text
         self.journal = MemoryJournal(seconds=self.journal.seconds)
         self.journal.text, self.journal.writes = text, 1
-        self.assemble()
+        return self.tasks
 
     async def catch_up(self) -> None:
         """Read everything; what the relay writes or has read since, it knows better."""
@@ -168,6 +173,15 @@ class Side:
     def _hear(self, update: LaneUpdate) -> None:
         self.moved.update(one.item.item_id for one in update.readings)
         self.moved.update(one.operation.item.item_id for one in update.outcomes)
+        for outcome in update.outcomes:
+            after = outcome.after
+            if (
+                outcome.result is Result.OVERRULED
+                and after is not None
+                and not after.watched
+                and after.position > 0
+            ):
+                self.world.begun.add(_work(outcome.operation.item))
 
     async def _look(self) -> None:
         while True:
@@ -196,6 +210,13 @@ class Side:
                     "moves": [encode_move(one) for one in self.moves],
                 }
             )
+
+    def _written(self, item: Item) -> None:
+        """Note a play too many, unless somebody was quicker than our request."""
+        touched = self.touched.get(item.item_id, -OVERTAKEN)
+        if self.server.doubled and self.world.loop.time() - touched >= OVERTAKEN:
+            self.doubled += self.server.doubled
+        self.server.doubled.clear()
 
     def _trouble(self, request: Request) -> Trouble | None:
         rng = self.world.rng
@@ -240,8 +261,9 @@ class Mirrored:
         self.sides = [
             Side(self, name, self.rng.choice(make)(self.clock)) for name in ("a", "b")
         ]
-        #: When each work was changed by whom.
-        self.changes: dict[str, list[tuple[float, Side, PlayState]]] = {}
+        #: Works somebody began on one side while a mark from the other was under way.
+        #: The newer stands there, and nobody takes the older back.
+        self.begun: set[str] = set()
 
     def new_id(self) -> str:
         self._number += 1
@@ -263,8 +285,8 @@ class Mirrored:
         for side in self.sides:
             if self.outages:
                 actors.append(self.loop.create_task(self._outages(side)))
-            if self.crashes:
-                actors.append(self.loop.create_task(self._crashes(side)))
+        if self.crashes:
+            actors.append(self.loop.create_task(self._crashes()))
         await asyncio.sleep(EVENTFUL)
         for actor in actors:
             actor.cancel()
@@ -297,8 +319,11 @@ class Mirrored:
         for work in one.works:
             ours = one.server.states[one.works[work].item_id]
             theirs = other.server.states[other.works[work].item_id]
-            if not ours.agrees_with(theirs):
+            if not ours.agrees_with(theirs) and work not in self.begun:
                 yield f"{work}: {ours} and {theirs}"
+        for side in self.sides:
+            for item_id in side.doubled:
+                yield f"{item_id} was marked although it was watched"
 
     async def _others(self) -> None:
         """Have another client change something on either side."""
@@ -311,6 +336,7 @@ class Mirrored:
             work = rng.choice(list(side.works))
             item = side.works[work]
             state = side.server.states[item.item_id]
+            side.touched[item.item_id] = self.loop.time()
             kind = rng.random()
             if kind < 0.5:
                 side.server.played_elsewhere(item.item_id)
@@ -326,9 +352,6 @@ class Mirrored:
                         last_played=side.server.server_now(),
                     ),
                 )
-            self.changes.setdefault(work, []).append(
-                (self.loop.time(), side, side.server.states[item.item_id])
-            )
 
     async def _outages(self, side: Side) -> None:
         rng = self.rng
@@ -338,10 +361,14 @@ class Mirrored:
             await asyncio.sleep(rng.uniform(5, 300))
             side.server.down = False
 
-    async def _crashes(self, side: Side) -> None:
+    async def _crashes(self) -> None:
+        """Have the process die, and start again."""
         while True:
             await asyncio.sleep(self.rng.uniform(60, 900))
-            await side.crash()
+            await asyncio.wait([task for side in self.sides for task in side.die()])
+            self.lock = asyncio.Lock()
+            for side in self.sides:
+                side.assemble()
 
 
 def simulate(seed: int) -> None:

@@ -28,6 +28,7 @@ from .mirror import (
     Skip,
     cause_of,
     change_for,
+    keeping_place,
     verdict,
 )
 from .operation import Operation, Origin
@@ -132,7 +133,6 @@ class Copier:
         self._paused = paused
         self._allows = allows
         self._attempts: Counter[tuple[str, str]] = Counter()
-        self._offered: dict[tuple[str, str], Move] = {}
         self._matches: dict[tuple[str, str], tuple[float, list[Item]]] = {}
         if self._targets:
             if moves.since is None:
@@ -212,7 +212,7 @@ class Copier:
         done = True
         for move in self._ready(one.target_id):
             key = (move.item.item_id, one.target_id)
-            if not online and self._offered.get(key) is move:
+            if not online and one.target_id in move.offered:
                 continue
             if one.misses == MOST_MISSES:
                 done = False
@@ -276,17 +276,15 @@ class Copier:
                 len(outbox),
             )
         for move, skips in told:
-            key = (move.item.item_id, target_id)
             if not online:
                 # There may be more copies than are known of without asking.
-                self._offered[key] = move
+                self._moves.offer(move, target_id)
             else:
                 self._skip(move, target_id, skips[0] if skips else None)
         return True
 
     def _skip(self, move: Move, target_id: str, reason: Skip | None) -> None:
         key = (move.item.item_id, target_id)
-        self._offered.pop(key, None)
         self._attempts.pop(key, None)
         self._moves.settle(move, target_id, reason)
         if reason is not None:
@@ -317,6 +315,10 @@ class Copier:
                 skips.append(change)
                 continue
             shown = copy.state or lane.ledger.base(copy.item.item_id) or UNKNOWN
+            clock_offset, now = target.server.clock_offset, self._clock.now()
+            change = keeping_place(
+                change, shown, move, clock_offset=clock_offset, now=now
+            )
             waiting = lane.outbox.concerning(copy.item)
             skip = verdict(
                 move,
@@ -325,8 +327,8 @@ class Copier:
                 shown,
                 waiting=waiting,
                 policy=target.policy,
-                clock_offset=target.server.clock_offset,
-                now=self._clock.now(),
+                clock_offset=clock_offset,
+                now=now,
             )
             if skip is not None:
                 skips.append(skip)

@@ -21,7 +21,7 @@ class Ledger:
     changes.
 
     `on_move` hears, in the very moment, of every film and episode that shows something
-    else than was known, or is known from now on. `absent` are items that the server
+    else than was known, was played again, or is known from now on. `absent` are items that the server
     did not show when it was last asked for them.
     """
 
@@ -86,7 +86,7 @@ class Ledger:
             self.on_move is not None
             and reading.state.watched is not None
             and not reading.item.kind.is_container
-            and (known is None or not known.state.agrees_with(reading.state))
+            and (known is None or reading.state.has_moved_from(known.state))
         ):
             self.on_move(known, reading)
 

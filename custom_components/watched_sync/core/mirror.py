@@ -46,6 +46,9 @@ EMPTYING = 10
 MIN_POSITION = 60.0
 MIN_PART = 0.02
 
+#: The part of a watched item after which a position is what its end left behind.
+LEFT_OVER = 0.9
+
 #: Episodes that a single file is believed to hold.
 MOST_EPISODES = 5
 
@@ -84,7 +87,9 @@ class Move:
     item showed when that lane was last told: None if it had never been read. `moved_at`
     is when it happened, `seen_at` when that was noticed, both by our clock. `trusted`
     is what Home Assistant was asked to do, or a person has approved; `held` waits for
-    such a person. `batch_id` is the batch of the wish that caused it.
+    such a person. `batch_id` is the batch of the wish that caused it. `offered` are
+    lanes that may show it by now: one that is away has queued it for what it knows by
+    itself, and is asked for more copies when it is back.
     """
 
     item: Item
@@ -95,6 +100,15 @@ class Move:
     trusted: bool = False
     held: bool = False
     batch_id: str | None = None
+    offered: frozenset[str] = frozenset()
+
+    @property
+    def told(self) -> Mapping[str, PlayState | None]:
+        """What the item showed when each lane was last told, offers included."""
+        return {
+            target: self.after if target in self.offered else state
+            for target, state in self.before.items()
+        }
 
     @property
     def unmarks(self) -> bool:
@@ -167,17 +181,6 @@ def played_at(
         return None
     at = state.last_played - (clock_offset or timedelta())
     return None if at > now + CLOCK_TOLERANCE else min(at, now)
-
-
-def _was_played(before: PlayState | None, after: PlayState) -> bool:
-    """Whether it was a play that led from *before* to *after*: it left a date."""
-    if after.last_played is None or not (after.watched or after.position > 0):
-        return False
-    return (
-        before is None
-        or before.last_played is None
-        or before.last_played < after.last_played
-    )
 
 
 class Moves:
@@ -253,21 +256,26 @@ class Moves:
         at = played_at(after, clock_offset, now)
         if known is None and not self._is_new_play(after, at):
             return False
-        pending = {} if waiting is None else waiting.before
-        if cause is not None and cause.origin is Origin.MIRROR:
+        pending = {} if waiting is None else waiting.told
+        is_copy = cause is not None and cause.origin is Origin.MIRROR
+        if is_copy:
             targets = ()
         before = {one: pending.get(one, known) for one in (*targets, *pending)}
         before = {
             target: state
             for target, state in before.items()
-            if state is None or not state.agrees_with(after)
+            if state is None or after.has_moved_from(state)
         }
         self._moves.pop(item_id, None)
         if not before:
             return False  # it is back where it was
         if cause is not None:
             moved_at = cause.asked_at
-        elif at is not None and _was_played(known, after):
+        elif (
+            at is not None
+            and (after.watched or after.position > 0)
+            and (known is None or after.was_played_since(known))
+        ):
             moved_at = at
         else:
             moved_at = now
@@ -281,6 +289,8 @@ class Moves:
             trusted=trusted,
             held=not trusted and waiting is not None and waiting.held,
             batch_id=None if cause is None else cause.batch_id,
+            # Where the copy came from it is known, and it takes the place of what moved.
+            offered=frozenset(before if is_copy else ()),
         )
         while len(self._moves) > MOST_MOVES:
             self.give_up(next(iter(self._moves.values())), Skip.TOO_MANY)
@@ -314,6 +324,13 @@ class Moves:
         del self._moves[move.item.item_id]
         if not current.trusted:
             self._recent.append(move)
+
+    def offer(self, move: Move, target: str) -> None:
+        """Note that *target* has queued *move* for what it knows by itself."""
+        if self._moves.get(move.item.item_id) is move:
+            self._moves[move.item.item_id] = replace(
+                move, offered=move.offered | {target}
+            )
 
     def give_up(self, move: Move, reason: Skip) -> None:
         """Pass a move over altogether."""
@@ -537,17 +554,18 @@ def change_for(
     """
     after = move.after
     flag_moved = before is None or before.watched != after.watched
-    if after.watched and (flag_moved or after.position <= POSITION_TOLERANCE):
-        return MarkWatched(_date(before, after, clock_offset, capabilities))
-    unmarked = not after.watched and before is not None and before.watched is True
-    if after.position <= POSITION_TOLERANCE:
-        return MarkUnwatched() if unmarked else SetProgress(0.0)
-    skip = _no_position(move.item, after.position, copy, capabilities)
-    if unmarked:
-        if skip is not None:
+    resumes = after.position > POSITION_TOLERANCE
+    skip = _no_position(move.item, after, copy, capabilities) if resumes else None
+    if after.watched:
+        date = _date(before, after, clock_offset, capabilities)
+        if resumes and skip is None:
+            return SetProgress(after.position, watched=True, at=date)
+        return skip if skip is not None and not flag_moved else MarkWatched(date)
+    if not after.watched and before is not None and before.watched:
+        if not resumes or skip is not None:
             return MarkUnwatched()
         return SetProgress(after.position, watched=False)
-    return skip or SetProgress(after.position)
+    return skip or SetProgress(after.position if resumes else 0.0)
 
 
 def _date(
@@ -564,18 +582,53 @@ def _date(
 
 
 def _no_position(
-    item: Item, position: float, copy: Item, capabilities: Capabilities
+    item: Item, state: PlayState, copy: Item, capabilities: Capabilities
 ) -> Skip | None:
     """Say why a resume position cannot be copied; None if it can."""
+    position = state.position
     ours, theirs = numbers(item), numbers(copy)
     if ours != theirs and max(len(ours), len(theirs)) > 1:
         return Skip.OTHER_FILE  # it would mean another moment there
     least = max(MIN_POSITION, (copy.duration or item.duration or 0.0) * MIN_PART)
     if position < least:
         return Skip.TOO_SHORT
+    if state.watched and item.duration and position > item.duration * LEFT_OVER:
+        return Skip.CANNOT_HOLD  # it ended there; nobody wants to go on
     if not capabilities.can_hold(position, copy.duration):
         return Skip.CANNOT_HOLD
     return None
+
+
+def keeping_place(
+    change: Change,
+    shown: PlayState,
+    move: Move,
+    *,
+    clock_offset: timedelta | None,
+    now: datetime,
+) -> Change:
+    """Return *change* as it is to be made where the copy shows *shown*.
+
+    A mark clears the position. Where somebody has begun the copy since it was watched
+    elsewhere, both are true: it was watched, and is being watched again.
+    """
+    if isinstance(change, MarkWatched) and _begun_since(
+        shown, move, clock_offset=clock_offset, now=now
+    ):
+        return SetProgress(shown.position, watched=True, at=change.at)
+    return change
+
+
+def _begun_since(
+    shown: PlayState, move: Move, *, clock_offset: timedelta | None, now: datetime
+) -> bool:
+    at = played_at(shown, clock_offset, now)
+    return (
+        shown.watched is False
+        and shown.position > POSITION_TOLERANCE
+        and at is not None
+        and at > move.moved_at + CLOCK_TOLERANCE
+    )
 
 
 def verdict(
@@ -610,6 +663,11 @@ def verdict(
         at = played_at(shown, clock_offset, now)
         if at is None or at <= move.moved_at + CLOCK_TOLERANCE:
             return None
+    if move.after.watched and policy is not Policy.SERVER:
+        if _begun_since(shown, move, clock_offset=clock_offset, now=now):
+            return None  # its place is kept: nothing is taken away
+    if isinstance(change, SetProgress) and change.watched is None:
+        before = None  # what was watched since counts only if it is not older
     found = decide(
         before,
         change,

@@ -36,6 +36,19 @@ class PlayState:
         )
 
 
+    def was_played_since(self, earlier: PlayState) -> bool:
+        """Whether there was a play between *earlier* and this: it left a date."""
+        return self.last_played is not None and (
+            earlier.last_played is None or earlier.last_played < self.last_played
+        )
+
+    def has_moved_from(self, earlier: PlayState) -> bool:
+        """Whether this shows something else, or another play of what was watched."""
+        return not self.agrees_with(earlier) or (
+            self.watched is True and self.was_played_since(earlier)
+        )
+
+
 UNKNOWN = PlayState(watched=None)
 
 
