@@ -22,7 +22,7 @@ import pytest
 
 from custom_components.watched_sync import failures
 from custom_components.watched_sync.const import DOMAIN
-from custom_components.watched_sync.core import errors, relay as relay_module
+from custom_components.watched_sync.core import delivery, errors
 from custom_components.watched_sync.core.errors import (
     AuthRejected,
     Busy,
@@ -220,7 +220,7 @@ async def test_failing_change_is_told_of_where_a_person_decides_and_not_in_the_l
     error: ServerError,
     meets: Meets,
 ) -> None:
-    monkeypatch.setattr(relay_module, "MAX_ATTEMPTS", 1)
+    monkeypatch.setattr(delivery, "MAX_ATTEMPTS", 1)
     server = MemoryServer()
     server.item_faults["m1"] = error
     entry = await setup_lane(hass, server)
@@ -277,7 +277,7 @@ async def test_server_that_says_yes_and_does_nothing_is_found_out(
         async def write(self, item: Item, change: Change, state: PlayState) -> None:
             await self._request("write", item.item_id)
 
-    monkeypatch.setattr(relay_module, "MAX_ATTEMPTS", 1)
+    monkeypatch.setattr(delivery, "MAX_ATTEMPTS", 1)
     entry = await setup_lane(hass, Liar())
     caplog.clear()
     await entry.runtime_data.async_submit([Wish(MOVIE, MarkWatched())])
@@ -302,7 +302,7 @@ async def test_fault_of_ours_is_logged_and_stops_nothing_for_good(
         raise ZeroDivisionError
 
     with monkeypatch.context() as patched:
-        patched.setattr(relay_module, "decide", broken)
+        patched.setattr(delivery, "decide", broken)
         await runtime.async_submit([Wish(MOVIE, MarkWatched())])
         await until(runtime, lambda: runtime.lane.health.phase is not Phase.READY)
         await hass.async_block_till_done()
@@ -338,7 +338,7 @@ async def test_neither_names_nor_titles_nor_tokens_get_into_the_log(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A long day: marks, failures, mistakes, an outage, an undo, a reload."""
-    monkeypatch.setattr(relay_module, "MAX_ATTEMPTS", 1)
+    monkeypatch.setattr(delivery, "MAX_ATTEMPTS", 1)
     caplog.set_level(logging.DEBUG)
     server = MemoryServer(user_name="Zebedee")
     server.up_next_ids = ["m1"]
