@@ -6,9 +6,10 @@ restart does not lose it. Only what is played is looked at; a volume that change
 costs next to nothing.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
+from functools import partial
 import re
 from typing import Any, Final
 
@@ -253,6 +254,7 @@ class PlayerMemory:
         self._store = PlayersStore(hass, self._snapshot)
         self._tracks: dict[str, _Track] = {}
         self._removers: list[CALLBACK_TYPE] = []
+        self._listeners: list[Callable[[str], None]] = []
         self.sessions: dict[str, dict[str, Any]] = {}
 
     async def async_start(self) -> None:
@@ -308,10 +310,23 @@ class PlayerMemory:
         return None if track is None else track.key
 
     @callback
+    def add_listener(self, listener: Callable[[str], None]) -> CALLBACK_TYPE:
+        """Call *listener* with a player's entity id when it plays something new.
+
+        Returns what ends that.
+        """
+        self._listeners.append(listener)
+        return partial(self._listeners.remove, listener)
+
+    @callback
     def keep_session(self, session_id: str, data: dict[str, Any]) -> None:
-        """Remember a playback that is followed, across a restart."""
+        """Remember a playback that is followed, across a restart.
+
+        What is new is written soon, and where it is by now some time later.
+        """
+        is_new = session_id not in self.sessions
         self.sessions[session_id] = data
-        self._store.save_within(_SAVE_SOON)
+        self._store.save_within(_SAVE_SOON if is_new else _SAVE_LATER)
 
     @callback
     def drop_session(self, session_id: str) -> None:
@@ -343,6 +358,8 @@ class PlayerMemory:
         if len(self._tracks) > MAX_PLAYERS:
             del self._tracks[next(iter(self._tracks))]
         self._store.save_within(_SAVE_SOON)
+        for listener in tuple(self._listeners):
+            listener(state.entity_id)
 
     @callback
     def _on_registry(self, event: Event[er.EventEntityRegistryUpdatedData]) -> None:
@@ -400,6 +417,12 @@ async def async_end_memory(hass: HomeAssistant) -> None:
 def async_get_memory(hass: HomeAssistant) -> PlayerMemory:
     """Return the memory of this Home Assistant; `async_start_memory` made it."""
     return hass.data[_MEMORY]
+
+
+@callback
+def async_find_memory(hass: HomeAssistant) -> PlayerMemory | None:
+    """Return the memory of this Home Assistant; None where nothing was set up yet."""
+    return hass.data.get(_MEMORY)
 
 
 @callback

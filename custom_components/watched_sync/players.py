@@ -107,6 +107,16 @@ async def async_resolve_player(
         and er.async_get(hass).async_get(entity_id) is None
     ):
         raise invalid("entity_not_found", entity_id=entity_id)
+    if (
+        played is not None
+        and played.ended_at is not None
+        and dt_util.utcnow() - played.ended_at > MAX_AGE
+    ):
+        raise invalid(
+            "player_played_long_ago",
+            entity_id=entity_id,
+            hours=str(int(MAX_AGE / timedelta(hours=1))),
+        )
     return await async_resolve_played(hass, entity_id, played, lanes, chosen=chosen)
 
 
@@ -118,7 +128,7 @@ async def async_resolve_played(
     *,
     chosen: bool = False,
 ) -> list[Target]:
-    """Return what *played* is on *lanes*, as `async_resolve_player` does."""
+    """Return what *played* is on *lanes*, as `async_resolve_player`, at any age."""
     registered = er.async_get(hass).async_get(entity_id)
     platform = registered.platform if registered else ""
     separator = _SEPARATORS.get(platform)
@@ -135,12 +145,6 @@ async def async_resolve_played(
             raise invalid("player_of_other_server", entity_id=entity_id)
     if played is None:
         raise invalid("player_plays_nothing", entity_id=entity_id)
-    if played.ended_at is not None and dt_util.utcnow() - played.ended_at > MAX_AGE:
-        raise invalid(
-            "player_played_long_ago",
-            entity_id=entity_id,
-            hours=str(int(MAX_AGE / timedelta(hours=1))),
-        )
     if not played.playable:
         raise invalid("player_plays_nothing", entity_id=entity_id)
     targets: list[Target] = []

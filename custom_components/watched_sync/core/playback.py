@@ -10,6 +10,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
+from .operation import Change, MarkWatched, SetProgress
+from .play_state import PlayState
 from .ports import PlaybackState
 
 #: How often a server is told where a playback is, while it plays and while it pauses.
@@ -28,6 +30,11 @@ OVERRUN: Final = timedelta(minutes=2)
 #: Less than this, in seconds or as a part of the whole, was by accident.
 MIN_POSITION: Final = 60.0
 MIN_PART: Final = 0.02
+
+#: Seconds by which what a server counted may differ from what we saw, and a play
+#: that it shows may be newer than ours without being another.
+_COUNTED_POSITION: Final = 30.0
+_SAME_PLAY: Final = timedelta(minutes=1)
 
 #: Seconds by which a position may differ from where it was expected; more is a jump.
 _JUMP: Final = 5.0
@@ -139,6 +146,46 @@ def judge(position: float | None, duration: float | None, threshold: float) -> V
     if position < MIN_POSITION:
         return NOTHING
     return Verdict(Outcome.PROGRESS, position)
+
+
+def change_for(verdict: Verdict, at: datetime | None = None) -> Change | None:
+    """Return what is wanted of an item that was played; None for nothing.
+
+    *at* is when it was watched, None for now.
+    """
+    if verdict.outcome is Outcome.NOTHING:
+        return None
+    if verdict.outcome is Outcome.WATCHED:
+        return MarkWatched(at)
+    return SetProgress(verdict.position)
+
+
+def is_counted(
+    verdict: Verdict,
+    ended_at: datetime,
+    before: PlayState | None,
+    after: PlayState,
+    *,
+    is_own: bool,
+) -> bool:
+    """Whether the server shows a playback already that ended in *verdict*.
+
+    *before* is what it showed when the playback began, None if that is not known, and
+    *after* what it shows now, with `last_played` by our clock. *is_own* says that the
+    player is the server's own and reports to it: then a position the server took down
+    is right, whatever we saw.
+    """
+    if verdict.outcome is Outcome.NOTHING:
+        return True
+    if verdict.outcome is Outcome.WATCHED:
+        return MarkWatched().apply(after).agrees_with(after)
+    if after.last_played is not None and after.last_played > ended_at + _SAME_PLAY:
+        return True  # somebody went on since, elsewhere
+    if after.watched and not (before is not None and before.watched):
+        return True  # the server counts sooner than we do
+    if is_own and (before is None or after.position != before.position):
+        return True
+    return abs(after.position - verdict.position) <= _COUNTED_POSITION
 
 
 @dataclass(slots=True)
