@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -32,6 +32,7 @@ import voluptuous as vol
 
 from custom_components.watched_sync.const import DOMAIN
 from custom_components.watched_sync.core.errors import Forbidden
+from custom_components.watched_sync.core.identity import NO_IDS
 from custom_components.watched_sync.core.operation import (
     MarkWatched,
     SetProgress,
@@ -41,6 +42,7 @@ from .common import (
     EPISODES,
     MOVIE,
     OTHER_MOVIE,
+    SHOW,
     MemoryServer,
     drained,
     mark,
@@ -294,6 +296,51 @@ async def test_whoever_is_at_home_has_watched_it_too(
     await settle(hass, lane)
     await settle(hass, other)
     assert len(bobs.writes) == 2
+
+
+@pytest.mark.parametrize(
+    "known",
+    [
+        {},
+        {"show_provider_ids": NO_IDS},
+        # Servers name a show's ids at few of its episodes, and some have none.
+        {"show_provider_ids": NO_IDS, "provider_ids": NO_IDS},
+    ],
+)
+async def test_episode_is_marked_for_everybody_by_whatever_is_known_of_it(
+    hass: HomeAssistant, tmp_path: Path, known: dict[str, Any]
+) -> None:
+    watched = replace(EPISODES[1], **known)
+    adas = MemoryServer([SHOW, watched])
+    bobs = MemoryServer(server_id="server-2", user_name="Bob")
+    lane = await setup_lane(hass, adas, options=of_person(ADA))
+    other = await setup_lane(hass, bobs, options=of_person(BOB))
+    hass.states.async_set(BOB, "home")
+    await automate(
+        hass, tmp_path, "watched_together", {"leader": lane.entry_id, "persons": [BOB]}
+    )
+    await mark(lane, watched)
+    await settle(hass, lane)
+    await settle(hass, other)
+    assert bobs.writes == [(EPISODES[1].item_id, MarkWatched())]
+
+
+async def test_film_without_ids_is_not_taken_for_another(
+    hass: HomeAssistant, tmp_path: Path
+) -> None:
+    unknown = replace(MOVIE, provider_ids=NO_IDS)
+    adas = MemoryServer([unknown])
+    bobs = MemoryServer(server_id="server-2", user_name="Bob")
+    lane = await setup_lane(hass, adas, options=of_person(ADA))
+    other = await setup_lane(hass, bobs, options=of_person(BOB))
+    hass.states.async_set(BOB, "home")
+    await automate(
+        hass, tmp_path, "watched_together", {"leader": lane.entry_id, "persons": [BOB]}
+    )
+    await mark(lane, unknown)
+    await settle(hass, lane)
+    await settle(hass, other)
+    assert bobs.writes == []
 
 
 # ------------------------------------------------------------------------ by voice

@@ -42,7 +42,7 @@ class Phone:
     async def register(self, client: Client) -> str:
         """Register, and return the id of the device it becomes."""
         port = self._runner.addresses[0][1]
-        await client.rest(
+        registered = await client.rest(
             "POST",
             "/api/mobile_app/registrations",
             {
@@ -62,6 +62,7 @@ class Phone:
                 "supports_encryption": False,
             },
         )
+        self._webhook = f"/api/webhook/{registered['webhook_id']}"
         devices = await client.command("config/device_registry/list")
         (device,) = (
             one["id"]
@@ -69,3 +70,17 @@ class Phone:
             if ["mobile_app", self.name.lower()] in one["identifiers"]
         )
         return str(device)
+
+    async def press(self, client: Client, action: str) -> None:
+        """Press the button of a notification that stands for *action*."""
+        await client.rest(
+            "POST",
+            self._webhook,
+            {
+                "type": "fire_event",
+                "data": {
+                    "event_type": "mobile_app_notification_action",
+                    "event_data": {"action": action},
+                },
+            },
+        )

@@ -73,6 +73,17 @@ async def report(client: Client, player: Player, *, report_progress: bool) -> No
     await synced(client)
 
 
+async def until_played(
+    client: Client, side: Side, *, halfway: str, to_the_end: str
+) -> None:
+    """Wait until a server knows what was played."""
+
+    def knows(_: object) -> bool:
+        return side.seen(halfway).position > 0 and side.seen(to_the_end).watched
+
+    await client.until(knows, f"{side.kind} knows what was played", timeout=30)
+
+
 @pytest.mark.parametrize("report_progress", [True, False])
 async def test_reported_player_stops_and_the_servers_know(
     house: House, *, report_progress: bool
@@ -97,13 +108,7 @@ async def test_reported_player_stops_and_the_servers_know(
             ids = [
                 side.item_id(SHOW, season=2, episode=number) for number in range(5)[1:]
             ]
-            await client.until(
-                lambda _, side=side, ids=ids: (
-                    side.seen(ids[1]).position and side.seen(ids[2]).watched
-                ),
-                f"{side.kind} knows what was played",
-                timeout=30,
-            )
+            await until_played(client, side, halfway=ids[1], to_the_end=ids[2])
             await synced(client)
             assert side.seen(ids[0]) == UNSEEN
             assert not side.seen(ids[1]).watched
