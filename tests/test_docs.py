@@ -35,7 +35,6 @@ ENGLISH = rules.english(Path(watched_sync.__path__[0]))
 
 #: What the documents call a part that is not built, and where it would be offered.
 NOT_BUILT = {
-    "player reports": ("config_subentries", "player"),
     "mirroring": ("options", "mirror_to"),
 }
 

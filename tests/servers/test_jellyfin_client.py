@@ -285,6 +285,15 @@ async def test_user_of_another_token_is_refused(
         await client.probe()
 
 
+async def test_user_of_a_session_is_read_where_it_may_be_seen(
+    client: JellyfinClient, mocked: aioresponses
+) -> None:
+    for _ in range(2):
+        mocked.get(f"{ADDRESS}/Sessions", payload=[{"Id": "one", "UserId": "3" * 32}])
+    assert await client.session_user("one") == "3" * 32
+    assert await client.session_user("another") is None
+
+
 @pytest.mark.parametrize(
     ("info", "expected"),
     [

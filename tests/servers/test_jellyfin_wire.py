@@ -356,12 +356,27 @@ def test_libraries_of_films_and_shows_are_listed() -> None:
         wire.parse_libraries({})
 
 
+def test_sessions_are_known_by_whose_they_are() -> None:
+    dashed = "01234567-89AB-CDEF-0123-456789ABCDEF"
+    answer: Json = [
+        {"Id": "s1", "UserId": dashed},
+        {"Id": "s2", "UserId": None},
+        {"Id": "s3"},
+        {"Id": "s4", "UserId": "7"},
+    ]
+    assert wire.parse_session_users(answer) == {
+        "s1": "0123456789abcdef0123456789abcdef",
+        "s4": "7",
+    }
+
+
 PARSERS = [
     wire.parse_public_info,
     wire.parse_user,
     wire.parse_login,
     wire.parse_page,
     wire.parse_libraries,
+    wire.parse_session_users,
 ]
 
 
