@@ -18,7 +18,7 @@ from homeassistant.helpers.dispatcher import (
 from homeassistant.util.hass_dict import HassKey
 from homeassistant.util.ulid import ulid_now
 
-from .const import DOMAIN
+from .const import CONF_SERVER_NAME, DOMAIN, LOGGER
 from .core.copying import Copier, Missing, Target
 from .core.errors import ServerError
 from .core.identity import Item
@@ -80,17 +80,19 @@ class Mirroring:
         one_at_a_time = hass.data.setdefault(_ONE_AT_A_TIME, asyncio.Lock())
         self._hass = hass
         self._entry = entry
+        self._label: str = entry.data[CONF_SERVER_NAME]
         self._lane = lane
         self._ledger = ledger
         self._tell = tell
         self._stirred = asyncio.Event()
         self._told: Phase | None = None
+        self._asking = False
         self._targets = frozenset(chosen.mirror_to) - {entry.entry_id}
         self._copier = Copier(
             lane,
             server,
             ledger.moves,
-            label=entry.title,
+            label=self._label,
             targets=self._targets,
             find_target=self._find_target,
             one_at_a_time=one_at_a_time,
@@ -155,8 +157,15 @@ class Mirroring:
     @callback
     def _changed(self) -> None:
         self._ledger.save_later()
-        self._tell(self._moves.held)
+        self._ask()
         self._stirred.set()
+
+    @callback
+    def _ask(self) -> None:
+        """Have a person decide upon what is held, as long as something is."""
+        held = self._moves.held
+        self._asking = held.count > 0
+        self._tell(held)
 
     # --- when ------------------------------------------------------------------
 
@@ -172,7 +181,7 @@ class Mirroring:
     @callback
     def _lane_changed(self, _: LaneUpdate) -> None:
         self._announce()
-        if len(self._moves):
+        if len(self._moves) or self._asking:
             self._stirred.set()
 
     @callback
@@ -182,8 +191,8 @@ class Mirroring:
 
     async def run(self) -> None:
         """Copy until cancelled."""
-        done = True
-        self._tell(self._moves.held)
+        done, too_many = True, 0
+        self._ask()
         while True:
             try:
                 async with asyncio.timeout(None if done else RETRY):
@@ -194,9 +203,16 @@ class Mirroring:
             self._stirred.clear()
             before = self._state
             done = await self._copier.copy()
+            if lost := self._moves.skips[Skip.TOO_MANY] - too_many:
+                too_many += lost
+                LOGGER.warning(
+                    "%d changes on %s were not copied: too many wait already",
+                    lost,
+                    self._label,
+                )
             if self._state != before:
                 self._ledger.save_later()
-            self._tell(self._moves.held)
+            self._ask()
 
     @property
     def _state(self) -> tuple[int, ...]:

@@ -7,6 +7,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from custom_components.watched_sync.core.identity import Item, MediaKind, ProviderIds
+from custom_components.watched_sync.core.mirror import Move
 from custom_components.watched_sync.core.operation import (
     Change,
     MarkUnwatched,
@@ -139,6 +140,18 @@ operations = st.builds(
     undoes=st.none() | words,
     bases=st.dictionaries(words, states, max_size=3),
     unsure_until=maybe_times,
+)
+moves = st.builds(
+    Move,
+    item=items,
+    after=states,
+    before=st.dictionaries(words, st.none() | states, max_size=3),
+    moved_at=times,
+    seen_at=times,
+    trusted=st.booleans(),
+    held=st.booleans(),
+    batch_id=st.none() | words,
+    offered=st.frozensets(words, max_size=3),
 )
 history_entries = st.builds(
     HistoryEntry,

@@ -10,6 +10,7 @@ from custom_components.watched_sync.core.codec import (
     decode_change,
     decode_history_entry,
     decode_item,
+    decode_move,
     decode_operation,
     decode_outbox,
     decode_reading,
@@ -17,12 +18,14 @@ from custom_components.watched_sync.core.codec import (
     encode_change,
     encode_history_entry,
     encode_item,
+    encode_move,
     encode_operation,
     encode_outbox,
     encode_reading,
     encode_state,
 )
 from custom_components.watched_sync.core.identity import Item
+from custom_components.watched_sync.core.mirror import Move
 from custom_components.watched_sync.core.operation import Change, MarkWatched, Operation
 from custom_components.watched_sync.core.outbox import HistoryEntry, Outbox
 from custom_components.watched_sync.core.play_state import PlayState, Reading
@@ -32,6 +35,7 @@ from .samples import (
     changes,
     history_entries,
     items,
+    moves,
     operations,
     outboxes,
     readings,
@@ -72,6 +76,11 @@ def test_readings_come_back_the_same(reading: Reading) -> None:
 @given(operations)
 def test_operations_come_back_the_same(operation: Operation) -> None:
     assert decode_operation(through_json(encode_operation(operation))) == operation
+
+
+@given(moves)
+def test_moves_that_wait_come_back_the_same(move: Move) -> None:
+    assert decode_move(through_json(encode_move(move))) == move
 
 
 @given(history_entries)

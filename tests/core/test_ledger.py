@@ -10,8 +10,8 @@ from custom_components.watched_sync.core import ledger as ledger_module
 from custom_components.watched_sync.core.ledger import Ledger
 from custom_components.watched_sync.core.play_state import UNKNOWN, Reading
 
-from .samples import readings, seen, unseen
-from .twins import movie
+from .samples import at, readings, seen, unseen
+from .twins import movie, show
 
 UNSEEN = Reading(movie("a"), unseen())
 SEEN = Reading(movie("a"), seen())
@@ -64,6 +64,56 @@ def test_what_was_untouched_longest_is_forgotten_first(
     ledger.remember([Reading(movie("d"), unseen())])
     assert [one.item.item_id for one in ledger] == ["c", "a", "d"]
     assert len(ledger) == 3
+
+
+def steps(ledger: Ledger) -> list[tuple[Reading | None, Reading]]:
+    """Return the list to which every step of *ledger* is added."""
+    told: list[tuple[Reading | None, Reading]] = []
+    ledger.on_move = lambda known, reading: told.append((known, reading))
+    return told
+
+
+def test_every_step_of_a_film_is_told_in_the_very_moment() -> None:
+    ledger = Ledger()
+    told = steps(ledger)
+    again = replace(SEEN, state=seen(last=at(60)))
+    ledger.remember([UNSEEN, UNSEEN, SEEN, again])
+    assert told == [(None, UNSEEN), (UNSEEN, SEEN), (SEEN, again)]
+
+
+def test_what_shows_the_same_or_nothing_or_is_no_film_is_no_step() -> None:
+    ledger = Ledger([UNSEEN])
+    told = steps(ledger)
+    ledger.remember(
+        [
+            replace(UNSEEN, state=UNKNOWN),
+            replace(UNSEEN, state=unseen(1.0, last=at(60))),
+            Reading(show(), seen()),
+        ]
+    )
+    assert told == []
+
+
+def test_a_state_that_becomes_known_has_not_moved_from_anything() -> None:
+    ledger = Ledger([replace(UNSEEN, state=UNKNOWN)])
+    told = steps(ledger)
+    ledger.remember([SEEN])
+    assert told == [(None, SEEN)]
+
+
+def test_what_comes_back_after_it_was_missed_is_seen_for_the_first_time() -> None:
+    ledger = Ledger([SEEN])
+    assert ledger.miss({"a", "never seen"})
+    assert not ledger.miss({"a"})
+    restored = Ledger(ledger, ledger.absent)
+    assert set(restored.absent) == {"a"}
+    told = steps(restored)
+    restored.remember([UNSEEN, SEEN])
+    assert told == [(None, UNSEEN), (UNSEEN, SEEN)]
+    assert not restored.absent
+    restored.miss({"a"})
+    restored.forget("a")
+    assert not restored.absent
 
 
 @given(st.lists(readings, max_size=20))

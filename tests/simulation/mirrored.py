@@ -282,9 +282,10 @@ class Mirrored:
             side.assemble()
         await asyncio.sleep(2 * LOOK)
         actors = [self.loop.create_task(self._others())]
-        for side in self.sides:
-            if self.outages:
-                actors.append(self.loop.create_task(self._outages(side)))
+        if self.outages:
+            actors += [
+                self.loop.create_task(self._outages(side)) for side in self.sides
+            ]
         if self.crashes:
             actors.append(self.loop.create_task(self._crashes()))
         await asyncio.sleep(EVENTFUL)

@@ -289,7 +289,7 @@ class Moves:
             trusted=trusted,
             held=not trusted and waiting is not None and waiting.held,
             batch_id=None if cause is None else cause.batch_id,
-            # Where the copy came from it is known, and it takes the place of what moved.
+            # Where the copy came from shows it, whatever this had told it before.
             offered=frozenset(before if is_copy else ()),
         )
         while len(self._moves) > MOST_MOVES:
@@ -663,9 +663,12 @@ def verdict(
         at = played_at(shown, clock_offset, now)
         if at is None or at <= move.moved_at + CLOCK_TOLERANCE:
             return None
-    if move.after.watched and policy is not Policy.SERVER:
-        if _begun_since(shown, move, clock_offset=clock_offset, now=now):
-            return None  # its place is kept: nothing is taken away
+    if (
+        move.after.watched
+        and policy is not Policy.SERVER
+        and _begun_since(shown, move, clock_offset=clock_offset, now=now)
+    ):
+        return None  # its place is kept: nothing is taken away
     if isinstance(change, SetProgress) and change.watched is None:
         before = None  # what was watched since counts only if it is not older
     found = decide(

@@ -1,0 +1,582 @@
+"""Copying from lane to lane: who is asked, who is told, and what has to wait."""
+
+import asyncio
+from collections.abc import Callable
+from datetime import timedelta
+import itertools
+import logging
+from typing import Any
+
+import pytest
+
+from custom_components.watched_sync.core import copying
+from custom_components.watched_sync.core.copying import Copier, Missing, Target
+from custom_components.watched_sync.core.identity import Item, ProviderIds
+from custom_components.watched_sync.core.lane import Health, Lane, Phase
+from custom_components.watched_sync.core.ledger import Ledger
+from custom_components.watched_sync.core.mirror import Moves, Skip
+from custom_components.watched_sync.core.operation import (
+    MarkUnwatched,
+    MarkWatched,
+    Operation,
+    Origin,
+    SetProgress,
+)
+from custom_components.watched_sync.core.outbox import Outbox
+from custom_components.watched_sync.core.play_state import PlayState, Reading
+from custom_components.watched_sync.core.reconcile import Policy
+
+from .samples import at, seen, unseen, wish
+from .twins import (
+    ERROR,
+    GONE,
+    REFUSE,
+    Ask,
+    MemoryJournal,
+    ModelServer,
+    episode,
+    movie,
+    show,
+)
+from .virtual import VirtualClock, virtual
+
+
+class End:
+    """One lane and its server; nothing is delivered."""
+
+    def __init__(self, clock: VirtualClock, server: ModelServer) -> None:
+        self.server = server
+        self.clock = clock
+        self.journal = MemoryJournal(seconds=0)
+        self.outbox = self.journal.outbox = Outbox()
+        self.lane = Lane(
+            outbox=self.outbox, ledger=Ledger(), journal=self.journal, clock=clock
+        )
+        self.reports: list[Exception] = []
+        self.hidden: set[str] = set()
+
+    def know(self, *items: Item, state: PlayState | None = None) -> None:
+        """Have the lane read items."""
+        self.lane.remember(Reading(item, state or unseen()) for item in items)
+
+    def leave(self) -> None:
+        self.lane.set_health(Health(Phase.BACKING_OFF, self.clock.now()))
+
+    def come_back(self) -> None:
+        self.lane.set_health(Health(Phase.READY, self.clock.now()))
+
+    @property
+    def waiting(self) -> list[tuple[str, Any]]:
+        """What waits to be delivered: item ids and changes."""
+        return [(one.item.item_id, one.change) for one in self.outbox]
+
+    @property
+    def operations(self) -> list[Operation]:
+        return list(self.outbox)
+
+    @property
+    def target(self) -> Target:
+        return Target(
+            self.lane,
+            self.server,
+            Policy.NEWEST,
+            self.reports.append,
+            lambda item: item.item_id not in self.hidden,
+        )
+
+
+class Scene:
+    """A lane that others follow."""
+
+    def __init__(self, *targets: str) -> None:
+        self.clock = VirtualClock()
+        self.source = End(self.clock, ModelServer.plex(self.clock))
+        self.target = End(self.clock, ModelServer.jellyfin(self.clock))
+        self.missing: dict[str, Missing] = {}
+        self.moves = Moves()
+        self.paused = False
+        self.copier = self.make(*(targets or ("b",)))
+
+    def make(self, *targets: str, moves: Moves | None = None) -> Copier:
+        numbers = itertools.count(1)
+        return Copier(
+            self.source.lane,
+            self.source.server,
+            self.moves if moves is None else moves,
+            label="Model",
+            targets=targets,
+            find_target=self.find,
+            one_at_a_time=asyncio.Lock(),
+            clock=self.clock,
+            max_age=timedelta(days=30),
+            new_id=lambda: f"new{next(numbers)}",
+            report=self.source.reports.append,
+            paused=lambda: self.paused,
+            allows=lambda item: item.item_id not in self.source.hidden,
+        )
+
+    def find(self, target: str) -> Target | Missing:
+        return self.missing.get(target, self.target.target)
+
+    def step(self, item: Item, before: PlayState, after: PlayState) -> None:
+        """Have the source's ledger make one step."""
+        self.source.know(item, state=before)
+        self.source.know(item, state=after)
+
+
+FILM = movie("a", provider_ids=ProviderIds(imdb="tt1"))
+COPY = movie("b", provider_ids=ProviderIds(imdb="tt1"))
+
+
+def scene(*targets: str) -> Scene:
+    """Return a scene with one film on both sides."""
+    made = Scene(*targets)
+    made.source.server.add(FILM)
+    made.target.server.add(COPY)
+    return made
+
+
+@virtual
+async def test_a_move_becomes_one_operation_that_says_where_it_comes_from() -> None:
+    s = scene()
+    await asyncio.sleep(100)
+    s.step(FILM, unseen(), seen(last=at(60)))
+    assert await s.copier.copy()
+    (operation,) = s.target.operations
+    assert operation.item == COPY
+    assert operation.change == MarkWatched(at(60))
+    assert operation.asked_at == at(60)
+    assert operation.origin is Origin.MIRROR
+    assert operation.base == unseen()
+    assert (len(s.moves), s.moves.copied, s.moves.skips) == (0, 1, {})
+    assert s.source.server.count() == 0
+    assert s.target.server.count() == 1
+
+
+@virtual
+async def test_moves_of_one_round_are_one_batch_and_one_write_to_the_disk() -> None:
+    s = scene()
+    for number in range(20):
+        film = movie(f"m{number}")
+        s.target.server.add(film)
+        s.step(film, unseen(), seen())
+    await s.copier.copy()
+    assert len({one.batch_id for one in s.target.operations}) == 1
+    assert len(s.target.outbox) == 20
+    assert s.target.journal.writes == 1
+
+
+@virtual
+async def test_what_was_asked_for_here_stays_one_batch_with_its_copies() -> None:
+    s = scene()
+    s.source.know(FILM)
+    ours = wish(MarkWatched(), FILM, before={"a": unseen()}, batch_id="evening")
+    await s.source.lane.submit([ours])
+    s.source.know(FILM, state=seen())
+    # The wish may still lose: nothing is told before its end is known.
+    await s.copier.copy()
+    assert s.target.waiting == []
+    await s.source.lane.discard([ours.operation_id])
+    await s.copier.copy()
+    (operation,) = s.target.operations
+    assert operation.batch_id == "evening"
+
+
+@virtual
+async def test_copy_is_skipped_for_a_reason_that_can_be_asked_for() -> None:
+    s = scene()
+    s.target.server.states["b"] = seen()
+    s.step(FILM, unseen(), seen())
+    await s.copier.copy()
+    assert s.target.waiting == []
+    assert s.moves.skips == {Skip.ALREADY_THERE: 1}
+    (skipped,) = s.moves.skipped("a")
+    assert (skipped.target_id, skipped.reason) == ("b", Skip.ALREADY_THERE)
+    assert not s.moves
+    s = scene()
+    s.step(FILM, unseen(), unseen(30))
+    await s.copier.copy()
+    assert s.moves.skips == {Skip.TOO_SHORT: 1}
+    assert not s.moves
+
+
+@virtual
+async def test_what_is_wanted_of_one_copy_and_not_of_another() -> None:
+    s = scene()
+    other = movie("c", provider_ids=ProviderIds(imdb="tt1"))
+    s.target.server.add(other)
+    s.target.server.states["b"] = seen()
+    s.step(FILM, unseen(), seen())
+    await s.copier.copy()
+    assert s.target.waiting == [("c", MarkWatched())]
+    assert s.moves.skips == {}
+
+
+@virtual
+async def test_libraries_that_are_left_out_are_left_alone_on_either_side() -> None:
+    s = scene()
+    s.target.hidden = {"b"}
+    s.step(FILM, unseen(), seen())
+    await s.copier.copy()
+    assert s.moves.skips == {Skip.NOT_ALLOWED: 1}
+    s.target.hidden = set()
+    s.source.hidden = {"a"}
+    s.step(FILM, seen(), unseen())
+    assert not s.moves
+
+
+@virtual
+async def test_what_others_do_while_paused_is_none_of_our_business() -> None:
+    s = scene()
+    s.source.know(FILM)
+    s.paused = True
+    s.source.know(FILM, state=unseen(600))
+    assert not s.moves
+    ours = wish(MarkWatched(), FILM, before={"a": unseen(600)})
+    await s.source.lane.submit([ours])
+    s.source.know(FILM, state=seen())
+    assert len(s.moves) == 1
+
+
+@virtual
+async def test_nothing_is_noted_without_anybody_to_follow() -> None:
+    s = scene()
+    s.step(FILM, unseen(), seen())
+    assert len(s.moves) == 1
+    s.source.lane.ledger.on_move = None
+    s.make()
+    assert (len(s.moves), s.moves.since) == (0, None)
+    s.step(FILM, seen(), unseen())
+    assert not s.moves
+
+
+@virtual
+async def test_play_since_copying_began_is_copied_at_first_sight() -> None:
+    s = scene()
+    assert s.moves.since == at(0)
+    await asyncio.sleep(100)
+    s.source.know(FILM, state=seen(last=at(60)))
+    s.source.know(movie("old"), state=seen(last=at(-60)))
+    await s.copier.copy()
+    assert s.target.waiting == [("b", MarkWatched(at(60)))]
+
+
+# --- who is away ----------------------------------------------------------------------
+
+
+@virtual
+async def test_lane_that_is_away_queues_what_it_knows_and_is_asked_for_more_later() -> (
+    None
+):
+    s = scene()
+    other = movie("c", provider_ids=ProviderIds(imdb="tt1"))
+    s.target.server.add(other)
+    s.target.know(COPY)
+    s.target.leave()
+    s.step(FILM, unseen(), seen())
+    assert await s.copier.copy()
+    assert await s.copier.copy()
+    assert s.target.waiting == [("b", MarkWatched())]
+    assert (len(s.moves), s.target.server.count()) == (1, 0)
+    s.target.come_back()
+    await s.copier.copy()
+    assert s.target.waiting == [("b", MarkWatched()), ("c", MarkWatched())]
+    assert not s.moves
+
+
+@virtual
+async def test_lane_that_is_away_and_knows_nothing_is_told_later() -> None:
+    s = scene()
+    s.target.leave()
+    s.step(FILM, unseen(), seen())
+    assert await s.copier.copy()
+    assert (s.target.waiting, len(s.moves)) == ([], 1)
+    s.target.come_back()
+    await s.copier.copy()
+    assert s.target.waiting == [("b", MarkWatched())]
+
+
+@virtual
+async def test_lane_that_is_not_loaded_is_waited_for_and_one_that_is_gone_is_not() -> (
+    None
+):
+    s = scene("b", "c")
+    s.missing = {"b": Missing(for_good=False), "c": Missing(for_good=True)}
+    s.step(FILM, unseen(), seen())
+    assert await s.copier.copy()
+    (move,) = s.moves
+    assert set(move.before) == {"b"}
+    assert s.moves.skips == {Skip.NO_TARGET: 1}
+    # A lane that is no longer to follow is not told either.
+    s.copier = s.make("d")
+    await s.copier.copy()
+    assert not s.moves
+
+
+@virtual
+async def test_move_that_waited_too_long_is_given_up() -> None:
+    s = scene()
+    s.target.leave()
+    s.step(FILM, unseen(), seen())
+    await asyncio.sleep(30 * 86400)
+    await s.copier.copy()
+    assert len(s.moves) == 1
+    await asyncio.sleep(60)
+    await s.copier.copy()
+    assert s.moves.skips == {Skip.TOO_OLD: 1}
+
+
+@virtual
+async def test_outbox_that_takes_nothing_leaves_the_move_waiting() -> None:
+    s = scene()
+    s.step(FILM, unseen(), seen())
+    s.target.journal.fail_next()
+    assert not await s.copier.copy()
+    assert (len(s.moves), s.moves.copied) == (1, 0)
+    assert await s.copier.copy()
+    assert s.target.waiting == [("b", MarkWatched())]
+
+
+@virtual
+async def test_closed_lane_leaves_the_move_waiting() -> None:
+    s = scene()
+    s.step(FILM, unseen(), seen())
+    await s.target.lane.close()
+    assert not await s.copier.copy()
+    assert len(s.moves) == 1
+
+
+# --- reading that fails ---------------------------------------------------------------
+
+
+@virtual
+async def test_failed_read_is_reported_and_tried_again() -> None:
+    s = scene()
+    for number in range(3):
+        s.step(movie(f"m{number}"), unseen(), seen())
+    s.target.server.next(REFUSE)
+    assert not await s.copier.copy()
+    assert len(s.target.reports) == 1
+    # With the server away, the others need not be asked for.
+    assert (s.target.server.count(), len(s.moves)) == (1, 3)
+    assert await s.copier.copy()
+
+
+@virtual
+async def test_answer_that_never_makes_sense_is_passed_over_in_the_end() -> None:
+    s = scene()
+    other = movie("m")
+    s.target.server.add(other)
+    s.step(FILM, unseen(), seen())
+    for attempt in range(1, copying.MAX_ATTEMPTS + 1):
+        s.target.server.on(Ask.FIND, ERROR)
+        assert not await s.copier.copy(), attempt
+    assert s.moves.skips == {Skip.UNREADABLE: 1}
+    # What it said of one film says nothing of another.
+    s.step(other, unseen(), seen())
+    assert await s.copier.copy()
+    assert s.target.waiting == [("m", MarkWatched())]
+
+
+@virtual
+async def test_fault_of_ours_stops_nothing(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    s = scene()
+    s.step(FILM, unseen(), seen())
+
+    def fail(*_: object, **__: object) -> None:
+        raise KeyError("oops")
+
+    with monkeypatch.context() as patched, caplog.at_level(logging.ERROR):
+        patched.setattr(copying, "verdict", fail)
+        assert not await s.copier.copy()
+    assert "copying failed unexpectedly" in caplog.text
+    assert await s.copier.copy()
+    assert s.target.waiting == [("b", MarkWatched())]
+
+
+# --- what is asked for ----------------------------------------------------------------
+
+SHOW = show("s")
+THERE = show("t")
+
+
+def bare(number: int, **changes: Any) -> Item:
+    """Return an episode as a server reads it by itself: without its show's ids."""
+    return episode(SHOW, 1, number).__replace__(
+        show_provider_ids=ProviderIds(), **changes
+    )
+
+
+def series() -> Scene:
+    """Return a scene with one show on both sides, under ids of its own."""
+    made = Scene()
+    made.source.server.add_show(SHOW, {1: 5})
+    there = THERE.__replace__(provider_ids=SHOW.provider_ids)
+    made.target.server.add(there)
+    made.target.server.add(
+        *(
+            episode(THERE, 1, number).__replace__(show_provider_ids=ProviderIds())
+            for number in range(1, 6)
+        )
+    )
+    return made
+
+
+@virtual
+async def test_episodes_are_found_by_the_show_with_a_handful_of_requests() -> None:
+    s = series()
+    for number in range(1, 6):
+        s.step(bare(number), unseen(), seen())
+    await s.copier.copy()
+    assert [one for one, _ in s.target.waiting] == [f"t.1.{n}" for n in range(1, 6)]
+    assert [one.ask for one in s.source.server.requests] == [Ask.FETCH]
+    assert [one.ask for one in s.target.server.requests] == [Ask.FIND, Ask.LEAVES]
+
+
+@virtual
+async def test_show_that_is_known_is_not_read_again() -> None:
+    s = series()
+    s.source.know(SHOW)
+    s.step(bare(1), unseen(), seen())
+    await s.copier.copy()
+    assert s.source.server.count() == 0
+    assert len(s.target.waiting) == 1
+
+
+@virtual
+async def test_show_that_is_gone_or_names_nothing_leaves_nothing_to_find() -> None:
+    s = series()
+    s.source.server.hidden = {"s"}
+    s.step(bare(1), unseen(), seen())
+    await s.copier.copy()
+    assert s.moves.skips == {Skip.NO_IDS: 1}
+    s = series()
+    s.target.server.on(Ask.LEAVES, GONE)
+    s.step(bare(1), unseen(), seen())
+    await s.copier.copy()
+    assert s.moves.skips == {Skip.NOT_FOUND: 1}
+
+
+@virtual
+async def test_source_that_cannot_say_whose_episode_it_is_is_asked_later() -> None:
+    s = series()
+    s.step(bare(1), unseen(), seen())
+    s.source.server.next(ERROR)
+    assert not await s.copier.copy()
+    assert len(s.source.reports) == 1
+    s.source.leave()
+    assert await s.copier.copy()
+    assert len(s.moves) == 1
+    s.source.come_back()
+    await s.copier.copy()
+    assert not s.moves
+
+
+@virtual
+async def test_episodes_known_there_are_found_without_asking() -> None:
+    s = series()
+    s.source.know(SHOW)
+    there = THERE.__replace__(provider_ids=SHOW.provider_ids)
+    s.target.know(
+        there,
+        episode(THERE, 1, 1).__replace__(show_provider_ids=ProviderIds()),
+        episode(THERE, 1, 2),
+    )
+    s.target.leave()
+    s.step(bare(1), unseen(), seen())
+    await s.copier.copy()
+    assert s.target.waiting == [("t.1.1", MarkWatched())]
+
+
+@virtual
+async def test_which_is_which_is_remembered_for_a_while() -> None:
+    s = scene()
+    s.step(FILM, unseen(), unseen(600))
+    await s.copier.copy()
+    s.target.know(COPY, state=unseen(600))
+    s.step(FILM, unseen(600), unseen(1200))
+    await s.copier.copy()
+    assert s.target.waiting == [("b", SetProgress(1200))]
+    assert s.target.server.count() == 1
+    await asyncio.sleep(copying.MATCH_LIFETIME + 1)
+    s.step(FILM, unseen(1200), unseen(1800))
+    await s.copier.copy()
+    assert s.target.server.count() == 2
+
+
+@virtual
+async def test_film_that_is_not_there_is_not_looked_for_all_the_time() -> None:
+    s = scene()
+    alone = movie("alone")
+    for position in (600, 1200, 1800):
+        s.step(alone, unseen(position - 600), unseen(position))
+        await s.copier.copy()
+    assert s.target.server.count() == 1
+    assert s.moves.skips == {Skip.NOT_FOUND: 3}
+
+
+@virtual
+async def test_only_so_many_are_looked_for_in_vain_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(copying, "MATCHES_KEPT", 10)
+    s = scene()
+    for number in range(45):
+        s.step(movie(f"m{number}"), unseen(), seen())
+    done = [await s.copier.copy() for _ in range(3)]
+    assert done == [False, False, True]
+    assert s.target.server.count() == 45
+    assert s.moves.skips == {Skip.NOT_FOUND: 45}
+
+
+@virtual
+async def test_item_without_any_id_is_not_asked_for() -> None:
+    s = scene()
+    s.step(movie("bare", provider_ids=ProviderIds()), unseen(), seen())
+    await s.copier.copy()
+    assert s.target.server.count() == 0
+    assert s.moves.skips == {Skip.NO_IDS: 1}
+
+
+# --- what moves meanwhile -------------------------------------------------------------
+
+
+def while_finding(s: Scene, happen: Callable[[], None]) -> None:
+    """Have something happen while the target is asked."""
+    original = s.target.server.find
+
+    async def find(*args: Any) -> Any:
+        found = await original(*args)
+        happen()
+        return found
+
+    setattr(s.target.server, "find", find)  # noqa: B010 - a test's own
+
+
+@virtual
+async def test_what_moves_while_it_is_looked_for_is_told_as_it_is_then() -> None:
+    s = scene()
+    s.step(FILM, unseen(), seen())
+    while_finding(s, lambda: s.source.know(FILM, state=unseen(600)))
+    await s.copier.copy()
+    assert s.target.waiting == []
+    await s.copier.copy()
+    assert s.target.waiting == [("b", SetProgress(600))]
+
+
+@virtual
+async def test_earlier_wish_there_gives_way_and_a_later_one_does_not() -> None:
+    s = scene()
+    await asyncio.sleep(100)
+    s.target.know(COPY)
+    await s.target.lane.submit([wish(SetProgress(700), COPY, asked_at=at(50))])
+    s.step(FILM, unseen(), seen(last=at(60)))
+    await s.copier.copy()
+    assert s.target.waiting == [("b", MarkWatched(at(60)))]
+    await s.target.lane.submit([wish(MarkUnwatched(), COPY, asked_at=at(90))])
+    s.step(FILM, seen(), seen(600, last=at(80)))
+    await s.copier.copy()
+    assert s.target.waiting == [("b", MarkUnwatched())]
+    assert s.moves.skips == {Skip.LATER_WISH: 1}
