@@ -1,12 +1,10 @@
 """Mirroring between a simulated Plex and a simulated Jellyfin, over TCP."""
 
-import asyncio
 from collections.abc import Callable, Iterable
 from typing import Any
 
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import issue_registry as ir
-import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.watched_sync.const import DOMAIN
@@ -163,6 +161,7 @@ async def test_film_nobody_had_read_before_is_copied_when_it_is_played(
     source, target = await both(hass, plex, jellyfin, lambda _: ())
     await link(hass, source, target)
     machine.running = True
+    await passing(machine, 5)
     await plex.server.play(USER, plex.item_id("Paddington 2"))
     await passing(machine, COPIED)
     assert jellyfin.seen(jellyfin.item_id("Paddington 2")) == ONE_PLAY
@@ -323,3 +322,93 @@ async def test_p13_every_copy_of_the_film_is_told(
     for library in ("Movies", "Movies 4K"):
         copy = jellyfin.item_id(title, library=library)
         assert jellyfin.seen(copy).watched
+
+
+async def test_p15_file_of_two_episodes_is_both_of_them_where_each_is_one(
+    hass: HomeAssistant,
+    plex: PlexSide,
+    jellyfin: JellyfinSide,
+    machine: TimeMachine,
+) -> None:
+    show = "Star Trek: The Next Generation"
+    target, source = await both(hass, plex, jellyfin, lambda _: ())
+    await link(hass, source, target)
+    await link(hass, target, source)
+    machine.running = True
+    await passing(machine, 5)
+    # Plex lists such a file once for each of its episodes.
+    double = jellyfin.item_id(show, season=1, episode=1)
+    first, second, third = (
+        plex.item_id(show, season=1, episode=number) for number in (1, 2, 3)
+    )
+    await jellyfin.put(double, plays=1)
+    await passing(machine, COPIED)
+    assert [plex.seen(one) for one in (first, second, third)] == [
+        ONE_PLAY,
+        ONE_PLAY,
+        UNSEEN,
+    ]
+    assert jellyfin.writes == []
+    plex.server.mark(USER, second, watched=False)
+    await passing(machine, COPIED)
+    assert jellyfin.seen(double) == UNSEEN
+    assert plex.seen(first) == ONE_PLAY
+
+
+async def test_60_marks_wait_for_a_person_and_300_travel_once(
+    hass: HomeAssistant,
+    plex: PlexSide,
+    jellyfin: JellyfinSide,
+    machine: TimeMachine,
+) -> None:
+    title = "Grey's Anatomy"
+    source, target = await both(hass, plex, jellyfin, lambda side: (side.show(title),))
+    await link(hass, source, target)
+    await link(hass, target, source)
+    machine.running = True
+    leaves = jellyfin.leaves(jellyfin.item_id(title))
+    assert len(leaves) >= 300
+    for leaf in leaves:
+        await jellyfin.put(leaf, plays=1)
+    await passing(machine, QUIET)
+    assert plex.writes == []
+    held = runtime_of(target).mirroring.held
+    assert held.count == held.watched == len(leaves)
+    assert issue(hass, target) is not None
+    before = len(plex.server.requests)
+    runtime_of(target).mirroring.async_approve(held.item_ids)
+    await until_true(lambda: len(plex.writes) >= len(leaves), 3600, every=1)
+    await drained(hass, source)
+    await passing(machine, QUIET)
+    assert issue(hass, target) is None
+    assert {plex.seen(one) for one in plex.leaves(plex.item_id(title))} == {ONE_PLAY}
+    assert len(plex.writes) == len(leaves)
+    assert jellyfin.writes == []
+    # One write each, read in batches before and after; the rest is looking as usual.
+    assert len(plex.server.requests) - before < 2 * len(leaves)
+    quiet = (len(plex.server.requests), len(jellyfin.server.requests))
+    await passing(machine, QUIET)
+    # Glances go on, and nothing else.
+    looked = len(plex.server.requests) - quiet[0]
+    assert looked <= 4 * QUIET / 32
+    assert len(plex.writes) == len(leaves)
+    assert counts(source).copied == 0
+
+
+async def test_read_that_fails_is_no_empty_library(
+    hass: HomeAssistant,
+    plex: PlexSide,
+    jellyfin: JellyfinSide,
+    machine: TimeMachine,
+) -> None:
+    for one in (plex, jellyfin):
+        await one.put(one.item_id("Alien"), plays=1, at=one.server.clock())
+    source, target = await both(hass, plex, jellyfin, alien)
+    await link(hass, source, target)
+    machine.running = True
+    await passing(machine, COPIED)
+    for kind in (FaultKind.STATUS, FaultKind.HTML, FaultKind.TRUNCATED):
+        plex.server.fail(kind, times=5)
+        await passing(machine, COPIED)
+    assert jellyfin.writes == []
+    assert counts(source).pending == 0
