@@ -17,6 +17,7 @@ from custom_components.watched_sync.const import DOMAIN
 from custom_components.watched_sync.coordinator import SyncStatus
 from custom_components.watched_sync.core.activity import What
 from custom_components.watched_sync.core.errors import Reason
+from custom_components.watched_sync.core.mirror import Skip
 from custom_components.watched_sync.core.outbox import Result
 from custom_components.watched_sync.core.reconcile import Policy
 from custom_components.watched_sync.lookup import SkipReason
@@ -28,15 +29,11 @@ ROOT = Path(__file__).parents[1]
 DOCS = sorted((ROOT / "docs").glob("*.md"))
 README = ROOT / "README.md"
 HOW_IT_DECIDES = ROOT / "docs" / "how-it-decides.md"
+MIRRORING = ROOT / "docs" / "mirroring.md"
 PITFALLS = ROOT / "docs" / "pitfalls.md"
 TROUBLESHOOTING = ROOT / "docs" / "troubleshooting.md"
 
 ENGLISH = rules.english(Path(watched_sync.__path__[0]))
-
-#: What the documents call a part that is not built, and where it would be offered.
-NOT_BUILT = {
-    "mirroring": ("options", "mirror_to"),
-}
 
 #: What stands in a cell that says nothing.
 NOTHING = "\N{EN DASH}"
@@ -146,34 +143,12 @@ def test_all_28_pitfalls_are_listed() -> None:
 @pytest.mark.parametrize("row", pitfalls(), ids=lambda row: row[0])
 def test_pitfall_is_answered_by_tests_that_exist(row: Row) -> None:
     _, _, _, state, proof = row
-    how_far, _, what = state.partition(": ")
-    if how_far == "not built yet":
-        assert what in NOT_BUILT
-        assert proof == NOTHING
-        return
-    if how_far == "in part":
-        assert what.partition(" is ")[0].partition(" are ")[0] in NOT_BUILT
-        assert what.endswith("not built yet")
-    else:
-        assert state == "answered"
+    assert state == "answered"
     named = re.findall(r"`([\w/]+\.py)::(\w+)`", proof)
     assert len(named) == proof.count("`") / 2 > 0
     for path, test in named:
         assert test in names_of_tests(ROOT / path), f"{path}::{test}"
         assert is_run(ROOT / path), path
-
-
-@pytest.mark.parametrize("part", NOT_BUILT)
-def test_what_is_called_not_built_is_not_offered_yet(part: str) -> None:
-    def keys(tree: Any) -> Iterator[str]:
-        if isinstance(tree, dict):
-            for key, value in tree.items():
-                yield key
-                yield from keys(value)
-
-    assert any(part in row[3] for row in pitfalls()), "of no importance any more"
-    where, key = NOT_BUILT[part]
-    assert key not in set(keys(ENGLISH[where])), f"docs/pitfalls.md: {part} is there"
 
 
 # ----------------------------------------------------------------- troubleshooting
@@ -208,6 +183,11 @@ def test_every_notice_is_explained_by_its_title() -> None:
 def test_every_reason_to_skip_something_is_explained() -> None:
     rows = rows_under(TROUBLESHOOTING, "reason", "why nothing was queued")
     assert set(quoted(rows)) == set(SkipReason)
+
+
+def test_every_reason_not_to_copy_is_explained() -> None:
+    rows = rows_under(MIRRORING, "reason", "why nothing was copied")
+    assert quoted(rows) == list(Skip)
 
 
 def test_every_result_in_the_history_is_explained() -> None:
