@@ -554,6 +554,23 @@ async def test_what_a_server_that_is_away_cannot_find_is_looked_for_later(
     assert house.server.writes == [("m1", MarkWatched(ended_at))]
 
 
+async def test_what_was_counted_before_it_could_be_found_is_not_undone(
+    hass: HomeAssistant, house: House
+) -> None:
+    entry = await house.follow()
+    await lose_contact(hass, entry, house.server)
+    await house.plays(**FILM, media_position=0)
+    await house.wait(LENGTH * 0.8)
+    await house.stops()
+    await house.wait(GRACE + 1)
+    house.server.set("m1", watched=True, play_count=1)
+    house.server.come_up()
+    house.runtime.relay.nudge()
+    await eventually(lambda: not house.verdicts)
+    await drained(hass, entry)
+    assert house.server.writes == []
+
+
 async def test_what_cannot_be_found_for_too_long_is_given_up(
     hass: HomeAssistant, house: House
 ) -> None:
@@ -653,6 +670,21 @@ async def test_restart_before_the_verdict_judges_afterwards(house: House) -> Non
     await reload(house)
     await house.judged()
     assert house.server.writes == [("m1", MarkWatched())]
+
+
+async def test_what_the_servers_own_player_left_is_right_after_a_restart_too(
+    hass: HomeAssistant, freezer: FrozenDateTimeFactory
+) -> None:
+    house = House(hass, freezer, MemoryServer(kind="plex"))
+    await house.follow(add_client(hass, "plex", "server-1:a"))
+    film = {**FILM, "username": "Ada", "media_content_id": "m1"}
+    await house.plays(**film, media_position=0)
+    await house.wait(3000)
+    await house.stops()
+    house.server.set("m1", position=1234.0)
+    await reload(house)
+    await house.judged()
+    assert house.server.writes == []
 
 
 async def test_playback_that_goes_on_at_once_is_judged_at_its_end(

@@ -264,6 +264,7 @@ class _Follower:
                 position, duration = data["position"], data["duration"]
                 at = datetime.fromisoformat(data["at"])
                 session.is_guest = data["is_guest"]
+                session.is_own = data["is_own"]
                 session.is_reported = data["is_reported"]
                 outcome = data.get("outcome")
                 verdict = outcome and Verdict(Outcome(outcome), position)
@@ -402,6 +403,7 @@ class _Follower:
             "key": session.key,
             "played": encode_played(session.played),
             "is_guest": session.is_guest,
+            "is_own": session.is_own,
             "is_reported": session.is_reported,
         }
 
@@ -444,6 +446,7 @@ class _Follower:
             self._memory.drop_session(session.session_id)
             return
         self._call_off(targets)
+        session.before = await self._read(targets)
         first = targets[0].item
         self._playback.learn_duration(session.key, first.duration)
         player = er.async_get(self._hass).async_get(self._entity_id)
@@ -565,19 +568,11 @@ class _Follower:
                 self._hass, self._entity_id, session.played, [self._entry]
             )
             targets = await self._in_libraries(targets)
-        except (ServiceValidationError, CannotAsk) as err:
+        except (ServiceValidationError, CannotAsk, ItemGone) as err:
             if self._runtime.lane.health.phase is not Phase.READY:
                 return None
             LOGGER.debug("What %s plays is not followed: %s", self._entity_id, err)
             return []
-        readings = {
-            target.item.item_id: target.reading.state
-            for target in targets
-            if target.reading is not None
-        }
-        unread = [one for one in targets if one.item.item_id not in readings]
-        if not session.before:
-            session.before = {**readings, **await self._read(unread)}
         return targets
 
     async def _in_libraries(self, targets: list[Target]) -> list[Target]:
@@ -612,7 +607,7 @@ class _Follower:
             readings: Mapping[str, Reading] = await async_ask(
                 self._entry, _asking(lambda server: server.fetch(item_ids))
             )
-        except CannotAsk:
+        except CannotAsk, ItemGone:
             return {}
         offset = self._runtime.server.clock_offset or timedelta()
         return {
