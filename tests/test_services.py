@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+import json
+from pathlib import Path
 from typing import Any, override
 
 from homeassistant.core import HomeAssistant, SupportsResponse
@@ -12,6 +14,7 @@ import probatio
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
+from custom_components.watched_sync import services
 from custom_components.watched_sync.const import DOMAIN
 from custom_components.watched_sync.core.errors import (
     Fault,
@@ -42,6 +45,7 @@ from .common import (
     until,
 )
 from .scene import lose_contact
+from .wording import flatten, placeholders
 
 LONG_SHOW = (SHOW, season(1), *(episode(1, number) for number in range(1, 32)))
 
@@ -1034,3 +1038,16 @@ async def test_wish_of_this_moment_wins_over_what_the_server_shows(
     await act(hass, "mark_unwatched", title="Arrival")
     await drained(hass, entry)
     assert server.states["m1"].watched is False
+
+
+async def test_every_name_in_the_descriptions_of_fields_is_given(
+    hass: HomeAssistant,
+) -> None:
+    await setup_lane(hass, MemoryServer())
+    file = Path(services.__file__).parent / "translations" / "en.json"
+    words = json.loads(file.read_text(encoding="utf-8"))["services"]
+    registered = hass.services.async_services_for_domain("watched_sync")
+    assert placeholders(words["mark_watched"]["fields"]["external_id"]["description"])
+    for name, action in registered.items():
+        wanted = set[str]().union(*map(placeholders, flatten(words[name]).values()))
+        assert wanted <= (action.description_placeholders or {}).keys(), name

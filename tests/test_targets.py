@@ -19,7 +19,10 @@ from custom_components.watched_sync.core.errors import Fault, Unreachable
 from custom_components.watched_sync.core.identity import Item, MediaKind, ProviderIds
 from custom_components.watched_sync.core.lane import Phase
 from custom_components.watched_sync.core.operation import MarkWatched, Scope
-from custom_components.watched_sync.lookup import parse_external_id
+from custom_components.watched_sync.lookup import (
+    EXTERNAL_ID_EXAMPLES,
+    parse_external_id,
+)
 
 from .common import (
     EPISODES,
@@ -139,7 +142,15 @@ def test_malformed_external_id_is_refused(text: str) -> None:
     with pytest.raises(ServiceValidationError) as error:
         parse_external_id(text)
     assert error.value.translation_key == "malformed_external_id"
-    assert error.value.translation_placeholders == {"external_id": text}
+    assert error.value.translation_placeholders == {
+        "external_id": text,
+        **EXTERNAL_ID_EXAMPLES,
+    }
+
+
+@pytest.mark.parametrize("text", EXTERNAL_ID_EXAMPLES.values())
+def test_the_examples_of_external_ids_are_understood(text: str) -> None:
+    parse_external_id(text)
 
 
 @pytest.mark.parametrize(

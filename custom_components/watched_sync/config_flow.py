@@ -109,6 +109,10 @@ _API_KEY: Final = re.compile(r"[0-9a-f]{32}")
 #: What is wrong with a sign-in and not with an address.
 _SIGN_IN_ERRORS: Final = {"invalid_auth", "api_key", "timeout"}
 
+_FIND_X_PLEX: Final = (
+    "https://support.plex.tv/articles/"
+    "204059436-finding-an-authentication-token-x-plex-token/"
+)
 _URL: Final = TextSelector(
     TextSelectorConfig(type=TextSelectorType.URL, autocomplete="url")
 )
@@ -356,6 +360,8 @@ class WatchedSyncConfigFlow(ConfigFlow, domain=DOMAIN):
             step_id = "reauth_token" if kind == KIND_PLEX else "reauth_password"
             placeholders["name"] = entry.title
             suggested[CONF_USERNAME] = entry.data[CONF_USER_NAME]
+        if kind == KIND_PLEX:
+            placeholders["token_help"] = _FIND_X_PLEX
         if user_input is not None:
             suggested |= user_input
             try:

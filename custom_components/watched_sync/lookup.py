@@ -6,10 +6,18 @@ an error.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
+from collections.abc import (
+    Awaitable,
+    Callable,
+    Collection,
+    Iterable,
+    Mapping,
+    Sequence,
+)
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 import re
+from typing import Final
 
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.exceptions import ServiceValidationError
@@ -30,6 +38,13 @@ _SEARCH_LIMIT = 50
 #: Candidates an error lists; more would not help anybody to choose.
 _CANDIDATES_SHOWN = 10
 
+#: How external ids are written: what the texts that speak of them show.
+EXTERNAL_ID_EXAMPLES: Final[Mapping[str, str]] = {
+    "imdb": "imdb://tt0133093",
+    "tmdb_movie": "tmdb://movie/603",
+    "tmdb_show": "tmdb://show/95396",
+    "tvdb": "tvdb://371980",
+}
 _EXTERNAL_ID = re.compile(
     r"(?P<source>imdb|tmdb|tvdb)://(?:(?P<kind>movie|show|episode)/)?(?P<id>\w+)"
 )
@@ -289,7 +304,9 @@ def parse_external_id(text: str) -> tuple[tuple[MediaKind, ...], ProviderIds]:
     kind may be named for the other two as well. Raises ServiceValidationError.
     """
     match = _EXTERNAL_ID.fullmatch(text.strip())
-    malformed = invalid("malformed_external_id", external_id=text)
+    malformed = invalid(
+        "malformed_external_id", external_id=text, **EXTERNAL_ID_EXAMPLES
+    )
     if match is None:
         raise malformed
     source, kind, number = match["source"], match["kind"], match["id"]

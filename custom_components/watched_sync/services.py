@@ -42,7 +42,7 @@ from .const import DOMAIN
 from .core.identity import MediaKind
 from .explaining import async_explain
 from .finding import DEFAULT_MEDIA_TYPES, async_find_media
-from .lookup import ActionScope
+from .lookup import EXTERNAL_ID_EXAMPLES, ActionScope
 from .marking import async_mark_unwatched, async_mark_watched, async_set_progress
 from .queue_actions import (
     async_discard,
@@ -200,5 +200,11 @@ def async_setup_services(hass: HomeAssistant) -> None:
         (SERVICE_EXPLAIN, async_explain, EXPLAIN_SCHEMA, SupportsResponse.ONLY),
     ):
         hass.services.async_register(
-            DOMAIN, name, handler, schema, supports_response=response
+            DOMAIN,
+            name,
+            handler,
+            schema,
+            supports_response=response,
+            # The names in the descriptions of the fields.
+            description_placeholders=EXTERNAL_ID_EXAMPLES,
         )
