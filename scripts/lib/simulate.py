@@ -1,6 +1,7 @@
 """Live through simulated worlds by the thousand; `scripts/simulate` starts it."""
 
 import argparse
+import ast
 from concurrent.futures import ProcessPoolExecutor, as_completed
 import hashlib
 import logging
@@ -18,12 +19,31 @@ GROUP = 100
 def fingerprint() -> str:
     """Return what the worlds depend on; another program is another simulation."""
     digest = hashlib.sha256()
-    for folder in ("custom_components/watched_sync/core", "tests/simulation"):
-        for path in sorted((ROOT / folder).rglob("*.py")):
-            digest.update(path.read_bytes())
-    for name in ("twins", "virtual"):
-        digest.update((ROOT / f"tests/core/{name}.py").read_bytes())
+    for path in sorted(ingredients(ROOT / "tests" / "simulation" / "world.py")):
+        digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
+
+
+def ingredients(world: Path) -> set[Path]:
+    """Return a file and all of ours that it imports, by itself or through others.
+
+    The hall is left out: it is imported on the way to the core, and has no part in it.
+    """
+    found: set[Path] = set()
+    waiting = [world]
+    while waiting:
+        path = waiting.pop()
+        if path in found or not path.exists():
+            continue
+        found.add(path)
+        for node in ast.walk(ast.parse(path.read_bytes())):
+            if not isinstance(node, ast.ImportFrom):
+                continue
+            base = path.parents[node.level - 1] if node.level else ROOT
+            module = base.joinpath(*(node.module or "").split("."))
+            waiting.append(module.with_suffix(".py"))
+            waiting += [module / f"{name.name}.py" for name in node.names]
+    return found
 
 
 def live_through(first: int, count: int) -> list[str]:
