@@ -347,7 +347,7 @@ def use_server(hass: HomeAssistant, server: MemoryServer) -> None:
         hass.data[_SERVERS] = {}
 
         def create(
-            hass: HomeAssistant, data: Mapping[str, Any], libraries: Any = ()
+            hass: HomeAssistant, data: Mapping[str, Any], _: Any = ()
         ) -> MemoryServer:
             return hass.data[_SERVERS][data["url"]]
 

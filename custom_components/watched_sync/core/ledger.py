@@ -21,8 +21,8 @@ class Ledger:
     changes.
 
     `on_move` hears, in the very moment, of every film and episode that shows something
-    else than was known, was played again, or is known from now on. `absent` are items that the server
-    did not show when it was last asked for them.
+    else than was known, was played again, or is known from now on. `absent` are items
+    that the server did not show when it was last asked for them.
     """
 
     def __init__(

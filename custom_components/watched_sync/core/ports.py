@@ -192,7 +192,7 @@ class MediaServer(Protocol):
         """Read what this user played last, newest first."""
         ...
 
-    async def session_user(self, session_id: str) -> str | None:
+    async def session_user(self, session_id: str) -> str | None:  # noqa: ARG002 - for servers that can be asked
         """Read whose session this is: the user's id, None if it is not ours to see.
 
         A user who does not administer the server sees no sessions of others.
