@@ -238,10 +238,14 @@ async def test_a_refused_plex_form_says_why_and_keeps_what_was_typed(
     [
         ("attic:32400", "http://attic:32400"),
         (" 192.168.1.5:32400/ ", "http://192.168.1.5:32400"),
+        # What stands in the browser's bar while the server's own page is open.
+        ("http://attic:32400/web/index.html#!/settings", "http://attic:32400"),
+        ("https://attic/plex/web/", "https://attic/plex"),
+        ("http://attic/web/#/home.html", "http://attic"),
+        ("http://attic/webserver", "http://attic/webserver"),
         ("https://attic.example", "https://attic.example"),
         ("HTTPS://Attic.example/plex/", "https://attic.example/plex"),
         ("attic.example/media/plex//", "http://attic.example/media/plex"),
-        ("http://attic:32400/web/index.html#!/", "http://attic:32400/web/index.html"),
         ("[fd00::1]:32400", "http://[fd00::1]:32400"),
     ],
 )

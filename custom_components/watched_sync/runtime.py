@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 import os
+import re
 from typing import Any, Final, override
 
 from homeassistant.config_entries import ConfigEntry
@@ -272,16 +273,21 @@ class WatchedSyncRuntime:
         await self.coordinator.async_request_refresh()
 
 
+# Plex, Jellyfin and Emby alike show theirs at `/web/`.
+_OWN_PAGE: Final = re.compile(r"/web(/index\.html)?$")
+
+
 def normalise_url(url: str) -> str:
     """Return an address as it is stored: with scheme, without closing slash.
 
-    `http://` is added where no scheme is given; a base path is kept. Raises
-    `WrongAddress` for anything that is no plain http or https address.
+    `http://` is added where no scheme is given; a base path is kept, but not that of
+    the server's own page, which people copy from their browser. Raises `WrongAddress`
+    for anything that is no plain http or https address.
     """
     url = url.strip()
     if "://" not in url:
         url = f"http://{url}"
-    return str(parse_url(url)).rstrip("/")
+    return _OWN_PAGE.sub("", str(parse_url(url)).rstrip("/"))
 
 
 def known_info(data: Mapping[str, Any]) -> ServerInfo:

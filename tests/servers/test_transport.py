@@ -528,6 +528,7 @@ async def test_write_takes_headers_and_time_of_its_own(
         "http://user@127.0.0.1",
         "http://127.0.0.1:x",
         "127.0.0.1:32400",
+        "http://my server:32400",
     ],
 )
 def test_address_that_is_none_is_refused(url: str) -> None:

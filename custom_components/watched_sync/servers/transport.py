@@ -317,7 +317,7 @@ def parse_url(url: str) -> URL:
         host, port = parsed.host, parsed.port
     except (ValueError, TypeError) as error:
         raise WrongAddress("the address cannot be read") from error
-    if parsed.scheme not in ("http", "https") or not host or not port:
+    if parsed.scheme not in ("http", "https") or not host or not port or " " in host:
         raise WrongAddress("the address is not an http or https address")
     if parsed.user is not None or parsed.password is not None:
         raise WrongAddress("the address carries a user name or password")
