@@ -197,9 +197,12 @@ async def test_a_plex_account_connects_without_looking_anything_up(
     for request in plex.requests:
         assert request.headers.get("X-Plex-Token") != account
 
-    again = await submit(
-        hass, await plex_account(hass, plex_tv), {"user": uuid(plex_tv, "alex")}
-    )
+    # Whoever adds it once more wants another user.
+    form = await plex_account(hass, plex_tv)
+    assert form["data_schema"] is not None
+    suggested = get_schema_suggested_value(form["data_schema"].schema, "user")
+    assert suggested == uuid(plex_tv, "kim")
+    again = await submit(hass, form, {"user": uuid(plex_tv, "alex")})
     assert again["reason"] == "already_configured"
 
 

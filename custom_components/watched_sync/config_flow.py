@@ -574,8 +574,15 @@ class WatchedSyncConfigFlow(ConfigFlow, domain=DOMAIN):
         wanted = None if self._entry is None else self._entry.data[CONF_USER_ID]
         self._users = self._plex.users(server_id, wanted)
         if len(self._users) > 1 or any(map(self._plex.is_protected, self._users)):
-            own = next(filter(self._plex.is_own, self._users), None)
-            return self._plex_user_form({CONF_USER: own or next(iter(self._users))}, {})
+            taken = {entry.unique_id for entry in self._async_current_entries()}
+            free = [
+                user
+                for user in self._users
+                if f"{server_id}:{self._plex.user_id(server_id, user)}" not in taken
+            ]
+            choices = free or list(self._users)
+            own = next(filter(self._plex.is_own, choices), choices[0])
+            return self._plex_user_form({CONF_USER: own}, {})
         return await self._async_plex_connect(
             next(iter(self._users), None), None, self._plex_server_form
         )

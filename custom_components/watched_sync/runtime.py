@@ -620,6 +620,14 @@ class PlexSignIn:
         fitting = [user for user in self._home if user.user_id == wanted]
         return {user.uuid: user.name for user in fitting or self._home}
 
+    def user_id(self, server_id: str, uuid: str) -> str:
+        """Return the number that this server gives to this user of the Home."""
+        user_id = self._user(uuid).user_id
+        for server in self._servers:
+            if server.server_id == server_id and self.is_own(uuid):
+                return server.user_id_of(user_id)
+        return user_id
+
     def is_own(self, uuid: str) -> bool:
         """Whether this user of the Home is the one who signed in."""
         return self._user(uuid).user_id == self._account.user_id
