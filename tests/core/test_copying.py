@@ -22,7 +22,7 @@ from custom_components.watched_sync.core.operation import (
     Origin,
     SetProgress,
 )
-from custom_components.watched_sync.core.outbox import Outbox
+from custom_components.watched_sync.core.outbox import Outbox, Result
 from custom_components.watched_sync.core.play_state import PlayState, Reading
 from custom_components.watched_sync.core.reconcile import Policy
 
@@ -495,15 +495,46 @@ async def test_which_is_which_is_remembered_for_a_while() -> None:
     s = scene()
     s.step(FILM, unseen(), unseen(600))
     await s.copier.copy()
-    s.target.know(COPY, state=unseen(600))
     s.step(FILM, unseen(600), unseen(1200))
     await s.copier.copy()
     assert s.target.waiting == [("b", SetProgress(1200))]
-    assert s.target.server.count() == 1
+    # Only how it is now has to be read again.
+    assert [one.ask for one in s.target.server.requests] == [Ask.FIND, Ask.FETCH]
     await asyncio.sleep(copying.MATCH_LIFETIME + 1)
     s.step(FILM, unseen(1200), unseen(1800))
     await s.copier.copy()
-    assert s.target.server.count() == 2
+    assert s.target.server.count(Ask.FIND) == 2
+
+
+@virtual
+async def test_copy_that_is_gone_since_is_looked_for_anew() -> None:
+    s = scene()
+    s.step(FILM, unseen(), unseen(600))
+    await s.copier.copy()
+    s.target.server.replace_file("b", "c")
+    s.step(FILM, unseen(600), unseen(1200))
+    s.target.server.on(Ask.FETCH, REFUSE)
+    assert not await s.copier.copy()
+    assert len(s.target.reports) == 1
+    assert not await s.copier.copy()
+    assert len(s.moves) == 1
+    assert await s.copier.copy()
+    assert [item_id for item_id, _ in s.target.waiting] == ["b", "c"]
+
+
+@virtual
+async def test_what_we_wrote_there_late_does_not_look_newer_than_what_came_since() -> (
+    None
+):
+    s = scene()
+    await asyncio.sleep(1000)
+    copied = wish(SetProgress(600), COPY, before={"b": unseen()}, asked_at=at(100))
+    await s.target.lane.submit([copied])
+    s.target.outbox.settle(copied, Result.DELIVERED, at(1000))
+    s.target.server.states["b"] = unseen(600, at(1000))
+    s.step(FILM, unseen(600), unseen(1200, at(500)))
+    await s.copier.copy()
+    assert s.target.waiting == [("b", SetProgress(1200))]
 
 
 @virtual

@@ -15,6 +15,7 @@ from custom_components.watched_sync.core.mirror import (
     Shelf,
     Skip,
     Skipped,
+    as_of,
     cause_of,
     change_for,
     keeping_place,
@@ -29,6 +30,7 @@ from custom_components.watched_sync.core.operation import (
     Origin,
     SetProgress,
 )
+from custom_components.watched_sync.core.outbox import HistoryEntry, Result
 from custom_components.watched_sync.core.play_state import UNKNOWN, PlayState, Reading
 from custom_components.watched_sync.core.reconcile import Policy
 
@@ -788,3 +790,45 @@ def test_place_of_somebody_who_has_begun_since_is_kept(
 ) -> None:
     moved = move(change.apply(unseen()), unseen())
     assert keeping_place(change, shown, moved, clock_offset=None, now=at(7200)) == kept
+
+
+def entry(result: Result = Result.DELIVERED, **fields: Any) -> HistoryEntry:
+    fields.setdefault("before", {"m1": unseen()})
+    fields.setdefault("asked_at", at(100))
+    operation = wish(SetProgress(600), **fields)
+    return HistoryEntry(operation, result, at(1000))
+
+
+OURS = unseen(600, at(1000))
+
+
+@pytest.mark.parametrize(
+    ("history", "shown", "last_played"),
+    [
+        pytest.param([entry()], OURS, at(100), id="the date is that of our write"),
+        pytest.param([], OURS, at(1000), id="it is not ours"),
+        pytest.param([entry()], unseen(600, at(1020)), at(1020), id="played since"),
+        pytest.param([entry()], unseen(900, at(1000)), at(1000), id="moved since"),
+        pytest.param([entry()], unseen(600), None, id="there is no date"),
+        pytest.param(
+            [entry(Result.ALREADY_TRUE)], OURS, at(1000), id="we wrote nothing"
+        ),
+        pytest.param([entry(before={})], OURS, at(1000), id="we wrote elsewhere"),
+        pytest.param(
+            [entry(), entry(item=movie("m2"))], OURS, at(100), id="another film"
+        ),
+        pytest.param(
+            [entry(), entry(Result.OVERRULED)], OURS, at(1000), id="the last one counts"
+        ),
+    ],
+)
+def test_date_of_our_own_write_is_that_of_the_change(
+    history: list[HistoryEntry], shown: PlayState, last_played: Any
+) -> None:
+    assert as_of(shown, history, "m1", None) == replace(shown, last_played=last_played)
+
+
+def test_date_of_our_own_write_is_compared_by_the_clock_of_the_server() -> None:
+    ahead = timedelta(seconds=90)
+    shown = unseen(600, at(1090))
+    assert as_of(shown, [entry()], "m1", ahead).last_played == at(190)

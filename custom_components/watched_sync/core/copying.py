@@ -26,6 +26,7 @@ from .mirror import (
     Moves,
     Shelf,
     Skip,
+    as_of,
     cause_of,
     change_for,
     keeping_place,
@@ -232,7 +233,50 @@ class Copier:
                 self._skip(move, one.target_id, copies)
             else:
                 found.append((move, copies))
+        if online:
+            try:
+                read = await self._read_again(one, found)
+            except ServerError as err:
+                _LOGGER.debug("%s: not read again: %r", self._label, err)
+                one.target.report(err)
+                return False
+            done &= len(read) == len(found)
+            found = read
         return await self._hand_over(one, found, online=online) and done
+
+    async def _read_again(
+        self, one: _Round, found: Sequence[tuple[Move, list[_Copy]]]
+    ) -> list[tuple[Move, list[_Copy]]]:
+        """Read the copies that were not read just now.
+
+        Where one is not there any more, they are looked for anew some other time.
+        """
+        ids = {copy.item.item_id for _, some in found for copy in some}
+        unread = ids - {
+            copy.item.item_id for _, some in found for copy in some if copy.state
+        }
+        states = {
+            item_id: reading.state
+            for item_id, reading in (
+                await one.target.server.fetch(unread) if unread else {}
+            ).items()
+        }
+        gone = unread - states.keys()
+        read: list[tuple[Move, list[_Copy]]] = []
+        for move, some in found:
+            if any(copy.item.item_id in gone for copy in some):
+                self._matches.pop((move.item.item_id, one.target_id), None)
+                continue
+            read.append(
+                (
+                    move,
+                    [
+                        _Copy(copy.item, copy.state or states[copy.item.item_id])
+                        for copy in some
+                    ],
+                )
+            )
+        return read
 
     def _try_again(self, key: tuple[str, str], error: ServerError) -> bool:
         """Whether to ask again some time; an outage is not counted."""
@@ -316,15 +360,16 @@ class Copier:
                 continue
             shown = copy.state or lane.ledger.base(copy.item.item_id) or UNKNOWN
             clock_offset, now = target.server.clock_offset, self._clock.now()
+            judged = as_of(shown, lane.outbox.history, copy.item.item_id, clock_offset)
             change = keeping_place(
-                change, shown, move, clock_offset=clock_offset, now=now
+                change, judged, move, clock_offset=clock_offset, now=now
             )
             waiting = lane.outbox.concerning(copy.item)
             skip = verdict(
                 move,
                 before,
                 change,
-                shown,
+                judged,
                 waiting=waiting,
                 policy=target.policy,
                 clock_offset=clock_offset,

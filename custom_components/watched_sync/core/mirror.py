@@ -23,8 +23,10 @@ from .operation import (
     MarkWatched,
     Operation,
     Origin,
+    Scope,
     SetProgress,
 )
+from .outbox import HistoryEntry, Result
 from .play_state import POSITION_TOLERANCE, PlayState, Reading
 from .ports import Capabilities
 from .reconcile import CLOCK_TOLERANCE, Accept, Policy, decide
@@ -629,6 +631,38 @@ def _begun_since(
         and at is not None
         and at > move.moved_at + CLOCK_TOLERANCE
     )
+
+
+def as_of(
+    shown: PlayState,
+    history: Iterable[HistoryEntry],
+    item_id: str,
+    clock_offset: timedelta | None,
+) -> PlayState:
+    """Return *shown* with the time of the change it shows.
+
+    A server dates what we write with the time of the write. That was a change of
+    earlier on, and must not look newer than what came after it: so the time of the wish
+    takes the place of the date, unless it was played since. *history* is the oldest
+    first.
+    """
+    if shown.last_played is None:
+        return shown
+    offset = clock_offset or timedelta()
+    for entry in reversed(list(history)):
+        operation = entry.operation
+        if operation.scope is not Scope.ITEM or operation.item.item_id != item_id:
+            continue
+        before = operation.before.get(item_id)
+        if (
+            entry.result is Result.DELIVERED
+            and before is not None
+            and operation.change.apply(before).agrees_with(shown)
+            and shown.last_played - offset <= entry.settled_at + CLOCK_TOLERANCE
+        ):
+            return replace(shown, last_played=operation.asked_at + offset)
+        break
+    return shown
 
 
 def verdict(

@@ -35,7 +35,6 @@ class PlayState:
             and abs(self.position - other.position) <= POSITION_TOLERANCE
         )
 
-
     def was_played_since(self, earlier: PlayState) -> bool:
         """Whether there was a play between *earlier* and this: it left a date."""
         return self.last_played is not None and (
@@ -43,9 +42,10 @@ class PlayState:
         )
 
     def has_moved_from(self, earlier: PlayState) -> bool:
-        """Whether this shows something else, or another play of what was watched."""
+        """Whether this shows something else, or another play that left it as it was."""
+        shows_a_play = self.watched is True or self.position > POSITION_TOLERANCE
         return not self.agrees_with(earlier) or (
-            self.watched is True and self.was_played_since(earlier)
+            shows_a_play and self.was_played_since(earlier)
         )
 
 
