@@ -558,23 +558,30 @@ async def test_more_than_ten_to_unmark_needs_confirmation(hass: HomeAssistant) -
     assert len(answer["operations"]) == 1
 
 
-async def test_more_than_fifty_to_mark_over_all_lanes_needs_confirmation(
+async def test_show_on_two_servers_counts_once(hass: HomeAssistant) -> None:
+    servers = [MemoryServer(LONG_SHOW), second_server(LONG_SHOW)]
+    for server in servers:
+        await setup_lane(hass, server)
+    answer = await act(hass, "mark_watched", title="Severance")
+    assert len(answer["operations"]) == 2
+
+
+async def test_more_than_fifty_over_all_switches_need_confirmation(
     hass: HomeAssistant,
 ) -> None:
     servers = [MemoryServer(LONG_SHOW), second_server(LONG_SHOW)]
-    entries = [await setup_lane(hass, server) for server in servers]
+    entries = [await setup_lane(hass, server, subentries=[SHOW]) for server in servers]
+    switches = [
+        state.entity_id
+        for state in hass.states.async_all("switch")
+        if state.attributes.get("media_type") == "show"
+    ]
+    assert len(switches) == 2
     error = await refused(
-        hass, entries, servers, "mark_watched", {"title": "Severance"}
+        hass, entries, servers, "mark_watched", {"entity_id": switches}
     )
     assert error.translation_key == "mark_needs_confirmation"
     assert error.translation_placeholders == {"count": "62", "limit": "50"}
-    answer = await act(
-        hass,
-        "mark_watched",
-        title="Severance",
-        config_entry_id=entries[0].entry_id,
-    )
-    assert len(answer["operations"]) == 1
 
 
 async def test_specials_that_are_not_meant_do_not_count(hass: HomeAssistant) -> None:

@@ -1,11 +1,13 @@
 """Marking and progress: resolve, check everything, then queue all of it at once."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 from homeassistant.core import ServiceCall, ServiceResponse
+from homeassistant.helpers.target import TargetSelection
 from homeassistant.util import dt as dt_util
 from homeassistant.util.json import JsonObjectType, JsonValueType
 from homeassistant.util.ulid import ulid_now
@@ -89,7 +91,8 @@ async def _async_change(call: ServiceCall, change: Change | None) -> ServiceResp
         rows = [{**_row(one, None, "planned"), **forecast(one)} for one in planned]
         return _response(None, rows, skipped)
     if not call.data[ATTR_CONFIRM]:
-        await _async_check_size(planned)
+        by_entity = TargetSelection(call.data).has_any_target
+        await _async_check_size(planned, _sum if by_entity else _largest_lane)
     batch_id = ulid_now() if planned else None
     rows = await _async_submit(planned, batch_id, wait)
     return _response(batch_id, rows, skipped)
@@ -168,36 +171,50 @@ def _clock(seconds: float) -> str:
 # --- how much at once -------------------------------------------------------
 
 
-async def _async_check_size(planned: Sequence[Planned]) -> None:
-    """Raise if more would change than an action may change unasked."""
+async def _async_check_size(
+    planned: Sequence[Planned], total: Callable[[Mapping[Planned, int]], int]
+) -> None:
+    """Raise if more would change than an action may change unasked.
+
+    *total* says how many items that are, from how many episodes each wish reaches.
+    """
     if not planned:
         return
     unmark = isinstance(planned[0].wish.change, MarkUnwatched)
     limit = UNMARK_LIMIT if unmark else MARK_LIMIT
-    counts = [await _async_count(one) for one in planned]
-    known = [count for count in counts if count is not None]
-    if sum(known) > limit:
+    counts = {one: await _async_count(one) for one in planned}
+    known = {one: count for one, count in counts.items() if count is not None}
+    if total(known) > limit:
         # Servers count the specials in, which are not always meant.
-        known = [
-            await _async_count_exactly(one, count)
-            for one, count in zip(planned, counts, strict=True)
-            if count is not None
-        ]
-    if sum(known) > limit:
+        known = {
+            one: await _async_count_exactly(one, count) for one, count in known.items()
+        }
+    if total(known) > limit:
         raise invalid(
             "unmark_needs_confirmation" if unmark else "mark_needs_confirmation",
-            count=str(sum(known)),
+            count=str(total(known)),
             limit=str(limit),
         )
-    if len(known) < len(counts):
-        names = (
-            one.target.item.full_title
-            for one, count in zip(planned, counts, strict=True)
-            if count is None
-        )
+    unknown = [one.target.item.full_title for one in planned if one not in known]
+    if unknown:
         raise invalid(
-            "unknown_size_needs_confirmation", name=", ".join(names), limit=str(limit)
+            "unknown_size_needs_confirmation",
+            name=", ".join(unknown),
+            limit=str(limit),
         )
+
+
+def _sum(counts: Mapping[Planned, int]) -> int:
+    """Return how many items were named one by one."""
+    return sum(counts.values())
+
+
+def _largest_lane(counts: Mapping[Planned, int]) -> int:
+    """Return how many items one name means: on several servers they are the same."""
+    by_lane: Counter[str] = Counter()
+    for one, count in counts.items():
+        by_lane[one.target.entry.entry_id] += count
+    return max(by_lane.values(), default=0)
 
 
 async def _async_count(planned: Planned) -> int | None:
