@@ -7,7 +7,7 @@ from homeassistant.exceptions import HomeAssistantError
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
-from custom_components.watched_sync.batches import async_submit_together
+from custom_components.watched_sync.actions.batches import async_submit_together
 from custom_components.watched_sync.const import DOMAIN
 from custom_components.watched_sync.core.errors import JournalError
 from custom_components.watched_sync.core.identity import Item, MediaKind

@@ -513,8 +513,8 @@ async def test_a_new_plex_token_takes_the_old_ones_place_and_reloads(
     before = entry.runtime_data
     form = await reauth(hass, entry, "plex_token")
     assert form["step_id"] == "reauth_token"
-    assert form["description_placeholders"]["name"] == entry.title
-    assert "support.plex.tv" in form["description_placeholders"]["token_help"]
+    assert (form["description_placeholders"] or {})["name"] == entry.title
+    assert "support.plex.tv" in (form["description_placeholders"] or {})["token_help"]
     assert list(typed_into(form)) == ["token"]
     result = await answer(hass, form, {"token": "new-token"})
     assert result["type"] is FlowResultType.ABORT

@@ -131,7 +131,7 @@ async def test_each_product_is_told_from_the_other(
 ) -> None:
     result = await connect_plex(hass, jellyfin.url, "token")
     assert result["errors"] == {"base": "not_plex"}
-    assert result["description_placeholders"]["found"] == "a Jellyfin server"
+    assert (result["description_placeholders"] or {})["found"] == "a Jellyfin server"
     result = await connect_jellyfin(hass, plex.url)
     assert result["errors"] == {"base": "not_jellyfin"}
     assert result["description_placeholders"] == {"found": "a Plex Media Server"}

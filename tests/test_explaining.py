@@ -12,11 +12,11 @@ from homeassistant.exceptions import ServiceValidationError
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
+from custom_components.watched_sync.actions.explaining import ITEM_LIMIT, ROW_LIMIT, Why
 from custom_components.watched_sync.const import DOMAIN
 from custom_components.watched_sync.core.errors import Fault, Refused
 from custom_components.watched_sync.core.identity import Item, MediaKind
 from custom_components.watched_sync.core.operation import Operation
-from custom_components.watched_sync.explaining import ITEM_LIMIT, ROW_LIMIT, Why
 
 from .common import (
     EPISODES,

@@ -34,8 +34,8 @@ from custom_components.watched_sync.core.playback import (
     change_for,
     is_counted,
 )
-from custom_components.watched_sync.following import GRACE
-from custom_components.watched_sync.player_memory import async_get_memory
+from custom_components.watched_sync.players.following import GRACE
+from custom_components.watched_sync.players.memory import async_get_memory
 from custom_components.watched_sync.runtime import WatchedSyncRuntime
 
 from .common import MOVIE, MemoryServer, drained, lane_entry, until, use_server
@@ -492,7 +492,7 @@ async def test_only_chosen_libraries_are_followed(
     # A client that keeps to some libraries knows where everything is.
     narrowed = MemoryServer([MOVIE])
     with patch(
-        "custom_components.watched_sync.following.create_server",
+        "custom_components.watched_sync.players.following.create_server",
         return_value=narrowed,
     ) as create:
         await house.follow(libraries=libraries)

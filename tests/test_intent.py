@@ -34,7 +34,7 @@ from custom_components.watched_sync.core.operation import (
     SetProgress,
 )
 from custom_components.watched_sync.core.play_state import Reading
-from custom_components.watched_sync.speech import async_speech
+from custom_components.watched_sync.voice.speech import async_speech
 
 from .common import (
     EPISODES,

@@ -11,8 +11,8 @@ from pytest_homeassistant_custom_component.common import (
     get_schema_suggested_value,
 )
 
-from custom_components.watched_sync import options_flow
 from custom_components.watched_sync.core.errors import Malformed
+from custom_components.watched_sync.dialogs import options as options_flow
 from custom_components.watched_sync.preferences import preferences
 
 from .common import MOVIE, MemoryServer, drained, lane_entry, mark, setup_lane

@@ -17,7 +17,7 @@ from pytest_homeassistant_custom_component.common import (
     get_schema_suggested_value,
 )
 
-from custom_components.watched_sync.player_flow import followed_entity_id
+from custom_components.watched_sync.dialogs.player import followed_entity_id
 
 from .common import MemoryServer, setup_lane
 

@@ -19,13 +19,13 @@ from pytest_homeassistant_custom_component.common import (
 from custom_components.watched_sync.const import DOMAIN
 from custom_components.watched_sync.core.identity import Item, MediaKind, ProviderIds
 from custom_components.watched_sync.core.playback import Motion
-from custom_components.watched_sync.player_memory import (
+from custom_components.watched_sync.players.memory import (
     MAX_PLAYERS,
     PlayerMemory,
     async_get_memory,
     sighting,
 )
-from custom_components.watched_sync.players import async_resolve_player
+from custom_components.watched_sync.players.naming import async_resolve_player
 from custom_components.watched_sync.store import PLAYERS_KEY
 
 from .common import (

@@ -6,10 +6,10 @@ from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import HomeAssistantError, ServiceNotFound
 import pytest
 
-from custom_components.watched_sync.assistants import Done
 from custom_components.watched_sync.core.identity import Item, MediaKind
 from custom_components.watched_sync.intent import tell
-from custom_components.watched_sync.speech import LANGUAGES, Speech, async_speech
+from custom_components.watched_sync.voice.assistants import Done
+from custom_components.watched_sync.voice.speech import LANGUAGES, Speech, async_speech
 
 from .common import MOVIE, SHOW, episode, season
 

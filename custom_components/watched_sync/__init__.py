@@ -40,11 +40,6 @@ from .core.observer import Observer
 from .core.ports import MediaServer, ServerInfo
 from .core.relay import Relay
 from .failures import first_contact_failed, newer_storage, unreadable_storage
-from .following import (
-    async_follow,
-    async_forget as async_forget_followed,
-    async_unfollow,
-)
 from .images import async_forget as async_forget_images, async_setup_images
 from .issues import (
     async_mass_change,
@@ -54,7 +49,12 @@ from .issues import (
 )
 from .mirroring import Mirroring
 from .moves import async_watch_address
-from .player_memory import async_end_memory, async_start_memory
+from .players.following import (
+    async_follow,
+    async_forget as async_forget_followed,
+    async_unfollow,
+)
+from .players.memory import async_end_memory, async_start_memory
 from .preferences import preferences
 from .runtime import (
     HAClock,

@@ -72,11 +72,11 @@ from .core.errors import (
 )
 from .core.lane import Phase
 from .core.ports import ServerInfo
+from .dialogs.item import TrackItemFlow
+from .dialogs.options import WatchedSyncOptionsFlow
+from .dialogs.player import ReportPlayerFlow
 from .failures import flow_error
-from .item_flow import TrackItemFlow
 from .moves import announced_at, async_follow, async_save
-from .options_flow import WatchedSyncOptionsFlow
-from .player_flow import ReportPlayerFlow
 from .runtime import (
     PlexSignIn,
     QuickConnectSignIn,

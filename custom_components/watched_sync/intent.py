@@ -13,12 +13,12 @@ from homeassistant.exceptions import HomeAssistantError, Unauthorized, UnknownUs
 from homeassistant.helpers import config_validation as cv, intent
 import voluptuous as vol
 
-from .assistants import Assistant, Done, Next, UpNext
 from .core.identity import MediaKind
-from .hearing import Asks, Heard, NeedsAnswer, Which
 from .lookup import ActionScope, SkipReason
 from .runtime import WatchedSyncConfigEntry
-from .speech import Speech, async_speech
+from .voice.assistants import Assistant, Done, Next, UpNext
+from .voice.hearing import Asks, Heard, NeedsAnswer, Which
+from .voice.speech import Speech, async_speech
 
 INTENT_MARK: Final = "WatchedSyncMark"
 INTENT_UNMARK: Final = "WatchedSyncUnmark"

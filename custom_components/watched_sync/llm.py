@@ -25,15 +25,15 @@ from homeassistant.helpers.llm import (
 from homeassistant.util.json import JsonObjectType, JsonValueType
 import voluptuous as vol
 
-from .assistants import Assistant, Done, UpNext
+from .actions.finding import DEFAULT_MEDIA_TYPES, external_ids
 from .const import DOMAIN
 from .core.identity import Item, MediaKind
 from .core.play_state import Reading
-from .finding import DEFAULT_MEDIA_TYPES, external_ids
-from .hearing import Asks, Heard, NeedsAnswer, Which
 from .lookup import ActionScope, SkipReason
 from .runtime import WatchedSyncConfigEntry
-from .speech import async_speech
+from .voice.assistants import Assistant, Done, UpNext
+from .voice.hearing import Asks, Heard, NeedsAnswer, Which
+from .voice.speech import async_speech
 
 _PROMPT: Final = (
     "Watched Sync tools change what a media server counts as watched. Never guess "

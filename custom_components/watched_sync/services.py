@@ -14,7 +14,8 @@ from homeassistant.helpers import config_validation as cv
 from homeassistant.helpers.typing import VolDictType
 import voluptuous as vol
 
-from .action_fields import (
+from .actions.explaining import async_explain
+from .actions.fields import (
     ATTR_BATCH_ID,
     ATTR_CONFIRM,
     ATTR_DRY_RUN,
@@ -38,13 +39,13 @@ from .action_fields import (
     DEFAULT_FOUND_ITEMS,
     DEFAULT_HISTORY_ROWS,
 )
-from .const import DOMAIN
-from .core.identity import MediaKind
-from .explaining import async_explain
-from .finding import DEFAULT_MEDIA_TYPES, async_find_media
-from .lookup import EXTERNAL_ID_EXAMPLES, ActionScope
-from .marking import async_mark_unwatched, async_mark_watched, async_set_progress
-from .queue_actions import (
+from .actions.finding import DEFAULT_MEDIA_TYPES, async_find_media
+from .actions.marking import (
+    async_mark_unwatched,
+    async_mark_watched,
+    async_set_progress,
+)
+from .actions.queue import (
     async_discard,
     async_retry,
     async_sync_now,
@@ -52,6 +53,9 @@ from .queue_actions import (
     get_history,
     get_queue,
 )
+from .const import DOMAIN
+from .core.identity import MediaKind
+from .lookup import EXTERNAL_ID_EXAMPLES, ActionScope
 
 SERVICE_MARK_WATCHED = "mark_watched"
 SERVICE_MARK_UNWATCHED = "mark_unwatched"

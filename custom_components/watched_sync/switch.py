@@ -16,7 +16,7 @@ from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
-from .batches import async_submit_together
+from .actions.batches import async_submit_together
 from .const import (
     CONF_UP_NEXT_SWITCHES,
     DEFAULT_UP_NEXT_SWITCHES,

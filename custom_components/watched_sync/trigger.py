@@ -19,7 +19,7 @@ from homeassistant.helpers.trigger import (
 from homeassistant.helpers.typing import ConfigType
 import voluptuous as vol
 
-from .action_fields import ATTR_MEDIA_TYPE
+from .actions.fields import ATTR_MEDIA_TYPE
 from .activity import (
     LaneActivity,
     ShowFinished,

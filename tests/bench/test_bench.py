@@ -33,7 +33,7 @@ from custom_components.watched_sync.coordinator import REFRESH_COOLDOWN
 from custom_components.watched_sync.core.identity import Item, MediaKind
 from custom_components.watched_sync.core.lane import Phase
 from custom_components.watched_sync.core.operation import MarkWatched
-from custom_components.watched_sync.player_memory import (
+from custom_components.watched_sync.players.memory import (
     _is_of_player,
     async_get_memory,
 )

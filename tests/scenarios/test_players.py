@@ -18,7 +18,7 @@ from pytest_homeassistant_custom_component.common import (
 )
 
 from custom_components.watched_sync.core.playback import REPORT_EVERY
-from custom_components.watched_sync.player_memory import async_get_memory
+from custom_components.watched_sync.players.memory import async_get_memory
 from tests.common import drained
 from tests.fakes import library
 

@@ -17,15 +17,15 @@ from homeassistant.helpers.selector import (
 )
 import voluptuous as vol
 
-from .const import (
+from ..const import (
     CONF_LIBRARIES,
     CONF_MEDIA_PLAYER,
     CONF_REPORT_PROGRESS,
     DOMAIN,
     SUBENTRY_PLAYER,
 )
-from .options_flow import async_library_names, library_selector
-from .runtime import WatchedSyncConfigEntry
+from ..runtime import WatchedSyncConfigEntry
+from .options import async_library_names, library_selector
 
 _PLAYER: Final = EntitySelector(EntitySelectorConfig(domain=Platform.MEDIA_PLAYER))
 

@@ -15,8 +15,8 @@ from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import translation
 from homeassistant.util import language as language_util
 
-from .const import DOMAIN
-from .core.identity import Item, MediaKind
+from ..const import DOMAIN
+from ..core.identity import Item, MediaKind
 
 #: Languages that every sentence exists in.
 LANGUAGES: Final = ("de", "en", "es", "fr", "nl")

@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from homeassistant.const import ATTR_CONFIG_ENTRY_ID
 from homeassistant.core import HomeAssistant, ServiceCall, callback
 
-from .action_fields import ATTR_PERSON
-from .const import DOMAIN
-from .failures import invalid
-from .lookup import async_get_lanes, enabled_entries
-from .preferences import preferences
-from .runtime import WatchedSyncConfigEntry
+from ..const import DOMAIN
+from ..failures import invalid
+from ..lookup import async_get_lanes, enabled_entries
+from ..preferences import preferences
+from ..runtime import WatchedSyncConfigEntry
+from .fields import ATTR_PERSON
 
 
 @callback

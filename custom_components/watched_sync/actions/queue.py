@@ -9,7 +9,13 @@ from operator import itemgetter
 from homeassistant.core import ServiceCall, ServiceResponse, callback
 from homeassistant.util.json import JsonObjectType, JsonValueType
 
-from .action_fields import ATTR_BATCH_ID, ATTR_DRY_RUN, ATTR_LIMIT, ATTR_OPERATION_ID
+from ..core.operation import Operation
+from ..core.outbox import HISTORY_LIMIT, Outcome, Result
+from ..core.undo import Kept, undone_batches
+from ..failures import invalid
+from ..lookup import Skipped, SkipReason
+from ..runtime import WatchedSyncConfigEntry
+from ..undo import Undone, async_undo as async_take_back
 from .answers import (
     change_name,
     failed_row,
@@ -20,14 +26,8 @@ from .answers import (
     waiting_row,
     waiting_time,
 )
-from .core.operation import Operation
-from .core.outbox import HISTORY_LIMIT, Outcome, Result
-from .core.undo import Kept, undone_batches
-from .failures import invalid
+from .fields import ATTR_BATCH_ID, ATTR_DRY_RUN, ATTR_LIMIT, ATTR_OPERATION_ID
 from .lanes import chosen_lanes
-from .lookup import Skipped, SkipReason
-from .runtime import WatchedSyncConfigEntry
-from .undo import Undone, async_undo as async_take_back
 
 
 async def async_sync_now(call: ServiceCall) -> ServiceResponse:

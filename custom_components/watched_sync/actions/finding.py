@@ -6,18 +6,10 @@ from dataclasses import dataclass, field
 from homeassistant.core import ServiceCall, ServiceResponse
 from homeassistant.util.json import JsonObjectType
 
-from .action_fields import (
-    ATTR_LIMIT,
-    ATTR_MEDIA_TYPE,
-    ATTR_QUERY,
-    FOUND_ITEMS_LIMIT,
-)
-from .answers import skipped_row
-from .core.identity import Item, MediaKind
-from .core.play_state import Reading
-from .failures import invalid
-from .lanes import chosen_lanes, lanes_not_loaded
-from .lookup import (
+from ..core.identity import Item, MediaKind
+from ..core.play_state import Reading
+from ..failures import invalid
+from ..lookup import (
     CannotAsk,
     Skipped,
     SkipReason,
@@ -26,8 +18,16 @@ from .lookup import (
     known_items,
     title_words,
 )
+from ..runtime import WatchedSyncConfigEntry
+from .answers import skipped_row
+from .fields import (
+    ATTR_LIMIT,
+    ATTR_MEDIA_TYPE,
+    ATTR_QUERY,
+    FOUND_ITEMS_LIMIT,
+)
+from .lanes import chosen_lanes, lanes_not_loaded
 from .planning import state_row
-from .runtime import WatchedSyncConfigEntry
 
 #: What is searched for if nobody says: seasons bear no names.
 DEFAULT_MEDIA_TYPES = (MediaKind.MOVIE, MediaKind.SHOW, MediaKind.EPISODE)

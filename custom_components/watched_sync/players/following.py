@@ -32,7 +32,7 @@ from homeassistant.util import dt as dt_util
 from homeassistant.util.hass_dict import HassKey
 from homeassistant.util.ulid import ulid_now
 
-from .const import (
+from ..const import (
     CONF_KIND,
     CONF_LIBRARIES,
     CONF_REPORT_PROGRESS,
@@ -41,12 +41,12 @@ from .const import (
     LOGGER,
     SUBENTRY_PLAYER,
 )
-from .core.errors import ItemGone, Refused
-from .core.identity import Item
-from .core.lane import LaneUpdate, Phase
-from .core.operation import Change, Origin
-from .core.play_state import PlayState, Reading
-from .core.playback import (
+from ..core.errors import ItemGone, Refused
+from ..core.identity import Item
+from ..core.lane import LaneUpdate, Phase
+from ..core.operation import Change, Origin
+from ..core.play_state import PlayState, Reading
+from ..core.playback import (
     NOTHING,
     Begin,
     Finished,
@@ -60,10 +60,12 @@ from .core.playback import (
     is_counted,
     judge,
 )
-from .core.ports import MediaServer, PlaybackReport, PlaybackState
-from .lookup import CannotAsk, Target, async_ask
-from .player_flow import followed_entity_id
-from .player_memory import (
+from ..core.ports import MediaServer, PlaybackReport, PlaybackState
+from ..dialogs.player import followed_entity_id
+from ..lookup import CannotAsk, Target, async_ask
+from ..preferences import preferences
+from ..runtime import WatchedSyncConfigEntry, Wish, create_server
+from .memory import (
     Played,
     PlayerMemory,
     async_find_memory,
@@ -73,9 +75,7 @@ from .player_memory import (
     played_in,
     sighting,
 )
-from .players import async_resolve_played, async_session_user, is_client_of
-from .preferences import preferences
-from .runtime import WatchedSyncConfigEntry, Wish, create_server
+from .naming import async_resolve_played, async_session_user, is_client_of
 
 #: Seconds that a server has, after a playback, to count it by itself.
 GRACE: Final = 5.0

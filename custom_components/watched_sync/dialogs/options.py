@@ -24,7 +24,7 @@ from homeassistant.helpers.selector import (
 )
 import voluptuous as vol
 
-from .const import (
+from ..const import (
     CONF_CONFLICT_POLICY,
     CONF_LIBRARIES,
     CONF_MAX_RETRY_AGE,
@@ -45,10 +45,10 @@ from .const import (
     SECTION_MIRROR,
     SECTION_PLAYBACK,
 )
-from .core.errors import ServerError
-from .core.reconcile import Policy
-from .preferences import preferences
-from .runtime import WatchedSyncConfigEntry
+from ..core.errors import ServerError
+from ..core.reconcile import Policy
+from ..preferences import preferences
+from ..runtime import WatchedSyncConfigEntry
 
 _PERSON: Final = "person"
 

@@ -13,15 +13,15 @@ import re
 from typing import Any, Final
 import unicodedata
 
-from .action_fields import ATTR_EXTERNAL_ID, ATTR_TITLE, ATTR_YEAR
-from .core.errors import ItemGone
-from .core.identity import Item, MediaKind
-from .core.lane import Phase
-from .core.play_state import Reading
-from .core.ports import MediaServer
-from .failures import invalid
-from .finding import external_ids
-from .lookup import (
+from ..actions.fields import ATTR_EXTERNAL_ID, ATTR_TITLE, ATTR_YEAR
+from ..actions.finding import external_ids
+from ..core.errors import ItemGone
+from ..core.identity import Item, MediaKind
+from ..core.lane import Phase
+from ..core.play_state import Reading
+from ..core.ports import MediaServer
+from ..failures import invalid
+from ..lookup import (
     CannotAsk,
     Skipped,
     SkipReason,
@@ -32,7 +32,7 @@ from .lookup import (
     parse_external_id,
     same_work,
 )
-from .runtime import WatchedSyncConfigEntry
+from ..runtime import WatchedSyncConfigEntry
 
 #: Titles a server is asked for; a common word is part of many.
 _SEARCH_LIMIT = 50

@@ -21,21 +21,11 @@ from homeassistant.helpers import (
 )
 from homeassistant.helpers.entity_platform import async_get_platforms
 
-from .action_fields import (
-    ATTR_EPISODE,
-    ATTR_EXTERNAL_ID,
-    ATTR_ITEM_ID,
-    ATTR_SCOPE,
-    ATTR_SEASON,
-    ATTR_TITLE,
-    ATTR_YEAR,
-)
-from .const import DOMAIN
-from .core.identity import MediaKind
-from .entity import ItemEntity
-from .failures import invalid
-from .lanes import chosen_lanes, lanes_not_loaded, names_lanes
-from .lookup import (
+from ..const import DOMAIN
+from ..core.identity import MediaKind
+from ..entity import ItemEntity
+from ..failures import invalid
+from ..lookup import (
     ActionScope,
     CannotAsk,
     Resolution,
@@ -51,8 +41,18 @@ from .lookup import (
     parse_external_id,
     title_words,
 )
-from .players import async_plays, async_resolve_player
-from .runtime import WatchedSyncConfigEntry
+from ..players.naming import async_plays, async_resolve_player
+from ..runtime import WatchedSyncConfigEntry
+from .fields import (
+    ATTR_EPISODE,
+    ATTR_EXTERNAL_ID,
+    ATTR_ITEM_ID,
+    ATTR_SCOPE,
+    ATTR_SEASON,
+    ATTR_TITLE,
+    ATTR_YEAR,
+)
+from .lanes import chosen_lanes, lanes_not_loaded, names_lanes
 
 # --- by entity --------------------------------------------------------------
 

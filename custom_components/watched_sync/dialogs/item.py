@@ -21,13 +21,13 @@ from homeassistant.helpers.selector import (
 from homeassistant.helpers.translation import async_get_translations
 import voluptuous as vol
 
-from .const import CONF_ITEM, CONF_QUERY, DOMAIN, SUBENTRY_ITEM
-from .core.codec import decode_item, encode_item
-from .core.errors import ServerError
-from .core.identity import Item, MediaKind
-from .failures import flow_error
-from .options_flow import async_library_names
-from .runtime import WatchedSyncConfigEntry
+from ..const import CONF_ITEM, CONF_QUERY, DOMAIN, SUBENTRY_ITEM
+from ..core.codec import decode_item, encode_item
+from ..core.errors import ServerError
+from ..core.identity import Item, MediaKind
+from ..failures import flow_error
+from ..runtime import WatchedSyncConfigEntry
+from .options import async_library_names
 
 #: Candidates a search for an item to track shows.
 CANDIDATES: Final = 25

@@ -12,7 +12,22 @@ from homeassistant.util import dt as dt_util
 from homeassistant.util.json import JsonObjectType, JsonValueType
 from homeassistant.util.ulid import ulid_now
 
-from .action_fields import (
+from ..core.errors import ItemGone
+from ..core.identity import MediaKind
+from ..core.operation import Change, MarkUnwatched, MarkWatched, Operation, SetProgress
+from ..core.outbox import Outcome, Result
+from ..failures import invalid
+from ..lookup import (
+    ActionScope,
+    CannotAsk,
+    Resolution,
+    Skipped,
+    Target,
+    async_ask,
+)
+from ..runtime import Wish
+from .answers import change_name, skipped_row, status_of, waiting_time
+from .fields import (
     ATTR_CONFIRM,
     ATTR_DRY_RUN,
     ATTR_INCLUDE_SPECIALS,
@@ -23,22 +38,7 @@ from .action_fields import (
     MARK_LIMIT,
     UNMARK_LIMIT,
 )
-from .answers import change_name, skipped_row, status_of, waiting_time
-from .core.errors import ItemGone
-from .core.identity import MediaKind
-from .core.operation import Change, MarkUnwatched, MarkWatched, Operation, SetProgress
-from .core.outbox import Outcome, Result
-from .failures import invalid
-from .lookup import (
-    ActionScope,
-    CannotAsk,
-    Resolution,
-    Skipped,
-    Target,
-    async_ask,
-)
 from .planning import Planned, already_true, forecast
-from .runtime import Wish
 from .targets import async_resolve
 from .up_to import async_up_to
 

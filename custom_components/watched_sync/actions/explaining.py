@@ -19,7 +19,18 @@ from homeassistant.helpers.target import TargetSelection
 from homeassistant.util import dt as dt_util
 from homeassistant.util.json import JsonObjectType, JsonValueType
 
-from .action_fields import (
+from ..const import CONF_KIND
+from ..core.lane import Phase
+from ..core.operation import Operation, SetProgress
+from ..core.outbox import HistoryEntry, Result
+from ..core.play_state import UNKNOWN, Reading
+from ..core.reconcile import Accept, NoOp, Policy
+from ..core.undo import undone_batches
+from ..lookup import CannotAsk, SkipReason, Target, async_ask
+from ..preferences import preferences
+from ..runtime import WatchedSyncConfigEntry
+from .answers import change_name, failed_row, history_row, skipped_row, waiting_row
+from .fields import (
     ATTR_EPISODE,
     ATTR_EXTERNAL_ID,
     ATTR_ITEM_ID,
@@ -27,19 +38,8 @@ from .action_fields import (
     ATTR_TITLE,
     ATTR_YEAR,
 )
-from .answers import change_name, failed_row, history_row, skipped_row, waiting_row
-from .const import CONF_KIND
-from .core.lane import Phase
-from .core.operation import Operation, SetProgress
-from .core.outbox import HistoryEntry, Result
-from .core.play_state import UNKNOWN, Reading
-from .core.reconcile import Accept, NoOp, Policy
-from .core.undo import undone_batches
 from .finding import external_ids, item_row
-from .lookup import CannotAsk, SkipReason, Target, async_ask
 from .planning import state_row
-from .preferences import preferences
-from .runtime import WatchedSyncConfigEntry
 from .targets import async_resolve
 
 #: Items one answer explains, and rows of each kind for one item.

@@ -13,8 +13,8 @@ from homeassistant.core import Context
 from homeassistant.util.hass_dict import HassKey
 from homeassistant.util.ulid import ulid_now
 
-from .core.operation import Operation
-from .runtime import WatchedSyncRuntime, Wish
+from ..core.operation import Operation
+from ..runtime import WatchedSyncRuntime, Wish
 
 
 @dataclass(slots=True)

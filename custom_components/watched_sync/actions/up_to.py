@@ -12,12 +12,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
-from .core.errors import ItemGone
-from .core.identity import Item, MediaKind
-from .core.operation import Change, MarkUnwatched
-from .core.play_state import Reading
-from .failures import invalid
-from .lookup import (
+from ..core.errors import ItemGone
+from ..core.identity import Item, MediaKind
+from ..core.operation import Change, MarkUnwatched
+from ..core.play_state import Reading
+from ..failures import invalid
+from ..lookup import (
     CannotAsk,
     Resolution,
     Skipped,
@@ -27,8 +27,8 @@ from .lookup import (
     derived_container,
     nothing_found,
 )
+from ..runtime import WatchedSyncConfigEntry, Wish
 from .planning import Planned, already_true
-from .runtime import WatchedSyncConfigEntry, Wish
 
 
 @dataclass(slots=True)

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 from homeassistant.util.json import JsonObjectType
 
-from .core.operation import Change, MarkUnwatched, MarkWatched, SetProgress
-from .core.play_state import UNKNOWN, PlayState, Reading
-from .lookup import SkipReason, Target
-from .runtime import Wish
+from ..core.operation import Change, MarkUnwatched, MarkWatched, SetProgress
+from ..core.play_state import UNKNOWN, PlayState, Reading
+from ..lookup import SkipReason, Target
+from ..runtime import Wish
 
 
 @dataclass(frozen=True, slots=True)

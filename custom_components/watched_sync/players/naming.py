@@ -19,7 +19,7 @@ from homeassistant.exceptions import ServiceValidationError
 from homeassistant.helpers import entity_registry as er
 from homeassistant.util import dt as dt_util
 
-from .const import (
+from ..const import (
     CONF_KIND,
     CONF_SERVER_ID,
     CONF_USER_ID,
@@ -28,10 +28,10 @@ from .const import (
     KIND_JELLYFIN,
     KIND_PLEX,
 )
-from .core.identity import Item, MediaKind, ProviderIds
-from .core.ports import MediaServer
-from .failures import invalid
-from .lookup import (
+from ..core.identity import Item, MediaKind, ProviderIds
+from ..core.ports import MediaServer
+from ..failures import invalid
+from ..lookup import (
     CannotAsk,
     Skipped,
     Target,
@@ -45,8 +45,8 @@ from .lookup import (
     parse_external_id,
     title_words,
 )
-from .player_memory import Played, async_get_memory
-from .runtime import WatchedSyncConfigEntry
+from ..runtime import WatchedSyncConfigEntry
+from .memory import Played, async_get_memory
 
 #: How long ago something may have ended that a player is still named for.
 MAX_AGE: Final = timedelta(hours=6)

@@ -8,13 +8,13 @@ from collections.abc import Collection
 from homeassistant.core import ServiceCall
 from homeassistant.util.json import JsonObjectType, JsonValueType
 
-from .action_fields import ATTR_WAIT, WAIT_LIMIT
-from .core.codec import encode_change
-from .core.operation import Change, Operation
-from .core.outbox import HistoryEntry, Outcome, Result
-from .failures import invalid
-from .lookup import Skipped
-from .runtime import WatchedSyncConfigEntry
+from ..core.codec import encode_change
+from ..core.operation import Change, Operation
+from ..core.outbox import HistoryEntry, Outcome, Result
+from ..failures import invalid
+from ..lookup import Skipped
+from ..runtime import WatchedSyncConfigEntry
+from .fields import ATTR_WAIT, WAIT_LIMIT
 
 _ENDED_WELL = (Result.DELIVERED, Result.ALREADY_TRUE)
 

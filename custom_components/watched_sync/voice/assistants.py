@@ -19,7 +19,7 @@ from homeassistant.helpers import intent
 from homeassistant.util import dt as dt_util
 from homeassistant.util.json import JsonObjectType
 
-from .action_fields import (
+from ..actions.fields import (
     ATTR_CONFIRM,
     ATTR_DRY_RUN,
     ATTR_EPISODE,
@@ -32,10 +32,24 @@ from .action_fields import (
     ATTR_SCOPE,
     ATTR_SEASON,
 )
-from .const import DOMAIN
-from .core.identity import Item, MediaKind
-from .core.play_state import Reading
-from .failures import invalid
+from ..const import DOMAIN
+from ..core.identity import Item, MediaKind
+from ..core.play_state import Reading
+from ..failures import invalid
+from ..lookup import (
+    ActionScope,
+    CannotAsk,
+    Skipped,
+    SkipReason,
+    Target,
+    async_ask,
+    async_get_lanes,
+    known_item,
+)
+from ..players.memory import async_get_memory
+from ..players.naming import async_plays
+from ..preferences import preferences
+from ..runtime import WatchedSyncConfigEntry
 from .hearing import (
     Asks,
     Episodes,
@@ -46,20 +60,6 @@ from .hearing import (
     async_find,
     is_away,
 )
-from .lookup import (
-    ActionScope,
-    CannotAsk,
-    Skipped,
-    SkipReason,
-    Target,
-    async_ask,
-    async_get_lanes,
-    known_item,
-)
-from .player_memory import async_get_memory
-from .players import async_plays
-from .preferences import preferences
-from .runtime import WatchedSyncConfigEntry
 
 _MARK_WATCHED: Final = "mark_watched"
 _MARK_UNWATCHED: Final = "mark_unwatched"

@@ -41,9 +41,9 @@ from homeassistant.helpers import entity_registry as er
 from homeassistant.util import dt as dt_util
 from homeassistant.util.hass_dict import HassKey
 
-from .const import DOMAIN, LOGGER
-from .core.playback import Motion, Sighting
-from .store import PlayersStore
+from ..const import DOMAIN, LOGGER
+from ..core.playback import Motion, Sighting
+from ..store import PlayersStore
 
 #: Players remembered; those whose last playback is the oldest are forgotten first.
 MAX_PLAYERS: Final = 100
