@@ -111,6 +111,7 @@ async def test_item_nobody_asked_for_is_told_as_it_is(
                 "waiting": [],
                 "failed": [],
                 "history": [],
+                "not_copied": [],
                 "reason": "nothing_asked",
                 "summary": "Nothing waits, and nothing was asked for in the past 30 "
                 "days: what the server shows stands.",

@@ -251,6 +251,27 @@ async def test_library_that_is_left_out_is_not_followed(hass: HomeAssistant) -> 
     assert other.writes == []
 
 
+async def test_explain_tells_why_a_change_was_not_copied(hass: HomeAssistant) -> None:
+    one, other = server("attic"), server("cellar", [MOVIE])
+    target = await setup_lane(hass, other, entry_id="cellar")
+    source = await setup_lane(hass, one, entry_id="attic", options=to("cellar"))
+    await read(source, [OTHER_MOVIE])
+    one.set(OTHER_MOVIE.item_id, watched=True)
+    await read(source, [OTHER_MOVIE])
+    await until(lambda: bool(mirroring(source).skipped(OTHER_MOVIE.item_id)))
+    answer: Any = await hass.services.async_call(
+        DOMAIN,
+        "explain",
+        {"item_id": OTHER_MOVIE.item_id, "config_entry_id": source.entry_id},
+        blocking=True,
+        return_response=True,
+    )
+    (row,) = answer["items"]
+    assert row["not_copied"] == [
+        {"config_entry_id": target.entry_id, "reason": "not_found"}
+    ]
+
+
 # --- who is away ----------------------------------------------------------------------
 
 

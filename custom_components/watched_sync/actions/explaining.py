@@ -225,6 +225,10 @@ def _row(case: _Case) -> JsonObjectType:
             history_row(entry, one, undone)
             for one in islice(reversed(case.history), ROW_LIMIT)
         ],
+        "not_copied": [
+            {"config_entry_id": one.target_id, "reason": one.reason.value}
+            for one in entry.runtime_data.mirroring.skipped(item.item_id)
+        ],
         "reason": why.value,
         "summary": summary,
     }
