@@ -90,9 +90,9 @@ def test_a_dropped_wish_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_doubled_write_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     send = Delivery._send
 
-    async def twice(self: Delivery, writes: Sequence[Any]) -> Any:
-        await send(self, writes)
-        return await send(self, writes)
+    async def twice(self: Delivery, writes: Sequence[Any], *fresh_until: float) -> Any:
+        await send(self, writes, *fresh_until)
+        return await send(self, writes, *fresh_until)
 
     monkeypatch.setattr(Delivery, "_send", twice)
     assert "although it was watched" in _caught()

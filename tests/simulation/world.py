@@ -90,7 +90,8 @@ class Records:
     late: set[str] = field(default_factory=set)
     outages: list[tuple[float, float]] = field(default_factory=list)
     first_moved: dict[str, float] = field(default_factory=dict)
-    overruled: list[tuple[Operation, float]] = field(default_factory=list)
+    #: With the moment, and the server's clock minus ours as it was known by then.
+    overruled: list[tuple[Operation, float, timedelta]] = field(default_factory=list)
     rejected: list[tuple[Operation, Reason | None]] = field(default_factory=list)
     oddities: list[str] = field(default_factory=list)
     crashes: int = 0
@@ -196,7 +197,11 @@ class SimulatedLane:
                 match outcome.result:
                     case Result.OVERRULED:
                         self.records.overruled.append(
-                            (operation, self.world.loop.time())
+                            (
+                                operation,
+                                self.world.loop.time(),
+                                self.server.clock_offset or timedelta(),
+                            )
                         )
                     case Result.REJECTED:
                         self.records.rejected.append((operation, outcome.reason))
@@ -624,7 +629,7 @@ def _given_up_for_a_reason(world: World, lane: SimulatedLane) -> Iterator[str]:
 
 def _overruled_for_a_reason(lane: SimulatedLane) -> Iterator[str]:
     """Nobody is overruled by what we did ourselves, however it came about."""
-    for operation, at in lane.records.overruled:
+    for operation, at, offset in lane.records.overruled:
         change = operation.change
         if (
             isinstance(change, SetProgress)
@@ -642,8 +647,37 @@ def _overruled_for_a_reason(lane: SimulatedLane) -> Iterator[str]:
             for item in lane.leaves
             if operation.reaches(item)
         )
+        if any(
+            _looks_newer(lane, operation, item.item_id, offset)
+            for item in lane.leaves
+            if operation.reaches(item)
+        ):
+            continue
         if not moved and not lane.may_be_forgetful:
             yield f"{operation.operation_id} was overruled and nobody had moved"
+
+
+def _looks_newer(
+    lane: SimulatedLane, operation: Operation, item_id: str, offset: timedelta
+) -> bool:
+    """Whether a play from before this world looks newer than a wish made in it.
+
+    So it does after our clock was set forward by more than its age, for the wish has
+    the time of the clock as it was. Who had read the item before the wish knows that
+    nobody moved; where it was never read, the clocks are all there is to go by.
+    """
+    played_at = lane.initial[item_id].last_played
+    base = (
+        operation.base
+        if operation.scope is Scope.ITEM
+        else operation.bases.get(item_id)
+    )
+    return (
+        base is None
+        and lane.world.jumps
+        and played_at is not None
+        and played_at - offset > operation.asked_at + CLOCK_TOLERANCE
+    )
 
 
 def _asked_sparingly(lane: SimulatedLane) -> Iterator[str]:
@@ -668,8 +702,36 @@ def _newer_play_stands(lane: SimulatedLane) -> Iterator[str]:
             continue
         if any(_in_doubt(lane, one, played_at) for one in wishes):
             continue  # it may have been our own mark: nobody can tell
+        if _between_look_and_write(lane, item_id, played_at):
+            continue
         if not lane.server.states[item_id].watched:
             yield f"{item_id} was watched elsewhere after the last wish, and is not now"
+
+
+def _between_look_and_write(lane: SimulatedLane, item_id: str, moment: float) -> bool:
+    """Whether at *moment* an item had been read and was about to be written.
+
+    No server compares before it writes, so what happens to the item between the last
+    look at it and the write cannot be seen by whoever writes. A look counts from when
+    the server answered it, which may be long before the answer arrived.
+    """
+    look = moment
+    for request in lane.server.requests:
+        at = request.at + lane.server.latency
+        if not any(
+            one == item_id
+            or (
+                request.ask is not Ask.FETCH
+                and lane.server.items[one].covers(lane.server.items[item_id])
+            )
+            for one in request.item_ids
+        ):
+            continue
+        if request.ask in {Ask.FETCH, Ask.LEAVES}:
+            look = at
+        elif request.ask is Ask.WRITE and look < moment <= at:
+            return True
+    return False
 
 
 def _in_doubt(lane: SimulatedLane, one: Asked, moment: float) -> bool:

@@ -6,10 +6,11 @@ answers mean for the lane as a whole is not decided here: the `Host` is asked.
 
 import asyncio
 from collections import deque
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+import math
 from typing import Protocol
 
 from .backoff import OPERATION_BACKOFF
@@ -65,6 +66,10 @@ FIRST_LOOK = 5.0
 
 #: Seconds that are none: less than a time of the day can express is no delay.
 SHORTEST_WAIT = 0.001
+
+#: Seconds for which a reading is worth writing over. No server compares before it
+#: writes, so what somebody watches between a look and a write is lost.
+FRESH = 5.0
 
 #: Errors after which no further request is sent before the server was asked how it is.
 _HALTING = (Busy, Unreachable, AuthRejected, WrongServer)
@@ -213,10 +218,23 @@ class Delivery:
         base = operation.base if is_item else operation.bases.get(item_id)
         return self._decide(operation, reading, operation.before.get(item_id, base))
 
+    async def _read_fresh[T](self, read: Callable[[], Awaitable[T]]) -> tuple[T, float]:
+        """Return what *read* answers, and when it was asked; once more if it was slow.
+
+        A server that is slow every time has to be written to all the same.
+        """
+        read_at = self._clock.monotonic()
+        found = await read()
+        if self._clock.monotonic() - read_at > FRESH:
+            read_at = self._clock.monotonic()
+            found = await read()
+        return found, read_at
+
     # --- items -----------------------------------------------------------
 
     async def _deliver_items(self, operations: Sequence[Operation]) -> None:
-        found = await self._server.fetch({one.item.item_id for one in operations})
+        wanted_ids = {one.item.item_id for one in operations}
+        found, read_at = await self._read_fresh(lambda: self._server.fetch(wanted_ids))
         self._learn(found.values())
         missing: list[Operation] = []
         wanted: dict[str, Operation] = {}
@@ -236,7 +254,7 @@ class Delivery:
                     )
                 )
         if writes:
-            sent = await self._send_first(operations, writes)
+            sent = await self._send_first(operations, writes, read_at + FRESH)
             if sent.attempted and await self._host.is_there(sent.halted):
                 await self._verify_items([wanted[one] for one in sent.attempted], sent)
         for operation in missing:
@@ -328,7 +346,9 @@ class Delivery:
     # --- shows and seasons -----------------------------------------------
 
     async def _deliver_tree(self, operation: Operation) -> None:
-        leaves = await self._server.fetch_leaves(operation.item)
+        leaves, _ = await self._read_fresh(
+            lambda: self._server.fetch_leaves(operation.item)
+        )
         self._learn(leaves)
         scope = in_scope(operation, leaves)
         if not scope or any(leaf.state.watched is None for leaf in scope):
@@ -433,7 +453,10 @@ class Delivery:
     # --- writing ---------------------------------------------------------
 
     async def _send_first(
-        self, operations: Sequence[Operation], writes: Sequence[_Write]
+        self,
+        operations: Sequence[Operation],
+        writes: Sequence[_Write],
+        fresh_until: float,
     ) -> _Sent:
         """Save the before-states, send, and forget those of what was never sent.
 
@@ -446,18 +469,33 @@ class Delivery:
         outbox.unsent = {one.operation_id for one in writes} & fresh.keys()
         try:
             await self._lane.save_now()
-            return await self._send(writes)
+            return await self._send(writes, fresh_until)
         finally:
             outbox.unsend(fresh[operation_id] for operation_id in outbox.unsent)
             outbox.unsent = set()
 
-    async def _send(self, writes: Sequence[_Write]) -> _Sent:
-        """Send writes, as many at once as the server likes; stop when it is gone."""
+    async def _send(
+        self, writes: Sequence[_Write], fresh_until: float = math.inf
+    ) -> _Sent:
+        """Send writes, as many at once as the server likes; stop when it is gone.
+
+        Stop as well when something was written and it is later than *fresh_until*: the
+        others are looked at again first. While all fail, all are tried, for that tells
+        what the trouble is.
+        """
         sent = _Sent()
         queue = deque(writes)
 
+        def is_stale() -> bool:
+            return (
+                len(sent.attempted) > len(sent.errors)
+                and self._clock.monotonic() > fresh_until
+            )
+
         async def work() -> None:
-            while queue and sent.halted is None and not self._stopping:
+            while (
+                queue and sent.halted is None and not self._stopping and not is_stale()
+            ):
                 write = queue.popleft()
                 if write.operation_id not in self._lane.outbox:
                     continue  # overtaken by a later wish
