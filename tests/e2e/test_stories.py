@@ -282,13 +282,15 @@ SAID: Mapping[str, Mapping[str, Said]] = {
             " On Cellar (alex): Next is season 1 episode 1 of The Bear: System.",
         ),
         "much": Said(
-            "I finished The Bear",
-            "That would mark 56 items as watched. Are you sure?"
+            "I finished Breaking Bad",
+            "That would mark 62 items as watched. Are you sure?"
             " Then say it again and add: for sure.",
         ),
-        "finished": Said(
-            "I finished The Bear for sure", "I marked all of The Bear as watched."
+        "sure": Said(
+            "I finished Breaking Bad for sure",
+            "I marked all of Breaking Bad as watched.",
         ),
+        "finished": Said("I finished The Bear", "I marked all of The Bear as watched."),
         "ambiguous": Said(
             "I finished Dune",
             "Which one do you mean: the 1984 movie Dune or the 2021 movie Dune?",
@@ -312,12 +314,16 @@ SAID: Mapping[str, Mapping[str, Said]] = {
             " The Bear: System.",
         ),
         "much": Said(
-            "ich habe The Bear gesehen",
-            "Damit würden 56 Einträge als gesehen markiert. Bist du sicher?"
+            "ich habe Breaking Bad gesehen",
+            "Damit würden 62 Titel als gesehen markiert. Bist du sicher?"
             " Dann sag es noch einmal und füge hinzu: ganz sicher.",
         ),
+        "sure": Said(
+            "ich habe Breaking Bad gesehen ganz sicher",
+            "Ich habe die ganze Serie Breaking Bad als gesehen markiert.",
+        ),
         "finished": Said(
-            "ich habe The Bear gesehen ganz sicher",
+            "ich habe The Bear gesehen",
             "Ich habe die ganze Serie The Bear als gesehen markiert.",
         ),
         "ambiguous": Said(
@@ -370,8 +376,11 @@ async def test_everything_said_is_understood_and_done(
             return str(response["response_type"])
 
         plex, jellyfin = sides(house)
-        bear = {
-            side.kind: side.leaves(side.item_id("The Bear"))
+        shows = {
+            side.kind: [
+                *side.leaves(side.item_id("The Bear")),
+                *side.leaves(side.item_id("Breaking Bad")),
+            ]
             for side in (plex, jellyfin)
         }
         severance = {
@@ -413,7 +422,8 @@ async def test_everything_said_is_understood_and_done(
         await Player(client).played(film("Arrival", 2016), 95)
         assert await say("this") == "action_done"
         assert await say("finished") == "action_done"
+        assert await say("sure") == "action_done"
         for side in (plex, jellyfin):
             assert side.seen(side.item_id("Arrival", 2016)) == ONE_PLAY
-            assert {side.seen(one) for one in bear[side.kind]} == {ONE_PLAY}
+            assert {side.seen(one) for one in shows[side.kind]} == {ONE_PLAY}
         assert house.complaints() == []
