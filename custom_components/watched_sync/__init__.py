@@ -75,7 +75,7 @@ FIRST_CONTACT: Final = 10.0
 LAST_ANSWERS: Final = 5.0
 
 
-async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:  # noqa: ARG001 - the signature is Home Assistant's
+async def async_setup(hass: HomeAssistant, _: ConfigType) -> bool:
     """Register the actions; they work on whatever entries are loaded."""
     async_setup_services(hass)
     async_setup_images(hass)
@@ -279,7 +279,7 @@ async def async_remove_entry(
 
 
 async def async_remove_config_entry_device(
-    hass: HomeAssistant,  # noqa: ARG001 - the signature is Home Assistant's
+    _: HomeAssistant,
     entry: WatchedSyncConfigEntry,
     device: dr.DeviceEntry,
 ) -> bool:

@@ -65,7 +65,7 @@ CONDITIONS: Final[dict[str, type[Condition]]] = {
 
 
 async def async_get_conditions(
-    hass: HomeAssistant,  # noqa: ARG001 - the signature is Home Assistant's
+    _: HomeAssistant,
 ) -> dict[str, type[Condition]]:
     """Return the conditions by their names."""
     return CONDITIONS

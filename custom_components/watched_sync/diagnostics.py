@@ -42,7 +42,7 @@ _TO_REDACT: Final = {
 
 
 async def async_get_config_entry_diagnostics(
-    hass: HomeAssistant,  # noqa: ARG001 - the signature is Home Assistant's
+    _: HomeAssistant,
     entry: WatchedSyncConfigEntry,
 ) -> dict[str, Any]:
     """Return what helps to understand one lane."""

@@ -19,7 +19,7 @@ _NOTHING: Final = "-"
 
 @callback
 def async_register(
-    hass: HomeAssistant,  # noqa: ARG001 - the signature is Home Assistant's
+    _: HomeAssistant,
     register: SystemHealthRegistration,
 ) -> None:
     """Tell Home Assistant where to ask."""

@@ -43,7 +43,7 @@ _DONE: Final = (Result.DELIVERED, Result.ALREADY_TRUE)
 
 
 async def async_setup_entry(
-    hass: HomeAssistant,  # noqa: ARG001 - the signature is Home Assistant's
+    _: HomeAssistant,
     entry: WatchedSyncConfigEntry,
     async_add_entities: AddConfigEntryEntitiesCallback,
 ) -> None:

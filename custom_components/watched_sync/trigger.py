@@ -165,7 +165,7 @@ TRIGGERS: Final[dict[str, type[Trigger]]] = {
 
 
 async def async_get_triggers(
-    hass: HomeAssistant,  # noqa: ARG001 - the signature is Home Assistant's
+    _: HomeAssistant,
 ) -> dict[str, type[Trigger]]:
     """Return the triggers by their names."""
     return TRIGGERS

@@ -70,7 +70,7 @@ class House:
         are, all as a person does by hand.
         """
         if not PYTHON.exists():
-            pytest.skip("`scripts/setup ha` was not run: there is no Home Assistant")
+            pytest.fail("`scripts/setup ha` was not run: there is no Home Assistant")
         self.folder = folder
         self.simulation = Simulation()
         self.simulation.live_in()

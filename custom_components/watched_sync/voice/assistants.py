@@ -368,10 +368,8 @@ class Assistant:
         return Done(answer["batch_id"], changed, items, list(dict.fromkeys(missed)))
 
     def _entry(self, row: Mapping[str, Any]) -> WatchedSyncConfigEntry:
-        entry: WatchedSyncConfigEntry | None
-        entry = self.hass.config_entries.async_get_entry(row["config_entry_id"])
-        assert entry is not None  # the action has just answered for it  # noqa: S101
-        return entry
+        entry_id: str = row["config_entry_id"]
+        return self.hass.config_entries.async_get_known_entry(entry_id)
 
     # --- looking ------------------------------------------------------------
 
