@@ -14,7 +14,6 @@ from pytest_homeassistant_custom_component.typing import (
 )
 
 from custom_components.watched_sync import images
-from custom_components.watched_sync.const import DOMAIN
 from custom_components.watched_sync.core.errors import ItemGone, Unreachable
 from custom_components.watched_sync.core.identity import Item
 from custom_components.watched_sync.core.ports import Image
@@ -261,8 +260,10 @@ async def test_unloading_forgets_the_pictures(
     path = picture_path(hass, lane.entry_id, MOVIE.item_id)
     assert (await stranger.get(path)).status == HTTPStatus.OK
     assert await hass.config_entries.async_unload(lane.entry_id)
-    assert (await stranger.get(path)).status == HTTPStatus.NOT_FOUND
+    # As while its server is away: it comes back.
+    assert (await stranger.get(path)).status == HTTPStatus.SERVICE_UNAVAILABLE
     assert await hass.config_entries.async_setup(lane.entry_id)
     assert (await stranger.get(path)).status == HTTPStatus.OK
     assert gallery.asked == [MOVIE.item_id] * 2
-    assert hass.config_entries.async_loaded_entries(DOMAIN)
+    assert await hass.config_entries.async_remove(lane.entry_id)
+    assert (await stranger.get(path)).status == HTTPStatus.NOT_FOUND

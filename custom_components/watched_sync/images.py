@@ -15,6 +15,7 @@ import secrets
 from typing import Final
 
 from aiohttp import hdrs, web
+from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.http import KEY_AUTHENTICATED, HomeAssistantView
 from homeassistant.util.hass_dict import HassKey
@@ -154,7 +155,7 @@ class PictureView(HomeAssistantView):
     ) -> web.Response:
         """Answer with the picture: 403 without the key, 404 where there is none.
 
-        503 while its server gives no answer.
+        503 while its server gives no answer, or the lane is being reloaded.
         """
         key = self._pictures.key(entry_id, item_id)
         given = request.query.get("key", "")
@@ -168,12 +169,12 @@ class PictureView(HomeAssistantView):
                 raise web.HTTPUnauthorized
             raise web.HTTPForbidden
         hass = self._pictures.hass
-        entry: WatchedSyncConfigEntry
-        for entry in hass.config_entries.async_loaded_entries(DOMAIN):
-            if entry.entry_id == entry_id:
-                break
-        else:
+        entry: WatchedSyncConfigEntry | None
+        entry = hass.config_entries.async_get_entry(entry_id)
+        if entry is None or entry.domain != DOMAIN:
             raise web.HTTPNotFound
+        if entry.state is not ConfigEntryState.LOADED:
+            raise web.HTTPServiceUnavailable
         if (item := known_item(entry, item_id)) is None:
             raise web.HTTPNotFound
         try:

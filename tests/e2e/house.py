@@ -220,14 +220,16 @@ async def _furnish(folder: Path, wanted: Mapping[str, Any]) -> bytes:
     return made
 
 
-async def no_complaints(browser: Browser, *, is_away: bool = False) -> None:
+async def no_complaints(browser: Browser, *, had_outage: bool = False) -> None:
     """Fail if the page complained about anything that is not known and harmless.
 
-    While a server is away (*is_away*) there may be no posters of what it has.
+    When a server was away, had signed us out or was set up anew meanwhile
+    (*had_outage*), posters of what it has may have been missing.
     """
     bad = [
         line
         for line in await browser.errors()
-        if not _KNOWN_CONSOLE.search(line) and not (is_away and _NO_POSTER.search(line))
+        if not _KNOWN_CONSOLE.search(line)
+        and not (had_outage and _NO_POSTER.search(line))
     ]
     assert not bad, "\n".join(bad)

@@ -96,7 +96,7 @@ async def test_an_outage_a_restart_and_the_return(house: House) -> None:
         await browser.wait("hui-markdown-card:has-text('Oppenheimer')")
         await browser.settled()
         await browser.shot("outage")
-        await no_complaints(browser, is_away=True)
+        await no_complaints(browser, had_outage=True)
 
     await house.restart()
     async with house.browser() as browser, house.client() as client:
@@ -114,7 +114,7 @@ async def test_an_outage_a_restart_and_the_return(house: House) -> None:
         state = house.plex.state("alex", film)
         assert (state.view_count, state.view_offset_ms) == (1, 0)
         assert house.plex.count(r"/:/scrobble") == 1
-        await no_complaints(browser, is_away=True)
+        await no_complaints(browser, had_outage=True)
     assert house.complaints() == []
 
 

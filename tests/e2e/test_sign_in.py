@@ -150,7 +150,7 @@ async def test_plex_is_connected_with_an_account(empty_house: House) -> None:
         assert plex.state("alex", item_id).view_count == 0
 
         assert cancelled in plex_tv.pins
-        await no_complaints(browser)
+        await no_complaints(browser, had_outage=True)
     assert house.complaints() == []
 
 
@@ -211,7 +211,7 @@ async def test_jellyfin_and_emby_are_connected_in_every_way(
         await client.until_state("sensor.cellar_kim_sync_status", "synced")
         assert house.jellyfin.state("kim", item_id).played
 
-        await no_complaints(browser)
+        await no_complaints(browser, had_outage=True)
     assert house.complaints() == []
 
 
@@ -307,7 +307,7 @@ async def test_an_entry_is_looked_after(house: House) -> None:
         await report(browser)
         await move(browser, house, vault)
         await client.until_state(f"sensor.{JELLYFIN}_sync_status", "synced")
-        await no_complaints(browser)
+        await no_complaints(browser, had_outage=True)
     assert house.complaints() == []
 
 
