@@ -14,9 +14,9 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.watched_sync.actions.explaining import ITEM_LIMIT, ROW_LIMIT, Why
 from custom_components.watched_sync.const import DOMAIN
-from custom_components.watched_sync.core.errors import Fault, Refused
+from custom_components.watched_sync.core.errors import Fault, Refused, Unanswered
 from custom_components.watched_sync.core.identity import Item, MediaKind
-from custom_components.watched_sync.core.operation import Operation
+from custom_components.watched_sync.core.operation import MarkUnwatched, Operation
 
 from .common import (
     EPISODES,
@@ -260,6 +260,30 @@ async def test_what_the_server_refuses_is_tried_again_later_and_given_up_in_the_
     assert "(refused)" in row["summary"]
     assert [one["last_error"] for one in row["failed"]] == ["refused"]
     assert row["waiting"] == []
+
+
+async def test_what_a_late_write_may_turn_round_says_until_when(
+    hass: HomeAssistant,
+) -> None:
+    server = MemoryServer()
+    server.item_faults["m1"] = Unanswered("slow")
+    entry = await setup_lane(hass, server, subentries=[MOVIE])
+    await act(hass, "mark_watched", item_id="m1")
+    await until(entry.runtime_data, lambda: bool(only(entry).last_error))
+    del server.item_faults["m1"]
+    await act(hass, "mark_unwatched", item_id="m1")
+    await until(
+        entry.runtime_data,
+        lambda: (
+            isinstance(only(entry).change, MarkUnwatched)
+            and only(entry).not_before is not None
+        ),
+    )
+    row = await explain(hass)
+    unsure_until = only(entry).unsure_until
+    assert unsure_until is not None
+    assert row["reason"] == "may_have_been_written"
+    assert f"until {unsure_until.isoformat(timespec='seconds')}" in row["summary"]
 
 
 async def test_item_that_is_gone_is_missing(hass: HomeAssistant) -> None:

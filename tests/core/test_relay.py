@@ -28,12 +28,13 @@ from custom_components.watched_sync.core.identity import (
 )
 from custom_components.watched_sync.core.lane import Phase
 from custom_components.watched_sync.core.operation import (
+    Change,
     MarkUnwatched,
     MarkWatched,
     SetProgress,
 )
 from custom_components.watched_sync.core.outbox import Outcome, Result
-from custom_components.watched_sync.core.play_state import UNKNOWN, Reading
+from custom_components.watched_sync.core.play_state import UNKNOWN, PlayState, Reading
 from custom_components.watched_sync.core.reconcile import Policy
 from custom_components.watched_sync.core.relay import WIDE_FAULT_PATIENCE
 
@@ -858,11 +859,97 @@ async def test_an_episode_waits_for_the_mark_of_its_season_that_nobody_answered(
     await rig.ask(None, season(SHOW, 1))
     await rig.until(lambda: rig.server.count(Ask.WRITE) == 1)
     await rig.ask(MarkUnwatched(), season(SHOW, 1))
-    await rig.drained(60)
+    await rig.until(lambda: rig.server.count(Ask.LEAVES) > 1)
     await rig.ask(None, episode(SHOW, 1, 2))
     await rig.drained()
     assert rig.server.doubled == []
-    assert rig.server.plays["s.1.2"] == 1
+    assert rig.server.watched("s.1.1", "s.1.2", "s.1.3") == [False, True, False]
+
+
+# A write that nobody answered, what is asked for next, and what must hold for good.
+TURNED_ROUND: dict[str, tuple[PlayState, Change, Change, bool, float]] = {
+    "a mark, taken back": (unseen(), MarkWatched(), MarkUnwatched(), False, 0.0),
+    "an un-mark, taken back": (seen(), MarkUnwatched(), MarkWatched(), True, 0.0),
+    "a position, then watched": (unseen(), SetProgress(600), MarkWatched(), True, 0.0),
+    "a position, then another": (
+        unseen(),
+        SetProgress(600),
+        SetProgress(900),
+        False,
+        900.0,
+    ),
+}
+
+
+@pytest.mark.parametrize("seconds", [20, 200], ids=["soon", "late"])
+@pytest.mark.parametrize("case", TURNED_ROUND)
+@both
+@virtual
+async def test_what_comes_late_does_not_turn_a_later_wish_round(
+    make: Make, case: str, seconds: float
+) -> None:
+    before, first, then, watched, position = TURNED_ROUND[case]
+    rig = with_movies(1, make).start()
+    rig.server.states["m0000"] = before
+    rig.server.on(Ask.WRITE, Trouble(Kind.SLOW, seconds=seconds))
+    await rig.ask(first, movies(1)[0])
+    await rig.until(lambda: rig.server.count(Ask.WRITE) == 1)
+    await rig.ask(then, movies(1)[0])
+    await rig.drained()
+    await asyncio.sleep(600)
+    assert rig.server.watched("m0000") == [watched]
+    if rig.server.kind.repeat_safe or not isinstance(then, MarkWatched):
+        assert rig.server.states["m0000"].position == position
+    else:  # only another play would clear a position that came late
+        assert rig.server.plays["m0000"] == 1
+    assert rig.server.states["m0000"].play_count == int(watched)
+    assert rig.server.doubled == []
+    assert rig.results()[0] is Result.SUPERSEDED
+    assert rig.results()[1] in (Result.DELIVERED, Result.ALREADY_TRUE)
+
+
+@pytest.mark.parametrize("seconds", [20, 200], ids=["soon", "late"])
+@both
+@virtual
+async def test_nor_does_it_turn_a_show_round(make: Make, seconds: float) -> None:
+    rig = with_show({1: 3}, make).start()
+    rig.server.states["s.1.1"] = seen()
+    rig.server.on(Ask.WRITE, Trouble(Kind.SLOW, seconds=seconds))
+    await rig.ask(None, season(SHOW, 1))
+    await rig.until(lambda: rig.server.count(Ask.WRITE) > 0)
+    await rig.ask(MarkUnwatched(), season(SHOW, 1))
+    await rig.drained()
+    await asyncio.sleep(600)
+    assert rig.server.watched("s.1.1", "s.1.2", "s.1.3") == [False] * 3
+
+
+@virtual
+async def test_nor_when_we_were_stopped_meanwhile() -> None:
+    rig = with_movies(1, ModelServer.plex).start()
+    rig.server.on(Ask.WRITE, Trouble(Kind.SLOW, seconds=100))
+    await rig.ask(None, movies(1)[0])
+    await rig.until(lambda: rig.server.count(Ask.WRITE) == 1)
+    await rig.ask(MarkUnwatched(), movies(1)[0])
+    await rig.until(lambda: rig.server.count(Ask.FETCH) > 1)
+    await asyncio.sleep(10)
+    await rig.stop()
+    await rig.crash()
+    rig.start()
+    await rig.drained()
+    await asyncio.sleep(600)
+    assert rig.server.watched("m0000") == [False]
+
+
+@virtual
+async def test_what_was_seen_to_come_true_holds_nothing_back() -> None:
+    rig = with_movies(1).start()
+    rig.server.on(Ask.WRITE, DROP)
+    await rig.ask(None, movies(1)[0])
+    await rig.drained(60)
+    assert rig.results() == [Result.DELIVERED]
+    await rig.ask(MarkUnwatched(), movies(1)[0])
+    await rig.drained(10)
+    assert rig.server.watched("m0000") == [False]
 
 
 @virtual

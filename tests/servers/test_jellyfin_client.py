@@ -19,6 +19,7 @@ from custom_components.watched_sync.core.errors import (
     Refused,
     ServerError,
     Starting,
+    Unanswered,
     Unreachable,
     UnsupportedVersion,
     WrongServer,
@@ -353,7 +354,7 @@ async def test_supported_versions(
         (200, "[]", WrongServer),
         (200, '{"MediaContainer": {}}', WrongServer),
         (500, "", Fault),
-        (502, "", Unreachable),
+        (502, "", Unanswered),
         (503, "", Busy),
     ],
 )

@@ -20,6 +20,7 @@ from custom_components.watched_sync.core.errors import (
     Malformed,
     Refused,
     ServerError,
+    Unanswered,
     Unreachable,
     WrongAddress,
 )
@@ -263,7 +264,7 @@ FAULTS: list[tuple[FaultKind, dict[str, Any], type[ServerError]]] = [
     (FaultKind.STATUS, {"status": 422}, AuthRejected),
     (FaultKind.STATUS, {"status": 500}, Fault),
     (FaultKind.STATUS, {"status": 503}, Busy),
-    (FaultKind.HTML, {}, Unreachable),
+    (FaultKind.HTML, {}, Unanswered),
     (FaultKind.HTML, {"status": 200}, Malformed),
     (FaultKind.TRUNCATED, {}, Malformed),
     (FaultKind.DROPPED, {}, Unreachable),

@@ -531,7 +531,7 @@ async def test_token_is_not_sent_before_plex_has_answered(
         ({"payload": {"MediaContainer": {"size": 0}}}, WrongServer),
         ({"status": 301}, WrongAddress),
         ({"status": 500}, Fault),
-        ({"status": 502}, Unreachable),
+        ({"status": 502}, Unanswered),
         (
             {"status": 503, "body": "<html>", "content_type": "text/html"},
             Starting,

@@ -119,10 +119,10 @@ async def _request(transport: Transport, method: str, path: str) -> None:
         (429, Busy),
         (500, Fault),
         (501, Fault),
-        (502, Unreachable),
+        (502, Unanswered),
         (503, Busy),
         (504, Unanswered),
-        (521, Unreachable),
+        (521, Unanswered),
     ],
 )
 @pytest.mark.parametrize("method", ["GET", "POST"])

@@ -11,6 +11,7 @@ import pytest
 
 from custom_components.watched_sync.core import delivery as delivery_module
 from custom_components.watched_sync.core.delivery import Delivery
+from custom_components.watched_sync.core.doubt import Doubts
 from custom_components.watched_sync.core.operation import Operation
 from custom_components.watched_sync.core.outbox import Outbox, Result
 from custom_components.watched_sync.core.play_state import PlayState
@@ -23,7 +24,7 @@ SEEDS = 300
 GROUP = 25
 
 #: Worlds in which each of the seeded bugs has to show.
-BUG_SEEDS = range(400)
+BUG_SEEDS = range(900)
 
 
 @pytest.fixture(autouse=True)
@@ -73,7 +74,7 @@ def test_a_mistake_that_the_relay_survives_is_noticed(
     def stumble(*_: Any) -> None:
         raise RuntimeError("a mistake")
 
-    monkeypatch.setattr(Delivery, "_note_unsure", stumble)
+    monkeypatch.setattr(Delivery, "_note_doubt", stumble)
     assert "stumbled" in _caught()
 
 
@@ -143,8 +144,16 @@ def test_a_mark_repeated_while_it_may_be_carried_out_is_noticed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A server takes minutes for a mark; nobody waits for it."""
-    monkeypatch.setattr(Delivery, "_is_unsure", lambda *_: False)
+    monkeypatch.setattr(Doubts, "about_marking", lambda *_: 0.0)
     assert "although it was watched" in _caught()
+
+
+def test_a_wish_turned_round_by_a_late_write_is_noticed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A server takes minutes for a write; a later wish is called done too soon."""
+    monkeypatch.setattr(Doubts, "about", lambda *_: 0.0)
+    assert "was wanted" in _caught()
 
 
 def test_a_wish_overruled_by_our_own_write_is_noticed(

@@ -85,9 +85,10 @@ class Records:
     ended_at: dict[str, float] = field(default_factory=dict)
     moved: dict[str, float] = field(default_factory=dict)
     played_elsewhere: dict[str, float] = field(default_factory=dict)
-    #: What was written by a server that took minutes; whatever else is asked for it
-    #: meanwhile may come to nothing, and nobody can know.
+    #: What was written by a server that took minutes.
     late: set[str] = field(default_factory=set)
+    #: Of which items a request to set the position went wrong.
+    doubtful_positions: set[str] = field(default_factory=set)
     outages: list[tuple[float, float]] = field(default_factory=list)
     first_moved: dict[str, float] = field(default_factory=dict)
     #: With the moment, and the server's clock minus ours as it was known by then.
@@ -220,8 +221,8 @@ class SimulatedLane:
             if (
                 operation.reaches(item)
                 and item_id not in self.records.moved
-                and item_id not in self.records.late
                 and not operation.change.apply(shown).agrees_with(shown)
+                and not self.keeps_late_position(item_id)
             ):
                 yield f"{operation.operation_id} ended well, {item_id} shows {shown}"
 
@@ -234,6 +235,8 @@ class SimulatedLane:
         )[0]
         if kind is Kind.LIE and request.ask is not Ask.WRITE:
             return None
+        if isinstance(request.change, SetProgress):
+            self.records.doubtful_positions.add(request.item_ids[0])
         seconds = world.rng.uniform(0, 20)
         if kind is Kind.SLOW:
             if world.crashes:
@@ -284,6 +287,20 @@ class SimulatedLane:
         if lane is self.lane:  # else the process died before it could answer
             for place, operation in zip(places, operations, strict=True):
                 self.records.asked[place] = Asked(operation, at, answered=True)
+
+    def keeps_late_position(self, item_id: str) -> bool:
+        """Whether a position nobody answered may stay.
+
+        If it was sent twice and the first came last, it is dated like a new play. And
+        of a watched item only another play would clear it, where that counts.
+        """
+        return item_id in self.records.doubtful_positions and (
+            item_id in self.records.late
+            or (
+                not self.server.kind.repeat_safe
+                and self.server.states[item_id].watched is True
+            )
+        )
 
     @property
     def may_be_forgetful(self) -> bool:
@@ -554,7 +571,8 @@ def _last_wish_holds(world: World, lane: SimulatedLane) -> Iterator[str]:
         deciding = _deciding(wishes)
         if (
             not _untouched(world, lane, item_id, deciding)
-            or (item_id in lane.records.late and len(wishes) > 1)
+            # What somebody else did looked like our own write, which came later.
+            or (item_id in lane.records.late and item_id in lane.records.moved)
             or any(not one.answered for one in deciding)
             or any(one.operation.operation_id in given_up for one in deciding)
             # Where our own clock jumped, and what both sides had agreed on was lost,
@@ -569,6 +587,8 @@ def _last_wish_holds(world: World, lane: SimulatedLane) -> Iterator[str]:
         for one in deciding:
             wanted = one.operation.change.apply(wanted)
         shown = lane.server.states[item_id]
+        if lane.keeps_late_position(item_id):
+            continue
         if not wanted.agrees_with(shown):
             yield f"{item_id} shows {shown} and was wanted {wanted}"
 
@@ -614,7 +634,7 @@ def _no_double_play(lane: SimulatedLane) -> Iterator[str]:
             if not isinstance(one.operation.change, MarkUnwatched)
         ]
         if item_id in lane.records.late and len(all_wishes) > len(wishes):
-            continue  # marked again by what came after it was un-marked
+            continue  # one of the two came late and was put right
         if item_id not in lane.records.moved and plays > len(wishes):
             yield f"{item_id} got {plays} plays from {len(wishes)} wishes"
 
@@ -639,9 +659,9 @@ def _overruled_for_a_reason(lane: SimulatedLane) -> Iterator[str]:
             continue  # what we had marked ourselves beats it, if that was forgotten
         if any(
             operation.reaches(lane.server.items[item_id])
-            for item_id in lane.records.late
+            for item_id in lane.records.late & lane.records.doubtful_positions
         ):
-            continue
+            continue  # sent twice, the first coming late: it is dated like a new play
         moved = any(
             lane.records.first_moved.get(item.item_id, at) < at
             for item in lane.leaves

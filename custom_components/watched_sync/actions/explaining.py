@@ -55,6 +55,7 @@ class Why(StrEnum):
     WAITS_FOR_SERVER = "waits_for_server"
     BEING_DELIVERED = "being_delivered"
     MISSING = "missing"
+    MAY_HAVE_BEEN_WRITTEN = "may_have_been_written"
     RETRIES_LATER = "retries_later"
     WAITS_FOR_TURN = "waits_for_turn"
     STATE_UNKNOWN = "state_unknown"
@@ -325,7 +326,14 @@ def _why_it_waits(case: _Case, operation: Operation) -> tuple[Why, str]:
             f"{_at(operation.missing_since)}; it is looked for again at "
             f"{_at(operation.not_before)}."
         )
-    if operation.not_before is not None and operation.not_before > lane.clock.now():
+    now = lane.clock.now()
+    if operation.not_before is not None and operation.not_before > now:
+        if operation.unsure_until is not None and operation.unsure_until > now:
+            return Why.MAY_HAVE_BEEN_WRITTEN, (
+                f"{wish} waits because {name} never answered an earlier write, and may "
+                f"carry it out until {_at(operation.unsure_until)}; it is looked at "
+                f"again at {_at(operation.not_before)}."
+            )
         return Why.RETRIES_LATER, (
             f"{wish} failed {_times(operation.attempts)} "
             f"({operation.last_error or 'unknown'}) and is tried again at "

@@ -14,6 +14,7 @@ import math
 from typing import Protocol
 
 from .backoff import OPERATION_BACKOFF
+from .doubt import PATIENCE, Doubts, may_add_play
 from .errors import (
     AuthRejected,
     Busy,
@@ -35,7 +36,7 @@ from .errors import (
 )
 from .identity import Item, MediaKind
 from .lane import Lane, LaneUpdate, Phase
-from .operation import Change, MarkWatched, Operation, Scope, SetProgress
+from .operation import Change, MarkWatched, Operation, Scope
 from .outbox import Outcome, Result
 from .play_state import PlayState, Reading
 from .ports import Clock, MediaServer, Random
@@ -56,16 +57,6 @@ MAX_ATTEMPTS = 8
 
 #: How long to wait before looking again for an item the server does not know.
 MISSING_RECHECK = timedelta(hours=1)
-
-#: How long a mark that nobody answered is not repeated, on a server that would count it
-#: twice: one that is slow today may carry it out yet.
-UNANSWERED_PATIENCE = timedelta(minutes=5)
-
-#: Seconds until it is looked at for the first time; later on more and more.
-FIRST_LOOK = 5.0
-
-#: Seconds that are none: less than a time of the day can express is no delay.
-SHORTEST_WAIT = 0.001
 
 #: Seconds for which a reading is worth writing over. No server compares before it
 #: writes, so what somebody watches between a look and a write is lost.
@@ -92,14 +83,6 @@ class _Sent:
     attempted: dict[str, _Write] = field(default_factory=dict)
     errors: dict[str, ServerError] = field(default_factory=dict)
     halted: ServerError | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class _Unsure:
-    """An item, or a container, that may be marked without us *until* a moment."""
-
-    item: Item
-    until: float
 
 
 class Host(Protocol):
@@ -148,17 +131,8 @@ class Delivery:
         self._max_retry_age = max_retry_age
         self._outcomes: list[Outcome] = []
         self._readings: list[Reading] = []
-        self._unsure = {
-            one.item.item_id: _Unsure(
-                one.item,
-                clock.monotonic()
-                + min(
-                    one.unsure_until - clock.now(), UNANSWERED_PATIENCE
-                ).total_seconds(),
-            )
-            for one in lane.outbox
-            if one.unsure_until is not None
-        }
+        self._doubts = Doubts(clock, rng)
+        self._doubts.recall(lane.outbox)
         self._stopping = False
         self._answered = asyncio.Event()
         self._answered.set()
@@ -268,7 +242,9 @@ class Delivery:
             self._reject(operation, Reason.REFUSED)
             return None
         item = reading.item.completed_by(operation.item)
-        operation = replace(operation, item=item, missing_since=None)
+        operation = replace(operation, item=item, missing_since=None).expecting(
+            self._doubts.traces([reading])
+        )
         remote = reading.state
         if remote.watched is None:
             self._retry_later(operation, Reason.MALFORMED)
@@ -278,6 +254,8 @@ class Delivery:
             operation, reading, operation.before.get(item_id, operation.base)
         ):
             case NoOp():
+                if self._may_be_turned(operation, [reading]):
+                    return None
                 before = operation.before.get(item_id)
                 ours = before is not None and not desired.agrees_with(before)
                 self._settle(
@@ -295,7 +273,7 @@ class Delivery:
                 ):
                     self._reject(operation, Reason.UNSUPPORTED)
                     return None
-                if self._is_unsure(operation, elementary(operation.change, remote)):
+                if self._may_be_marked(operation, elementary(operation.change, remote)):
                     return None
                 operation = replace(
                     operation, before={item_id: remote, **operation.before}
@@ -307,7 +285,7 @@ class Delivery:
     async def _verify_items(self, operations: Sequence[Operation], sent: _Sent) -> None:
         found = await self._server.fetch({one.item.item_id for one in operations})
         self._learn(found.values())
-        confirmed: list[tuple[Operation, PlayState]] = []
+        confirmed: list[tuple[Operation, Reading]] = []
         failed: list[tuple[Operation, Verdict]] = []
         for operation in operations:
             item_id = operation.item.item_id
@@ -318,7 +296,7 @@ class Delivery:
             # Compared with what was there at this write, not at an earlier attempt.
             written_over = sent.attempted[operation.operation_id].state
             if operation.change.apply(written_over).agrees_with(reading.state):
-                confirmed.append((operation, reading.state))
+                confirmed.append((operation, reading))
             else:
                 error = sent.errors.get(operation.operation_id)
                 failed.append(
@@ -329,9 +307,10 @@ class Delivery:
                         else RetryLater(Reason.NOT_APPLIED),
                     )
                 )
-        for operation, state in confirmed:
-            self._settle(operation, Result.DELIVERED, state)
-            self._lane.outbox.agree({operation.item.item_id: state})
+        for operation, reading in confirmed:
+            if not self._may_be_turned(operation, [reading]):
+                self._settle(operation, Result.DELIVERED, reading.state)
+                self._lane.outbox.agree({operation.item.item_id: reading.state})
         if confirmed:
             self._host.has_written()
         elif (
@@ -357,6 +336,7 @@ class Delivery:
                 operation, Reason.MISSING if not scope else Reason.MALFORMED
             )
             return
+        operation = operation.expecting(self._doubts.traces(scope))
         decisions: dict[str, Decision] = {
             leaf.item.item_id: self._decide(
                 operation,
@@ -369,6 +349,8 @@ class Delivery:
         }
         steps = plan_tree(operation, leaves, decisions, self._server.capabilities)
         if not steps:
+            if self._may_be_turned(operation, scope):
+                return
             self._settle(operation, _result_of_tree(operation, decisions))
             self._lane.outbox.agree(
                 _carried_out(
@@ -376,7 +358,7 @@ class Delivery:
                 )
             )
             return
-        if self._is_unsure(operation, (operation.change,)):
+        if self._may_be_marked(operation, (operation.change,)):
             return
         before = {
             leaf.item.item_id: leaf.state
@@ -424,8 +406,9 @@ class Delivery:
         ]
         if not wrong:
             self._host.has_written()
-            self._settle(operation, Result.DELIVERED)
-            self._lane.outbox.agree(_carried_out(operation, now))
+            if not self._may_be_turned(operation, in_scope(operation, leaves)):
+                self._settle(operation, Result.DELIVERED)
+                self._lane.outbox.agree(_carried_out(operation, now))
             return
         error = sent.errors.get(operation.operation_id)
         await self._carry_out(
@@ -437,7 +420,18 @@ class Delivery:
         self, operation: Operation, reading: Reading, base: PlayState | None
     ) -> Decision:
         remote = reading.state
-        if any(map(remote.agrees_with, operation.traces_on(reading.item.item_id))):
+        item_id = reading.item.item_id
+        if any(map(remote.agrees_with, operation.traces_on(item_id))):
+            before = operation.before.get(item_id, remote)
+            if (
+                remote.watched
+                and not before.watched
+                and isinstance(operation.change, MarkWatched)
+                and self._counts_again(operation.change)
+            ):
+                # A position that came late, over what we have marked, stays: only
+                # another play would clear it.
+                return NoOp()
             base = remote  # moved by nobody but ourselves
         return decide(
             base,
@@ -502,16 +496,10 @@ class Delivery:
                 sent.attempted[write.operation_id] = write
                 self._lane.outbox.unsent.discard(write.operation_id)
                 try:
-                    for change in write.changes:
-                        await self._server.write(write.item, change, write.state)
+                    await self._write(write)
                 except _HALTING as err:
-                    if isinstance(err, Unanswered):
-                        self._note_unsure(write)
                     sent.errors.setdefault(write.operation_id, err)
                     sent.halted = err
-                except asyncio.CancelledError:
-                    self._note_unsure(write)
-                    raise
                 except ServerError as err:
                     sent.errors.setdefault(write.operation_id, err)
 
@@ -528,53 +516,57 @@ class Delivery:
             self._answered.set()
         return sent
 
-    # --- marks that nobody answered --------------------------------------
+    async def _write(self, write: _Write) -> None:
+        shown = write.state
+        self._doubts.write_follows(write.item)
+        for change in write.changes:
+            try:
+                await self._server.write(write.item, change, write.state)
+            except Unanswered, asyncio.CancelledError:
+                self._note_doubt(write, change, shown)
+                raise
+            shown = change.apply(shown)
 
-    def _note_unsure(self, write: _Write) -> None:
-        """Have a mark not repeated that may be carried out without us."""
-        if self._server.capabilities.repeat_safe or not _marks(write.changes):
+    # --- writes that nobody answered -------------------------------------
+
+    def _note_doubt(self, write: _Write, change: Change, before: PlayState) -> None:
+        """Remember that *change* may be carried out yet; a mark is not repeated."""
+        self._doubts.note(write.item, change, before)
+        if not may_add_play(change):
             return
-        patience = UNANSWERED_PATIENCE.total_seconds()
-        until = self._clock.monotonic() + patience
-        self._unsure[write.item.item_id] = _Unsure(write.item, until)
-        waiting = self._lane.outbox.get(write.operation_id)
+        outbox = self._lane.outbox
+        waiting = outbox.get(write.operation_id)
+        # Whatever has taken its place has to know of it in another life as well.
+        for one in [waiting] if waiting else outbox.concerning(write.item):
+            outbox.update(replace(one, unsure_until=self._clock.now() + PATIENCE))
         if waiting is not None:
-            self._look_again(
-                replace(waiting, last_error=Reason.UNREACHABLE.value), patience
-            )
+            waiting = replace(waiting, last_error=Reason.UNREACHABLE.value)
+            self._may_be_marked(waiting, (change,))
         self._lane.save_later()
 
-    def _unsure_for(self, operation: Operation) -> float:
-        """Return for how many seconds *operation* must not mark anything.
+    def _counts_again(self, change: Change) -> bool:
+        return not self._server.capabilities.repeat_safe and may_add_play(change)
 
-        It goes by the item: who marks it, un-marks it and marks it again must not find
-        it marked twice either.
-        """
-        now = self._clock.monotonic()
-        for item_id in [
-            item_id
-            for item_id, one in self._unsure.items()
-            if one.until - now < SHORTEST_WAIT
-        ]:
-            del self._unsure[item_id]
-        item = operation.item
-        return max(
-            (
-                one.until - now
-                for one in self._unsure.values()
-                if one.item.item_id == item.item_id
-                or one.item.covers(item)
-                or item.covers(one.item)
-            ),
-            default=0.0,
-        )
+    def _may_be_marked(self, operation: Operation, changes: Iterable[Change]) -> bool:
+        """Whether one of *changes* may be carried out already; then it has to wait."""
+        seconds = self._unsure_for(operation.item, changes)
+        if seconds:
+            self._look_again(operation, seconds)
+        return seconds > 0
 
-    def _is_unsure(self, operation: Operation, changes: Iterable[Change]) -> bool:
-        """Whether this must not be written yet; then it is looked at again later."""
-        if not _marks(changes) or not (seconds := self._unsure_for(operation)):
-            return False
-        self._look_again(operation, seconds)
-        return True
+    def _unsure_for(self, item: Item, changes: Iterable[Change]) -> float:
+        """Return for how many seconds these *changes* must not be sent to *item*."""
+        if any(map(self._counts_again, changes)):
+            return self._doubts.about_marking(item)
+        return 0.0
+
+    def _may_be_turned(self, operation: Operation, shown: Sequence[Reading]) -> bool:
+        """Whether what is *shown* may be turned round yet; then it has to wait."""
+        seconds = self._doubts.about(shown)
+        if seconds:
+            traces = self._doubts.traces(shown)
+            self._look_again(operation.expecting(traces), seconds)
+        return seconds > 0
 
     def _look_again(self, operation: Operation, unsure: float) -> None:
         """Look soon at what is unsure for some more seconds, then less and less often.
@@ -582,15 +574,14 @@ class Delivery:
         It is noted down as well, for another life of the process.
         """
         now = self._clock.now()
-        waited = UNANSWERED_PATIENCE.total_seconds() - unsure
-        delay = max(self._rng.uniform(waited / 2, waited), FIRST_LOOK)
         self._lane.outbox.update(
             replace(
                 operation,
-                not_before=now + timedelta(seconds=min(delay, unsure)),
+                not_before=now + timedelta(seconds=self._doubts.next_look(unsure)),
                 unsure_until=now + timedelta(seconds=unsure),
             )
         )
+        self._lane.save_later()
 
     # --- verdicts --------------------------------------------------------
 
@@ -678,8 +669,7 @@ class Delivery:
             not_before=now + timedelta(seconds=delay),
             last_error=reason.value,
         )
-        unsure = self._unsure_for(operation)
-        if unsure and _marks((operation.change,)):
+        if unsure := self._unsure_for(operation.item, (operation.change,)):
             self._look_again(operation, unsure)
         else:
             self._lane.outbox.update(operation)
@@ -700,16 +690,9 @@ class Delivery:
         self._outcomes.append(Outcome(operation, result, state))
 
     def _learn(self, readings: Iterable[Reading]) -> None:
-        self._readings.extend(self._lane.ledger.remember(readings))
-
-
-def _marks(changes: Iterable[Change]) -> bool:
-    """Whether one of these changes may add a play."""
-    return any(
-        isinstance(change, MarkWatched)
-        or (isinstance(change, SetProgress) and change.watched is True)
-        for change in changes
-    )
+        shown = {one.item.item_id: one for one in readings}
+        self._doubts.see(shown)
+        self._readings.extend(self._lane.ledger.remember(shown.values()))
 
 
 def _result_of_tree(operation: Operation, decisions: Mapping[str, Decision]) -> Result:

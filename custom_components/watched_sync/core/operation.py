@@ -91,7 +91,9 @@ class Origin(StrEnum):
 
 
 _NO_STATES: Mapping[str, PlayState] = MappingProxyType({})
-_NO_TRACES: Mapping[str, tuple[PlayState, ...]] = MappingProxyType({})
+
+type Traces = Mapping[str, tuple[PlayState, ...]]
+_NO_TRACES: Traces = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,8 +110,8 @@ class Operation:
 
     `bases` are what a tree's episodes showed when both sides last agreed, by item id.
 
-    A mark that nobody answered may be carried out until `unsure_until`; on a server
-    that would count it twice, it is not repeated before.
+    A mark that nobody answered, of this wish or of one it took the place of, may be
+    carried out until `unsure_until`.
 
     `undoes` names the batch that this operation takes back. What somebody else changed
     since then stays as it is, so a tree that takes back only reaches the episodes in
@@ -128,7 +130,7 @@ class Operation:
     not_before: datetime | None = None
     base: PlayState | None = None
     before: Mapping[str, PlayState] = field(default=_NO_STATES)
-    traces: Mapping[str, tuple[PlayState, ...]] = field(default=_NO_TRACES)
+    traces: Traces = field(default=_NO_TRACES)
     last_error: str | None = None
     missing_since: datetime | None = None
     undoes: str | None = None
@@ -194,10 +196,23 @@ class Operation:
 
     def following(self, earlier: Operation) -> Operation:
         """Return this operation, knowing what *earlier* may have written."""
+        found = {
+            item_id: earlier.traces_on(item_id)
+            for item_id in {**earlier.traces, **earlier.before}
+            if self.scope is Scope.TREE or item_id == self.item.item_id
+        }
+        known_until = [one.unsure_until for one in (self, earlier) if one.unsure_until]
+        unsure_until = max(known_until, default=None)
+        if unsure_until == self.unsure_until:
+            return self.expecting(found)
+        return replace(self.expecting(found), unsure_until=unsure_until)
+
+    def expecting(self, found: Traces) -> Operation:
+        """Return this operation, knowing what else items may show through us."""
         traces = dict(self.traces)
-        for item_id in {**earlier.traces, **earlier.before}:
-            if self.scope is Scope.TREE or item_id == self.item.item_id:
-                known = traces.get(item_id, ())
-                found = earlier.traces_on(item_id)
-                traces[item_id] = (*known, *(one for one in found if one not in known))
+        for item_id, states in found.items():
+            known = traces.get(item_id, ())
+            new = tuple(one for one in states if one not in known)
+            if new:
+                traces[item_id] = (*known, *new)
         return self if traces == self.traces else replace(self, traces=traces)

@@ -76,7 +76,8 @@ _STATUSES: Final[Mapping[int, type[ServerError]]] = {
     404: ItemGone,
     408: Unreachable,
     410: ItemGone,
-    502: Unreachable,
+    # The gateway had passed the request on, or may have.
+    502: Unanswered,
     504: Unanswered,
 }
 
@@ -289,8 +290,8 @@ class Transport:
             raise known(said)
         if 400 <= status < 500:  # noqa: PLR2004 - the range of the client's mistakes
             raise Refused(said)
-        # 520 and above are gateways speaking for a server they cannot reach.
-        raise Unreachable(said) if status >= 520 else Fault(said)  # noqa: PLR2004 - as said above
+        # 520 and above are gateways speaking for a server that they lost.
+        raise Unanswered(said) if status >= 520 else Fault(said)  # noqa: PLR2004 - as said above
 
     def _retry_after(self, response: ClientResponse) -> float | None:
         """Read `Retry-After`: seconds (leading zeros and all) or a date."""

@@ -1,0 +1,164 @@
+"""Writes that nobody answered: a server that is slow today may carry them out yet.
+
+Two things follow. On a server that would count a play twice, a mark is not repeated
+while the first may still come. And nothing is called done that such a write would turn
+round later: who marks something by mistake and takes it back at once must not find it
+watched a minute after he was told that it is not.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Final
+
+from .identity import Item
+from .operation import Change, MarkWatched, Operation, SetProgress, Traces
+from .play_state import PlayState, Reading
+from .ports import Clock, Random
+
+#: How long a write that nobody answered may still be carried out.
+PATIENCE: Final = timedelta(minutes=5)
+
+#: Seconds until one looks for the first time whether it was; later on more and more.
+FIRST_LOOK: Final = 5.0
+
+#: Seconds that are none: less than a time of the day can express is no delay.
+SHORTEST_WAIT: Final = 0.001
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """A change that may still come over an item, or over all that is below it.
+
+    It is over at *until*, by the monotonic clock. *before* is what the item showed
+    when the change was sent, None if that tells nothing (any more).
+    """
+
+    item: Item
+    change: Change
+    until: float
+    before: PlayState | None = None
+
+    def concerns(self, item: Item) -> bool:
+        """Whether the change would come over *item* too."""
+        return self.item.item_id == item.item_id or self.item.covers(item)
+
+    def would_turn(self, state: PlayState) -> bool:
+        """Whether what shows *state* would show something else after the change."""
+        return not self.change.apply(state).agrees_with(state)
+
+    def has_come_true(self, state: PlayState) -> bool:
+        """Whether the item shows what it could show only through the change."""
+        if self.before is None or self.item.kind.is_container:
+            return False
+        wanted = self.change.apply(self.before)
+        return wanted.agrees_with(state) and not wanted.agrees_with(self.before)
+
+
+class Doubts:
+    """What may still be carried out on one server."""
+
+    def __init__(self, clock: Clock, rng: Random) -> None:
+        """Start without a doubt."""
+        self._clock = clock
+        self._rng = rng
+        self._doubts: list[Doubt] = []
+
+    def recall(self, operations: Iterable[Operation]) -> None:
+        """Take over what was noted in operations in another life of the process.
+
+        Only what a mark left behind is noted there: it is what must not be repeated.
+        """
+        now, monotonic = self._clock.now(), self._clock.monotonic()
+        for one in operations:
+            if one.unsure_until is not None:
+                left = min(one.unsure_until - now, PATIENCE).total_seconds()
+                self._doubts.append(Doubt(one.item, MarkWatched(), monotonic + left))
+
+    def note(self, item: Item, change: Change, before: PlayState | None) -> None:
+        """Hear that nobody answered when *change* was sent to *item*.
+
+        *before* is what it showed then.
+        """
+        until = self._clock.monotonic() + PATIENCE.total_seconds()
+        self._doubts.append(Doubt(item, change, until, before))
+
+    def write_follows(self, item: Item) -> None:
+        """Hear that something is sent to *item*.
+
+        If it soon shows what an earlier change would have left there, this says nothing
+        of that one any more.
+        """
+        self._doubts = [
+            replace(doubt, before=None)
+            if doubt.concerns(item) or item.covers(doubt.item)
+            else doubt
+            for doubt in self._doubts
+        ]
+
+    def see(self, readings: Mapping[str, Reading]) -> None:
+        """Let go of what has come true, as *readings* by item id show."""
+        self._doubts = [
+            doubt
+            for doubt in self._doubts
+            if (reading := readings.get(doubt.item.item_id)) is None
+            or not doubt.has_come_true(reading.state)
+        ]
+
+    def about_marking(self, item: Item) -> float:
+        """Return for how many seconds *item*, or what is below it, may get a play.
+
+        It goes by the item: who marks it, un-marks it and marks it again must not find
+        it marked twice either.
+        """
+        self._forget()
+        return self._longest(
+            doubt
+            for doubt in self._doubts
+            if may_add_play(doubt.change)
+            and (doubt.concerns(item) or item.covers(doubt.item))
+        )
+
+    def about(self, readings: Iterable[Reading]) -> float:
+        """Return for how many seconds what *readings* show may be turned round."""
+        return self._longest(
+            doubt
+            for doubt, reading in self._pairs(readings)
+            if doubt.would_turn(reading.state)
+        )
+
+    def traces(self, readings: Iterable[Reading]) -> Traces:
+        """Return what may come of *readings*, by item id."""
+        found: defaultdict[str, tuple[PlayState, ...]] = defaultdict(tuple)
+        for doubt, reading in self._pairs(readings):
+            found[reading.item.item_id] += (doubt.change.apply(reading.state),)
+        return found
+
+    def next_look(self, seconds: float) -> float:
+        """Return in how many seconds to look again at what is unsure for *seconds*."""
+        waited = PATIENCE.total_seconds() - seconds
+        return min(max(self._rng.uniform(waited / 2, waited), FIRST_LOOK), seconds)
+
+    def _pairs(self, readings: Iterable[Reading]) -> Iterator[tuple[Doubt, Reading]]:
+        self._forget()
+        if self._doubts:
+            for reading in readings:
+                for doubt in self._doubts:
+                    if doubt.concerns(reading.item):
+                        yield doubt, reading
+
+    def _longest(self, doubts: Iterable[Doubt]) -> float:
+        now = self._clock.monotonic()
+        return max((doubt.until - now for doubt in doubts), default=0.0)
+
+    def _forget(self) -> None:
+        ended = self._clock.monotonic() + SHORTEST_WAIT
+        self._doubts = [doubt for doubt in self._doubts if doubt.until >= ended]
+
+
+def may_add_play(change: Change) -> bool:
+    """Whether a server may count a play for this change."""
+    return isinstance(change, MarkWatched) or (
+        isinstance(change, SetProgress) and change.watched is True
+    )
