@@ -12,7 +12,7 @@ from custom_components.watched_sync.const import DOMAIN
 from custom_components.watched_sync.core.errors import Fault
 from custom_components.watched_sync.core.identity import Item, MediaKind, ProviderIds
 
-from .common import (
+from ..common import (
     EPISODES,
     MOVIE,
     OTHER_MOVIE,
@@ -21,7 +21,7 @@ from .common import (
     season,
     setup_lane,
 )
-from .scene import lose_contact, revoke_token
+from ..scene import lose_contact, revoke_token
 
 EVERYTHING = (MOVIE, OTHER_MOVIE, SHOW, season(1), season(2), *EPISODES)
 

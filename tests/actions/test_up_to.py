@@ -16,8 +16,8 @@ from custom_components.watched_sync.core.identity import Item, MediaKind
 from custom_components.watched_sync.core.operation import MarkUnwatched, MarkWatched
 from custom_components.watched_sync.core.ports import Capabilities
 
-from .common import MOVIE, SHOW, MemoryServer, drained, episode, season, setup_lane
-from .scene import lose_contact
+from ..common import MOVIE, SHOW, MemoryServer, drained, episode, season, setup_lane
+from ..scene import lose_contact
 
 #: Two specials, and three seasons of three episodes; each season a year of its own.
 AIRED = {

@@ -38,8 +38,8 @@ from custom_components.watched_sync.players.following import GRACE
 from custom_components.watched_sync.players.memory import async_get_memory
 from custom_components.watched_sync.runtime import WatchedSyncRuntime
 
-from .common import MOVIE, MemoryServer, drained, lane_entry, until, use_server
-from .scene import lose_contact
+from ..common import MOVIE, MemoryServer, drained, lane_entry, until, use_server
+from ..scene import lose_contact
 
 TV = "media_player.tv"
 LENGTH = 6960

@@ -18,7 +18,7 @@ from custom_components.watched_sync.core.errors import Fault, Refused, Unanswere
 from custom_components.watched_sync.core.identity import Item, MediaKind
 from custom_components.watched_sync.core.operation import MarkUnwatched, Operation
 
-from .common import (
+from ..common import (
     EPISODES,
     MOVIE,
     OTHER_MOVIE,
@@ -29,7 +29,7 @@ from .common import (
     setup_lane,
     until,
 )
-from .scene import lose_contact, revoke_token
+from ..scene import lose_contact, revoke_token
 
 EVERYTHING = (MOVIE, OTHER_MOVIE, SHOW, season(1), season(2), *EPISODES)
 
@@ -62,7 +62,7 @@ def only(entry: MockConfigEntry) -> Operation:
 
 
 def test_every_reason_is_explained_in_the_reference() -> None:
-    text = (Path(__file__).parents[1] / "docs" / "reference.md").read_text("utf-8")
+    text = (Path(__file__).parents[2] / "docs" / "reference.md").read_text("utf-8")
     _, _, table = text.partition("| why | what it means |\n")
     rows = table.partition("\n\n")[0]
     assert re.findall(r"^\| `(\w+)` \|", rows, re.MULTILINE) == list(Why)

@@ -28,7 +28,7 @@ from custom_components.watched_sync.players.memory import (
 from custom_components.watched_sync.players.naming import async_resolve_player
 from custom_components.watched_sync.store import PLAYERS_KEY
 
-from .common import (
+from ..common import (
     EPISODES,
     MOVIE,
     OTHER_MOVIE,
@@ -38,7 +38,7 @@ from .common import (
     season,
     setup_lane,
 )
-from .scene import lose_contact
+from ..scene import lose_contact
 
 TV = "media_player.tv"
 FILM: Mapping[str, Any] = {

@@ -24,7 +24,7 @@ from custom_components.watched_sync.lookup import (
     parse_external_id,
 )
 
-from .common import (
+from ..common import (
     EPISODES,
     MOVIE,
     OTHER_MOVIE,
@@ -36,7 +36,7 @@ from .common import (
     setup_lane,
     until,
 )
-from .scene import lose_contact, revoke_token, shown
+from ..scene import lose_contact, revoke_token, shown
 
 LAST_PLAYED = "switch.attic_ada_last_played"
 MOVIE_SWITCH = "switch.arrival_2016_watched"

@@ -14,7 +14,7 @@ from custom_components.watched_sync.core.identity import Item, MediaKind
 from custom_components.watched_sync.core.operation import MarkWatched, Operation
 from custom_components.watched_sync.runtime import Wish
 
-from .common import MOVIE, MemoryServer, drained, setup_lane
+from ..common import MOVIE, MemoryServer, drained, setup_lane
 
 FILMS = [
     Item(f"film{number}", MediaKind.MOVIE, f"Film {number}", 1990 + number)

@@ -15,7 +15,7 @@ from custom_components.watched_sync.core.errors import Malformed
 from custom_components.watched_sync.dialogs import options as options_flow
 from custom_components.watched_sync.preferences import preferences
 
-from .common import MOVIE, MemoryServer, drained, lane_entry, mark, setup_lane
+from ..common import MOVIE, MemoryServer, drained, lane_entry, mark, setup_lane
 
 CHOSEN: dict[str, dict[str, Any]] = {
     "entities": {"up_next_switches": 2, "libraries": ["films"]},

@@ -11,7 +11,7 @@ from custom_components.watched_sync.intent import tell
 from custom_components.watched_sync.voice.assistants import Done
 from custom_components.watched_sync.voice.speech import LANGUAGES, Speech, async_speech
 
-from .common import MOVIE, SHOW, episode, season
+from ..common import MOVIE, SHOW, episode, season
 
 
 @pytest.fixture

@@ -25,8 +25,8 @@ from custom_components.watched_sync.core.errors import (
 from custom_components.watched_sync.core.identity import Item, MediaKind
 from custom_components.watched_sync.core.ports import Library
 
-from .common import MOVIE, OTHER_MOVIE, SHOW, MemoryServer, drained, mark, setup_lane
-from .test_config_flow import ERRORS, IDS
+from ..common import MOVIE, OTHER_MOVIE, SHOW, MemoryServer, drained, mark, setup_lane
+from ..test_config_flow import ERRORS, IDS
 
 
 async def search(

@@ -19,7 +19,7 @@ from pytest_homeassistant_custom_component.common import (
 
 from custom_components.watched_sync.dialogs.player import followed_entity_id
 
-from .common import MemoryServer, setup_lane
+from ..common import MemoryServer, setup_lane
 
 TV = "media_player.living_room"
 

@@ -1,0 +1,1 @@
+"""What actions mean, plan and answer."""

@@ -1,0 +1,1 @@
+"""The dialogs of options and of what is tracked."""

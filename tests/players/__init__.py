@@ -1,0 +1,1 @@
+"""Media players: what they play, and reports of it."""
