@@ -242,9 +242,7 @@ class Delivery:
             self._reject(operation, Reason.REFUSED)
             return None
         item = reading.item.completed_by(operation.item)
-        operation = replace(operation, item=item, missing_since=None).expecting(
-            self._doubts.traces([reading])
-        )
+        operation = replace(operation, item=item, missing_since=None)
         remote = reading.state
         if remote.watched is None:
             self._retry_later(operation, Reason.MALFORMED)
@@ -276,7 +274,8 @@ class Delivery:
                 if self._may_be_marked(operation, elementary(operation.change, remote)):
                     return None
                 operation = replace(
-                    operation, before={item_id: remote, **operation.before}
+                    self._expecting(operation, [reading]),
+                    before={item_id: remote, **operation.before},
                 )
                 # False: overtaken by a later wish while we were reading.
                 return operation if self._lane.outbox.update(operation) else None
@@ -336,7 +335,6 @@ class Delivery:
                 operation, Reason.MISSING if not scope else Reason.MALFORMED
             )
             return
-        operation = operation.expecting(self._doubts.traces(scope))
         decisions: dict[str, Decision] = {
             leaf.item.item_id: self._decide(
                 operation,
@@ -360,13 +358,15 @@ class Delivery:
             return
         if self._may_be_marked(operation, (operation.change,)):
             return
-        before = {
-            leaf.item.item_id: leaf.state
-            for leaf in scope
-            if isinstance(decisions[leaf.item.item_id], Push)
-        }
+        pushed = [
+            leaf for leaf in scope if isinstance(decisions[leaf.item.item_id], Push)
+        ]
+        before = {leaf.item.item_id: leaf.state for leaf in pushed}
         earlier = operation
-        operation = replace(operation, before=before | dict(operation.before))
+        operation = replace(
+            self._expecting(operation, pushed),
+            before=before | dict(operation.before),
+        )
         outbox = self._lane.outbox
         if not outbox.update(operation):
             return
@@ -564,9 +564,16 @@ class Delivery:
         """Whether what is *shown* may be turned round yet; then it has to wait."""
         seconds = self._doubts.about(shown)
         if seconds:
-            traces = self._doubts.traces(shown)
-            self._look_again(operation.expecting(traces), seconds)
+            self._look_again(self._expecting(operation, shown), seconds)
         return seconds > 0
+
+    def _expecting(self, operation: Operation, shown: Iterable[Reading]) -> Operation:
+        """Have *operation* know what may become of its items once it is carried out."""
+        return operation.expecting(
+            self._doubts.traces(
+                replace(one, state=operation.change.apply(one.state)) for one in shown
+            )
+        )
 
     def _look_again(self, operation: Operation, unsure: float) -> None:
         """Look soon at what is unsure for some more seconds, then less and less often.

@@ -129,10 +129,11 @@ class Doubts:
         )
 
     def traces(self, readings: Iterable[Reading]) -> Traces:
-        """Return what may come of *readings*, by item id."""
+        """Return what the items of *readings* may be turned to, by item id."""
         found: defaultdict[str, tuple[PlayState, ...]] = defaultdict(tuple)
         for doubt, reading in self._pairs(readings):
-            found[reading.item.item_id] += (doubt.change.apply(reading.state),)
+            if doubt.would_turn(reading.state):
+                found[reading.item.item_id] += (doubt.change.apply(reading.state),)
         return found
 
     def next_look(self, seconds: float) -> float:
