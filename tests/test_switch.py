@@ -91,6 +91,8 @@ async def test_tracked_movie_has_its_own_device_and_says_what_it_is(
         "media_type": "movie",
         "item_id": "m1",
         "title": "Arrival",
+        "full_title": "Arrival (2016)",
+        "external_id": "imdb://tt2543164",
         "year": 2016,
         "imdb": "tt2543164",
         "tmdb": "329865",

@@ -12,7 +12,7 @@ from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from .const import SUBENTRY_ITEM
 from .core.identity import MediaKind
 from .core.operation import MarkWatched
-from .entity import TrackedItemEntity, WatchedSyncEntity, tracked_item
+from .entity import DescribedEntity, TrackedItemEntity, tracked_item
 from .failures import no_next_episode, nothing_left_to_undo
 from .runtime import WatchedSyncConfigEntry, WatchedSyncRuntime, Wish
 from .undo import async_undo
@@ -76,17 +76,10 @@ async def async_setup_entry(
             )
 
 
-class LaneButton(WatchedSyncEntity, ButtonEntity):
+class LaneButton(DescribedEntity, ButtonEntity):
     """Does something with the whole queue of a lane."""
 
     entity_description: LaneButtonDescription
-
-    def __init__(
-        self, runtime: WatchedSyncRuntime, description: LaneButtonDescription
-    ) -> None:
-        """Take over what the button does."""
-        super().__init__(runtime, description.key)
-        self.entity_description = description
 
     @override
     async def async_press(self) -> None:

@@ -4,6 +4,7 @@ from typing import override
 
 from homeassistant.config_entries import ConfigSubentry
 from homeassistant.helpers.device_registry import DeviceEntryType, DeviceInfo
+from homeassistant.helpers.entity import EntityDescription
 from homeassistant.helpers.update_coordinator import CoordinatorEntity
 
 from .const import CONF_ITEM, DOMAIN
@@ -25,6 +26,17 @@ class WatchedSyncEntity(CoordinatorEntity[WatchedSyncCoordinator]):
         self.runtime = runtime
         self._attr_unique_id = f"{runtime.lane_id}:{key}"
         self._attr_device_info = DeviceInfo(identifiers={(DOMAIN, runtime.lane_id)})
+
+
+class DescribedEntity(WatchedSyncEntity):
+    """An entity of a lane of which a description says all there is to say."""
+
+    def __init__(
+        self, runtime: WatchedSyncRuntime, description: EntityDescription
+    ) -> None:
+        """Take over the description; its key is unique within the lane."""
+        super().__init__(runtime, description.key)
+        self.entity_description = description
 
 
 class ItemEntity(WatchedSyncEntity):

@@ -52,20 +52,7 @@ def async_watch(hass: HomeAssistant, entry: WatchedSyncConfigEntry, lane: Lane) 
 @callback
 def async_look(hass: HomeAssistant, entry: WatchedSyncConfigEntry, lane: Lane) -> None:
     """Say what a person has to decide upon or to see to, and nothing that is over."""
-    undeliverable = issue_id(ISSUE_UNDELIVERABLE, entry.entry_id)
-    if lane.outbox.rejected:
-        ir.async_create_issue(
-            hass,
-            DOMAIN,
-            undeliverable,
-            data={"entry_id": entry.entry_id},
-            is_fixable=True,
-            severity=ir.IssueSeverity.WARNING,
-            translation_key=ISSUE_UNDELIVERABLE,
-            translation_placeholders={"name": entry.title},
-        )
-    else:
-        ir.async_delete_issue(hass, DOMAIN, undeliverable)
+    _ask_about(hass, entry, ISSUE_UNDELIVERABLE, waits=bool(lane.outbox.rejected))
     # While a server is away it may be being updated: that says nothing yet.
     if lane.health.phase is Phase.READY:
         ir.async_delete_issue(
@@ -80,18 +67,25 @@ def async_mass_change(
     hass: HomeAssistant, entry: WatchedSyncConfigEntry, held: Held
 ) -> None:
     """Ask whether what changed at once is to be copied, as long as something waits."""
-    mass_change = issue_id(ISSUE_MASS_CHANGE, entry.entry_id)
-    if not held.count:
-        ir.async_delete_issue(hass, DOMAIN, mass_change)
+    _ask_about(hass, entry, ISSUE_MASS_CHANGE, waits=held.count > 0)
+
+
+@callback
+def _ask_about(
+    hass: HomeAssistant, entry: WatchedSyncConfigEntry, cause: str, *, waits: bool
+) -> None:
+    """Ask a person what to do, as long as something *waits* for that."""
+    if not waits:
+        ir.async_delete_issue(hass, DOMAIN, issue_id(cause, entry.entry_id))
         return
     ir.async_create_issue(
         hass,
         DOMAIN,
-        mass_change,
+        issue_id(cause, entry.entry_id),
         data={"entry_id": entry.entry_id},
         is_fixable=True,
         severity=ir.IssueSeverity.WARNING,
-        translation_key=ISSUE_MASS_CHANGE,
+        translation_key=cause,
         translation_placeholders={"name": entry.title},
     )
 

@@ -20,8 +20,13 @@ from .coordinator import ShowProgress, SyncSnapshot, SyncStatus
 from .core.codec import encode_change
 from .core.identity import Item, MediaKind
 from .core.operation import Operation
-from .entity import TrackedItemEntity, WatchedSyncEntity, tracked_item
-from .runtime import WatchedSyncConfigEntry, WatchedSyncRuntime
+from .entity import (
+    DescribedEntity,
+    TrackedItemEntity,
+    WatchedSyncEntity,
+    tracked_item,
+)
+from .runtime import WatchedSyncConfigEntry
 
 # Nothing is read here: the coordinator tells.
 PARALLEL_UPDATES = 0
@@ -83,17 +88,10 @@ async def async_setup_entry(
             )
 
 
-class LaneSensor(WatchedSyncEntity, SensorEntity):
+class LaneSensor(DescribedEntity, SensorEntity):
     """One value of the snapshot."""
 
     entity_description: LaneSensorDescription
-
-    def __init__(
-        self, runtime: WatchedSyncRuntime, description: LaneSensorDescription
-    ) -> None:
-        """Take over where the value is."""
-        super().__init__(runtime, description.key)
-        self.entity_description = description
 
     @property
     @override

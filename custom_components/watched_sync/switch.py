@@ -17,6 +17,7 @@ from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .actions.batches import async_submit_together
+from .activity import describe
 from .const import (
     CONF_UP_NEXT_SWITCHES,
     DEFAULT_UP_NEXT_SWITCHES,
@@ -65,7 +66,18 @@ class WatchedSwitch(ItemEntity, SwitchEntity):
     """On when an item is watched, or will be once everything is delivered."""
 
     _unrecorded_attributes = frozenset(
-        {"title", "show", "year", "item_id", "imdb", "tmdb", "tvdb"}
+        {
+            "title",
+            "full_title",
+            "show",
+            "year",
+            "item_id",
+            "imdb",
+            "tmdb",
+            "tvdb",
+            "external_id",
+            "show_external_id",
+        }
     )
 
     @property
@@ -80,29 +92,13 @@ class WatchedSwitch(ItemEntity, SwitchEntity):
         """What the server says, how far the change is, and what the item is."""
         if (view := self.view) is None:
             return {}
-        item = view.item
         attributes: dict[str, Any] = {
             "sync_state": view.sync_state,
             "server_state": _server_state(view.server),
             "position": round(view.desired.position),
             "last_error": view.last_error,
-            "media_type": item.kind,
-            "item_id": item.item_id,
-            "title": item.title,
         }
-        optional = {
-            "year": item.year,
-            "show": item.show_title,
-            "season": item.season,
-            "episode": item.episode,
-            "imdb": item.provider_ids.imdb,
-            "tmdb": item.provider_ids.tmdb,
-            "tvdb": item.provider_ids.tvdb,
-        }
-        attributes |= {
-            key: value for key, value in optional.items() if value is not None
-        }
-        return attributes
+        return attributes | describe(view.item)
 
     @override
     async def async_turn_on(self, **kwargs: Any) -> None:
