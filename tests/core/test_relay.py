@@ -941,6 +941,21 @@ async def test_nor_when_we_were_stopped_meanwhile() -> None:
 
 
 @virtual
+async def test_what_somebody_else_played_meanwhile_is_none_of_it() -> None:
+    rig = with_show({1: 3}).start()
+    rig.server.on(Ask.WRITE, Trouble(Kind.SLOW, seconds=200))
+    await rig.ask(None, season(SHOW, 1))
+    await rig.drained(60)
+    rig.server.down = True
+    await rig.ask(MarkUnwatched(), season(SHOW, 1))
+    await asyncio.sleep(30)
+    rig.server.states["s.1.2"] = seen(plays=2, last=rig.server.server_now())
+    rig.server.down = False
+    await rig.drained()
+    assert rig.server.watched("s.1.1", "s.1.2", "s.1.3") == [False, True, False]
+
+
+@virtual
 async def test_what_was_seen_to_come_true_holds_nothing_back() -> None:
     rig = with_movies(1).start()
     rig.server.on(Ask.WRITE, DROP)

@@ -560,11 +560,19 @@ class Delivery:
             return self._doubts.about_marking(item)
         return 0.0
 
-    def _may_be_turned(self, operation: Operation, shown: Sequence[Reading]) -> bool:
-        """Whether what is *shown* may be turned round yet; then it has to wait."""
-        seconds = self._doubts.about(shown)
+    def _may_be_turned(self, operation: Operation, shown: Iterable[Reading]) -> bool:
+        """Whether what is *shown*, as it was wanted, may be turned round yet.
+
+        Then the operation has to wait. What was left to somebody else is not looked at.
+        """
+        ours = [
+            one
+            for one in shown
+            if operation.change.apply(one.state).agrees_with(one.state)
+        ]
+        seconds = self._doubts.about(ours)
         if seconds:
-            self._look_again(self._expecting(operation, shown), seconds)
+            self._look_again(self._expecting(operation, ours), seconds)
         return seconds > 0
 
     def _expecting(self, operation: Operation, shown: Iterable[Reading]) -> Operation:
