@@ -22,13 +22,7 @@ from custom_components.watched_sync.coordinator import (
     GLANCE_BATCH,
     LIBRARY_COOLDOWN,
     PLAYS,
-    QUEUE_ROWS,
     REFRESH_COOLDOWN,
-    ItemSyncState,
-    ItemView,
-    ShowProgress,
-    SyncSnapshot,
-    SyncStatus,
     WatchedSyncCoordinator,
 )
 from custom_components.watched_sync.core.errors import Forbidden, Reason, Unreachable
@@ -41,6 +35,14 @@ from custom_components.watched_sync.core.operation import (
     SetProgress,
 )
 from custom_components.watched_sync.core.play_state import PlayState, Reading
+from custom_components.watched_sync.core.snapshot import (
+    QUEUE_ROWS,
+    ItemSyncState,
+    ItemView,
+    ShowProgress,
+    SyncSnapshot,
+    SyncStatus,
+)
 from custom_components.watched_sync.runtime import WatchedSyncRuntime, Wish
 
 from .common import (

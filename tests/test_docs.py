@@ -14,12 +14,12 @@ import yaml
 
 from custom_components import watched_sync
 from custom_components.watched_sync.const import DOMAIN
-from custom_components.watched_sync.coordinator import SyncStatus
 from custom_components.watched_sync.core.activity import What
 from custom_components.watched_sync.core.errors import Reason
 from custom_components.watched_sync.core.mirror import Skip
 from custom_components.watched_sync.core.outbox import Result
 from custom_components.watched_sync.core.reconcile import Policy
+from custom_components.watched_sync.core.snapshot import SyncStatus
 from custom_components.watched_sync.lookup import SkipReason
 
 from . import rules

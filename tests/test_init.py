@@ -14,7 +14,6 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.watched_sync import async_remove_config_entry_device
 from custom_components.watched_sync.const import DOMAIN
-from custom_components.watched_sync.coordinator import SyncStatus
 from custom_components.watched_sync.core.errors import (
     Busy,
     Fault,
@@ -26,6 +25,7 @@ from custom_components.watched_sync.core.errors import (
 from custom_components.watched_sync.core.lane import Phase
 from custom_components.watched_sync.core.operation import MarkUnwatched, MarkWatched
 from custom_components.watched_sync.core.play_state import Reading
+from custom_components.watched_sync.core.snapshot import SyncStatus
 from custom_components.watched_sync.runtime import WatchedSyncRuntime, Wish
 
 from .common import (

@@ -13,7 +13,6 @@ from homeassistant.helpers import entity_registry as er
 import pytest
 
 from custom_components import watched_sync
-from custom_components.watched_sync.coordinator import SyncStatus
 from custom_components.watched_sync.core.activity import SERVER, What
 from custom_components.watched_sync.core.errors import Reason, Refused, Unreachable
 from custom_components.watched_sync.core.lane import Phase
@@ -22,6 +21,7 @@ from custom_components.watched_sync.core.operation import (
     Origin,
     SetProgress,
 )
+from custom_components.watched_sync.core.snapshot import SyncStatus
 from custom_components.watched_sync.runtime import Wish
 
 from .common import (

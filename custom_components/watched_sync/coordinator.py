@@ -1,16 +1,14 @@
-"""What the entities show: one frozen snapshot, published once per batch.
+"""What is read of the server, and the snapshot of it, published once per batch.
 
-It is built from the lane alone, so it is right while the server is away. Reading the
-server only brings the lane's ledger up to date; when and where to read is said by the
-observer, which hears what others do, and by the ends of our own operations.
+The snapshot is put together from the lane alone (`core/snapshot.py`); reading only
+brings the lane's ledger up to date. When and where to read is said by the observer,
+which hears what others do, and by the ends of our own operations.
 """
 
 import asyncio
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
-from enum import StrEnum
-from itertools import islice
+from datetime import datetime
 from typing import Any, Final, override
 
 from homeassistant.config_entries import ConfigEntry
@@ -31,14 +29,23 @@ from .const import (
     SUBENTRY_ITEM,
 )
 from .core.codec import decode_item
-from .core.errors import ItemGone, Reason, ServerError
+from .core.errors import ItemGone, ServerError
 from .core.identity import Item, MediaKind
 from .core.lane import Lane, LaneUpdate, Phase
-from .core.operation import Operation, Scope
+from .core.operation import Scope
 from .core.outbox import Result
-from .core.play_state import UNKNOWN, PlayState, Reading
+from .core.play_state import PlayState, Reading
 from .core.ports import MediaServer
 from .core.relay import Relay
+from .core.snapshot import (
+    Failures,
+    ItemView,
+    Shelf,
+    ShowProgress,
+    SyncSnapshot,
+    take_snapshot,
+    view_of,
+)
 from .preferences import preferences
 from .store import LedgerStore
 
@@ -60,80 +67,6 @@ GLANCE_SHOWN: Final = 60
 
 #: Ends of operations after which the server's lists may look different.
 _READ_AFTER: Final = (Result.DELIVERED, Result.ALREADY_TRUE, Result.OVERRULED)
-
-#: Rows of the queue that a snapshot carries.
-QUEUE_ROWS: Final = 20
-
-
-class SyncStatus(StrEnum):
-    """How a lane is, in one word; the first that applies from below upwards."""
-
-    SYNCED = "synced"
-    FAILED = "failed"
-    PENDING = "pending"
-    SYNCING = "syncing"
-    OFFLINE = "offline"
-    AUTH_REQUIRED = "auth_required"
-
-
-class ItemSyncState(StrEnum):
-    """How one item is."""
-
-    SYNCED = "synced"
-    PENDING = "pending"
-    SYNCING = "syncing"
-    FAILED = "failed"
-
-
-@dataclass(frozen=True, slots=True)
-class ItemView:
-    """One item as it will be once all is delivered, and as the server has it.
-
-    `server` is None if it was never read. Of a tracked show both leave the specials
-    out.
-    """
-
-    item: Item
-    desired: PlayState
-    server: PlayState | None
-    sync_state: ItemSyncState
-    last_error: Reason | None = None
-    leaf_count: int | None = None
-    watched_leaf_count: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class ShowProgress:
-    """How far a tracked show is, as it will be once all is delivered.
-
-    Specials and what has not been aired yet are left out.
-    """
-
-    unwatched: int
-    next_episode: Reading | None
-
-
-@dataclass(frozen=True, slots=True)
-class SyncSnapshot:
-    """All that entities show of one lane.
-
-    `oldest` is when the operation that waits longest was asked for. `queue` holds up
-    to 20 operations, waiting ones first, then those given up.
-    """
-
-    status: SyncStatus
-    pending: int
-    failed: int
-    last_synced: datetime | None
-    connected: bool
-    oldest: datetime | None
-    next_attempt: datetime | None
-    last_error: Reason | None
-    queue: tuple[Operation, ...]
-    up_next: tuple[str, ...]
-    last_played: str | None
-    items: Mapping[str, ItemView]
-    shows: Mapping[str, ShowProgress]
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,11 +169,12 @@ class WatchedSyncCoordinator(DataUpdateCoordinator[SyncSnapshot]):
 
     def view(self, item_id: str) -> ItemView | None:
         """Return how an item is; None if it was never seen."""
-        if (view := self.data.items.get(item_id)) is not None:
-            return view
+        if (shown := self.data.items.get(item_id)) is not None:
+            return shown
         if (item := self._item(item_id)) is None:
             return None
-        return self._view(item, _Failures(self._lane.outbox.rejected))
+        failures = Failures(self._lane.outbox.rejected)
+        return view_of(self._lane, item, self.leaves(item_id), failures)
 
     def leaves(self, show_id: str) -> Sequence[Reading]:
         """Return the last readings of a tracked show's episodes, in order."""
@@ -608,142 +542,15 @@ class WatchedSyncCoordinator(DataUpdateCoordinator[SyncSnapshot]):
     def _item(self, item_id: str) -> Item | None:
         return self._lane.ledger.item(item_id) or self._tracked.get(item_id)
 
-    # --- building --------------------------------------------------------------
-
     def _build(self) -> SyncSnapshot:
-        lane = self._lane
-        outbox = lane.outbox
-        failures = _Failures(outbox.rejected)
-        shown = [
-            item
-            for item_id in sorted(self._shown_ids)
-            if (item := self._item(item_id)) is not None
-        ]
-        oldest = outbox.oldest
-        return SyncSnapshot(
-            status=self._status(),
-            pending=len(outbox),
-            failed=len(outbox.rejected),
-            last_synced=lane.last_synced,
-            connected=lane.health.phase is Phase.READY,
-            oldest=oldest.asked_at if oldest else None,
-            next_attempt=lane.health.next_attempt,
-            last_error=lane.health.reason or self._last_error(),
-            queue=(
-                *islice(outbox, QUEUE_ROWS),
-                *islice(outbox.rejected, max(QUEUE_ROWS - len(outbox), 0)),
-            ),
+        known = map(self._item, sorted(self._shown_ids))
+        shelf = Shelf(
+            items=[item for item in known if item is not None],
+            leaves={show_id: self.leaves(show_id) for show_id in self._leaves},
             up_next=self._up_next,
             last_played=self._last_played,
-            items={item.item_id: self._view(item, failures) for item in shown},
-            shows={
-                show_id: self._progress(show_id, dt_util.now().date())
-                for show_id in self._leaves
-            },
         )
-
-    def _status(self) -> SyncStatus:
-        lane = self._lane
-        match lane.health.phase:
-            case Phase.PARKED:
-                return SyncStatus.AUTH_REQUIRED
-            case Phase.BACKING_OFF:
-                return SyncStatus.OFFLINE
-            case Phase.READY if lane.in_flight:
-                return SyncStatus.SYNCING
-        if len(lane.outbox):
-            return SyncStatus.PENDING
-        return SyncStatus.FAILED if lane.outbox.rejected else SyncStatus.SYNCED
-
-    def _last_error(self) -> Reason | None:
-        """Return why the first operation that has a reason waits."""
-        outbox = self._lane.outbox
-        for operation in (*islice(outbox, QUEUE_ROWS), *islice(outbox.rejected, 1)):
-            if operation.last_error is not None:
-                return Reason(operation.last_error)
-        return None
-
-    def _view(self, item: Item, failures: _Failures) -> ItemView:
-        lane = self._lane
-        reading = lane.ledger.reading(item.item_id)
-        server: PlayState | None
-        if leaves := [one for one in self.leaves(item.item_id) if _counts(one.item)]:
-            waiting, desired, server = self._sum_up(leaves)
-        else:
-            waiting = lane.outbox.concerning(item)
-            server = lane.ledger.base(item.item_id)
-            desired = lane.outbox.desired(item, server or UNKNOWN)
-        error: str | None = None
-        if any(one.operation_id in lane.in_flight for one in waiting):
-            sync_state = ItemSyncState.SYNCING
-        elif waiting:
-            sync_state = ItemSyncState.PENDING
-            error = next((one.last_error for one in waiting if one.last_error), None)
-        elif (given_up := failures.concerning(item)) is not None:
-            sync_state = ItemSyncState.FAILED
-            error = given_up.last_error
-        else:
-            sync_state = ItemSyncState.SYNCED
-        return ItemView(
-            item=item,
-            desired=desired,
-            server=server,
-            sync_state=sync_state,
-            last_error=None if error is None else Reason(error),
-            leaf_count=reading.leaf_count if reading else None,
-            watched_leaf_count=reading.watched_leaf_count if reading else None,
-        )
-
-    def _sum_up(
-        self, leaves: Sequence[Reading]
-    ) -> tuple[list[Operation], PlayState, PlayState]:
-        """Return what waits for a show's episodes, and the show's two states."""
-        outbox = self._lane.outbox
-        waiting: dict[str, Operation] = {}
-        desired: list[PlayState] = []
-        for leaf in leaves:
-            state = leaf.state
-            for operation in outbox.concerning(leaf.item) if len(outbox) else ():
-                waiting[operation.operation_id] = operation
-                state = operation.change.apply(state)
-            desired.append(state)
-        return (
-            list(waiting.values()),
-            _state_of_show(desired),
-            _state_of_show([leaf.state for leaf in leaves]),
-        )
-
-    def _progress(self, show_id: str, today: date) -> ShowProgress:
-        outbox = self._lane.outbox
-        unwatched = [
-            leaf
-            for leaf in self.leaves(show_id)
-            if _counts(leaf.item)
-            and (leaf.item.aired is None or leaf.item.aired <= today)
-            and outbox.desired(leaf.item, leaf.state).watched is False
-        ]
-        return ShowProgress(len(unwatched), unwatched[0] if unwatched else None)
-
-
-class _Failures:
-    """The operations given up, ready to be asked for many items."""
-
-    def __init__(self, rejected: Collection[Operation]) -> None:
-        self._by_item: dict[str, Operation] = {}
-        self._trees: list[Operation] = []
-        for operation in rejected:
-            self._by_item[operation.item.item_id] = operation
-            if operation.item.show_id is not None:
-                # A show with an episode that failed has failed, in part.
-                self._by_item[operation.item.show_id] = operation
-            if operation.scope is Scope.TREE:
-                self._trees.append(operation)
-
-    def concerning(self, item: Item) -> Operation | None:
-        """Return the last operation given up that was about *item*."""
-        if (found := self._by_item.get(item.item_id)) is not None:
-            return found
-        return next((one for one in reversed(self._trees) if one.reaches(item)), None)
+        return take_snapshot(self._lane, shelf, dt_util.now().date())
 
 
 def _was_played(reading: Reading) -> bool:
@@ -758,16 +565,3 @@ def _was_played(reading: Reading) -> bool:
 def _shown(reading: Reading) -> tuple[PlayState, int | None, int | None]:
     """Return what a reading says of the play state."""
     return reading.state, reading.leaf_count, reading.watched_leaf_count
-
-
-def _counts(item: Item) -> bool:
-    """Whether an episode counts for its show: specials do not."""
-    return not item.is_special
-
-
-def _state_of_show(states: Sequence[PlayState]) -> PlayState:
-    """Return a show's play state: watched if every episode is."""
-    flags = {state.watched for state in states}
-    watched = None if None in flags else flags == {True}
-    played = [state.last_played for state in states if state.last_played is not None]
-    return PlayState(watched=watched, last_played=max(played, default=None))

@@ -21,10 +21,10 @@ from .const import (
     CONF_USER_NAME,
     DOMAIN,
 )
-from .coordinator import QUEUE_ROWS
 from .core.identity import Item
 from .core.operation import Operation
 from .core.play_state import PlayState
+from .core.snapshot import QUEUE_ROWS
 from .runtime import WatchedSyncConfigEntry
 
 _TO_REDACT: Final = {

@@ -8,9 +8,10 @@ from homeassistant.helpers.entity import EntityDescription
 from homeassistant.helpers.update_coordinator import CoordinatorEntity
 
 from .const import CONF_ITEM, DOMAIN
-from .coordinator import ItemView, WatchedSyncCoordinator
+from .coordinator import WatchedSyncCoordinator
 from .core.codec import decode_item
 from .core.identity import Item
+from .core.snapshot import ItemView
 from .images import picture_path
 from .runtime import WatchedSyncRuntime
 

@@ -16,10 +16,10 @@ from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .const import SUBENTRY_ITEM
-from .coordinator import ShowProgress, SyncSnapshot, SyncStatus
 from .core.codec import encode_change
 from .core.identity import Item, MediaKind
 from .core.operation import Operation
+from .core.snapshot import ShowProgress, SyncSnapshot, SyncStatus
 from .entity import (
     DescribedEntity,
     TrackedItemEntity,

@@ -25,10 +25,10 @@ from .const import (
     SECTION_ENTITIES,
     SUBENTRY_ITEM,
 )
-from .coordinator import ItemSyncState, ItemView
 from .core.identity import Item
 from .core.operation import Change, MarkUnwatched, MarkWatched
 from .core.play_state import PlayState
+from .core.snapshot import ItemSyncState, ItemView
 from .entity import ItemEntity, TrackedItemEntity, WatchedSyncEntity
 from .runtime import WatchedSyncConfigEntry, WatchedSyncRuntime, Wish
 

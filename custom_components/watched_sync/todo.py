@@ -19,11 +19,11 @@ from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from homeassistant.util import dt as dt_util
 
-from .coordinator import ItemView
 from .core.identity import Item
 from .core.operation import MarkUnwatched, MarkWatched, Operation, Origin, Scope
 from .core.outbox import Outbox, Result
 from .core.play_state import PlayState
+from .core.snapshot import ItemView
 from .entity import WatchedSyncEntity
 from .failures import invalid
 from .runtime import WatchedSyncConfigEntry, WatchedSyncRuntime, Wish

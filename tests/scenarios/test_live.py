@@ -8,8 +8,8 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.watched_sync.const import DOMAIN
-from custom_components.watched_sync.coordinator import ItemView, SyncSnapshot
 from custom_components.watched_sync.core.lane import Phase
+from custom_components.watched_sync.core.snapshot import ItemView, SyncSnapshot
 from tests.common import drained
 from tests.fakes.base import FaultKind
 
