@@ -358,8 +358,8 @@ def use_server(hass: HomeAssistant, server: MemoryServer) -> None:
 
         house = "custom_components.watched_sync"
         patchers: list[Any] = [
-            patch(f"{house}.runtime.create_server", create),
-            patch(f"{house}.runtime.async_server_id", server_id),
+            patch(f"{house}.connecting.create_server", create),
+            patch(f"{house}.connecting.async_server_id", server_id),
             patch(f"{house}.moves.async_server_id", server_id),
         ]
         for patcher in patchers:

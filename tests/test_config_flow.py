@@ -19,6 +19,7 @@ from pytest_homeassistant_custom_component.common import (
     get_schema_suggested_value,
 )
 
+from custom_components.watched_sync.connecting import create_server
 from custom_components.watched_sync.const import DOMAIN
 from custom_components.watched_sync.core.errors import (
     AuthRejected,
@@ -36,12 +37,12 @@ from custom_components.watched_sync.core.errors import (
 )
 from custom_components.watched_sync.core.lane import Phase
 from custom_components.watched_sync.core.ports import ServerInfo
-from custom_components.watched_sync.runtime import async_login, create_server
 from custom_components.watched_sync.servers.jellyfin.client import (
     JellyfinClient,
     JellyfinLogin,
 )
 from custom_components.watched_sync.servers.plex.client import PlexClient
+from custom_components.watched_sync.signing_in import async_login
 
 from .common import (
     MOVIE,
@@ -806,7 +807,7 @@ async def test_signing_in_at_jellyfin_uses_the_session_that_fits(
 ) -> None:
     data = {"kind": "jellyfin", "url": "http://attic:8096", "client_id": "device"}
     with patch(
-        "custom_components.watched_sync.runtime.jellyfin_authenticate",
+        "custom_components.watched_sync.signing_in.jellyfin_authenticate",
         return_value=JellyfinLogin("token", INFO),
     ) as mock:
         for verify_ssl in (True, False):

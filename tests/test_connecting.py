@@ -14,7 +14,7 @@ from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType
 import pytest
 
-from custom_components.watched_sync import runtime
+from custom_components.watched_sync import connecting
 from custom_components.watched_sync.const import DOMAIN
 from custom_components.watched_sync.core.lane import Phase
 
@@ -151,7 +151,7 @@ async def test_what_is_neither_is_not_named_and_not_waited_for(
     result = await connect_jellyfin(hass, plex.url)
     assert result["description_placeholders"] == {"found": "something else"}
     plex.clear_faults()
-    monkeypatch.setattr(runtime, "_INTRODUCTION", 0.0)
+    monkeypatch.setattr(connecting, "_INTRODUCTION", 0.0)
     result = await connect_jellyfin(hass, plex.url)
     assert result["description_placeholders"] == {"found": "something else"}
 

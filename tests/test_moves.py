@@ -25,16 +25,16 @@ from pytest_homeassistant_custom_component.common import (
 from yarl import URL
 
 from custom_components.watched_sync import moves
-from custom_components.watched_sync.const import DOMAIN
-from custom_components.watched_sync.core.errors import Reason, ServerError, Unreachable
-from custom_components.watched_sync.core.identity import Item, MediaKind
-from custom_components.watched_sync.core.lane import Health, LaneUpdate, Phase
-from custom_components.watched_sync.runtime import (
+from custom_components.watched_sync.connecting import (
     async_find_servers,
     async_locate,
     async_server_id,
     async_verify,
 )
+from custom_components.watched_sync.const import DOMAIN
+from custom_components.watched_sync.core.errors import Reason, ServerError, Unreachable
+from custom_components.watched_sync.core.identity import Item, MediaKind
+from custom_components.watched_sync.core.lane import Health, LaneUpdate, Phase
 from custom_components.watched_sync.servers.jellyfin.discovery import discover
 
 from .common import (
@@ -70,7 +70,7 @@ async def plex() -> AsyncIterator[FakePlex]:
 def discovered() -> Iterator[AsyncMock]:
     """Have no broadcast sent."""
     with patch(
-        "custom_components.watched_sync.runtime.jellyfin_discover", return_value=()
+        "custom_components.watched_sync.connecting.jellyfin_discover", return_value=()
     ) as mock:
         yield mock
 
@@ -466,7 +466,7 @@ async def test_servers_that_answer_a_broadcast_are_suggested_by_what_they_are(
 async def test_a_server_that_answers_too_slowly_is_not_waited_for(
     hass: HomeAssistant, discovered: AsyncMock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("custom_components.watched_sync.runtime._INTRODUCTION", 0.0)
+    monkeypatch.setattr("custom_components.watched_sync.connecting._INTRODUCTION", 0.0)
     async with FakeJellyfin() as jellyfin:
         port = await jellyfin.start_discovery(address=jellyfin.url)
         discovered.return_value = await discover(

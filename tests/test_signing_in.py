@@ -18,11 +18,11 @@ from homeassistant.data_entry_flow import (
 import pytest
 from pytest_homeassistant_custom_component.common import get_schema_suggested_value
 
-from custom_components.watched_sync import runtime
+from custom_components.watched_sync import signing_in
 from custom_components.watched_sync.const import DOMAIN
 from custom_components.watched_sync.core.identity import Item, MediaKind
-from custom_components.watched_sync.runtime import PlexUser
 from custom_components.watched_sync.servers import approval
+from custom_components.watched_sync.signing_in import PlexUser
 
 from .common import drained, mark
 from .fakes.base import FakeClock, FakeServer, FaultKind
@@ -541,7 +541,7 @@ async def test_a_jellyfin_code_that_nobody_approved_ends_the_dialog(
 ) -> None:
     progress = await quick_connect(hass, jellyfin)
     # What is asked for at the end of a code's life need not be known any more.
-    monkeypatch.setattr(runtime, "_CODE_SLACK", 600.0)
+    monkeypatch.setattr(signing_in, "_CODE_SLACK", 600.0)
     jellyfin.clock.advance(601)
     result = await after(hass, progress)
     assert result["reason"] == "timeout"

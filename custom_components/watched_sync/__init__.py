@@ -12,6 +12,7 @@ from homeassistant.helpers import config_validation as cv, device_registry as dr
 from homeassistant.helpers.typing import UNDEFINED, ConfigType
 
 from .activity import ActivityFeed
+from .connecting import entry_server, known_info
 from .const import (
     CONF_KIND,
     CONF_SERVER_ID,
@@ -56,13 +57,7 @@ from .players.following import (
 )
 from .players.memory import async_end_memory, async_start_memory
 from .preferences import preferences
-from .runtime import (
-    HAClock,
-    WatchedSyncConfigEntry,
-    WatchedSyncRuntime,
-    entry_server,
-    known_info,
-)
+from .runtime import HAClock, WatchedSyncConfigEntry, WatchedSyncRuntime
 from .services import async_setup_services
 from .store import LedgerStore, OutboxStore, StorageNewer, StorageUnreadable
 

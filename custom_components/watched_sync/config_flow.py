@@ -40,6 +40,13 @@ from homeassistant.helpers.service_info.zeroconf import ZeroconfServiceInfo
 from homeassistant.helpers.translation import async_get_translations
 import voluptuous as vol
 
+from .connecting import (
+    async_find_servers,
+    async_identify,
+    async_kind_at,
+    async_verify,
+    normalise_url,
+)
 from .const import (
     CONF_CLIENT_ID,
     CONF_KIND,
@@ -77,18 +84,8 @@ from .dialogs.options import WatchedSyncOptionsFlow
 from .dialogs.player import ReportPlayerFlow
 from .failures import flow_error
 from .moves import announced_at, async_follow, async_save
-from .runtime import (
-    PlexSignIn,
-    QuickConnectSignIn,
-    WatchedSyncConfigEntry,
-    async_find_servers,
-    async_identify,
-    async_kind_at,
-    async_login,
-    async_sign_out,
-    async_verify,
-    normalise_url,
-)
+from .runtime import WatchedSyncConfigEntry
+from .signing_in import PlexSignIn, QuickConnectSignIn, async_login, async_sign_out
 
 #: Seconds that a form waits for servers that may answer a broadcast.
 PATIENCE: Final = 1.0

@@ -13,6 +13,7 @@ from homeassistant.const import CONF_URL, CONF_VERIFY_SSL
 from homeassistant.core import HomeAssistant, callback
 from yarl import URL
 
+from .connecting import async_locate, async_server_id
 from .const import (
     CONF_ACCOUNT_TOKEN,
     CONF_CLIENT_ID,
@@ -24,7 +25,6 @@ from .const import (
 )
 from .core.errors import Reason, ServerError
 from .core.lane import Lane, LaneUpdate, Phase
-from .runtime import async_locate, async_server_id
 
 #: Where Plex listens unless it says otherwise.
 PLEX_PORT: Final = 32400

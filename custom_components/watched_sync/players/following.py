@@ -32,6 +32,7 @@ from homeassistant.util import dt as dt_util
 from homeassistant.util.hass_dict import HassKey
 from homeassistant.util.ulid import ulid_now
 
+from ..connecting import create_server
 from ..const import (
     CONF_KIND,
     CONF_LIBRARIES,
@@ -64,7 +65,7 @@ from ..core.ports import MediaServer, PlaybackReport, PlaybackState
 from ..dialogs.player import followed_entity_id
 from ..lookup import CannotAsk, Target, async_ask
 from ..preferences import preferences
-from ..runtime import WatchedSyncConfigEntry, Wish, create_server
+from ..runtime import WatchedSyncConfigEntry, Wish
 from .memory import (
     Played,
     PlayerMemory,

@@ -1,0 +1,260 @@
+"""What a person is shown of a lane: one frozen snapshot, put together from the lane.
+
+No server is asked: it is right while the server is away.
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import StrEnum
+from itertools import islice
+from typing import Final
+
+from .errors import Reason
+from .identity import Item
+from .lane import Lane, Phase
+from .operation import Operation, Scope
+from .play_state import UNKNOWN, PlayState, Reading
+
+#: Rows of the queue that a snapshot carries.
+QUEUE_ROWS: Final = 20
+
+
+class SyncStatus(StrEnum):
+    """How a lane is, in one word; the first that applies from below upwards."""
+
+    SYNCED = "synced"
+    FAILED = "failed"
+    PENDING = "pending"
+    SYNCING = "syncing"
+    OFFLINE = "offline"
+    AUTH_REQUIRED = "auth_required"
+
+
+class ItemSyncState(StrEnum):
+    """How one item is."""
+
+    SYNCED = "synced"
+    PENDING = "pending"
+    SYNCING = "syncing"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class ItemView:
+    """One item as it will be once all is delivered, and as the server has it.
+
+    `server` is None if it was never read. Of a tracked show both leave the specials
+    out.
+    """
+
+    item: Item
+    desired: PlayState
+    server: PlayState | None
+    sync_state: ItemSyncState
+    last_error: Reason | None = None
+    leaf_count: int | None = None
+    watched_leaf_count: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ShowProgress:
+    """How far a tracked show is, as it will be once all is delivered.
+
+    Specials and what has not been aired yet are left out.
+    """
+
+    unwatched: int
+    next_episode: Reading | None
+
+
+@dataclass(frozen=True, slots=True)
+class SyncSnapshot:
+    """All that entities show of one lane.
+
+    `oldest` is when the operation that waits longest was asked for. `queue` holds up
+    to 20 operations, waiting ones first, then those given up.
+    """
+
+    status: SyncStatus
+    pending: int
+    failed: int
+    last_synced: datetime | None
+    connected: bool
+    oldest: datetime | None
+    next_attempt: datetime | None
+    last_error: Reason | None
+    queue: tuple[Operation, ...]
+    up_next: tuple[str, ...]
+    last_played: str | None
+    items: Mapping[str, ItemView]
+    shows: Mapping[str, ShowProgress]
+
+
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """What is to be shown: items, the episodes of tracked shows, and two lists.
+
+    `leaves` are the last readings of a show's episodes in order, by the show's id.
+    """
+
+    items: Sequence[Item]
+    leaves: Mapping[str, Sequence[Reading]]
+    up_next: tuple[str, ...]
+    last_played: str | None
+
+
+def take_snapshot(lane: Lane, shelf: Shelf, today: date) -> SyncSnapshot:
+    """Return how everything on *shelf* is, and the lane itself.
+
+    What airs after *today* does not count as unwatched.
+    """
+    outbox = lane.outbox
+    failures = Failures(outbox.rejected)
+    oldest = outbox.oldest
+    return SyncSnapshot(
+        status=_status(lane),
+        pending=len(outbox),
+        failed=len(outbox.rejected),
+        last_synced=lane.last_synced,
+        connected=lane.health.phase is Phase.READY,
+        oldest=oldest.asked_at if oldest else None,
+        next_attempt=lane.health.next_attempt,
+        last_error=lane.health.reason or _last_error(lane),
+        queue=(
+            *islice(outbox, QUEUE_ROWS),
+            *islice(outbox.rejected, max(QUEUE_ROWS - len(outbox), 0)),
+        ),
+        up_next=shelf.up_next,
+        last_played=shelf.last_played,
+        items={
+            one.item_id: view_of(lane, one, shelf.leaves.get(one.item_id, ()), failures)
+            for one in shelf.items
+        },
+        shows={
+            show_id: _progress(lane, leaves, today)
+            for show_id, leaves in shelf.leaves.items()
+        },
+    )
+
+
+def _status(lane: Lane) -> SyncStatus:
+    match lane.health.phase:
+        case Phase.PARKED:
+            return SyncStatus.AUTH_REQUIRED
+        case Phase.BACKING_OFF:
+            return SyncStatus.OFFLINE
+        case Phase.READY if lane.in_flight:
+            return SyncStatus.SYNCING
+    if len(lane.outbox):
+        return SyncStatus.PENDING
+    return SyncStatus.FAILED if lane.outbox.rejected else SyncStatus.SYNCED
+
+
+def _last_error(lane: Lane) -> Reason | None:
+    """Return why the first operation that has a reason waits."""
+    outbox = lane.outbox
+    for operation in (*islice(outbox, QUEUE_ROWS), *islice(outbox.rejected, 1)):
+        if operation.last_error is not None:
+            return Reason(operation.last_error)
+    return None
+
+
+def view_of(
+    lane: Lane, item: Item, leaves: Iterable[Reading], failures: Failures
+) -> ItemView:
+    """Return how an item is; a show with known *leaves* goes by them."""
+    reading = lane.ledger.reading(item.item_id)
+    server: PlayState | None
+    if counting := [one for one in leaves if _counts(one.item)]:
+        waiting, desired, server = _sum_up(lane, counting)
+    else:
+        waiting = lane.outbox.concerning(item)
+        server = lane.ledger.base(item.item_id)
+        desired = lane.outbox.desired(item, server or UNKNOWN)
+    error: str | None = None
+    if any(one.operation_id in lane.in_flight for one in waiting):
+        sync_state = ItemSyncState.SYNCING
+    elif waiting:
+        sync_state = ItemSyncState.PENDING
+        error = next((one.last_error for one in waiting if one.last_error), None)
+    elif (given_up := failures.concerning(item)) is not None:
+        sync_state = ItemSyncState.FAILED
+        error = given_up.last_error
+    else:
+        sync_state = ItemSyncState.SYNCED
+    return ItemView(
+        item=item,
+        desired=desired,
+        server=server,
+        sync_state=sync_state,
+        last_error=None if error is None else Reason(error),
+        leaf_count=reading.leaf_count if reading else None,
+        watched_leaf_count=reading.watched_leaf_count if reading else None,
+    )
+
+
+def _sum_up(
+    lane: Lane, leaves: Sequence[Reading]
+) -> tuple[list[Operation], PlayState, PlayState]:
+    """Return what waits for a show's episodes, and the show's two states."""
+    outbox = lane.outbox
+    waiting: dict[str, Operation] = {}
+    desired: list[PlayState] = []
+    for leaf in leaves:
+        state = leaf.state
+        for operation in outbox.concerning(leaf.item) if len(outbox) else ():
+            waiting[operation.operation_id] = operation
+            state = operation.change.apply(state)
+        desired.append(state)
+    return (
+        list(waiting.values()),
+        _state_of_show(desired),
+        _state_of_show([leaf.state for leaf in leaves]),
+    )
+
+
+def _progress(lane: Lane, leaves: Iterable[Reading], today: date) -> ShowProgress:
+    unwatched = [
+        leaf
+        for leaf in leaves
+        if _counts(leaf.item)
+        and (leaf.item.aired is None or leaf.item.aired <= today)
+        and lane.outbox.desired(leaf.item, leaf.state).watched is False
+    ]
+    return ShowProgress(len(unwatched), unwatched[0] if unwatched else None)
+
+
+class Failures:
+    """The operations given up, ready to be asked for many items."""
+
+    def __init__(self, rejected: Collection[Operation]) -> None:
+        """Take in what was given up, the oldest first."""
+        self._by_item: dict[str, Operation] = {}
+        self._trees: list[Operation] = []
+        for operation in rejected:
+            self._by_item[operation.item.item_id] = operation
+            if operation.item.show_id is not None:
+                # A show with an episode that failed has failed, in part.
+                self._by_item[operation.item.show_id] = operation
+            if operation.scope is Scope.TREE:
+                self._trees.append(operation)
+
+    def concerning(self, item: Item) -> Operation | None:
+        """Return the last operation given up that was about *item*."""
+        if (found := self._by_item.get(item.item_id)) is not None:
+            return found
+        return next((one for one in reversed(self._trees) if one.reaches(item)), None)
+
+
+def _counts(item: Item) -> bool:
+    """Whether an episode counts for its show: specials do not."""
+    return not item.is_special
+
+
+def _state_of_show(states: Sequence[PlayState]) -> PlayState:
+    """Return a show's play state: watched if every episode is."""
+    flags = {state.watched for state in states}
+    watched = None if None in flags else flags == {True}
+    played = [state.last_played for state in states if state.last_played is not None]
+    return PlayState(watched=watched, last_played=max(played, default=None))
