@@ -40,7 +40,7 @@ from .core.relay import Relay
 from .core.snapshot import (
     Failures,
     ItemView,
-    Shelf,
+    Shown,
     ShowProgress,
     SyncSnapshot,
     take_snapshot,
@@ -544,13 +544,13 @@ class WatchedSyncCoordinator(DataUpdateCoordinator[SyncSnapshot]):
 
     def _build(self) -> SyncSnapshot:
         known = map(self._item, sorted(self._shown_ids))
-        shelf = Shelf(
+        shown = Shown(
             items=[item for item in known if item is not None],
             leaves={show_id: self.leaves(show_id) for show_id in self._leaves},
             up_next=self._up_next,
             last_played=self._last_played,
         )
-        return take_snapshot(self._lane, shelf, dt_util.now().date())
+        return take_snapshot(self._lane, shown, dt_util.now().date())
 
 
 def _was_played(reading: Reading) -> bool:

@@ -21,10 +21,10 @@ from .errors import (
 )
 from .identity import Item, MediaKind, ProviderIds
 from .lane import Lane, LaneClosed, Phase
+from .matching import Shelf
 from .mirror import (
     Move,
     Moves,
-    Shelf,
     Skip,
     as_of,
     cause_of,

@@ -9,6 +9,9 @@ from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
 
+#: Episodes that a single file is believed to hold.
+MOST_EPISODES = 5
+
 
 class MediaKind(StrEnum):
     """The four levels that carry a play state.
@@ -114,6 +117,14 @@ class Item:
                 return f"{self.title} ({self.year})"
             case _:
                 return self.title
+
+    @property
+    def numbers(self) -> range:
+        """The numbers of the episodes that a file holds, at most five are believed."""
+        if self.episode is None:
+            return range(0)
+        last = self.episode if self.episode_end is None else self.episode_end
+        return range(self.episode, min(last, self.episode + MOST_EPISODES - 1) + 1)
 
     def covers(self, other: Item) -> bool:
         """Whether *other* lies below this show or season on the same server."""

@@ -9,14 +9,13 @@ Everything here is a decision without a doubt left to somebody else: *nothing* i
 answer, and it has a name (`Skip`).
 """
 
-from collections import Counter, defaultdict, deque
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections import Counter, deque
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
-from itertools import combinations
 
-from .identity import Item, MediaKind, ProviderIds
+from .identity import Item
 from .operation import (
     Change,
     MarkUnwatched,
@@ -50,12 +49,6 @@ MIN_PART = 0.02
 
 #: The part of a watched item after which a position is what its end left behind.
 LEFT_OVER = 0.9
-
-#: Episodes that a single file is believed to hold.
-MOST_EPISODES = 5
-
-#: Years by which two databases may differ about one work.
-_YEARS_APART = 1
 
 #: The latest passed-over copies that are remembered one by one.
 _SKIPS_KEPT = 200
@@ -404,141 +397,6 @@ class Moves:
         self.emptied = False
 
 
-# --- which items -------------------------------------------------------------------
-
-
-type _IdKey = tuple[MediaKind, str, str]
-
-
-def _keys(kind: MediaKind, ids: ProviderIds) -> list[_IdKey]:
-    named = (("imdb", ids.imdb), ("tmdb", ids.tmdb), ("tvdb", ids.tvdb))
-    return [(kind, name, value) for name, value in named if value]
-
-
-def contradict(one: ProviderIds, other: ProviderIds) -> bool:
-    """Whether some id is known of both, and differs."""
-    pairs = ((one.imdb, other.imdb), (one.tmdb, other.tmdb), (one.tvdb, other.tvdb))
-    return any(ours and theirs and ours != theirs for ours, theirs in pairs)
-
-
-def numbers(item: Item) -> range:
-    """Return the numbers of the episodes that a file holds, at most five."""
-    if item.episode is None:
-        return range(0)
-    last = item.episode if item.episode_end is None else item.episode_end
-    return range(item.episode, min(last, item.episode + MOST_EPISODES - 1) + 1)
-
-
-class Shelf:
-    """Items of one lane, ready to be asked which of them are a given work."""
-
-    def __init__(self, items: Iterable[Item]) -> None:
-        """Put films and episodes up; episodes know the ids of their shows."""
-        self._by_id: defaultdict[_IdKey, list[Item]] = defaultdict(list)
-        self._by_number: defaultdict[tuple[_IdKey, int, int], list[Item]] = defaultdict(
-            list
-        )
-        for item in items:
-            if item.kind not in (MediaKind.MOVIE, MediaKind.EPISODE):
-                continue
-            for key in _keys(item.kind, item.provider_ids):
-                self._by_id[key].append(item)
-            if item.season is None:
-                continue
-            for key in _keys(MediaKind.SHOW, item.show_provider_ids):
-                for number in numbers(item):
-                    self._by_number[key, item.season, number].append(item)
-
-    def copies(self, item: Item) -> list[Item] | Skip:
-        """Return every copy of a work here, or why there is none to be sure of.
-
-        Ids decide, each kind among its own, and never titles. An episode is known by
-        its own ids, or else by its show's with season and number; of a file that holds
-        several, whatever holds one of them is meant.
-        """
-        match item.kind:
-            case MediaKind.MOVIE:
-                return self._films(item)
-            case MediaKind.EPISODE:
-                return self._episodes(item)
-            case _:
-                return Skip.NO_IDS
-
-    def _films(self, item: Item) -> list[Item] | Skip:
-        if not item.provider_ids:
-            return Skip.NO_IDS
-        return _one_work(
-            [
-                found
-                for found in self._named(item)
-                if found.year is None
-                or item.year is None
-                or abs(found.year - item.year) <= _YEARS_APART
-            ],
-            lambda found: found.provider_ids,
-        )
-
-    def _episodes(self, item: Item) -> list[Item] | Skip:
-        numbered = item.season is not None and item.episode is not None
-        if not item.provider_ids and not (item.show_provider_ids and numbered):
-            return Skip.NO_IDS
-        named = [
-            found
-            for found in self._named(item)
-            if not contradict(found.show_provider_ids, item.show_provider_ids)
-        ]
-        if len({(found.season, found.episode) for found in named}) > 1:
-            return Skip.AMBIGUOUS
-        found = {one.item_id: one for one in named}
-        # Unless the two sides count differently, as some do with what was aired.
-        if all(
-            (one.season, one.episode) == (item.season, item.episode) for one in named
-        ):
-            found |= {one.item_id: one for one in self._numbered(item)}
-        if any(
-            one.episode == other.episode
-            and contradict(one.provider_ids, other.provider_ids)
-            for one, other in combinations(found.values(), 2)
-        ):
-            return Skip.AMBIGUOUS
-        return _one_work(list(found.values()), lambda one: one.show_provider_ids)
-
-    def _numbered(self, item: Item) -> Iterator[Item]:
-        """Yield what holds one of the episodes that *item* holds."""
-        if item.season is None:
-            return
-        for place in numbers(item):
-            for show in _keys(MediaKind.SHOW, item.show_provider_ids):
-                for one in self._by_number.get((show, item.season, place), ()):
-                    is_other_show = contradict(
-                        one.show_provider_ids, item.show_provider_ids
-                    )
-                    is_other_episode = one.episode == item.episode and contradict(
-                        one.provider_ids, item.provider_ids
-                    )
-                    if not is_other_show and not is_other_episode:
-                        yield one
-
-    def _named(self, item: Item) -> list[Item]:
-        found = {
-            one.item_id: one
-            for key in _keys(item.kind, item.provider_ids)
-            for one in self._by_id.get(key, ())
-            if not contradict(one.provider_ids, item.provider_ids)
-        }
-        return list(found.values())
-
-
-def _one_work(
-    found: list[Item], ids: Callable[[Item], ProviderIds]
-) -> list[Item] | Skip:
-    if not found:
-        return Skip.NOT_FOUND
-    if any(contradict(ids(one), ids(other)) for one, other in combinations(found, 2)):
-        return Skip.AMBIGUOUS
-    return found
-
-
 # --- what to do there -----------------------------------------------------------------
 
 
@@ -588,7 +446,7 @@ def _no_position(
 ) -> Skip | None:
     """Say why a resume position cannot be copied; None if it can."""
     position = state.position
-    ours, theirs = numbers(item), numbers(copy)
+    ours, theirs = item.numbers, copy.numbers
     if ours != theirs and max(len(ours), len(theirs)) > 1:
         return Skip.OTHER_FILE  # it would mean another moment there
     least = max(MIN_POSITION, (copy.duration or item.duration or 0.0) * MIN_PART)

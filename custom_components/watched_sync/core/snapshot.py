@@ -92,7 +92,7 @@ class SyncSnapshot:
 
 
 @dataclass(frozen=True, slots=True)
-class Shelf:
+class Shown:
     """What is to be shown: items, the episodes of tracked shows, and two lists.
 
     `leaves` are the last readings of a show's episodes in order, by the show's id.
@@ -104,8 +104,8 @@ class Shelf:
     last_played: str | None
 
 
-def take_snapshot(lane: Lane, shelf: Shelf, today: date) -> SyncSnapshot:
-    """Return how everything on *shelf* is, and the lane itself.
+def take_snapshot(lane: Lane, shown: Shown, today: date) -> SyncSnapshot:
+    """Return how all that is *shown* is, and the lane itself.
 
     What airs after *today* does not count as unwatched.
     """
@@ -125,15 +125,15 @@ def take_snapshot(lane: Lane, shelf: Shelf, today: date) -> SyncSnapshot:
             *islice(outbox, QUEUE_ROWS),
             *islice(outbox.rejected, max(QUEUE_ROWS - len(outbox), 0)),
         ),
-        up_next=shelf.up_next,
-        last_played=shelf.last_played,
+        up_next=shown.up_next,
+        last_played=shown.last_played,
         items={
-            one.item_id: view_of(lane, one, shelf.leaves.get(one.item_id, ()), failures)
-            for one in shelf.items
+            one.item_id: view_of(lane, one, shown.leaves.get(one.item_id, ()), failures)
+            for one in shown.items
         },
         shows={
             show_id: _progress(lane, leaves, today)
-            for show_id, leaves in shelf.leaves.items()
+            for show_id, leaves in shown.leaves.items()
         },
     )
 
