@@ -834,6 +834,8 @@ async def test_language_nobody_translated_is_answered_in_english(
     assert speech.language == "en"
     assert (await async_speech(hass, "de-CH")).language == "de"
     assert (await async_speech(hass, None)).language == "en"
+    # Whoever speaks any language is answered in that of Home Assistant.
+    assert (await async_speech(hass, "*")).language == "en"
 
 
 async def test_episode_that_has_not_aired_is_left_out_aloud(

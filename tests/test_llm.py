@@ -535,6 +535,19 @@ async def test_explain_says_why_an_item_is_as_it_is(hass: HomeAssistant) -> None
     assert result.data["items"][0]["reason"] == "was_delivered"
 
 
+@pytest.mark.parametrize(
+    ("spoken", "begins"),
+    [("de", "Nichts wartet"), ("pl", "Nothing waits"), ("*", "Er wacht niets")],
+)
+async def test_explanation_is_in_the_language_of_the_conversation(
+    hass: HomeAssistant, spoken: str, begins: str
+) -> None:
+    await hass.config.async_update(language="nl")
+    await house(hass)
+    result = await call(hass, "explain", language=spoken, title="Arrival")
+    assert result.data["items"][0]["summary"].startswith(begins)
+
+
 async def test_id_of_a_film_and_of_a_show_comes_back_as_a_question(
     hass: HomeAssistant,
 ) -> None:

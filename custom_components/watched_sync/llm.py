@@ -115,6 +115,7 @@ class _Tool(Tool):
             llm_context.context or Context(),
             llm_context.assistant,
             async_get_match_preferences(hass, llm_context).area_id,
+            llm_context.language,
         )
         try:
             args = self.parameters(

@@ -23,6 +23,7 @@ from .actions.fields import (
     ATTR_EXTERNAL_ID,
     ATTR_INCLUDE_SPECIALS,
     ATTR_ITEM_ID,
+    ATTR_LANGUAGE,
     ATTR_LIMIT,
     ATTR_MEDIA_TYPE,
     ATTR_OPERATION_ID,
@@ -149,7 +150,7 @@ FIND_MEDIA_SCHEMA = vol.Schema(
         vol.Optional(ATTR_LIMIT, default=DEFAULT_FOUND_ITEMS): vol.Coerce(int),
     }
 )
-EXPLAIN_SCHEMA = vol.Schema(_ITEM)
+EXPLAIN_SCHEMA = vol.Schema({**_ITEM, vol.Optional(ATTR_LANGUAGE): cv.string})
 
 
 @callback

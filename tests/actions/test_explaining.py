@@ -9,14 +9,35 @@ from typing import Any
 from freezegun.api import FrozenDateTimeFactory
 from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import ServiceValidationError
+from homeassistant.util import dt as dt_util
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
-from custom_components.watched_sync.actions.explaining import ITEM_LIMIT, ROW_LIMIT, Why
+from custom_components.watched_sync.actions.explaining import ITEM_LIMIT, ROW_LIMIT
+from custom_components.watched_sync.actions.summaries import (
+    Explanation,
+    Rule,
+    Variant,
+    Why,
+    async_words,
+)
 from custom_components.watched_sync.const import DOMAIN
-from custom_components.watched_sync.core.errors import Fault, Refused, Unanswered
+from custom_components.watched_sync.core.errors import (
+    Fault,
+    Reason,
+    Refused,
+    Unanswered,
+)
 from custom_components.watched_sync.core.identity import Item, MediaKind
-from custom_components.watched_sync.core.operation import MarkUnwatched, Operation
+from custom_components.watched_sync.core.operation import (
+    Change,
+    MarkUnwatched,
+    MarkWatched,
+    Operation,
+    SetProgress,
+)
+from custom_components.watched_sync.core.reconcile import Policy
+from custom_components.watched_sync.languages import LANGUAGES
 
 from ..common import (
     EPISODES,
@@ -59,6 +80,11 @@ def only(entry: MockConfigEntry) -> Operation:
     """Return the only operation that waits."""
     (operation,) = entry.runtime_data.lane.outbox
     return operation
+
+
+def told(time: datetime) -> str:
+    """Return a time as a sentence tells it."""
+    return dt_util.as_local(time).isoformat(" ", "seconds")
 
 
 def test_every_reason_is_explained_in_the_reference() -> None:
@@ -199,9 +225,12 @@ async def test_outage_is_the_reason_while_the_server_is_away(
     health = entry.runtime_data.lane.health
     assert health.next_attempt is not None
     assert row["reason"] == "waits_for_server"
-    assert row["summary"].startswith("mark_watched, asked for at ")
-    assert "Attic (Ada) cannot be reached (unreachable)" in row["summary"]
-    assert health.next_attempt.isoformat(timespec="seconds") in row["summary"]
+    assert row["summary"] == (
+        "The change “Mark as watched” for Arrival (2016), asked for at "
+        f"{told(only(entry).asked_at)}, waits because Attic (Ada) cannot be reached: "
+        f"“Server does not answer”. Next attempt: {told(health.next_attempt)}. What "
+        "the server shows then is compared before anything is written."
+    )
     assert row["server"] == {"state": None, "read_at": None, "reason": "offline"}
     assert row["agreed"]["watched"] is False
     assert row["wanted"]["watched"] is True
@@ -248,8 +277,10 @@ async def test_what_the_server_refuses_is_tried_again_later_and_given_up_in_the_
     not_before = only(entry).not_before
     assert not_before is not None
     assert row["reason"] == "retries_later"
-    assert "failed once (server_fault)" in row["summary"]
-    assert not_before.isoformat(timespec="seconds") in row["summary"]
+    assert row["summary"].endswith(
+        " has failed so far: “Server error”. Attempts: 1. Next attempt: "
+        f"{told(not_before)}."
+    )
     assert row["waiting"][0]["attempts"] == 1
 
     server.item_faults["m1"] = Refused("no")
@@ -257,7 +288,10 @@ async def test_what_the_server_refuses_is_tried_again_later_and_given_up_in_the_
     await drained(hass, entry)
     row = await explain(hass)
     assert row["reason"] == "given_up"
-    assert "(refused)" in row["summary"]
+    assert row["summary"].endswith(
+        " was given up: “Refused by the server”. Attempts: 1. It waits for somebody "
+        "to retry or to discard it."
+    )
     assert [one["last_error"] for one in row["failed"]] == ["refused"]
     assert row["waiting"] == []
 
@@ -283,7 +317,7 @@ async def test_what_a_late_write_may_turn_round_says_until_when(
     unsure_until = only(entry).unsure_until
     assert unsure_until is not None
     assert row["reason"] == "may_have_been_written"
-    assert f"until {unsure_until.isoformat(timespec='seconds')}" in row["summary"]
+    assert f"until {told(unsure_until)}" in row["summary"]
 
 
 async def test_item_that_is_gone_is_missing(hass: HomeAssistant) -> None:
@@ -337,7 +371,7 @@ async def test_wish_that_nobody_contradicts_would_be_written(
     await act(hass, "mark_watched", item_id="m1")
     row = await explain(hass)
     assert row["reason"] == "would_be_written"
-    assert "the policy newest" in row["summary"]
+    assert "By the rule “The newest change wins”, nothing" in row["summary"]
     assert server.writes == []
     server.set("m1", watched=True)
     assert (await explain(hass))["reason"] == "already_true"
@@ -364,8 +398,8 @@ async def test_wish_that_came_too_late_would_be_overruled(
     row = await explain(hass)
     assert row["reason"] == "would_be_overruled"
     assert row["summary"].endswith(
-        "somebody else has changed it meanwhile, and the policy server lets the "
-        "server's state stand."
+        "would be overruled. Somebody else has changed the item meanwhile, and the "
+        "rule “The server wins” lets that stand."
     )
 
 
@@ -379,7 +413,7 @@ async def test_watched_beats_an_older_position_by_a_rule_of_its_own(
     server.set("m1", watched=True, last_played=datetime.now(UTC) + timedelta(hours=1))
     row = await explain(hass)
     assert row["reason"] == "would_be_overruled"
-    assert row["summary"].endswith("watched beats an older position.")
+    assert "“Watched beats an older position” lets that stand." in row["summary"]
 
 
 async def test_undo_leaves_alone_what_others_did_since(
@@ -394,7 +428,7 @@ async def test_undo_leaves_alone_what_others_did_since(
     server.set("m1", watched=True, position=60.0, last_played=datetime.now(UTC))
     row = await explain(hass)
     assert row["reason"] == "would_be_overruled"
-    assert "the rule that an undo leaves alone what others did" in row["summary"]
+    assert "rule “An undo leaves alone what others changed” lets" in row["summary"]
 
 
 async def test_tree_over_an_episode_is_what_the_episode_waits_for(
@@ -406,7 +440,7 @@ async def test_tree_over_an_episode_is_what_the_episode_waits_for(
     await act(hass, "mark_watched", item_id="s1", season=1)
     row = await explain(hass, item_id="e1x1")
     assert row["reason"] == "would_be_written"
-    assert "mark_watched of Severance Season 1, asked" in row["summary"]
+    assert "“Mark as watched” for Severance Season 1, asked" in row["summary"]
     assert (await explain(hass, item_id="e2x1"))["reason"] == "nothing_asked"
     # And the show waits for its season, which is decided below.
     row = await explain(hass, item_id="s1")
@@ -431,13 +465,13 @@ async def test_ends_of_earlier_wishes_are_told_the_latest_first(
     await drained(hass, entry)
     row = await explain(hass)
     assert row["reason"] == "was_delivered"
-    assert "was confirmed by the server at" in row["summary"]
+    assert "was confirmed by Attic (Ada) at" in row["summary"]
 
     await act(hass, "mark_watched", item_id="m1")
     await drained(hass, entry)
     row = await explain(hass)
     assert row["reason"] == "was_delivered"
-    assert row["summary"].endswith("without a write: it was so already.")
+    assert row["summary"].endswith("without a write: Attic (Ada) showed it already.")
 
     server.go_down()
     await lose_contact(hass, entry, server)
@@ -448,12 +482,119 @@ async def test_ends_of_earlier_wishes_are_told_the_latest_first(
     await drained(hass, entry)
     row = await explain(hass)
     assert row["reason"] == "was_overruled"
-    assert "the policy server let that stand." in row["summary"]
+    assert "the rule “The server wins” let that stand." in row["summary"]
     assert [one["result"] for one in row["history"]] == [
         "overruled",
         "already_true",
         "delivered",
     ]
+
+
+# --- in whose words -----------------------------------------------------------
+
+
+async def test_summary_is_in_the_language_and_the_time_zone_of_home_assistant(
+    hass: HomeAssistant, freezer: FrozenDateTimeFactory
+) -> None:
+    freezer.move_to("2026-10-31 20:15:00+00:00")
+    await hass.config.async_update(language="de", time_zone="Europe/Berlin")
+    server = MemoryServer()
+    entry = await setup_lane(hass, server, subentries=[MOVIE])
+    await revoke_token(hass, entry, server)
+    await act(hass, "mark_watched", item_id="m1")
+    row = await explain(hass)
+    assert row["reason"] == "waits_for_sign_in"
+    assert row["summary"] == (
+        "Die Änderung „Als gesehen markieren“ für Arrival (2016), gewünscht am "
+        "2026-10-31 21:15:00+01:00, wartet, bis sich jemand wieder bei Attic (Ada) "
+        "anmeldet."
+    )
+    row = await explain(hass, item_id="m1", language="es-MX")
+    assert row["summary"] == (
+        "El cambio «Marcar como visto» para Arrival (2016), pedido el "
+        "2026-10-31 21:15:00+01:00, espera a que alguien vuelva a iniciar sesión en "
+        "Attic (Ada)."
+    )
+
+
+@pytest.mark.parametrize(
+    ("own", "asked", "begins"),
+    [
+        ("pl", None, "Nothing waits"),
+        ("de", "pl", "Nothing waits"),
+        ("de-CH", None, "Nichts wartet"),
+        ("fr", "*", "Rien n'est en attente"),
+        ("es-419", "", "No hay nada en espera"),
+    ],
+)
+async def test_closest_language_is_spoken_and_english_where_none_is_close(
+    hass: HomeAssistant, own: str, asked: str | None, begins: str
+) -> None:
+    await hass.config.async_update(language=own)
+    await setup_lane(hass, MemoryServer(), subentries=[MOVIE])
+    language = {} if asked is None else {"language": asked}
+    row = await explain(hass, item_id="m1", **language)
+    assert row["summary"].startswith(begins)
+
+
+def explanations() -> list[Explanation]:
+    """Return one of each reason and variant, error, policy, rule and change."""
+    asked_at = datetime(2026, 10, 31, 20, 15, tzinfo=UTC)
+    changes: list[Change] = [MarkWatched(), MarkUnwatched(), SetProgress(60)]
+    wishes = [
+        Operation(
+            "id",
+            "batch",
+            MOVIE,
+            change,
+            asked_at,
+            attempts=2,
+            missing_since=asked_at,
+            unsure_until=asked_at,
+        )
+        for change in changes
+    ]
+    return [
+        *(
+            Explanation(why, "Attic", wish, None, asked_at, Reason.BUSY, Policy.NEWEST)
+            for why in Why
+            for wish in wishes
+        ),
+        *(
+            Explanation(Why.MISSING, "Attic", wishes[0], variant, asked_at)
+            for variant in Variant
+        ),
+        *(
+            Explanation(Why.GIVEN_UP, "Attic", wishes[0], error=reason)
+            for reason in Reason
+        ),
+        *(
+            Explanation(Why.WAS_OVERRULED, "Attic", wishes[0], rule=rule)
+            for rule in (*Policy, *Rule)
+        ),
+    ]
+
+
+async def test_everything_that_can_be_told_is_told_in_every_language(
+    hass: HomeAssistant,
+) -> None:
+    english = await async_words(hass, "en")
+    # A sentence that leaves the change out is the same for all of them.
+    sentences = {english.sentence(one): one for one in explanations()}
+    assert len(sentences) > len(Why) + len(Variant) + len(Reason)
+    for language in set(LANGUAGES) - {"en"}:
+        words = await async_words(hass, language)
+        said = [words.sentence(one) for one in sentences.values()]
+        assert len(set(said)) == len(said)
+        assert not sentences.keys() & set(said)
+        assert not [one for one in said if not one.endswith(".") or "{" in one]
+
+
+async def test_there_is_no_sentence_that_nobody_says(hass: HomeAssistant) -> None:
+    words = await async_words(hass, "en")
+    prefix = f"component.{DOMAIN}.common.explain_"
+    keys = {key.removeprefix(prefix) for key in words.texts if key.startswith(prefix)}
+    assert keys == {*Why, *Variant, *Rule, "soon"}
 
 
 # --- bounds -------------------------------------------------------------------

@@ -8,8 +8,9 @@ import pytest
 
 from custom_components.watched_sync.core.identity import Item, MediaKind
 from custom_components.watched_sync.intent import tell
+from custom_components.watched_sync.languages import LANGUAGES
 from custom_components.watched_sync.voice.assistants import Done
-from custom_components.watched_sync.voice.speech import LANGUAGES, Speech, async_speech
+from custom_components.watched_sync.voice.speech import Speech, async_speech
 
 from ..common import MOVIE, SHOW, episode, season
 

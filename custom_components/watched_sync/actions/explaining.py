@@ -1,7 +1,7 @@
 """Why an item is as it is: what both sides say, what waits, and which rule applies.
 
-It works without the server, and changes nothing. The reasons and summaries are for
-automations and for people who look for a fault, so they are in English only.
+It works without the server, and changes nothing. The reasons are for automations, the
+summaries for people who look for a fault, in their language.
 """
 
 import asyncio
@@ -9,7 +9,6 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 from itertools import islice
 from typing import Any
 
@@ -20,51 +19,34 @@ from homeassistant.util import dt as dt_util
 from homeassistant.util.json import JsonObjectType, JsonValueType
 
 from ..const import CONF_KIND
+from ..core.errors import Reason
 from ..core.lane import Phase
 from ..core.operation import Operation, SetProgress
 from ..core.outbox import HistoryEntry, Result
 from ..core.play_state import UNKNOWN, Reading
-from ..core.reconcile import Accept, NoOp, Policy
+from ..core.reconcile import NoOp, Policy, Push
 from ..core.undo import undone_batches
 from ..lookup import CannotAsk, SkipReason, Target, async_ask
 from ..preferences import preferences
 from ..runtime import WatchedSyncConfigEntry
-from .answers import change_name, failed_row, history_row, skipped_row, waiting_row
+from .answers import failed_row, history_row, skipped_row, waiting_row
 from .fields import (
     ATTR_EPISODE,
     ATTR_EXTERNAL_ID,
     ATTR_ITEM_ID,
+    ATTR_LANGUAGE,
     ATTR_SEASON,
     ATTR_TITLE,
     ATTR_YEAR,
 )
 from .finding import external_ids, item_row
 from .planning import state_row
+from .summaries import Explanation, Rule, Variant, Why, Words, async_words
 from .targets import async_resolve
 
 #: Items one answer explains, and rows of each kind for one item.
 ITEM_LIMIT = 20
 ROW_LIMIT = 10
-
-
-class Why(StrEnum):
-    """What keeps a wish from being delivered, or what became of it."""
-
-    NOTHING_ASKED = "nothing_asked"
-    WAITS_FOR_SIGN_IN = "waits_for_sign_in"
-    WAITS_FOR_SERVER = "waits_for_server"
-    BEING_DELIVERED = "being_delivered"
-    MISSING = "missing"
-    MAY_HAVE_BEEN_WRITTEN = "may_have_been_written"
-    RETRIES_LATER = "retries_later"
-    WAITS_FOR_TURN = "waits_for_turn"
-    STATE_UNKNOWN = "state_unknown"
-    ALREADY_TRUE = "already_true"
-    WOULD_BE_WRITTEN = "would_be_written"
-    WOULD_BE_OVERRULED = "would_be_overruled"
-    GIVEN_UP = "given_up"
-    WAS_OVERRULED = "was_overruled"
-    WAS_DELIVERED = "was_delivered"
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +76,7 @@ class _Case:
 
 async def async_explain(call: ServiceCall) -> ServiceResponse:
     """Return, for each item the call names, how it stands and why."""
+    words = await async_words(call.hass, call.data.get(ATTR_LANGUAGE))
     resolution = await async_resolve(call)
     targets = resolution.targets[:ITEM_LIMIT]
     entries = {target.entry.entry_id: target.entry for target in targets}
@@ -117,7 +100,7 @@ async def async_explain(call: ServiceCall) -> ServiceResponse:
     )
     items: list[JsonValueType] = [
         {
-            **_row(case),
+            **_row(case, words),
             "matched_by": [*_matched_by(call)],
             # What several rows have in common tells that they are one work.
             "shared_ids": [
@@ -197,13 +180,13 @@ def _case(target: Target, seen: _Seen) -> _Case:
 # --- rows -------------------------------------------------------------------
 
 
-def _row(case: _Case) -> JsonObjectType:
+def _row(case: _Case, words: Words) -> JsonObjectType:
     entry, item = case.target.entry, case.target.item
     lane = entry.runtime_data.lane
     agreed = lane.ledger.reading(item.item_id)
     last = case.seen.reading or agreed
     wanted = lane.outbox.desired(item, last.state if last else UNKNOWN)
-    why, summary = _why(case)
+    explanation = _why(case)
     undone = undone_batches(lane.outbox)
     return {
         **item_row(entry, item),
@@ -230,8 +213,8 @@ def _row(case: _Case) -> JsonObjectType:
             {"config_entry_id": one.target_id, "reason": one.reason.value}
             for one in entry.runtime_data.mirroring.skipped(item.item_id)
         ],
-        "reason": why.value,
-        "summary": summary,
+        "reason": explanation.why.value,
+        "summary": words.sentence(explanation),
     }
 
 
@@ -265,145 +248,97 @@ def _iso(time: datetime | None) -> str | None:
 # --- why --------------------------------------------------------------------
 
 
-def _why(case: _Case) -> tuple[Why, str]:
-    """Return the reason, for automations, and the same as a sentence."""
+def _why(case: _Case) -> Explanation:
+    """Return what keeps the item as it is: what waits, what failed, or what was."""
     if case.waiting:
         return _why_it_waits(case, case.waiting[0])
+    name = case.lane_name
     if case.failed:
         failed = case.failed[-1]
-        error = failed.last_error or "unknown"
-        return Why.GIVEN_UP, (
-            f"{_wish(case, failed)} was given up after {_times(failed.attempts)} "
-            f"({error}); it waits for somebody to retry or to discard it."
-        )
+        return Explanation(Why.GIVEN_UP, name, failed, error=_error(failed))
     if not case.history:
-        if case.seen.reason is SkipReason.NOT_FOUND:
-            return Why.MISSING, f"{case.lane_name} does not have this item any more."
-        return Why.NOTHING_ASKED, (
-            "Nothing waits, and nothing was asked for in the past 30 days: "
-            "what the server shows stands."
-        )
+        gone = case.seen.reason is SkipReason.NOT_FOUND
+        return Explanation(Why.MISSING if gone else Why.NOTHING_ASKED, name)
     done = case.history[-1]
-    wish, ended = _wish(case, done.operation), _at(done.settled_at)
+    operation, ended = done.operation, done.settled_at
     match done.result:
         case Result.OVERRULED:
-            return Why.WAS_OVERRULED, (
-                f"{wish} was overruled at {ended}: somebody else had changed it "
-                f"meanwhile, and {_policy(case, done.operation)} let that stand."
+            rule = _rule(case, operation)
+            return Explanation(
+                Why.WAS_OVERRULED, name, operation, time=ended, rule=rule
             )
         case Result.ALREADY_TRUE:
-            return Why.WAS_DELIVERED, (
-                f"{wish} ended at {ended} without a write: it was so already."
-            )
+            variant = Variant.WAS_ALREADY_TRUE
+            return Explanation(Why.WAS_DELIVERED, name, operation, variant, ended)
         case _:
-            return Why.WAS_DELIVERED, (
-                f"{wish} was confirmed by the server at {ended}."
-            )
+            return Explanation(Why.WAS_DELIVERED, name, operation, time=ended)
 
 
-def _why_it_waits(case: _Case, operation: Operation) -> tuple[Why, str]:
+def _why_it_waits(case: _Case, operation: Operation) -> Explanation:
     lane = case.target.entry.runtime_data.lane
-    wish, name = _wish(case, operation), case.lane_name
-    then = (
-        f"The server is asked again at {_at(lane.health.next_attempt)}, and what it "
-        "shows then is compared before anything is written."
-    )
-    match lane.health.phase:
+    name, health = case.lane_name, lane.health
+    match health.phase:
         case Phase.PARKED:
-            return Why.WAITS_FOR_SIGN_IN, (
-                f"{wish} waits until somebody signs in to {name} again."
-            )
+            return Explanation(Why.WAITS_FOR_SIGN_IN, name, operation)
         case Phase.BACKING_OFF:
-            error = lane.health.reason.value if lane.health.reason else "unknown"
-            return Why.WAITS_FOR_SERVER, (
-                f"{wish} waits because {name} cannot be reached ({error}). {then}"
+            return Explanation(
+                Why.WAITS_FOR_SERVER,
+                name,
+                operation,
+                time=health.next_attempt,
+                error=health.reason or Reason.UNEXPECTED,
             )
     if operation.operation_id in lane.in_flight:
-        return Why.BEING_DELIVERED, f"{wish} is being delivered right now."
+        return Explanation(Why.BEING_DELIVERED, name, operation)
+    not_before = operation.not_before
     if operation.missing_since is not None:
-        return Why.MISSING, (
-            f"{wish} waits because {name} has not had this item since "
-            f"{_at(operation.missing_since)}; it is looked for again at "
-            f"{_at(operation.not_before)}."
-        )
+        variant = Variant.MISSING_SINCE
+        return Explanation(Why.MISSING, name, operation, variant, not_before)
     now = lane.clock.now()
-    if operation.not_before is not None and operation.not_before > now:
+    if not_before is not None and not_before > now:
         if operation.unsure_until is not None and operation.unsure_until > now:
-            return Why.MAY_HAVE_BEEN_WRITTEN, (
-                f"{wish} waits because {name} never answered an earlier write, and may "
-                f"carry it out until {_at(operation.unsure_until)}; it is looked at "
-                f"again at {_at(operation.not_before)}."
+            return Explanation(
+                Why.MAY_HAVE_BEEN_WRITTEN, name, operation, time=not_before
             )
-        return Why.RETRIES_LATER, (
-            f"{wish} failed {_times(operation.attempts)} "
-            f"({operation.last_error or 'unknown'}) and is tried again at "
-            f"{_at(operation.not_before)}."
+        return Explanation(
+            Why.RETRIES_LATER,
+            name,
+            operation,
+            time=not_before,
+            error=_error(operation),
         )
     return _why_by_rule(case, operation)
 
 
-def _why_by_rule(case: _Case, operation: Operation) -> tuple[Why, str]:
+def _why_by_rule(case: _Case, operation: Operation) -> Explanation:
     """Say what would be decided if the operation was delivered now."""
-    wish, reading = _wish(case, operation), case.seen.reading
+    name, reading = case.lane_name, case.seen.reading
     if case.seen.reason is SkipReason.NOT_FOUND:
-        return Why.MISSING, (
-            f"{wish} is about to be delivered, but {case.lane_name} does not show the "
-            "item; it is looked for under another id."
-        )
+        return Explanation(Why.MISSING, name, operation, Variant.MISSING_NOW)
     if reading is not None and reading.item.kind.is_container:
-        return Why.WAITS_FOR_TURN, (
-            f"{wish} waits for its turn; it is decided episode by episode."
-        )
+        return Explanation(Why.WAITS_FOR_TURN, name, operation)
     if reading is None or reading.state.watched is None:
-        return Why.STATE_UNKNOWN, (
-            f"{wish} waits, and what {case.lane_name} shows is not known; an unknown "
-            "state never leads to a write."
-        )
-    runtime = case.target.entry.runtime_data
-    decision = runtime.relay.judge(operation, reading)
-    if isinstance(decision, NoOp):
-        return Why.ALREADY_TRUE, (
-            f"{wish} waits for its turn; the server shows it already, so nothing will "
-            "be written."
-        )
-    if not isinstance(decision, Accept):
-        return Why.WOULD_BE_WRITTEN, (
-            f"{wish} waits for its turn and would be written: nobody else has changed "
-            f"it since, or {_policy(case, operation)} lets the wish win."
-        )
+        return Explanation(Why.STATE_UNKNOWN, name, operation)
+    rule = _rule(case, operation)
+    match case.target.entry.runtime_data.relay.judge(operation, reading):
+        case NoOp():
+            return Explanation(Why.ALREADY_TRUE, name, operation)
+        case Push():
+            return Explanation(Why.WOULD_BE_WRITTEN, name, operation, rule=rule)
     if (
         isinstance(operation.change, SetProgress)
         and operation.change.watched is None
         and reading.state.watched
     ):
-        rule = "watched beats an older position"
-    else:
-        rule = f"{_policy(case, operation)} lets the server's state stand"
-    return Why.WOULD_BE_OVERRULED, (
-        f"{wish} would be overruled: somebody else has changed it meanwhile, and "
-        f"{rule}."
-    )
+        rule = Rule.WATCHED
+    return Explanation(Why.WOULD_BE_OVERRULED, name, operation, rule=rule)
 
 
-def _wish(case: _Case, operation: Operation) -> str:
-    what = change_name(operation.change)
-    if operation.item.item_id != case.target.item.item_id:
-        what += f" of {operation.item.full_title}"
-    return f"{what}, asked for at {_at(operation.asked_at)},"
-
-
-def _policy(case: _Case, operation: Operation) -> str:
+def _rule(case: _Case, operation: Operation) -> Policy | Rule:
     if operation.undoes is not None:
-        return "the rule that an undo leaves alone what others did"
-    policy: Policy = preferences(case.target.entry).conflict_policy
-    return f"the policy {policy.value}"
+        return Rule.UNDO
+    return preferences(case.target.entry).conflict_policy
 
 
-def _at(time: datetime | None) -> str:
-    return (
-        "the next opportunity" if time is None else time.isoformat(timespec="seconds")
-    )
-
-
-def _times(count: int) -> str:
-    return "once" if count == 1 else f"{count} times"
+def _error(operation: Operation) -> Reason:
+    return Reason(operation.last_error or Reason.UNEXPECTED)

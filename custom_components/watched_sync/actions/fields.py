@@ -22,6 +22,7 @@ ATTR_LIMIT: Final = "limit"
 ATTR_PERSON: Final = "person"
 ATTR_QUERY: Final = "query"
 ATTR_MEDIA_TYPE: Final = "media_type"
+ATTR_LANGUAGE: Final = "language"
 
 #: Items one action marks, or un-marks, without being told that this is meant.
 MARK_LIMIT: Final = 50

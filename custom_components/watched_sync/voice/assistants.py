@@ -23,6 +23,7 @@ from ..actions.fields import (
     ATTR_CONFIRM,
     ATTR_DRY_RUN,
     ATTR_EPISODE,
+    ATTR_LANGUAGE,
     ATTR_LIMIT,
     ATTR_MEDIA_TYPE,
     ATTR_PERCENT,
@@ -135,13 +136,14 @@ class UpNext:
 class Assistant:
     """Somebody who speaks: who they are, what they speak through, and where.
 
-    `area` is the id or name of a room.
+    `area` is the id or name of a room, `language` the tag of what they speak.
     """
 
     hass: HomeAssistant
     context: Context
     assistant: str | None = None
     area: str | None = None
+    language: str | None = None
 
     # --- who speaks ---------------------------------------------------------
 
@@ -387,7 +389,10 @@ class Assistant:
         """Return how what was heard stands, and why."""
         lanes, where = self._where()
         fields = await self._async_naming(heard, lanes, where)
-        return await self._async_call(_EXPLAIN, {**fields, **where})
+        fields |= where
+        if self.language is not None:
+            fields[ATTR_LANGUAGE] = self.language
+        return await self._async_call(_EXPLAIN, fields)
 
     async def async_next_up(self, heard: Heard) -> UpNext:
         """Return what comes next in the show that was heard, or of everything."""

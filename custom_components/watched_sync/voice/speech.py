@@ -8,18 +8,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from operator import attrgetter
-from typing import Final
 
 from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import translation
-from homeassistant.util import language as language_util
 
 from ..const import DOMAIN
 from ..core.identity import Item, MediaKind
-
-#: Languages that every sentence exists in.
-LANGUAGES: Final = ("de", "en", "es", "fr", "nl")
+from ..languages import closest_language
 
 #: Things a sentence names one by one; nobody listens to more.
 _THINGS_SPOKEN = 5
@@ -169,8 +165,7 @@ def _rows(episodes: Iterable[Item]) -> Iterable[list[Item]]:
 
 async def async_speech(hass: HomeAssistant, language: str | None) -> Speech:
     """Return the sentences of a language tag; English if there are none."""
-    tag = language or hass.config.language
-    chosen = next(iter(language_util.matches(tag, LANGUAGES)), "en")
+    chosen = closest_language(hass, language)
     sentences = await translation.async_get_translations(
         hass, chosen, "common", {DOMAIN}
     )
