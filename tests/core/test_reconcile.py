@@ -248,6 +248,19 @@ def test_a_play_in_the_future_keeps_what_was_watched_watched() -> None:
     )
 
 
+@pytest.mark.parametrize("policy", Policy)
+def test_a_date_that_went_back_is_no_play(policy: Policy) -> None:
+    """As when a mark with a date of its own came late."""
+    decision = decide(
+        seen(last=moment("11:00")),
+        MarkUnwatched(),
+        seen(last=moment("10:00")),
+        asked_at=at(0),
+        policy=policy,
+    )
+    assert decision == Push(unseen())
+
+
 @pytest.mark.parametrize("change", WISHES.values())
 @pytest.mark.parametrize("policy", Policy)
 def test_an_unknown_state_never_causes_a_write(change: Change, policy: Policy) -> None:

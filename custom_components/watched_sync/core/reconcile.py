@@ -95,8 +95,8 @@ def decide(
 
 
 def _unmoved(base: PlayState, remote: PlayState) -> bool:
-    """Whether the server still shows *base*; a play in between shows in the date."""
-    return remote.agrees_with(base) and remote.last_played == base.last_played
+    """Whether the server still shows *base*: a play in between leaves a later date."""
+    return remote.agrees_with(base) and not remote.was_played_since(base)
 
 
 def _is_mere_progress(change: Change) -> bool:
