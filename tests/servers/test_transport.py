@@ -799,10 +799,17 @@ async def test_certificate_that_proves_nothing_is_refused(
     await listener.wait_closed()
 
 
-async def test_tls_to_a_port_without_it_is_unreachable(
-    raw: RawServer, session: ClientSession
-) -> None:
-    client = Transport(session, f"https://127.0.0.1:{raw.port}", {})
-    with pytest.raises(Unreachable) as caught:
-        await client.read("/a")
+async def test_tls_to_a_port_without_it_is_unreachable(session: ClientSession) -> None:
+    async def refuse(
+        reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        await reader.read(1)
+        writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+        writer.close()
+
+    async with await asyncio.start_server(refuse, "127.0.0.1", 0) as listener:
+        port = listener.sockets[0].getsockname()[1]
+        client = Transport(session, f"https://127.0.0.1:{port}", {})
+        with pytest.raises(Unreachable) as caught:
+            await client.read("/a")
     assert not isinstance(caught.value, CertificateRefused)

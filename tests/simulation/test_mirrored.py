@@ -15,7 +15,7 @@ GROUP = 25
 
 #: Worlds in which each of the seeded bugs has to show: most are forgiving, as what
 #: one guard lets through another stops.
-BUG_SEEDS = range(100, 500)
+BUG_SEEDS = 400
 
 
 @pytest.fixture(autouse=True)
@@ -30,9 +30,12 @@ def test_two_mirrored_lanes_agree_in_the_end(first: int) -> None:
         simulate(seed)
 
 
-def _caught() -> str:
-    """Return what the first world says in which a bug shows."""
-    for seed in BUG_SEEDS:
+def _caught(first: int) -> str:
+    """Return what the first world says in which a bug shows, from a seed on.
+
+    *first* saves living through worlds in which a rare bug is known not to show.
+    """
+    for seed in range(first, first + BUG_SEEDS):
         try:
             simulate(seed)
         except Broken as err:
@@ -49,14 +52,14 @@ def test_a_move_that_is_forgotten_is_noticed(monkeypatch: pytest.MonkeyPatch) ->
 
     monkeypatch.setattr(Moves, "settle", settle)
     monkeypatch.setattr(Moves, "offer", Moves.settle)
-    assert "PlayState" in _caught()
+    assert "PlayState" in _caught(first=140)
 
 
 def test_copying_what_is_there_already_is_noticed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(copying, "verdict", lambda *_, **__: None)
-    assert "were copied" in _caught()
+    assert "were copied" in _caught(first=100)
 
 
 def test_moves_that_are_not_stored_with_the_readings_are_noticed(
@@ -68,4 +71,4 @@ def test_moves_that_are_not_stored_with_the_readings_are_noticed(
         original(moves, **options)
 
     monkeypatch.setattr(Moves, "__init__", forget)
-    assert "PlayState" in _caught()
+    assert "PlayState" in _caught(first=150)

@@ -24,7 +24,7 @@ SEEDS = 300
 GROUP = 25
 
 #: Worlds in which each of the seeded bugs has to show.
-BUG_SEEDS = range(900)
+BUG_SEEDS = 900
 
 
 @pytest.fixture(autouse=True)
@@ -58,9 +58,12 @@ def test_a_world_is_the_same_every_time() -> None:
     assert story(7) != story(8)
 
 
-def _caught() -> str:
-    """Return what the first world says in which a bug shows."""
-    for seed in BUG_SEEDS:
+def _caught(first: int = 0) -> str:
+    """Return what the first world says in which a bug shows, from a seed on.
+
+    *first* saves living through worlds in which a rare bug is known not to show.
+    """
+    for seed in range(first, first + BUG_SEEDS):
         try:
             simulate(seed)
         except Broken as err:
@@ -145,7 +148,7 @@ def test_a_mark_repeated_while_it_may_be_carried_out_is_noticed(
 ) -> None:
     """A server takes minutes for a mark; nobody waits for it."""
     monkeypatch.setattr(Doubts, "about_marking", lambda *_: 0.0)
-    assert "although it was watched" in _caught()
+    assert "although it was watched" in _caught(first=300)
 
 
 def test_a_wish_turned_round_by_a_late_write_is_noticed(
@@ -153,7 +156,7 @@ def test_a_wish_turned_round_by_a_late_write_is_noticed(
 ) -> None:
     """A server takes minutes for a write; a later wish is called done too soon."""
     monkeypatch.setattr(Doubts, "about", lambda *_: 0.0)
-    assert "was wanted" in _caught()
+    assert "was wanted" in _caught(first=450)
 
 
 def test_a_wish_overruled_by_our_own_write_is_noticed(
