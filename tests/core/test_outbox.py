@@ -28,6 +28,7 @@ from custom_components.watched_sync.core.operation import (
 )
 from custom_components.watched_sync.core.outbox import (
     HISTORY_AGE,
+    HISTORY_BATCH_LIMIT,
     HISTORY_LIMIT,
     LONGEST_DELAY,
     Outbox,
@@ -316,6 +317,39 @@ def test_history_is_bounded_by_number() -> None:
         outbox.add(operation)
         outbox.settle(operation, Result.DELIVERED, EPOCH)
     assert len(outbox.history) == HISTORY_LIMIT
+
+
+def test_history_forgets_whole_batches_only() -> None:
+    """Half of a batch must not be what undo takes back."""
+    outbox = Outbox()
+
+    def done(batch: str) -> None:
+        operation = wish(batch_id=batch)
+        outbox.add(operation)
+        outbox.settle(operation, Result.DELIVERED, EPOCH)
+
+    for number in range(HISTORY_LIMIT + 100):
+        done("large")
+        if number == 7:
+            done("in between")
+    done("small")
+    assert len(outbox.history) == HISTORY_LIMIT + 102
+    for number in range(HISTORY_LIMIT - 2):
+        done(str(number))
+    assert len(outbox.history) == HISTORY_LIMIT
+    kept = {entry.operation.batch_id for entry in outbox.history}
+    assert {"in between", "small"} < kept
+    assert "large" not in kept
+
+
+def test_of_a_batch_that_is_too_large_the_latest_operations_are_remembered() -> None:
+    outbox = Outbox()
+    for number in range(HISTORY_BATCH_LIMIT + 5):
+        operation = wish(operation_id=f"{number}", batch_id="huge")
+        outbox.add(operation)
+        outbox.settle(operation, Result.DELIVERED, EPOCH)
+    assert len(outbox.history) == HISTORY_BATCH_LIMIT
+    assert next(iter(outbox.history)).operation.operation_id == "5"
 
 
 def test_history_is_bounded_by_age() -> None:

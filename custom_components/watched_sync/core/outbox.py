@@ -5,7 +5,7 @@ the earlier one, so its size is bounded by distinct items and nothing old can be
 after something new. It is plain memory; `lane` decides when it is written to disk.
 """
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -25,6 +25,10 @@ LONGEST_DELAY = timedelta(hours=2)
 #: Confirmed operations remembered for undo, by number and by age.
 HISTORY_LIMIT = 500
 HISTORY_AGE = timedelta(days=30)
+
+#: A batch is remembered whole, so that undo does not take back half of it; of a larger
+#: one, this many operations.
+HISTORY_BATCH_LIMIT = 2_000
 
 
 class OutboxFull(Exception):
@@ -95,7 +99,8 @@ class Outbox:
         self._rejected: dict[str, Operation] = {
             operation.operation_id: operation for operation in rejected
         }
-        self._history: deque[HistoryEntry] = deque(history, maxlen=HISTORY_LIMIT)
+        self._history: deque[HistoryEntry] = deque(history)
+        self._batches = Counter(entry.operation.batch_id for entry in self._history)
         for operation in operations:
             self._insert(operation)
 
@@ -381,8 +386,8 @@ class Outbox:
             return False
         self._remove(operation.operation_id)
         self._history.append(HistoryEntry(operation, result, now))
-        while self._history and self._history[0].settled_at < now - HISTORY_AGE:
-            self._history.popleft()
+        self._batches[operation.batch_id] += 1
+        self._forget(now)
         return True
 
     def reject(self, operation: Operation) -> bool:
@@ -441,6 +446,37 @@ class Outbox:
         self._insert_at(waiting)
 
     # --- inside ------------------------------------------------------------
+
+    def _forget(self, now: datetime) -> None:
+        """Shorten the history: by age, and else by whole batches."""
+        while self._history[0].settled_at < now - HISTORY_AGE:
+            self._forget_at(0)
+        latest = self._history[-1].operation.batch_id
+        if self._batches[latest] > HISTORY_BATCH_LIMIT:
+            self._forget_at(
+                next(
+                    place
+                    for place, entry in enumerate(self._history)
+                    if entry.operation.batch_id == latest
+                )
+            )
+        oldest = self._history[0].operation.batch_id
+        while len(self._history) - self._batches[oldest] >= HISTORY_LIMIT:
+            if self._batches[oldest] == 1:
+                self._history.popleft()
+            else:
+                self._history = deque(
+                    one for one in self._history if one.operation.batch_id != oldest
+                )
+            del self._batches[oldest]
+            oldest = self._history[0].operation.batch_id
+
+    def _forget_at(self, place: int) -> None:
+        batch_id = self._history[place].operation.batch_id
+        del self._history[place]
+        self._batches[batch_id] -= 1
+        if not self._batches[batch_id]:
+            del self._batches[batch_id]
 
     @staticmethod
     def _select(
