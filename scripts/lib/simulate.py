@@ -10,16 +10,20 @@ from pathlib import Path
 import sys
 import time
 
-from tests.simulation.world import Broken, simulate
+from tests.simulation import mirrored, world
+from tests.simulation.world import Broken
 
 ROOT = Path(__file__).parents[2]
 GROUP = 100
 
+#: The kinds of worlds: lanes by themselves, and lanes that copy to each other.
+KINDS = {"world": world.simulate, "mirrored": mirrored.simulate}
 
-def fingerprint() -> str:
+
+def fingerprint(kind: str) -> str:
     """Return what the worlds depend on; another program is another simulation."""
     digest = hashlib.sha256()
-    for path in sorted(ingredients(ROOT / "tests" / "simulation" / "world.py")):
+    for path in sorted(ingredients(ROOT / "tests" / "simulation" / f"{kind}.py")):
         digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
 
@@ -46,13 +50,13 @@ def ingredients(world: Path) -> set[Path]:
     return found
 
 
-def live_through(first: int, count: int) -> list[str]:
+def live_through(kind: str, first: int, count: int) -> list[str]:
     """Return what went wrong in *count* worlds from seed *first* on."""
     logging.disable(logging.CRITICAL)
     problems = []
     for seed in range(first, first + count):
         try:
-            simulate(seed)
+            KINDS[kind](seed)
         except Broken as err:
             problems.append(str(err))
         except Exception as err:  # noqa: BLE001 - any failure is one to report
@@ -67,15 +71,17 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--seed", type=int)
     parser.add_argument("--fresh", action="store_true")
+    parser.add_argument("--mirrored", action="store_true")
     options = parser.parse_args()
+    kind = "mirrored" if options.mirrored else "world"
 
     if options.seed is not None:
-        problems = live_through(options.seed, 1)
+        problems = live_through(kind, options.seed, 1)
         print("\n".join(problems) or f"seed {options.seed}: the promise was kept")
         return 1 if problems else 0
 
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    state = cache / "watched-sync" / f"simulated-{fingerprint()}"
+    state = cache / "watched-sync" / f"simulated-{fingerprint(kind)}"
     done = 0
     if state.exists() and not options.fresh:
         done = int(state.read_text())
@@ -88,7 +94,9 @@ def main() -> int:
     ended: set[int] = set()
     with ProcessPoolExecutor(options.jobs) as pool:
         groups = {
-            pool.submit(live_through, first, min(GROUP, options.seeds - first)): first
+            pool.submit(
+                live_through, kind, first, min(GROUP, options.seeds - first)
+            ): first
             for first in range(done, options.seeds, GROUP)
         }
         for group in as_completed(groups):
@@ -109,7 +117,8 @@ def main() -> int:
     verdict = f"{len(problems)} violations" if problems else "no violation"
     print(f"{finished} seeds now ({pace:.0f} a second), {verdict}")
     if problems:
-        print("See one again with: scripts/simulate --seed N")
+        again = "--mirrored --seed N" if options.mirrored else "--seed N"
+        print(f"See one again with: scripts/simulate {again}")
     return 1 if problems else 0
 
 

@@ -258,7 +258,11 @@ class SimulatedLane:
     # --- life and death ------------------------------------------------------
 
     async def crash(self) -> None:
-        """Lose all that is not on disk, at whatever await this happens, and start."""
+        """Lose all that is not on disk, at whatever await this happens, and start.
+
+        Of a write that was cut off nothing is left: the file is written beside the old
+        one and takes its place whole. What a torn file means is tested with the codec.
+        """
         self.records.crashes += 1
         self.journal.dead = True
         self.task.cancel()
@@ -472,8 +476,7 @@ class World:
             try:
                 await asyncio.sleep(rng.expovariate(1 / rng.choice((5, 60, 300))))
             finally:
-                if lane.server.down:
-                    lane.records.outages.append((start, self.loop.time()))
+                lane.records.outages.append((start, self.loop.time()))
                 lane.server.down = False
                 lane.server.token_good = True
             lane.relay.nudge()
@@ -701,7 +704,7 @@ def _looks_newer(
 
 
 def _asked_sparingly(lane: SimulatedLane) -> Iterator[str]:
-    """While a server is away it is asked a few times a minute, not more."""
+    """While a server is away, or refuses us, it is asked now and then, not more."""
     for start, end in lane.records.outages:
         asked = sum(start < one.at < end for one in lane.server.requests)
         allowed = 12 + (end - start) / 4 + 12 * lane.records.crashes
