@@ -1,6 +1,6 @@
 """Taking changes back, as a person asks for it: the action and the history."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 from homeassistant.core import HomeAssistant, SupportsResponse
@@ -23,8 +23,19 @@ from custom_components.watched_sync.core.operation import (
 from custom_components.watched_sync.core.undo import UndoPlan, plan_undo
 from custom_components.watched_sync.runtime import Wish
 
-from .common import MOVIE, OTHER_MOVIE, SHOW, MemoryServer, drained, setup_lane, until
+from .common import (
+    MOVIE,
+    OTHER_MOVIE,
+    SHOW,
+    MemoryServer,
+    drained,
+    episode,
+    setup_lane,
+    until,
+)
 from .scene import lose_contact, revoke_token
+
+AIRED = date(2022, 2, 18)
 
 
 async def act(hass: HomeAssistant, action: str, /, **data: Any) -> dict[str, Any]:
@@ -64,6 +75,22 @@ def second_server() -> MemoryServer:
         server_name="Cellar",
         user_id="user-2",
     )
+
+
+def was(
+    *,
+    watched: bool = False,
+    position: float = 0.0,
+    play_count: int = 0,
+    last_played: str | None = None,
+) -> dict[str, Any]:
+    """Return what the history says that an item was before."""
+    return {
+        "watched": watched,
+        "position": position,
+        "play_count": play_count,
+        "last_played": last_played,
+    }
 
 
 def wishes(entry: MockConfigEntry) -> list[tuple[str, Any]]:
@@ -395,15 +422,18 @@ async def test_history_tells_what_was_done_newest_first(hass: HomeAssistant) -> 
     entry = await setup_lane(hass, server)
     first = await mark(hass, entry, title="Arrival")
     second = await mark(hass, entry, title="Contact")
+    played_at = server.states["m2"].last_played
+    assert played_at is not None
+    marked = was(watched=True, play_count=1, last_played=played_at.isoformat())
     third = await act(hass, "undo", wait=300)
     await mark(hass, entry, title="Severance")
     rows = (await act(hass, "get_history"))["operations"]
     assert [row["item_id"] for row in rows] == ["s1", "m2", "m2", "m1"]
-    assert [(row["before"], row["items"]) for row in rows] == [
-        (None, 4),
-        ({"watched": True, "position": 0.0}, 1),
-        ({"watched": False, "position": 600.0}, 1),
-        ({"watched": False, "position": 0.0}, 1),
+    assert [row["before"] for row in rows] == [
+        None,
+        marked,
+        was(position=600.0),
+        was(),
     ]
     assert [row["undone"] for row in rows] == [False, False, True, False]
     assert [row["batch_id"] for row in rows][1:] == [third["batch_id"], second, first]
@@ -420,11 +450,61 @@ async def test_history_tells_what_was_done_newest_first(hass: HomeAssistant) -> 
         "result": "delivered",
         "asked_at": done.operation.asked_at.isoformat(),
         "settled_at": done.settled_at.isoformat(),
-        "before": {"watched": True, "position": 0.0},
+        "before": marked,
+        "before_each": [],
         "items": 1,
         "undoes": second,
         "undone": False,
     }
+
+
+async def test_history_of_a_show_tells_what_each_episode_was_before(
+    hass: HomeAssistant,
+) -> None:
+    server = MemoryServer()
+    seen_at = datetime(2026, 3, 1, 20, 15, tzinfo=UTC)
+    server.set("e1x1", watched=True, play_count=2, last_played=seen_at)
+    server.set("e1x2", position=300.0)
+    entry = await setup_lane(hass, server)
+    await mark(hass, entry, "mark_unwatched", title="Severance")
+    (row,) = (await act(hass, "get_history"))["operations"]
+    assert (row["item_id"], row["before"], row["items"]) == ("s1", None, 2)
+    # What was unwatched already was not written, so there is nothing to go back to.
+    assert row["before_each"] == [
+        {
+            "item_id": "e1x1",
+            **was(watched=True, play_count=2, last_played=seen_at.isoformat()),
+        },
+        {"item_id": "e1x2", **was(position=300.0)},
+    ]
+
+
+async def test_history_of_a_long_show_lists_fifty_episodes_and_counts_all(
+    hass: HomeAssistant,
+) -> None:
+    episodes = [episode(1, number, aired=AIRED) for number in range(1, 61)]
+    entry = await setup_lane(hass, MemoryServer([SHOW, *episodes]))
+    await mark(hass, entry, title="Severance", confirm=True)
+    (row,) = (await act(hass, "get_history"))["operations"]
+    assert (len(row["before_each"]), row["items"]) == (50, 60)
+
+
+async def test_explaining_an_episode_tells_what_it_was_before_its_show_was_marked(
+    hass: HomeAssistant,
+) -> None:
+    server = MemoryServer()
+    server.set("e1x2", position=300.0)
+    entry = await setup_lane(hass, server)
+    await mark(hass, entry, title="Severance")
+    (told,) = (await act(hass, "explain", item_id="e1x2"))["items"]
+    (row,) = told["history"]
+    assert (row["item_id"], row["before"]) == ("s1", was(position=300.0))
+    assert row["before_each"] == []
+    (told,) = (await act(hass, "explain", item_id="e0x1"))["items"]
+    assert told["history"] == []
+    (told,) = (await act(hass, "explain", item_id="s1"))["items"]
+    (row,) = told["history"]
+    assert (row["before"], len(row["before_each"])) == (None, 4)
 
 
 async def test_history_of_all_lanes_is_one_list_cut_at_the_limit(

@@ -4,17 +4,23 @@ A row is plain JSON, as scripts and templates read it.
 """
 
 from collections.abc import Collection
+from itertools import islice
+from typing import Final
 
 from homeassistant.core import ServiceCall
 from homeassistant.util.json import JsonObjectType, JsonValueType
 
 from ..core.codec import encode_change
-from ..core.operation import Change, Operation
+from ..core.operation import Change, Operation, Scope
 from ..core.outbox import HistoryEntry, Outcome, Result
 from ..failures import invalid
 from ..lookup import Skipped
 from ..runtime import WatchedSyncConfigEntry
 from .fields import ATTR_WAIT, WAIT_LIMIT
+from .planning import state_row
+
+#: Episodes of one show or season of which the history says what they were before.
+BEFORE_LIMIT: Final = 50
 
 _ENDED_WELL = (Result.DELIVERED, Result.ALREADY_TRUE)
 
@@ -101,11 +107,21 @@ def _details(operation: Operation) -> dict[str, JsonValueType]:
 
 
 def history_row(
-    entry: WatchedSyncConfigEntry, done: HistoryEntry, undone: Collection[str]
+    entry: WatchedSyncConfigEntry,
+    done: HistoryEntry,
+    undone: Collection[str],
+    *,
+    about: str | None = None,
 ) -> dict[str, JsonValueType]:
-    """Return the row of what is done; *undone* are the batches taken back."""
+    """Return the row of what is done; *undone* are the batches taken back.
+
+    *about* is the id of the item that is asked about, where that may be another than
+    the one that was changed: an episode of a show.
+    """
     operation = done.operation
-    before = operation.before.get(operation.item.item_id)
+    changed_id = operation.item.item_id
+    before = operation.before.get(about or changed_id)
+    is_of_tree = operation.scope is Scope.TREE and about in (None, changed_id)
     return {
         **operation_row(entry, operation),
         "batch_id": operation.batch_id,
@@ -115,10 +131,17 @@ def history_row(
         "asked_at": operation.asked_at.isoformat(),
         "settled_at": done.settled_at.isoformat(),
         # What one item was before; below a show or season that is said of each.
-        "before": None
-        if before is None
-        else {"watched": before.watched, "position": before.position},
+        "before": None if before is None else state_row(before),
+        "before_each": _before_each(operation) if is_of_tree else [],
         "items": len(operation.before),
         "undoes": operation.undoes,
         "undone": operation.batch_id in undone,
     }
+
+
+def _before_each(operation: Operation) -> list[JsonValueType]:
+    """Return what the items below a show or season were, no more than a few of them."""
+    return [
+        {"item_id": item_id, **state_row(state)}
+        for item_id, state in islice(operation.before.items(), BEFORE_LIMIT)
+    ]

@@ -206,7 +206,7 @@ def _row(case: _Case, words: Words) -> JsonObjectType:
             failed_row(entry, one) for one in islice(reversed(case.failed), ROW_LIMIT)
         ],
         "history": [
-            history_row(entry, one, undone)
+            history_row(entry, one, undone, about=item.item_id)
             for one in islice(reversed(case.history), ROW_LIMIT)
         ],
         "not_copied": [

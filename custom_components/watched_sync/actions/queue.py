@@ -1,16 +1,14 @@
 """The queue itself: try, drop, list, take back, and tell what was done."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from operator import itemgetter
 
 from homeassistant.core import ServiceCall, ServiceResponse, callback
 from homeassistant.util.json import JsonObjectType, JsonValueType
 
 from ..core.operation import Operation
-from ..core.outbox import HISTORY_LIMIT, Outcome, Result
+from ..core.outbox import HISTORY_LIMIT, HistoryEntry, Outcome, Result
 from ..core.undo import Kept, undone_batches
 from ..failures import invalid
 from ..lookup import Skipped, SkipReason
@@ -212,14 +210,12 @@ def get_history(call: ServiceCall) -> ServiceResponse:
     limit: int = call.data[ATTR_LIMIT]
     if not 1 <= limit <= HISTORY_LIMIT:
         raise invalid("limit_out_of_range", limit=str(HISTORY_LIMIT))
-    rows: list[tuple[datetime, dict[str, JsonValueType]]] = []
+    found: list[tuple[WatchedSyncConfigEntry, HistoryEntry, Collection[str]]] = []
     for entry in chosen_lanes(call):
         outbox = entry.runtime_data.lane.outbox
         undone = undone_batches(outbox)
-        rows.extend(
-            (one.settled_at, history_row(entry, one, undone)) for one in outbox.history
-        )
+        found.extend((entry, one, undone) for one in outbox.history)
     # Newest first; of what ended at one time, what came last.
-    rows.reverse()
-    rows.sort(key=itemgetter(0), reverse=True)
-    return {"operations": [row for _, row in rows[:limit]]}
+    found.reverse()
+    found.sort(key=lambda row: row[1].settled_at, reverse=True)
+    return {"operations": [history_row(*row) for row in found[:limit]]}
