@@ -20,7 +20,7 @@ from custom_components.watched_sync.core.mirror import Skip
 from custom_components.watched_sync.core.outbox import Result
 from custom_components.watched_sync.core.reconcile import Policy
 from custom_components.watched_sync.core.snapshot import SyncStatus
-from custom_components.watched_sync.lookup import SkipReason
+from custom_components.watched_sync.lookup import EXTERNAL_ID_EXAMPLES, SkipReason
 
 from . import rules
 from .core.test_reconcile import ALL, TABLE
@@ -313,6 +313,20 @@ def test_the_reference_names_every_field_of_an_action(action: str) -> None:
     section = section.partition("\n### ")[0]
     named = set(re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE))
     assert named == set(ENGLISH["services"][action]["fields"])
+
+
+@pytest.mark.parametrize("action", sorted(ENGLISH["services"]))
+def test_the_reference_explains_an_action_by_the_words_of_its_form(action: str) -> None:
+    text = (ROOT / "docs" / "reference.md").read_text("utf-8")
+    _, _, section = text.partition(f"`watched_sync.{action}`\n")
+    section = section.partition("\n### ")[0]
+    told = ENGLISH["services"][action]
+    assert told["description"] in section.splitlines()
+    for name, field in told["fields"].items():
+        meaning = field["description"]
+        if name == "external_id":
+            meaning = meaning.format_map(EXTERNAL_ID_EXAMPLES)
+        assert f"| `{name}` | {meaning} |" in section.splitlines()
 
 
 def test_the_reference_names_every_option_and_every_field_of_a_form() -> None:
