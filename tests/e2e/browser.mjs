@@ -113,7 +113,8 @@ const commands = {
   async go({ to }) {
     if (page.url().startsWith(options.url) && !page.url().includes('/auth/')) {
       const here = () => page.evaluate(() => location.pathname + location.search);
-      // A dialog that is still closing goes back in history a moment later: look again.
+      // A dialog that is still closing goes back in history a moment later: look again,
+      // also once all is still, as that moment may be a long one.
       for (let round = 0; round < 5; round++) {
         if (await here() !== to) {
           await page.evaluate((there) => {
@@ -122,11 +123,14 @@ const commands = {
           }, to);
         }
         await page.waitForTimeout(round ? 300 : 120);
-        if (round && await here() === to) break;
+        if (round && await here() === to) {
+          await ready();
+          if (await here() === to) return;
+        }
       }
-    } else {
-      await page.goto(options.url + to, { waitUntil: 'domcontentloaded' });
+      throw new Error(`does not stay there, but is at ${await here()}`);
     }
+    await page.goto(options.url + to, { waitUntil: 'domcontentloaded' });
     await ready();
   },
   /** Open any address of this machine. */

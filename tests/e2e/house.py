@@ -30,11 +30,14 @@ VIEWER = "alex"
 PLEX = "attic_alex"
 JELLYFIN = "cellar_alex"
 
-#: What a Home Assistant without a network says in any case.
+#: What a Home Assistant without a network says in any case, and of its own parts on a
+#: machine that is busy.
 _KNOWN_LOG = re.compile(
     r"Skipping pip installation|has not been tested by Home Assistant"
     r"|zlib_ng and isal|shutdown cleanly|Ended unfinished session"
-    r"|deprecat",
+    r"|deprecat"
+    r"|(Setup of|Updating state for) ((?!watched_sync).)* (is taking over|took) [\d.]+"
+    r" seconds",
     re.IGNORECASE,
 )
 #: What the frontend says in any case: its own chat, and a source map it looks for.
@@ -218,6 +221,19 @@ async def _furnish(folder: Path, wanted: Mapping[str, Any]) -> bytes:
     if process.returncode:
         raise RuntimeError(f"the folder could not be made ({process.returncode})")
     return made
+
+
+async def all_loaded(client: Client) -> None:
+    """Wait until every entry is set up, anew if it was just changed.
+
+    What changes an entry has begun to set it up anew before it is answered.
+    """
+    async with asyncio.timeout(30):
+        while True:
+            entries = await client.command("config_entries/get", domain="watched_sync")
+            if all(entry["state"] == "loaded" for entry in entries):
+                return
+            await asyncio.sleep(0.1)
 
 
 async def no_complaints(browser: Browser, *, had_outage: bool = False) -> None:

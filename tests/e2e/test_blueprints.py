@@ -12,7 +12,7 @@ from tests.fakes.base import FaultKind
 from tests.fakes.jellyfin import TICKS_PER_SECOND, FakeJellyfin
 from tests.scenarios.house import ONE_PLAY, UNSEEN, JellyfinSide, PlexSide, Side
 
-from .house import JELLYFIN, PLEX, VIEWER, House
+from .house import JELLYFIN, PLEX, VIEWER, House, all_loaded
 from .phone import CONFIGURATION, Phone
 from .player import Player, episode
 
@@ -214,7 +214,10 @@ async def test_voice_marks_without_any_copied_sentences(
     await synced(client)
     for side in sides:
         assert side.seen(side.item_id("Arrival")) == seen
-    # Whatever an automation goes on after is told by Home Assistant all the same.
+    # Whatever an automation goes on after is told by Home Assistant all the same; its
+    # log is written by a thread of its own.
+    if seen is UNSEEN:
+        await client.until(lambda _: house.complaints(), "it is in the log")
     complaints = house.complaints()
     assert len(complaints) == (seen is UNSEEN)
     assert all("Arival was not found on any server" in one for one in complaints)
@@ -254,6 +257,7 @@ async def test_who_is_at_home_has_watched_it_too(
     sections["playback"]["person"] = VIEWER_PERSON
     done = await client.rest("POST", f"{flows}/{form['flow_id']}", sections)
     assert done["type"] == "create_entry"
+    await all_loaded(client)
     await synced(client)
     await client.rest("POST", f"/api/states/{VIEWER_PERSON}", {"state": "home"})
     await automate(

@@ -56,6 +56,7 @@ async def test_plex_is_connected_with_a_token(empty_house: House) -> None:
         await browser.shot("plex-connected")
         await client.until_state("sensor.attic_alex_sync_status", "synced")
         await browser.click(f"{DIALOG} >> role=button[name=/Finish|Skip/]")
+        await browser.wait(DIALOG, gone=True)
 
         # The same once more is refused, and changes nothing.
         await begin(browser, "Plex, with a token")
@@ -99,6 +100,7 @@ async def test_jellyfin_is_connected_with_a_password(empty_house: House) -> None
         await browser.wait(CREATED)
         await client.until_state("sensor.cellar_alex_sync_status", "synced")
         await browser.click(f"{DIALOG} >> role=button[name=/Finish|Skip/]")
+        await browser.wait(DIALOG, gone=True)
 
         await browser.go("/config/integrations/integration/watched_sync")
         await browser.wait("ha-config-entry-row:has-text('Cellar (alex)')")

@@ -45,7 +45,8 @@ class Demo:
     async def until_says(self, text: str) -> None:
         """Wait until the command has printed *text*."""
         assert self.process.stdout is not None
-        async with asyncio.timeout(90):
+        # More than Home Assistant is given to start.
+        async with asyncio.timeout(150):
             while text not in self.said:
                 line = await self.process.stdout.readline()
                 assert line, f"it ended: {self.said}"

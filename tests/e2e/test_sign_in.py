@@ -1,5 +1,6 @@
 """Signing in as a person does it in the frontend, and everything that goes wrong."""
 
+from collections.abc import Mapping
 import re
 from typing import Any
 
@@ -12,7 +13,7 @@ from tests.fakes.plex import FakePlex
 from tests.fakes.tls import Certificates
 
 from .browser import Browser
-from .house import JELLYFIN, House, no_complaints
+from .house import JELLYFIN, House, all_loaded, no_complaints
 from .test_connect import CREATED, DIALOG, SUBMIT, begin, fill
 
 # Many dialogs in one house, as every start of Home Assistant takes its time.
@@ -25,9 +26,10 @@ FIELD = f"{DIALOG} >> input"
 
 
 async def close(browser: Browser) -> None:
-    """Give up: the dialog's cross."""
+    """Give up: the dialog's cross. When this returns, Home Assistant knows."""
     await browser.click(f"{DIALOG} >> role=button[name='Close']")
     await browser.wait(DIALOG, gone=True)
+    await browser.settled()
 
 
 async def submit(browser: Browser, expected: str, picture: str) -> None:
@@ -76,10 +78,16 @@ async def titles(client: Any) -> list[str]:
 
 async def mark(client: Any, entity: str) -> str:
     """Turn on a switch of what is up next, and return the server's id of the item."""
-    states = await client.states()
-    found = sorted(one for one in states if re.match(rf"switch\.{entity}_.*\d", one))
-    await client.action("switch.turn_on", entity_id=found[0])
-    item_id: str = states[found[0]]["attributes"]["item_id"]
+    pattern = rf"switch\.{entity}_.*\d"
+
+    def first(states: Mapping[str, Any]) -> Any:
+        found = sorted(one for one in states if re.match(pattern, one))
+        return states[found[0]] if found else None
+
+    # The switches may come a moment after the sensor that says all is well.
+    switch = await client.until(first, f"what is up next of {entity}")
+    await client.action("switch.turn_on", entity_id=switch["entity_id"])
+    item_id: str = switch["attributes"]["item_id"]
     return item_id
 
 
@@ -356,6 +364,7 @@ async def preferences(browser: Browser, client: Any) -> None:
         ),
         "no switches of what is up next",
     )
+    await all_loaded(client)
     # What was chosen is shown again, and can be taken back.
     await browser.go(PAGE)
     await browser.click(f"{row} >> role=button[name='Configure']")
@@ -363,6 +372,7 @@ async def preferences(browser: Browser, client: Any) -> None:
     await browser.click(f"{DIALOG} >> text='TV Shows'")
     await browser.click(SUBMIT)
     await finish(browser, "options-5-saved")
+    await all_loaded(client)
 
 
 async def report(browser: Browser) -> None:
@@ -390,3 +400,4 @@ async def track(browser: Browser, client: Any) -> None:
     await browser.click(SUBMIT)
     await finish(browser, "track-4-done")
     await client.until_state("switch.suspiria_2018_watched", "off")
+    await all_loaded(client)

@@ -10,7 +10,7 @@ import pytest
 from scripts.lib.demo.client import Client
 from tests.scenarios.house import ONE_PLAY, UNSEEN, JellyfinSide, PlexSide, Side
 
-from .house import JELLYFIN, PLEX, VIEWER, House, no_complaints
+from .house import JELLYFIN, PLEX, VIEWER, House, all_loaded, no_complaints
 from .phone import CONFIGURATION, Phone
 from .player import Player, episode, film
 
@@ -70,6 +70,8 @@ async def report(client: Client, player: Player, *, report_progress: bool) -> No
             {"media_player": player.entity_id, "report_progress": report_progress},
         )
         assert done["type"] == "create_entry"
+    # Nobody follows a player while an entry is set up anew.
+    await all_loaded(client)
     await synced(client)
 
 
