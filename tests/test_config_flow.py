@@ -28,6 +28,7 @@ from custom_components.watched_sync.core.errors import (
     Fault,
     Forbidden,
     Malformed,
+    Redirected,
     ServerError,
     Starting,
     Unreachable,
@@ -82,7 +83,8 @@ ERRORS: list[tuple[ServerError, dict[str, str]]] = [
     (Busy("later"), {"base": "cannot_connect"}),
     (AuthRejected("401"), {"base": "invalid_auth"}),
     (Forbidden("403"), {"base": "invalid_auth"}),
-    (WrongAddress("redirect"), {"url": "invalid_url"}),
+    (WrongAddress("nowhere"), {"url": "invalid_url"}),
+    (Redirected("301", "https://attic.example"), {"url": "redirected"}),
     (UnsupportedVersion("old", "10.8.13"), {"base": "unsupported_version"}),
     (CertificateRefused("self-signed"), {"base": "ssl_error"}),
     (Starting("starting"), {"base": "startup"}),
@@ -244,6 +246,7 @@ async def test_a_refused_plex_form_says_why_and_keeps_what_was_typed(
         ("https://attic/plex/web/", "https://attic/plex"),
         ("http://attic/web/#/home.html", "http://attic"),
         ("http://attic/webserver", "http://attic/webserver"),
+        ("http://web", "http://web"),
         ("https://attic.example", "https://attic.example"),
         ("HTTPS://Attic.example/plex/", "https://attic.example/plex"),
         ("attic.example/media/plex//", "http://attic.example/media/plex"),
@@ -366,6 +369,35 @@ async def test_a_refused_password_form_says_why_and_keeps_what_was_typed(
     login.side_effect = None
     result = await answer(hass, result, JELLYFIN_INPUT)
     assert result["type"] is FlowResultType.CREATE_ENTRY
+
+
+@pytest.mark.parametrize("way", ["plex_token", "jellyfin_password", "emby_password"])
+async def test_an_address_that_leads_on_is_told_where_to(
+    hass: HomeAssistant, identify: AsyncMock, login: AsyncMock, way: str
+) -> None:
+    identify.side_effect = login.side_effect = Redirected(
+        "301", "https://attic.example"
+    )
+    form = await start(hass, way)
+    typed = PLEX_INPUT if way == "plex_token" else JELLYFIN_INPUT
+    result = await answer(hass, form, typed)
+    assert result["errors"] == {"url": "redirected"}
+    assert result["description_placeholders"] is not None
+    assert result["description_placeholders"]["location"] == "https://attic.example"
+
+
+async def test_an_entry_that_is_to_move_or_to_sign_in_again_is_told_where_to(
+    hass: HomeAssistant, verify: AsyncMock, login: AsyncMock
+) -> None:
+    entry = await setup_lane(hass, MemoryServer())
+    verify.side_effect = login.side_effect = Redirected("301", "https://attic.example")
+    told = {"name": entry.title, "location": "https://attic.example"}
+    form: ConfigFlowResult = await entry.start_reconfigure_flow(hass)
+    result = await answer(hass, form, {"url": "attic.example", "verify_ssl": True})
+    assert result["description_placeholders"] == told
+    form = await reauth(hass, entry, "jellyfin_password")
+    result = await answer(hass, form, {"username": "ada", "password": "lovelace"})
+    assert result["description_placeholders"] == told
 
 
 async def test_a_server_that_is_too_old_is_named_by_its_version(

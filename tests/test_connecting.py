@@ -197,12 +197,35 @@ async def test_an_address_that_leads_elsewhere_is_refused(
     hass: HomeAssistant, plex: FakePlex, jellyfin: FakeJellyfin
 ) -> None:
     servers: tuple[FakeServer, ...] = (plex, jellyfin)
-    for server in servers:
-        server.fail(FaultKind.REDIRECT, times=None)
+    for location, error in (
+        ("https://attic.example/identity", "redirected"),
+        ("https://attic.example/System/Info/Public", "redirected"),
+        ("mailto:ada@attic.example", "invalid_url"),
+    ):
+        for server in servers:
+            server.clear_faults()
+            server.fail(FaultKind.REDIRECT, times=None, location=location)
+        result = await connect_plex(hass, plex.url, plex.token_for("alex"))
+        assert result["errors"] == {"url": error}
+        result = await connect_jellyfin(hass, jellyfin.url)
+        assert result["errors"] == {"url": error}
+
+
+async def test_an_address_whose_proxy_wants_https_is_told_the_one_to_type(
+    hass: HomeAssistant, plex: FakePlex, jellyfin: FakeJellyfin
+) -> None:
+    told = []
+    plex.fail(FaultKind.REDIRECT, location="https://plex.example/identity")
     result = await connect_plex(hass, plex.url, plex.token_for("alex"))
-    assert result["errors"] == {"url": "invalid_url"}
+    told.append(result["description_placeholders"])
+    location = "https://jellyfin.example/System/Info/Public"
+    jellyfin.fail(FaultKind.REDIRECT, location=location)
     result = await connect_jellyfin(hass, jellyfin.url)
-    assert result["errors"] == {"url": "invalid_url"}
+    told.append(result["description_placeholders"])
+    assert [each and each["location"] for each in told] == [
+        "https://plex.example",
+        "https://jellyfin.example",
+    ]
 
 
 async def test_a_starting_server_is_asked_again_later(

@@ -32,6 +32,7 @@ from custom_components.watched_sync.core.errors import (
     ItemGone,
     JournalError,
     Malformed,
+    Redirected,
     Refused,
     ServerError,
     Starting,
@@ -74,6 +75,7 @@ SERVER_FAILS: list[tuple[ServerError, Meets]] = [
     (Starting("x", 5.0), Meets("offline", "busy")),
     (WrongServer("x"), Meets("offline", "wrong_server")),
     (WrongAddress("x"), Meets("offline", "wrong_server")),
+    (Redirected("x", "y"), Meets("offline", "wrong_server")),
     (
         UnsupportedVersion("x", "1"),
         Meets("offline", "unsupported_version", "unsupported_server"),
@@ -96,6 +98,7 @@ WRITE_FAILS: list[tuple[ServerError, Meets]] = [
     (Starting("x", 5.0), Meets("offline", "busy")),
     (WrongServer("x"), Meets("failed", "wrong_server", "undeliverable")),
     (WrongAddress("x"), Meets("failed", "wrong_server", "undeliverable")),
+    (Redirected("x", "y"), Meets("failed", "wrong_server", "undeliverable")),
     (
         UnsupportedVersion("x", "1"),
         Meets("failed", "unsupported_version", "undeliverable"),
@@ -428,6 +431,7 @@ def test_refusal_of_a_wish_says_why(error: Any, key: str) -> None:
         (CertificateRefused("x"), ConfigEntryNotReady, "read_ssl_error"),
         (Starting("x"), ConfigEntryNotReady, "read_startup"),
         (WrongAddress("x"), ConfigEntryNotReady, "read_invalid_url"),
+        (Redirected("x", "y"), ConfigEntryNotReady, "read_invalid_url"),
         (UnsupportedVersion("x", "1"), ConfigEntryNotReady, "read_unsupported_version"),
         (Malformed("x"), ConfigEntryNotReady, "read_unknown"),
         (AuthRejected("x"), ConfigEntryAuthFailed, "read_invalid_auth"),

@@ -375,6 +375,10 @@ async def test_a_server_that_is_away_can_be_tried_again(
     assert form["step_id"] == "plex_server"
     assert form["errors"] == {"base": "server_unreachable"}
     await plex.come_back()
+    # A form without an address has no words about addresses either.
+    plex.fail(FaultKind.REDIRECT, path="/$", location="https://attic.example")
+    form = await submit(hass, form, {"server": plex.machine_identifier})
+    assert form["errors"] == {"base": "server_unreachable"}
     plex.fail(FaultKind.STATUS, path="/$", status=401)
     form = await submit(hass, form, {"server": plex.machine_identifier})
     assert form["errors"] == {"base": "invalid_auth"}
@@ -581,6 +585,10 @@ async def test_a_wrong_address_for_quick_connect_keeps_what_was_typed(
     hass: HomeAssistant, emby: FakeEmby
 ) -> None:
     form = await choose(hass, "jellyfin_quick_connect")
+    emby.fail(FaultKind.REDIRECT, location="https://attic.example")
+    form = await submit(hass, form, address(emby))
+    assert form["errors"] == {"url": "redirected"}
+    assert form["description_placeholders"] == {"location": "https://attic.example"}
     for typed, error in (
         ("ftp://x", {"url": "invalid_url"}),
         (emby.url, {"base": "not_jellyfin"}),

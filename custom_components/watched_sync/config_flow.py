@@ -71,6 +71,7 @@ from .core.errors import (
     Busy,
     Forbidden,
     ItemGone,
+    Redirected,
     ServerError,
     Unsupported,
     UnsupportedVersion,
@@ -105,6 +106,9 @@ _API_KEY: Final = re.compile(r"[0-9a-f]{32}")
 
 #: What is wrong with a sign-in and not with an address.
 _SIGN_IN_ERRORS: Final = {"invalid_auth", "api_key", "timeout"}
+
+#: What is wrong with an address and said beside it.
+_ADDRESS_ERRORS: Final = {"invalid_url", "redirected"}
 
 _FIND_X_PLEX: Final = (
     "https://support.plex.tv/articles/"
@@ -634,7 +638,8 @@ class WatchedSyncConfigFlow(ConfigFlow, domain=DOMAIN):
             info = await async_verify(self.hass, data)
         except ServerError as err:
             errors = _errors(err, KIND_PLEX, {})
-            if errors.get("base") in ("cannot_connect", "not_plex"):
+            if errors.get("base") in (None, "cannot_connect", "not_plex"):
+                # No address was typed, so there is none to correct.
                 errors = {"base": "server_unreachable"}
             return form(errors)
         return await self._async_done(data, info)
@@ -775,10 +780,12 @@ def _errors(
         key = "quick_connect_disabled"
     if isinstance(error, UnsupportedVersion):
         placeholders["version"] = error.version
+    if isinstance(error, Redirected):
+        placeholders["location"] = error.location
     if key == "unknown":
         # Neither addresses with secrets nor tokens are in a ServerError's message.
         LOGGER.error("Setting up failed unexpectedly: %r", error)
-    return {CONF_URL if key == "invalid_url" else "base": key}
+    return {CONF_URL if key in _ADDRESS_ERRORS else "base": key}
 
 
 def _plex_tv_errors(error: ServerError) -> dict[str, str]:

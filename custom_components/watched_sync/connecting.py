@@ -8,7 +8,6 @@ from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
 import os
-import re
 from typing import Any, Final
 
 from homeassistant.const import CONF_TOKEN, CONF_URL, CONF_VERIFY_SSL
@@ -40,7 +39,7 @@ from .servers.jellyfin.dialect import EMBY, JELLYFIN, Dialect
 from .servers.jellyfin.discovery import FoundServer, discover as jellyfin_discover
 from .servers.plex.account import PlexTv, find_address
 from .servers.plex.client import PLEX_TV, PlexClient, server_id_at as plex_server_id_at
-from .servers.transport import Transport, parse_url
+from .servers.transport import Transport, parse_url, without_own_page
 
 #: The environment variable that names another address for plex.tv: a simulated one.
 PLEX_TV_URL: Final = "WATCHED_SYNC_PLEX_TV_URL"
@@ -50,9 +49,6 @@ _INTRODUCTION: Final = 2.0
 
 #: What Jellyfin and Emby say differently, by the kind of server.
 DIALECTS: Final[Mapping[str, Dialect]] = {KIND_JELLYFIN: JELLYFIN, KIND_EMBY: EMBY}
-
-# Plex, Jellyfin and Emby alike show theirs at `/web/`.
-_OWN_PAGE: Final = re.compile(r"/web(/index\.html)?$")
 
 
 def normalise_url(url: str) -> str:
@@ -65,7 +61,7 @@ def normalise_url(url: str) -> str:
     url = url.strip()
     if "://" not in url:
         url = f"http://{url}"
-    return _OWN_PAGE.sub("", str(parse_url(url)).rstrip("/"))
+    return str(without_own_page(parse_url(url))).rstrip("/")
 
 
 def known_info(data: Mapping[str, Any]) -> ServerInfo:

@@ -20,6 +20,7 @@ from .core.errors import (
     CertificateRefused,
     Forbidden,
     JournalError,
+    Redirected,
     ServerError,
     Starting,
     Unreachable,
@@ -138,8 +139,9 @@ def unreadable_storage(key: str) -> ConfigEntryNotReady:
 def flow_error(error: ServerError, product: str | None = None) -> str:
     """Name *error* as the config flow's forms do.
 
-    *product* is `plex` or `jellyfin`; without it another product at the address is
-    one that cannot be connected to.
+    *product* is `plex`, `jellyfin` or `emby`, where an address can be typed; without
+    it another product there is one that cannot be connected to, and where a redirect
+    leads to is not told.
     """
     match error:
         case UnsupportedVersion():
@@ -150,6 +152,8 @@ def flow_error(error: ServerError, product: str | None = None) -> str:
             return "ssl_error"
         case Starting():
             return "startup"
+        case Redirected() if product is not None:
+            return "redirected"
         case WrongAddress():
             return "invalid_url"
         case WrongServer() if product is not None:

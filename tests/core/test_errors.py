@@ -17,6 +17,7 @@ from custom_components.watched_sync.core.errors import (
     Missing,
     Parked,
     Reason,
+    Redirected,
     Refused,
     Rejected,
     RetryLater,
@@ -42,6 +43,7 @@ VERDICTS: list[tuple[ServerError, Verdict]] = [
     (Starting("x", 5.0), LaneDown(Reason.BUSY, 5.0)),
     (WrongServer("x"), LaneDown(Reason.WRONG_SERVER)),
     (WrongAddress("x"), LaneDown(Reason.WRONG_SERVER)),
+    (Redirected("x", "https://y"), LaneDown(Reason.WRONG_SERVER)),
     (UnsupportedVersion("x", "0.1"), LaneDown(Reason.UNSUPPORTED_VERSION)),
     (AuthRejected("x"), Parked()),
     (Forbidden("x"), Rejected(Reason.FORBIDDEN)),
@@ -78,6 +80,12 @@ def test_an_unknown_class_of_error_is_a_mistake_of_ours_and_says_so() -> None:
 
     with pytest.raises(TypeError, match="Novel"):
         classify(Novel("x"))
+
+
+def test_a_redirect_says_where_to_and_keeps_it_out_of_its_message() -> None:
+    redirected = Redirected("a redirect", "https://attic.example")
+    assert redirected.location == "https://attic.example"
+    assert str(redirected) == "a redirect"
 
 
 def test_an_unsupported_version_says_which() -> None:

@@ -18,6 +18,7 @@ from custom_components.watched_sync.core.errors import (
     Forbidden,
     ItemGone,
     Malformed,
+    Redirected,
     Refused,
     ServerError,
     Unanswered,
@@ -268,7 +269,7 @@ FAULTS: list[tuple[FaultKind, dict[str, Any], type[ServerError]]] = [
     (FaultKind.HTML, {"status": 200}, Malformed),
     (FaultKind.TRUNCATED, {}, Malformed),
     (FaultKind.DROPPED, {}, Unreachable),
-    (FaultKind.REDIRECT, {}, WrongAddress),
+    (FaultKind.REDIRECT, {}, Redirected),
 ]
 
 

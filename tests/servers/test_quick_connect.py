@@ -12,6 +12,7 @@ from custom_components.watched_sync.core.errors import (
     Fault,
     Forbidden,
     Malformed,
+    Redirected,
     ServerError,
     Starting,
     Unanswered,
@@ -215,7 +216,7 @@ FAULTS: list[tuple[FaultKind, dict[str, Any], type[ServerError]]] = [
     (FaultKind.HTML, {"status": 200}, Malformed),
     (FaultKind.TRUNCATED, {}, Malformed),
     (FaultKind.DROPPED, {}, Unreachable),
-    (FaultKind.REDIRECT, {}, WrongAddress),
+    (FaultKind.REDIRECT, {}, Redirected),
 ]
 
 

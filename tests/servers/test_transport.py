@@ -45,6 +45,7 @@ from custom_components.watched_sync.core.errors import (
     Forbidden,
     ItemGone,
     Malformed,
+    Redirected,
     Refused,
     ServerError,
     Starting,
@@ -101,11 +102,11 @@ async def _request(transport: Transport, method: str, path: str) -> None:
 @pytest.mark.parametrize(
     ("status", "expected"),
     [
-        (300, WrongAddress),
-        (301, WrongAddress),
-        (302, WrongAddress),
-        (307, WrongAddress),
-        (308, WrongAddress),
+        (300, Redirected),
+        (301, Redirected),
+        (302, Redirected),
+        (307, Redirected),
+        (308, Redirected),
         (400, Refused),
         (401, AuthRejected),
         (403, Forbidden),
@@ -173,9 +174,94 @@ async def test_redirect_is_not_followed(
 ) -> None:
     mocked.get(f"{URL}/a", status=302, headers={"Location": "http://127.0.0.1:1/b"})
     mocked.get("http://127.0.0.1:1/b", payload={})
-    with pytest.raises(WrongAddress):
+    with pytest.raises(Redirected):
         await transport.read("/a")
     assert len(sent(mocked)) == 1
+
+
+@pytest.mark.parametrize(
+    ("base", "location", "proposed"),
+    [
+        # The same below another scheme, host, port or base path.
+        (URL, "https://attic.example/a/b", "https://attic.example"),
+        (URL, "http://127.0.0.1:8096/a/b", "http://127.0.0.1:8096"),
+        (URL, "/media/a/b", f"{URL}/media"),
+        (
+            f"{URL}/media",
+            "https://attic.example/media/a/b",
+            "https://attic.example/media",
+        ),
+        (f"{URL}/media", "https://attic.example/a/b/", "https://attic.example"),
+        (URL, "//attic.example:8920/a/b", "http://attic.example:8920"),
+        (URL, "https://attic.example", "https://attic.example"),
+        (URL, "https://b/a/b", "https://b"),
+        (URL, "https://web/", "https://web"),
+        (URL, "https://[fd00::1]/a/b", "https://[fd00::1]"),
+        # The server's own page, where a base path was left out.
+        (URL, "/media/web/", f"{URL}/media"),
+        (URL, "web/index.html", f"{URL}/a"),
+        # Something else, such as a page to sign in at: what it is asked stays there.
+        (URL, "https://login.example/?rd=secret#secret", "https://login.example"),
+        (URL, "/login?next=/a/b", f"{URL}/login"),
+    ],
+)
+async def test_redirect_says_which_address_it_leads_to(
+    session: ClientSession,
+    mocked: aioresponses,
+    base: str,
+    location: str,
+    proposed: str,
+) -> None:
+    mocked.get(f"{base}/a/b?c=d", status=301, headers={"Location": location})
+    transport = Transport(session, base, {"X-Token": SECRET})
+    with pytest.raises(Redirected) as caught:
+        await transport.read("/a/b", {"c": "d"})
+    assert caught.value.location == proposed
+    assert proposed not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "location",
+    [
+        None,
+        "",
+        # Where it was asked: to type that again would change nothing.
+        "/a",
+        f"{URL}/a/",
+        "/a?session=1",
+        "/web/",
+        # What is no address of a server.
+        "mailto:ada@attic.example",
+        "https://ada:lovelace@attic.example/a",
+        "http://attic.example:99999/a",
+        "http://[/a",
+        "https:///a",
+    ],
+)
+async def test_redirect_to_nothing_usable_is_an_address_that_is_wrong(
+    transport: Transport, mocked: aioresponses, location: str | None
+) -> None:
+    headers = {} if location is None else {"Location": location}
+    mocked.get(f"{URL}/a", status=302, headers=headers)
+    with pytest.raises(WrongAddress) as caught:
+        await transport.read("/a")
+    assert type(caught.value) is WrongAddress
+
+
+async def test_redirect_to_the_default_port_is_the_same_address(
+    session: ClientSession, mocked: aioresponses
+) -> None:
+    mocked.get("http://attic.example/a", status=302, headers={"Location": "/a/"})
+    mocked.get(
+        "http://attic.example/a",
+        status=302,
+        headers={"Location": "http://Attic.example:80/a"},
+    )
+    transport = Transport(session, "http://attic.example", {})
+    for _ in range(2):
+        with pytest.raises(WrongAddress) as caught:
+            await transport.read("/a")
+        assert type(caught.value) is WrongAddress
 
 
 @pytest.mark.parametrize(

@@ -65,6 +65,15 @@ class WrongAddress(WrongServer):
     """The address leads elsewhere (a redirect): wrong scheme, host or base path."""
 
 
+class Redirected(WrongAddress):
+    """The address leads on to another one, `location`, which nobody has gone to."""
+
+    def __init__(self, message: str, location: str) -> None:
+        """Remember where to: scheme, host, port and base path, as one would type it."""
+        super().__init__(message)
+        self.location = location
+
+
 class CertificateRefused(Unreachable):
     """The server's certificate does not prove who it is."""
 

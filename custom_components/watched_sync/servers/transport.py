@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 import json
+import re
 from typing import Final
 
 from aiohttp import (
@@ -36,6 +37,7 @@ from ..core.errors import (
     Forbidden,
     ItemGone,
     Malformed,
+    Redirected,
     Refused,
     ServerError,
     Starting,
@@ -64,6 +66,9 @@ IMAGE_TYPES: Final = ("image/jpeg", "image/png", "image/webp", "image/gif")
 _ALIASES: Final[Mapping[str, str]] = {"image/jpg": "image/jpeg"}
 
 _CHUNK: Final = 64 * 1024
+
+# Plex, Jellyfin and Emby alike show theirs at `/web/`.
+_OWN_PAGE: Final = re.compile(r"/web(/index\.html)?$")
 
 _PAGES: Final = ("text/html", "application/xhtml+xml")
 
@@ -253,7 +258,7 @@ class Transport:
                     error = self._explain(response.status, body_of_refusal)
                     if error is not None:
                         raise error
-                self._judge(response, what)
+                self._judge(response, path, what)
                 content_type = response.content_type
                 if needs_body:
                     body_read = await _body(response, what, limit)
@@ -266,7 +271,7 @@ class Transport:
         except (ClientError, OSError) as error:
             raise _translated(error, what) from error
 
-    def _judge(self, response: ClientResponse, what: str) -> None:
+    def _judge(self, response: ClientResponse, path: str, what: str) -> None:
         """Raise what a status means, or take the time from a good answer."""
         status = response.status
         if 200 <= status < 300:  # noqa: PLR2004 - the range of success
@@ -276,7 +281,8 @@ class Transport:
             return
         said = f"{what} was answered with {status}"
         if 300 <= status < 400:  # noqa: PLR2004 - the range of redirects
-            raise WrongAddress(said)
+            location = self._leads_to(response, path)
+            raise Redirected(said, location) if location else WrongAddress(said)
         if status == _TOO_MANY_REQUESTS:
             raise Busy(said, self._retry_after(response))
         if status == _SERVICE_UNAVAILABLE:
@@ -292,6 +298,21 @@ class Transport:
             raise Refused(said)
         # 520 and above are gateways speaking for a server that they lost.
         raise Unanswered(said) if status >= 520 else Fault(said)  # noqa: PLR2004 - as said above
+
+    def _leads_to(self, response: ClientResponse, path: str) -> str | None:
+        """Return the address to type instead, where a redirect from *path* names one.
+
+        Without its query: a page to sign in at is told there what was asked for.
+        """
+        try:
+            location = URL(response.headers.get("Location", ""))
+            target = parse_url(str(response.url.join(location)))
+        except ValueError, WrongAddress:
+            return None
+        target = without_own_page(target.with_path(target.path.removesuffix(path)))
+        if (target.origin(), target.path) == (self._base.origin(), self._base.path):
+            return None
+        return str(target).rstrip("/")
 
     def _retry_after(self, response: ClientResponse) -> float | None:
         """Read `Retry-After`: seconds (leading zeros and all) or a date."""
@@ -323,6 +344,11 @@ def parse_url(url: str) -> URL:
     if parsed.user is not None or parsed.password is not None:
         raise WrongAddress("the address carries a user name or password")
     return parsed.with_path(parsed.path.rstrip("/"))
+
+
+def without_own_page(url: URL) -> URL:
+    """Return an address without closing slash and the path of the server's own page."""
+    return url.with_path(_OWN_PAGE.sub("", url.path.rstrip("/")))
 
 
 async def _exactly_once(
