@@ -70,6 +70,21 @@ async def automate(client: Client, name: str, given: Mapping[str, Any]) -> str:
     return entity_id
 
 
+async def until_it_waits(client: Client, name: str, step: str) -> None:
+    """Wait until an automation's run has come to *step*, where it waits for something.
+
+    What happens before that it does not hear of.
+    """
+    async with asyncio.timeout(15):
+        while True:
+            (run,) = await client.command(
+                "trace/list", domain="automation", item_id=name
+            )
+            if run["last_step"] == step:
+                return
+            await asyncio.sleep(0.1)
+
+
 async def lanes(client: Client) -> dict[str, str]:
     """Return the ids of the entries by their titles."""
     entries = await client.command("config_entries/get", domain="watched_sync")
@@ -179,6 +194,7 @@ async def test_phone_tells_of_a_failure_and_its_button_works(
 
         house.plex.clear_faults()
         house.plex.clear_log()
+        await until_it_waits(client, "tell_me_when_a_sync_fails", "action/1")
         await phone.press(client, buttons[button])
         await client.until_state(f"sensor.{PLEX}_failed_changes", "0")
         await synced(client)
@@ -308,6 +324,7 @@ async def test_position_goes_back_to_where_somebody_fell_asleep(
         return bool(states[automation]["attributes"]["current"])
 
     await client.until(waits, "it has noticed")
+    await until_it_waits(client, "fell_asleep", "action/3/repeat/sequence/0")
     # The player goes on, and the server counts one after the other by itself.
     for item_id, title in ((asleep, "Better Call Saul"), (after, "4 Days Out")):
         await plays_elsewhere(client, jellyfin, item_id, title)
