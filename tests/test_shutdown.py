@@ -398,8 +398,8 @@ async def test_removing_an_entry_that_was_lost_and_failed_leaves_nothing(
     await drained(hass, entry)
     await hass.config_entries.async_remove(entry.entry_id)
     await pass_time(hass, 3600)
-    # What Home Assistant or we kept aside is the person's.
-    assert [name for name in names(folder) if "corrupt" not in name] == []
+    # Not even what Home Assistant or we kept aside.
+    assert names(folder) == []
     assert not [
         one for one in ir.async_get(hass).issues.values() if one.domain == DOMAIN
     ]

@@ -29,7 +29,7 @@ from custom_components.watched_sync.core.identity import Item, MediaKind
 from custom_components.watched_sync.core.operation import MarkUnwatched, MarkWatched
 from custom_components.watched_sync.core.outbox import OUTBOX_LIMIT, OutboxFull
 from custom_components.watched_sync.runtime import WatchedSyncRuntime, Wish
-from custom_components.watched_sync.store import OutboxStore
+from custom_components.watched_sync.store import PLAYERS_KEY, OutboxStore
 
 from .common import MOVIE, OTHER_MOVIE, MemoryServer, drained, setup_lane
 
@@ -599,6 +599,52 @@ async def test_removing_leaves_no_file(hass: HomeAssistant, folder: Path) -> Non
     await hass.async_block_till_done()
     await pass_time(hass, 120)
     assert names(folder) == []
+
+
+@pytest.mark.parametrize("spoil", SPOILT.values(), ids=SPOILT)
+async def test_removing_leaves_no_file_that_was_kept_aside(
+    hass: HomeAssistant,
+    folder: Path,
+    outbox_file: Path,
+    spoil: Callable[[bytes], bytes],
+) -> None:
+    files = [outbox_file, folder / f"{DOMAIN}.{ENTRY}.ledger", folder / PLAYERS_KEY]
+    entry = await setup_lane(hass, entry_id=ENTRY)
+    await hass.config_entries.async_unload(entry.entry_id)
+    for file in files:
+        # Kept aside by Home Assistant or by us, at an earlier start and at this one.
+        put(file.with_name(f"{file.name}.corrupt.2026-01-01T00:00:00+00:00"), b"old")
+    damaged = spoil(take(outbox_file))
+    for file in files[:2]:
+        put(file, damaged)
+    others = [
+        f"{DOMAIN}.{ENTRY}2.outbox.corrupt.2026-01-01T00:00:00+00:00",
+        f"{DOMAIN}_other.{ENTRY}.outbox.corrupt.2026-01-01T00:00:00+00:00",
+        f"{DOMAIN}.{ENTRY}.outbox.mine",
+    ]
+    for name in others:
+        put(folder / name, b"not ours to delete")
+    await hass.config_entries.async_setup(entry.entry_id)
+    await hass.config_entries.async_remove(entry.entry_id)
+    await pass_time(hass, 120)
+    assert names(folder) == sorted(others)
+
+
+async def test_a_file_kept_aside_that_cannot_be_deleted_is_named_and_holds_up_nothing(
+    hass: HomeAssistant,
+    folder: Path,
+    outbox_file: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    entry = await setup_lane(hass, entry_id=ENTRY)
+    stuck = outbox_file.with_name(f"{outbox_file.name}.corrupt.1")
+    block(stuck)
+    put(outbox_file.with_name(f"{outbox_file.name}.corrupt.2"), b"damaged")
+    await hass.config_entries.async_remove(entry.entry_id)
+    await pass_time(hass, 120)
+    assert names(folder) == [stuck.name]
+    [said] = [one for one in caplog.messages if stuck.name in one]
+    assert "could not be deleted" in said
 
 
 # --- cost --------------------------------------------------------------------

@@ -163,6 +163,20 @@ async def _keep_aside(hass: HomeAssistant, path: Path) -> None:
         raise StorageUnreadable(path.name) from err
 
 
+async def _remove(hass: HomeAssistant, store: Store[dict[str, Any]]) -> None:
+    """Delete a file and what was kept aside of it; what cannot be deleted is named."""
+    await store.async_remove()
+    await hass.async_add_executor_job(_remove_aside, Path(store.path))
+
+
+def _remove_aside(path: Path) -> None:
+    for aside in path.parent.glob(f"{path.name}.corrupt.*"):
+        try:
+            aside.unlink(missing_ok=True)
+        except OSError as err:
+            LOGGER.warning("%s could not be deleted: %s", aside.name, err.strerror)
+
+
 class OutboxStore(Journal):
     """The journal of one lane: outbox, rejected operations and history.
 
@@ -277,8 +291,8 @@ class OutboxStore(Journal):
             await asyncio.wait([self._writer])
 
     async def async_remove(self) -> None:
-        """Delete the file."""
-        await self._store.async_remove()
+        """Delete the file, and those of its name that were damaged and kept aside."""
+        await _remove(self._hass, self._store)
 
     @property
     def _title(self) -> str:
@@ -453,8 +467,8 @@ class LedgerStore:
             await self._write()
 
     async def async_remove(self) -> None:
-        """Delete the file."""
-        await self._store.async_remove()
+        """Delete the file, and those of its name that were damaged and kept aside."""
+        await _remove(self._hass, self._store)
 
     @callback
     def _snapshot(self) -> dict[str, Any]:
@@ -512,10 +526,10 @@ class PlayersStore:
             self._store.async_delay_save(self._take, seconds)
 
     async def async_remove(self) -> None:
-        """Delete the file."""
+        """Delete the file, and those of its name that were damaged and kept aside."""
         if self._is_ours:
             self._is_ours = False
-            await self._store.async_remove()
+            await _remove(self._hass, self._store)
 
     @callback
     def _take(self) -> dict[str, Any]:
