@@ -1,13 +1,12 @@
 """The blueprints load, and do what they say."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from pathlib import Path
 import shutil
-from typing import Any
+from typing import Any, override
 from unittest.mock import Mock
 
 from freezegun.api import FrozenDateTimeFactory
@@ -32,11 +31,15 @@ import voluptuous as vol
 
 from custom_components.watched_sync.const import DOMAIN
 from custom_components.watched_sync.core.errors import Forbidden
-from custom_components.watched_sync.core.identity import NO_IDS
+from custom_components.watched_sync.core.identity import NO_IDS, Item
 from custom_components.watched_sync.core.operation import (
+    Change,
     MarkWatched,
+    Origin,
     SetProgress,
 )
+from custom_components.watched_sync.core.ports import Capabilities
+from custom_components.watched_sync.runtime import Wish
 
 from .common import (
     EPISODES,
@@ -45,7 +48,9 @@ from .common import (
     SHOW,
     MemoryServer,
     drained,
+    episode,
     mark,
+    season,
     setup_lane,
     until,
 )
@@ -429,9 +434,16 @@ async def phone(hass: HomeAssistant) -> Phone:
     return Phone(device.id, sent)
 
 
-@pytest.mark.parametrize(("button", "waiting"), [("RETRY", 1), ("UNDO", 0)])
+@pytest.mark.parametrize(
+    ("button", "writes"),
+    [("RETRY", [(MOVIE.item_id, MarkWatched())]), ("UNDO", [])],
+)
 async def test_phone_is_told_of_a_failure_and_its_buttons_work(
-    hass: HomeAssistant, tmp_path: Path, phone: Phone, button: str, waiting: int
+    hass: HomeAssistant,
+    tmp_path: Path,
+    phone: Phone,
+    button: str,
+    writes: list[tuple[str, Change]],
 ) -> None:
     server = MemoryServer()
     entry = await setup_lane(hass, server)
@@ -462,68 +474,261 @@ async def test_phone_is_told_of_a_failure_and_its_buttons_work(
         }
     ]
 
-    server.gate.clear()
+    server.item_faults.clear()
     hass.bus.async_fire("mobile_app_notification_action", {"action": buttons[button]})
     await until(entry.runtime_data, lambda: not outbox.rejected)
-    assert len(outbox) == waiting
-    server.item_faults.clear()
-    server.gate.set()
     await settle(hass, entry)
-    assert len(server.writes) == waiting
+    assert server.writes == writes
+    assert len(outbox) == 0
+
+
+class CountingServer(MemoryServer):
+    """One that counts a mark of what is watched as a play: each is marked by itself."""
+
+    @property
+    @override
+    def capabilities(self) -> Capabilities:
+        return replace(super().capabilities, repeat_safe=False)
+
+
+async def test_season_given_up_halfway_is_taken_back_by_the_phone(
+    hass: HomeAssistant, tmp_path: Path, phone: Phone
+) -> None:
+    first, second, third = (episode(1, number) for number in (1, 2, 3))
+    server = CountingServer([SHOW, season(1), first, second, third])
+    server.set(first.item_id, watched=True, play_count=1)
+    entry = await setup_lane(hass, server)
+    await automate(
+        hass, tmp_path, "tell_me_when_a_sync_fails", {"phone": phone.device_id}
+    )
+
+    def watched() -> list[str]:
+        return [one for one, state in server.states.items() if state.watched]
+
+    server.item_faults[third.item_id] = Forbidden("not for you")
+    await mark(entry, season(1))
+    await eventually(lambda: bool(phone.sent))
+    outbox = entry.runtime_data.lane.outbox
+    (given_up,) = outbox.rejected
+    assert watched() == [first.item_id, second.item_id]
+
+    server.item_faults.clear()
+    _, undo = phone.sent[0]["data"]["actions"]
+    hass.bus.async_fire("mobile_app_notification_action", {"action": undo["action"]})
+    await until(entry.runtime_data, lambda: not outbox.rejected)
+    await settle(hass, entry)
+    assert watched() == [first.item_id]
+    assert outbox.history[-1].operation.undoes == given_up.batch_id
+
+
+async def test_phone_takes_a_change_back_on_the_server_that_failed_only(
+    hass: HomeAssistant, tmp_path: Path, phone: Phone
+) -> None:
+    adas, bobs = MemoryServer(), MemoryServer(server_id="server-2", user_name="Bob")
+    lane = await setup_lane(hass, adas)
+    other = await setup_lane(hass, bobs)
+    await automate(
+        hass, tmp_path, "tell_me_when_a_sync_fails", {"phone": phone.device_id}
+    )
+    adas.item_faults[MOVIE.item_id] = Forbidden("not for you")
+    await hass.services.async_call(
+        DOMAIN, "mark_watched", {"title": "Arrival"}, blocking=True
+    )
+    await eventually(lambda: bool(phone.sent))
+    await until(other.runtime_data, lambda: bool(bobs.states[MOVIE.item_id].watched))
+    _, undo = phone.sent[0]["data"]["actions"]
+    hass.bus.async_fire("mobile_app_notification_action", {"action": undo["action"]})
+    outbox = lane.runtime_data.lane.outbox
+    await until(lane.runtime_data, lambda: not outbox.rejected)
+    await settle(hass, lane)
+    await settle(hass, other)
+    assert not adas.states[MOVIE.item_id].watched
+    assert bobs.states[MOVIE.item_id].watched
 
 
 # --------------------------------------------------------------------- fell asleep
 
 BED = "binary_sensor.bed"
+ASLEEP_OVER, *PLAYED_ON = EPISODES[1:]
 
 
-async def test_position_goes_back_to_where_somebody_fell_asleep(
+class Night:
+    """Somebody who falls asleep twenty minutes into an episode; the player goes on."""
+
+    def __init__(
+        self,
+        hass: HomeAssistant,
+        folder: Path,
+        freezer: FrozenDateTimeFactory,
+        caplog: pytest.LogCaptureFixture,
+    ) -> None:
+        """Nobody sleeps yet, and no episode is watched."""
+        self.server = MemoryServer()
+        self.server.now = lambda: datetime.now(UTC)
+        # What is up next is known, so that what others do to it is told.
+        self.server.up_next_ids = [one.item_id for one in EPISODES[1:]]
+        self.entry: MockConfigEntry
+        self._hass = hass
+        self._folder = folder
+        self._freezer = freezer
+        self._caplog = caplog
+
+    async def falls(self) -> None:
+        """Set everything up and fall asleep."""
+        hass = self._hass
+        self.entry = await setup_lane(hass, self.server)
+        hass.states.async_set(BED, "off")
+        plays(
+            hass,
+            media_content_type="tvshow",
+            media_series_title="Severance",
+            media_season="1",
+            media_title="Part 1",
+            media_episode="1",
+            media_duration=3000,
+            media_position=1200,
+        )
+        given = {"player": TV, "asleep": BED, "lane": self.entry.entry_id}
+        await automate(hass, self._folder, "fell_asleep", given)
+        hass.states.async_set(BED, "on")
+        await eventually(lambda: self._waits() == 1)
+
+    def _waits(self) -> int:
+        return sum("Executing step wait for" in line for line in self._caplog.messages)
+
+    async def plays_on(
+        self, item: Item, play_count: int = 1, *, last: bool = False
+    ) -> None:
+        """Have the server count an episode that was played to its end.
+
+        The *last* one is counted when the player has stopped already.
+        """
+        if last:
+            await self._counts(item, play_count)
+        else:
+            self._freezer.tick(timedelta(minutes=30))
+            await self._heard(self._counts(item, play_count))
+
+    async def _counts(self, item: Item, play_count: int) -> None:
+        self.server.set(
+            item.item_id,
+            watched=True,
+            position=0.0,
+            play_count=play_count,
+            last_played=datetime.now(UTC),
+        )
+        await self.entry.runtime_data.coordinator.catch_up()
+
+    async def marked(self, item: Item, origin: Origin) -> None:
+        """Have something marked meanwhile, by *origin*."""
+        self._freezer.tick(timedelta(seconds=10))
+        wishes = [Wish(item, MarkWatched())]
+        runtime = self.entry.runtime_data
+        await self._heard(runtime.async_submit(wishes, origin=origin))
+
+    async def _heard(self, happening: Awaitable[object]) -> None:
+        before = self._waits()
+        await happening
+        await eventually(lambda: self._waits() == before + 1)
+
+    async def stops(self) -> None:
+        """Have the player stop; only the last mark may still come."""
+        before = self._waits()
+        plays(self._hass, "idle")
+        await eventually(lambda: self._waits() == before + 1)
+
+    async def ends(self) -> None:
+        """Wait until everything is put back."""
+        self._freezer.tick(timedelta(seconds=16))
+        async_fire_time_changed(self._hass)
+        await settle(self._hass, self.entry)
+
+    def watched(self) -> list[str]:
+        """Return the ids of the episodes that are watched in the morning."""
+        states = self.server.states.items()
+        return [item_id for item_id, state in states if state.watched]
+
+
+@pytest.fixture
+def night(
     hass: HomeAssistant,
     tmp_path: Path,
     freezer: FrozenDateTimeFactory,
     caplog: pytest.LogCaptureFixture,
+) -> Night:
+    """A night with a television that nobody switches off."""
+    return Night(hass, tmp_path, freezer, caplog)
+
+
+async def test_position_goes_back_to_where_somebody_fell_asleep(night: Night) -> None:
+    await night.falls()
+    for one in (ASLEEP_OVER, *PLAYED_ON[:2]):
+        await night.plays_on(one)
+    await night.stops()
+    await night.ends()
+    assert night.watched() == []
+    assert night.server.states[ASLEEP_OVER.item_id].position == 1200.0
+
+
+async def test_mark_that_comes_after_the_end_is_taken_back(night: Night) -> None:
+    await night.falls()
+    await night.plays_on(ASLEEP_OVER)
+    await night.stops()
+    # Not the one that was waited for.
+    await night.marked(PLAYED_ON[1], Origin.USER)
+    await night.plays_on(PLAYED_ON[0], last=True)
+    await night.ends()
+    assert night.watched() == [PLAYED_ON[1].item_id]
+
+
+async def test_what_a_followed_player_has_played_is_taken_back(night: Night) -> None:
+    await night.falls()
+    await night.marked(ASLEEP_OVER, Origin.PLAYBACK)
+    await night.plays_on(PLAYED_ON[1])
+    await night.marked(PLAYED_ON[0], Origin.PLAYBACK)
+    await night.stops()
+    await night.ends()
+    assert night.watched() == []
+
+
+@pytest.mark.parametrize("origin", [Origin.USER, Origin.MIRROR, Origin.UNDO])
+async def test_what_was_not_marked_by_playing_stays(
+    night: Night, origin: Origin
 ) -> None:
-    server = MemoryServer()
-    server.now = lambda: datetime.now(UTC)
-    entry = await setup_lane(hass, server)
-    first: dict[str, Any] = {
-        "media_content_type": "tvshow",
-        "media_series_title": "Severance",
-        "media_season": "1",
-        "media_title": "Part 1",
-        "media_episode": "1",
-        "media_duration": 3000,
-        "media_position": 1200,
-    }
-    hass.states.async_set(BED, "off")
-    plays(hass, **first)
-    await automate(
-        hass,
-        tmp_path,
-        "fell_asleep",
-        {"player": TV, "asleep": BED, "lane": entry.entry_id},
-    )
-    hass.states.async_set(BED, "on")
+    await night.falls()
+    await night.plays_on(ASLEEP_OVER)
+    await night.marked(PLAYED_ON[2], origin)
+    await night.stops()
+    await night.ends()
+    assert night.watched() == [PLAYED_ON[2].item_id]
 
-    def waits() -> int:
-        return sum("Executing step wait for" in line for line in caplog.messages)
 
-    await eventually(lambda: waits() == 1)
+async def test_show_watched_long_before_stays_watched(night: Night) -> None:
+    """As Plex has it: watched all along, with a position while it plays."""
+    for one in EPISODES[1:3]:
+        night.server.set(one.item_id, watched=True, play_count=1, position=600.0)
+    await night.falls()
+    for one in EPISODES[1:3]:
+        await night.plays_on(one, play_count=2)
+    await night.stops()
+    await night.ends()
+    assert night.watched() == [one.item_id for one in EPISODES[1:3]]
+    asleep_over, played_on = (night.server.states[one.item_id] for one in EPISODES[1:3])
+    assert (asleep_over.position, asleep_over.play_count) == (1200.0, 2)
+    assert (played_on.position, played_on.play_count) == (0.0, 2)
 
-    # The player goes on to the end, and through the next one.
-    for number, one in enumerate(EPISODES[1:3], 2):
-        freezer.tick(timedelta(minutes=30))
-        await mark(entry, one)
-        await eventually(partial(lambda number: waits() == number, number))
-    plays(hass, "idle")
-    await eventually(lambda: waits() == 4)
-    freezer.tick(timedelta(seconds=16))
-    async_fire_time_changed(hass)
-    await settle(hass, entry)
 
-    assert server.states[EPISODES[2].item_id].watched is False
-    state = server.states[EPISODES[1].item_id]
-    assert (state.watched, state.position) == (False, 1200.0)
+async def test_episode_that_playing_made_unwatched_at_first_stays_watched(
+    night: Night,
+) -> None:
+    """As Jellyfin has it: what begins is not watched any more, but was played once."""
+    await night.falls()
+    await night.plays_on(ASLEEP_OVER)
+    await night.plays_on(PLAYED_ON[0], play_count=2)
+    await night.plays_on(PLAYED_ON[1])
+    await night.stops()
+    await night.ends()
+    assert night.watched() == [PLAYED_ON[0].item_id]
 
 
 async def test_short_nap_changes_nothing(

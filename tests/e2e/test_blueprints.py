@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -303,9 +304,12 @@ async def test_position_goes_back_to_where_somebody_fell_asleep(
     house: House, client: Client, sides: list[Side]
 ) -> None:
     _, jellyfin = sides
-    asleep, after = (
-        jellyfin.item_id(SHOW, season=2, episode=number) for number in (8, 9)
+    asleep, after, known = (
+        jellyfin.item_id(SHOW, season=2, episode=number) for number in (8, 9, 10)
     )
+    # This Jellyfin takes the mark away from what begins anew.
+    for machine in house.simulation.machines.values():
+        await machine.watch(VIEWER, machine.item_id(SHOW, 2, 10), watched=True)
     tv = Player(client)
     automation = await automate(
         client,
@@ -326,7 +330,11 @@ async def test_position_goes_back_to_where_somebody_fell_asleep(
     await client.until(waits, "it has noticed")
     await until_it_waits(client, "fell_asleep", "action/3/repeat/sequence/0")
     # The player goes on, and the server counts one after the other by itself.
-    for item_id, title in ((asleep, "Better Call Saul"), (after, "4 Days Out")):
+    for item_id, title, plays in (
+        (asleep, "Better Call Saul", 1),
+        (after, "4 Days Out", 1),
+        (known, "Over", 2),
+    ):
         await plays_elsewhere(client, jellyfin, item_id, title)
 
         def told(states: Mapping[str, Any], item_id: str = item_id) -> bool:
@@ -334,8 +342,8 @@ async def test_position_goes_back_to_where_somebody_fell_asleep(
             return bool(activity.get("item_id") == item_id)
 
         await client.until(told, "it was told")
-        assert jellyfin.seen(item_id) == ONE_PLAY
-    await tv.plays(episode(SHOW, 2, 10), 5)
+        assert jellyfin.seen(item_id) == replace(ONE_PLAY, plays=plays)
+    await tv.plays(episode(SHOW, 2, 11), 5)
     await client.action("input_boolean.turn_off", entity_id=ASLEEP)
 
     def has_ended(states: Mapping[str, Any]) -> bool:
@@ -344,6 +352,7 @@ async def test_position_goes_back_to_where_somebody_fell_asleep(
     await client.until(has_ended, "it has put everything back", timeout=60)
     await synced(client)
     assert not jellyfin.seen(after).watched
+    assert jellyfin.seen(known).watched
     assert not jellyfin.seen(asleep).watched
     assert jellyfin.seen(asleep).position == pytest.approx(0.4 * LENGTH, abs=10)
     assert house.complaints() == []
