@@ -314,6 +314,14 @@ async def test_failures_of_an_earlier_run_are_told_of_at_the_start(
 # --- unsupported_server ------------------------------------------------------------
 
 
+def versions(hass: HomeAssistant) -> list[str]:
+    """Return the versions that notices name."""
+    return [
+        (issue.translation_placeholders or {})["version"]
+        for issue in issues(hass).values()
+    ]
+
+
 async def test_old_server_is_told_of_until_it_is_updated(hass: HomeAssistant) -> None:
     server = MemoryServer()
     entry = await setup_lane(hass, server, entry_id=ENTRY)
@@ -325,7 +333,13 @@ async def test_old_server_is_told_of_until_it_is_updated(hass: HomeAssistant) ->
     issue = issues(hass)[UNSUPPORTED]
     assert not issue.is_fixable
     assert issue.severity is ir.IssueSeverity.ERROR
-    assert issue.translation_placeholders == {"name": "Attic"}
+    assert issue.translation_placeholders == {"name": "Attic", "version": "10.8.13"}
+    # Another version that is too old as well is named in its place.
+    failures = runtime.lane.health.failures
+    server.go_down(UnsupportedVersion("too old", "10.8.14"))
+    runtime.relay.nudge()
+    await until(runtime, lambda: runtime.lane.health.failures > failures)
+    assert versions(hass) == ["10.8.14"]
     # While it is being updated it does not answer; that is no news.
     failures = runtime.lane.health.failures
     server.go_down(Unreachable("updating"))
@@ -346,6 +360,7 @@ async def test_old_server_is_told_of_at_the_start_and_wishes_wait(
     server.go_down(UnsupportedVersion("too old", "10.8.13"))
     assert await hass.config_entries.async_reload(entry.entry_id)
     assert list(issues(hass)) == [UNSUPPORTED]
+    assert versions(hass) == ["10.8.13"]
     await entry.runtime_data.async_submit([Wish(MOVIE, MarkWatched())])
     server.come_up()
     entry.runtime_data.relay.nudge()
@@ -362,6 +377,7 @@ async def test_old_server_at_the_first_set_up_is_told_of_too(
     entry = await setup_lane(hass, server, entry_id=ENTRY)
     assert entry.state is ConfigEntryState.SETUP_RETRY
     assert list(issues(hass)) == [UNSUPPORTED]
+    assert versions(hass) == ["10.8.13"]
     server.come_up()
     assert await hass.config_entries.async_reload(entry.entry_id)
     assert issues(hass) == {}

@@ -100,7 +100,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: WatchedSyncConfigEntry) 
     if isinstance(contact, ServerError):
         if journal.is_new:
             if isinstance(contact, UnsupportedVersion):
-                async_unsupported_server(hass, entry)
+                async_unsupported_server(hass, entry, contact.version)
             raise first_contact_failed(contact, entry.title) from contact
         info = known_info(entry.data)
     else:
@@ -338,8 +338,8 @@ def _start_offline(lane: Lane, error: ServerError, label: str) -> None:
             health = Health(Phase.PARKED, now, Reason.AUTH_REQUIRED)
         case _ if isinstance(error, Forbidden):
             health = Health(Phase.PARKED, now, Reason.AUTH_REQUIRED)
-        case LaneDown(reason):
-            health = Health(Phase.BACKING_OFF, now, reason)
+        case LaneDown(reason, version=version):
+            health = Health(Phase.BACKING_OFF, now, reason, version=version)
         case _:
             health = Health(Phase.BACKING_OFF, now, Reason.UNREACHABLE)
     LOGGER.info(

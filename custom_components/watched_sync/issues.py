@@ -12,7 +12,6 @@ from .const import (
     ISSUE_UNDELIVERABLE,
     ISSUE_UNSUPPORTED_SERVER,
 )
-from .core.errors import Reason
 from .core.lane import Lane, LaneUpdate, Phase
 from .core.mirror import Held
 from .runtime import WatchedSyncConfigEntry
@@ -58,8 +57,8 @@ def async_look(hass: HomeAssistant, entry: WatchedSyncConfigEntry, lane: Lane) -
         ir.async_delete_issue(
             hass, DOMAIN, issue_id(ISSUE_UNSUPPORTED_SERVER, entry.entry_id)
         )
-    elif lane.health.reason is Reason.UNSUPPORTED_VERSION:
-        async_unsupported_server(hass, entry)
+    elif (version := lane.health.version) is not None:
+        async_unsupported_server(hass, entry, version)
 
 
 @callback
@@ -92,9 +91,9 @@ def _ask_about(
 
 @callback
 def async_unsupported_server(
-    hass: HomeAssistant, entry: WatchedSyncConfigEntry
+    hass: HomeAssistant, entry: WatchedSyncConfigEntry, version: str
 ) -> None:
-    """Say that the server has to be updated."""
+    """Say that the server has to be updated, and which *version* it runs now."""
     ir.async_create_issue(
         hass,
         DOMAIN,
@@ -102,7 +101,10 @@ def async_unsupported_server(
         is_fixable=False,
         severity=ir.IssueSeverity.ERROR,
         translation_key=ISSUE_UNSUPPORTED_SERVER,
-        translation_placeholders={"name": entry.data[CONF_SERVER_NAME]},
+        translation_placeholders={
+            "name": entry.data[CONF_SERVER_NAME],
+            "version": version,
+        },
     )
 
 

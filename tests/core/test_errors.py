@@ -44,7 +44,10 @@ VERDICTS: list[tuple[ServerError, Verdict]] = [
     (WrongServer("x"), LaneDown(Reason.WRONG_SERVER)),
     (WrongAddress("x"), LaneDown(Reason.WRONG_SERVER)),
     (Redirected("x", "https://y"), LaneDown(Reason.WRONG_SERVER)),
-    (UnsupportedVersion("x", "0.1"), LaneDown(Reason.UNSUPPORTED_VERSION)),
+    (
+        UnsupportedVersion("x", "0.1"),
+        LaneDown(Reason.UNSUPPORTED_VERSION, version="0.1"),
+    ),
     (AuthRejected("x"), Parked()),
     (Forbidden("x"), Rejected(Reason.FORBIDDEN)),
     (Refused("x"), Rejected(Reason.REFUSED)),

@@ -125,11 +125,13 @@ class RetryLater:
 class LaneDown:
     """The server is not there; nothing of this lane counts an attempt.
 
-    `after` is how long the server asked to be left alone, in seconds.
+    `after` is how long the server asked to be left alone, in seconds; `version` is
+    what it said if that is too old.
     """
 
     reason: Reason
     after: float | None = None
+    version: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,8 +165,8 @@ def classify(error: ServerError) -> Verdict:
             return LaneDown(Reason.UNREACHABLE)
         case WrongServer():
             return LaneDown(Reason.WRONG_SERVER)
-        case UnsupportedVersion():
-            return LaneDown(Reason.UNSUPPORTED_VERSION)
+        case UnsupportedVersion(version=version):
+            return LaneDown(Reason.UNSUPPORTED_VERSION, version=version)
         case AuthRejected():
             return Parked()
         case Forbidden():

@@ -43,13 +43,17 @@ class Phase(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """How a lane is, why, since when, and when it is tried again."""
+    """How a lane is, why, since when, and when it is tried again.
+
+    `version` is the server's if that is why: one that is too old.
+    """
 
     phase: Phase
     since: datetime
     reason: Reason | None = None
     failures: int = 0
     next_attempt: datetime | None = None
+    version: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

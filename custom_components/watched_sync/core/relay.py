@@ -317,7 +317,13 @@ class Relay:
         now = self._clock.monotonic()
         self._left_alone_until = now + (verdict.after or 0)
         self._lane.set_health(
-            Health(Phase.BACKING_OFF, self._clock.now(), verdict.reason, self._failures)
+            Health(
+                Phase.BACKING_OFF,
+                self._clock.now(),
+                verdict.reason,
+                self._failures,
+                version=verdict.version,
+            )
         )
         self._schedule(now + delay)
         self._lane.publish(LaneUpdate())
