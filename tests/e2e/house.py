@@ -190,10 +190,14 @@ class House:
         await self.home.stop()
         await self.home.start()
 
-    async def crash(self) -> None:
-        """Kill Home Assistant with SIGKILL and start it again."""
+    async def kill(self) -> None:
+        """Kill Home Assistant with SIGKILL."""
         self.logs.append(self.home.log)
         await self.home.kill()
+
+    async def crash(self) -> None:
+        """Kill Home Assistant with SIGKILL and start it again."""
+        await self.kill()
         await self.home.start()
 
     def complaints(self) -> list[str]:

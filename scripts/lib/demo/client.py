@@ -148,7 +148,7 @@ class Client:
         condition: Callable[[dict[str, Json]], Any],
         what: str,
         *,
-        timeout: float = 15,  # noqa: ASYNC109 - says what was waited for
+        timeout: float = 30,  # noqa: ASYNC109 - says what was waited for
     ) -> Any:
         """Wait until *condition* of all states is true, and return what it gave.
 
@@ -171,7 +171,7 @@ class Client:
         self,
         entity_id: str,
         *wanted: str,
-        timeout: float = 15,  # noqa: ASYNC109 - says what was waited for
+        timeout: float = 30,  # noqa: ASYNC109 - says what was waited for
     ) -> Json:
         """Wait until an entity has one of these states, and return it."""
         seen: list[str | None] = [None]
