@@ -36,7 +36,7 @@ def doubts(clock: VirtualClock) -> Doubts:
 async def test_only_what_it_would_change_is_in_doubt() -> None:
     some = doubts(VirtualClock())
     assert some.about([UNSEEN]) == 0
-    some.note(FILM, MarkWatched(), unseen())
+    some.note(FILM, MarkWatched(), {"m": unseen()})
     assert some.about([UNSEEN]) == MINUTES
     assert some.about([SEEN]) == 0
     assert some.about([Reading(movie("other"), unseen())]) == 0
@@ -47,7 +47,7 @@ async def test_only_what_it_would_change_is_in_doubt() -> None:
 @virtual
 async def test_a_show_is_in_doubt_with_all_its_episodes() -> None:
     some = doubts(VirtualClock())
-    some.note(season(show(), 1), MarkWatched(), None)
+    some.note(season(show(), 1), MarkWatched(), {})
     assert some.about([Reading(episode(show(), 1, 2), unseen())]) == MINUTES
     assert some.about([Reading(episode(show(), 2, 1), unseen())]) == 0
     assert some.about_marking(show()) == MINUTES
@@ -58,10 +58,10 @@ async def test_a_show_is_in_doubt_with_all_its_episodes() -> None:
 @virtual
 async def test_only_what_may_add_a_play_keeps_from_marking() -> None:
     some = doubts(VirtualClock())
-    some.note(FILM, MarkUnwatched(), seen())
-    some.note(FILM, SetProgress(600), unseen())
+    some.note(FILM, MarkUnwatched(), {"m": seen()})
+    some.note(FILM, SetProgress(600), {"m": unseen()})
     assert some.about_marking(FILM) == 0
-    some.note(FILM, SetProgress(600, watched=True), unseen())
+    some.note(FILM, SetProgress(600, watched=True), {"m": unseen()})
     assert some.about_marking(FILM) == MINUTES
 
 
@@ -76,7 +76,7 @@ def test_marks_and_positions_with_a_mark_may_add_a_play() -> None:
 @virtual
 async def test_what_has_come_true_is_no_doubt() -> None:
     some = doubts(VirtualClock())
-    some.note(FILM, MarkWatched(), unseen())
+    some.note(FILM, MarkWatched(), {"m": unseen()})
     some.see({"m": UNSEEN})
     assert some.about_marking(FILM)
     some.see({"m": SEEN})
@@ -86,7 +86,7 @@ async def test_what_has_come_true_is_no_doubt() -> None:
 @virtual
 async def test_what_it_showed_before_proves_nothing() -> None:
     some = doubts(VirtualClock())
-    some.note(FILM, MarkWatched(), seen())
+    some.note(FILM, MarkWatched(), {"m": seen()})
     some.see({"m": SEEN})
     assert some.about_marking(FILM)
 
@@ -94,26 +94,29 @@ async def test_what_it_showed_before_proves_nothing() -> None:
 @virtual
 async def test_after_another_write_nobody_knows_which_of_them_shows() -> None:
     some = doubts(VirtualClock())
-    some.note(FILM, MarkWatched(), unseen())
+    some.note(FILM, MarkWatched(), {"m": unseen()})
     some.write_follows(FILM)
     some.see({"m": SEEN})
     assert some.about([UNSEEN])
 
 
 @virtual
-async def test_of_a_container_nothing_proves_that_it_was_carried_out() -> None:
+async def test_a_container_has_come_true_when_all_that_was_missing_shows_it() -> None:
     some = doubts(VirtualClock())
-    parent = show()
-    some.note(parent, MarkWatched(), unseen())
-    some.see({parent.item_id: Reading(parent, seen())})
-    assert some.about_marking(parent)
+    first, second, third = (episode(show(), 1, number) for number in (1, 2, 3))
+    before = {first.item_id: unseen(), second.item_id: unseen(), third.item_id: seen()}
+    some.note(show(), MarkWatched(), before)
+    some.see({first.item_id: Reading(first, seen())})
+    assert some.about_marking(show())
+    some.see({one.item_id: Reading(one, seen()) for one in (first, second)})
+    assert not some.about_marking(show())
 
 
 @virtual
 async def test_after_five_minutes_it_is_over() -> None:
     clock = VirtualClock()
     some = doubts(clock)
-    some.note(FILM, MarkWatched(), unseen())
+    some.note(FILM, MarkWatched(), {"m": unseen()})
     await asyncio.sleep(MINUTES - 1)
     assert some.about([UNSEEN]) == some.about_marking(FILM) == 1
     await asyncio.sleep(1)
@@ -131,6 +134,23 @@ async def test_another_life_knows_what_was_noted_and_not_for_longer() -> None:
         some = doubts(clock)
         some.recall([operation])
         assert some.about([UNSEEN]) == some.about_marking(FILM) == seconds
+
+
+@virtual
+async def test_another_life_knows_by_the_traces_what_else_may_come() -> None:
+    clock = VirtualClock()
+    marked = replace(
+        wish(MarkWatched(), FILM),
+        unsure_until=clock.now() + timedelta(seconds=60),
+        traces={"m": (unseen(600),)},
+    )
+    some = doubts(clock)
+    some.recall([marked])
+    assert some.traces([SEEN]) == {"m": (replace(unseen(600), play_count=0),)}
+    tree = replace(wish(MarkWatched(), show()), unsure_until=marked.unsure_until)
+    some = doubts(clock)
+    some.recall([tree])
+    assert some.about([Reading(episode(show(), 1, 1), seen())]) == 60
 
 
 @virtual

@@ -941,6 +941,86 @@ async def test_nor_when_we_were_stopped_meanwhile() -> None:
 
 
 @virtual
+async def test_a_play_a_week_later_is_not_taken_for_a_late_write() -> None:
+    rig = with_movies(1).start()
+    rig.server.on(Ask.WRITE, HANG)
+    await rig.ask(None, movies(1)[0])
+    await rig.until(lambda: rig.server.count(Ask.WRITE) == 1)
+    await rig.ask(MarkUnwatched(), movies(1)[0])
+    await asyncio.sleep(60)
+    await rig.stop()
+    await asyncio.sleep(7 * 86_400)
+    rig.server.played_elsewhere("m0000")
+    await asyncio.sleep(86_400)
+    await rig.crash()
+    rig.start()
+    await rig.drained()
+    assert rig.server.watched("m0000") == [True]
+    assert rig.results()[-1] is Result.OVERRULED
+
+
+@virtual
+async def test_what_may_be_under_way_is_known_after_a_restart_on_jellyfin_too() -> None:
+    rig = with_movies(1).start()
+    rig.server.on(Ask.WRITE, Trouble(Kind.SLOW, seconds=200), HANG, HANG)
+    await rig.ask(None, movies(1)[0])
+    await rig.until(lambda: next(iter(rig.outbox)).attempts == 1)
+    assert next(iter(rig.outbox)).unsure_until
+    await rig.ask(MarkUnwatched(), movies(1)[0])
+    await rig.lane.save_now()
+    await rig.stop()
+    await rig.crash()
+    rig.start()
+    await rig.drained()
+    await asyncio.sleep(600)
+    assert rig.server.watched("m0000") == [False]
+
+
+@both
+@virtual
+async def test_so_is_an_unmark_that_may_come_after_a_restart(make: Make) -> None:
+    rig = with_movies(1, make).start()
+    rig.server.states["m0000"] = seen()
+    rig.server.on(Ask.WRITE, Trouble(Kind.SLOW, seconds=150))
+    await rig.ask(MarkUnwatched(), movies(1)[0])
+    await rig.until(lambda: rig.server.count(Ask.WRITE) == 1)
+    await rig.ask(MarkWatched(), movies(1)[0])
+    await asyncio.sleep(60)
+    await rig.stop()
+    await rig.crash()
+    rig.start()
+    await rig.drained()
+    await asyncio.sleep(600)
+    assert rig.server.watched("m0000") == [True]
+
+
+@virtual
+async def test_traces_do_not_pile_up_where_many_writes_go_unanswered() -> None:
+    rig = with_movies(1).start()
+    for minute in range(60):
+        if minute % 4 == 0:
+            rig.server.on(Ask.WRITE, HANG)
+        await rig.ask(SetProgress(100 + 30 * minute), movies(1)[0])
+        await asyncio.sleep(60)
+    traces = [len(states) for one in rig.outbox for states in one.traces.values()]
+    assert sum(traces) < 10
+    await rig.drained()
+    assert rig.server.states["m0000"].position == 100 + 30 * 59
+
+
+@virtual
+async def test_an_episode_does_not_wait_for_what_was_seen_to_come_true() -> None:
+    rig = with_show({1: 20}).start()
+    rig.server.on(Ask.WRITE, DROP)
+    await rig.ask(None, season(SHOW, 1))
+    await rig.drained(60)
+    await rig.ask(MarkUnwatched(), season(SHOW, 1))
+    await rig.ask(None, episode(SHOW, 1, 1))
+    await rig.drained(60)
+    assert rig.server.watched("s.1.1", "s.1.2") == [True, False]
+
+
+@virtual
 async def test_what_somebody_else_played_meanwhile_is_none_of_it() -> None:
     rig = with_show({1: 3}).start()
     rig.server.on(Ask.WRITE, Trouble(Kind.SLOW, seconds=200))

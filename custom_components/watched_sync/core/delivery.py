@@ -50,6 +50,7 @@ from .reconcile import (
     elementary,
     in_scope,
     plan_tree,
+    played_after,
 )
 
 #: Answers that refused an operation before it is given up.
@@ -68,12 +69,16 @@ _HALTING = (Busy, Unreachable, AuthRejected, WrongServer)
 
 @dataclass(frozen=True, slots=True)
 class _Write:
-    """Changes to send, in order, for one item now showing *state*."""
+    """Changes to send, in order, for one item now showing *state*.
+
+    `leaves` is what the items concerned show now, by their ids.
+    """
 
     operation_id: str
     item: Item
     changes: tuple[Change, ...]
     state: PlayState
+    leaves: Mapping[str, PlayState]
 
 
 @dataclass(slots=True)
@@ -132,7 +137,7 @@ class Delivery:
         self._outcomes: list[Outcome] = []
         self._readings: list[Reading] = []
         self._doubts = Doubts(clock, rng)
-        self._doubts.recall(lane.outbox)
+        self._doubts.recall((*lane.outbox, *lane.outbox.rejected))
         self._stopping = False
         self._answered = asyncio.Event()
         self._answered.set()
@@ -225,6 +230,7 @@ class Delivery:
                         planned.item,
                         elementary(planned.change, reading.state),
                         reading.state,
+                        {planned.item.item_id: reading.state},
                     )
                 )
         if writes:
@@ -383,6 +389,7 @@ class Delivery:
                     step.item,
                     (step.change,),
                     step.leaves[0].state,
+                    {leaf.item.item_id: leaf.state for leaf in step.leaves},
                 )
                 for step in steps
             ]
@@ -421,6 +428,13 @@ class Delivery:
     ) -> Decision:
         remote = reading.state
         item_id = reading.item.item_id
+        now = self._clock.now()
+        offset = self._server.clock_offset
+        if operation.unsure_until is not None and played_after(
+            remote, operation.unsure_until, offset, now
+        ):
+            # Too late to be ours, whatever it left behind.
+            operation = replace(operation, traces={})
         if any(map(remote.agrees_with, operation.traces_on(item_id))):
             before = operation.before.get(item_id, remote)
             if (
@@ -440,8 +454,8 @@ class Delivery:
             asked_at=operation.asked_at,
             # Taking back what we did is no reason to take back what others did since.
             policy=self._policy if operation.undoes is None else Policy.SERVER,
-            clock_offset=self._server.clock_offset,
-            now=self._clock.now(),
+            clock_offset=offset,
+            now=now,
         )
 
     # --- writing ---------------------------------------------------------
@@ -517,7 +531,7 @@ class Delivery:
         return sent
 
     async def _write(self, write: _Write) -> None:
-        shown = write.state
+        shown = write.leaves
         self._doubts.write_follows(write.item)
         for change in write.changes:
             try:
@@ -525,11 +539,13 @@ class Delivery:
             except Unanswered, asyncio.CancelledError:
                 self._note_doubt(write, change, shown)
                 raise
-            shown = change.apply(shown)
+            shown = {item_id: change.apply(state) for item_id, state in shown.items()}
 
     # --- writes that nobody answered -------------------------------------
 
-    def _note_doubt(self, write: _Write, change: Change, before: PlayState) -> None:
+    def _note_doubt(
+        self, write: _Write, change: Change, before: Mapping[str, PlayState]
+    ) -> None:
         """Remember that *change* may be carried out yet; a mark is not repeated."""
         self._doubts.note(write.item, change, before)
         if not may_add_play(change):
@@ -572,16 +588,21 @@ class Delivery:
         ]
         seconds = self._doubts.about(ours)
         if seconds:
-            self._look_again(self._expecting(operation, ours), seconds)
+            traces = self._doubts.traces(ours)
+            item_ids = {one.item.item_id for one in ours}
+            self._look_again(operation.left_with(traces, item_ids), seconds)
         return seconds > 0
 
     def _expecting(self, operation: Operation, shown: Iterable[Reading]) -> Operation:
         """Have *operation* know what may become of its items once it is carried out."""
-        return operation.expecting(
-            self._doubts.traces(
-                replace(one, state=operation.change.apply(one.state)) for one in shown
-            )
-        )
+        wanted = [
+            replace(one, state=operation.change.apply(one.state)) for one in shown
+        ]
+        traces = self._doubts.traces(wanted)
+        if not traces:
+            return operation
+        until = self._clock.now() + timedelta(seconds=self._doubts.about(wanted))
+        return replace(operation.expecting(traces), unsure_until=until)
 
     def _look_again(self, operation: Operation, unsure: float) -> None:
         """Look soon at what is unsure for some more seconds, then less and less often.
@@ -677,17 +698,16 @@ class Delivery:
             self._reject(replace(operation, attempts=attempts), reason)
             return
         delay = OPERATION_BACKOFF.delay(attempts, self._rng)
-        now = self._clock.now()
-        operation = replace(
-            operation,
-            attempts=attempts,
-            not_before=now + timedelta(seconds=delay),
-            last_error=reason.value,
-        )
         if unsure := self._unsure_for(operation.item, (operation.change,)):
-            self._look_again(operation, unsure)
-        else:
-            self._lane.outbox.update(operation)
+            delay = max(delay, self._doubts.next_look(unsure))
+        self._lane.outbox.update(
+            replace(
+                operation,
+                attempts=attempts,
+                not_before=self._clock.now() + timedelta(seconds=delay),
+                last_error=reason.value,
+            )
+        )
         self._lane.save_later()
 
     def _reject(self, operation: Operation, reason: Reason) -> None:

@@ -8,12 +8,21 @@ watched a minute after he was told that it is not.
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from types import MappingProxyType
 from typing import Final
 
 from .identity import Item
-from .operation import Change, MarkWatched, Operation, SetProgress, Traces
+from .operation import (
+    Change,
+    MarkUnwatched,
+    MarkWatched,
+    Operation,
+    Scope,
+    SetProgress,
+    Traces,
+)
 from .play_state import PlayState, Reading
 from .ports import Clock, Random
 
@@ -27,18 +36,22 @@ FIRST_LOOK: Final = 5.0
 SHORTEST_WAIT: Final = 0.001
 
 
+_NOTHING: Mapping[str, PlayState] = MappingProxyType({})
+
+
 @dataclass(frozen=True, slots=True)
 class Doubt:
     """A change that may still come over an item, or over all that is below it.
 
-    It is over at *until*, by the monotonic clock. *before* is what the item showed
-    when the change was sent, None if that tells nothing (any more).
+    It is over at *until*, by the monotonic clock. *before* is what the items concerned
+    showed when the change was sent, by their ids; nothing if that tells nothing (any
+    more).
     """
 
     item: Item
     change: Change
     until: float
-    before: PlayState | None = None
+    before: Mapping[str, PlayState] = field(default=_NOTHING)
 
     def concerns(self, item: Item) -> bool:
         """Whether the change would come over *item* too."""
@@ -48,12 +61,17 @@ class Doubt:
         """Whether what shows *state* would show something else after the change."""
         return not self.change.apply(state).agrees_with(state)
 
-    def has_come_true(self, state: PlayState) -> bool:
-        """Whether the item shows what it could show only through the change."""
-        if self.before is None or self.item.kind.is_container:
-            return False
-        wanted = self.change.apply(self.before)
-        return wanted.agrees_with(state) and not wanted.agrees_with(self.before)
+    def has_come_true(self, readings: Mapping[str, Reading]) -> bool:
+        """Whether *readings*, by item id, show what only the change can have made."""
+        changed = {
+            item_id: wanted
+            for item_id, before in self.before.items()
+            if not (wanted := self.change.apply(before)).agrees_with(before)
+        }
+        return bool(changed) and all(
+            item_id in readings and wanted.agrees_with(readings[item_id].state)
+            for item_id, wanted in changed.items()
+        )
 
 
 class Doubts:
@@ -68,18 +86,27 @@ class Doubts:
     def recall(self, operations: Iterable[Operation]) -> None:
         """Take over what was noted in operations in another life of the process.
 
-        Only what a mark left behind is noted there: it is what must not be repeated.
+        Which change it was is not noted: a mark, or whatever has left its trace.
         """
         now, monotonic = self._clock.now(), self._clock.monotonic()
         for one in operations:
-            if one.unsure_until is not None:
-                left = min(one.unsure_until - now, PATIENCE).total_seconds()
-                self._doubts.append(Doubt(one.item, MarkWatched(), monotonic + left))
+            if one.unsure_until is None:
+                continue
+            until = monotonic + min(one.unsure_until - now, PATIENCE).total_seconds()
+            changes: list[Change] = [MarkWatched()]
+            if one.scope is Scope.TREE:
+                changes.append(MarkUnwatched())
+            else:
+                changes += [
+                    SetProgress(trace.position, watched=trace.watched)
+                    for trace in one.traces.get(one.item.item_id, ())
+                ]
+            self._doubts += [Doubt(one.item, change, until) for change in changes]
 
-    def note(self, item: Item, change: Change, before: PlayState | None) -> None:
+    def note(self, item: Item, change: Change, before: Mapping[str, PlayState]) -> None:
         """Hear that nobody answered when *change* was sent to *item*.
 
-        *before* is what it showed then.
+        *before* is what the items concerned showed then, by their ids.
         """
         until = self._clock.monotonic() + PATIENCE.total_seconds()
         self._doubts.append(Doubt(item, change, until, before))
@@ -91,7 +118,7 @@ class Doubts:
         of that one any more.
         """
         self._doubts = [
-            replace(doubt, before=None)
+            replace(doubt, before=_NOTHING)
             if doubt.concerns(item) or item.covers(doubt.item)
             else doubt
             for doubt in self._doubts
@@ -99,12 +126,10 @@ class Doubts:
 
     def see(self, readings: Mapping[str, Reading]) -> None:
         """Let go of what has come true, as *readings* by item id show."""
-        self._doubts = [
-            doubt
-            for doubt in self._doubts
-            if (reading := readings.get(doubt.item.item_id)) is None
-            or not doubt.has_come_true(reading.state)
-        ]
+        if self._doubts:
+            self._doubts = [
+                doubt for doubt in self._doubts if not doubt.has_come_true(readings)
+            ]
 
     def about_marking(self, item: Item) -> float:
         """Return for how many seconds *item*, or what is below it, may get a play.

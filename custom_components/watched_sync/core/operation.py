@@ -1,6 +1,6 @@
 """What is wanted: changes, and the operations that carry them through the queue."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
@@ -201,11 +201,27 @@ class Operation:
             for item_id in {**earlier.traces, **earlier.before}
             if self.scope is Scope.TREE or item_id == self.item.item_id
         }
-        known_until = [one.unsure_until for one in (self, earlier) if one.unsure_until]
+        return self.expecting(found).unsure_as(earlier)
+
+    def unsure_as(self, other: Operation) -> Operation:
+        """Return this operation, unsure at least for as long as *other* is."""
+        known_until = [one.unsure_until for one in (self, other) if one.unsure_until]
         unsure_until = max(known_until, default=None)
         if unsure_until == self.unsure_until:
-            return self.expecting(found)
-        return replace(self.expecting(found), unsure_until=unsure_until)
+            return self
+        return replace(self, unsure_until=unsure_until)
+
+    def left_with(self, traces: Traces, item_ids: Collection[str]) -> Operation:
+        """Return this operation, of whose items *item_ids* only *traces* are possible.
+
+        They were seen as wanted: whatever was sent and answered before is over.
+        """
+        kept = {
+            item_id: states
+            for item_id, states in self.traces.items()
+            if item_id not in item_ids
+        }
+        return replace(self, traces=kept | dict(traces))
 
     def expecting(self, found: Traces) -> Operation:
         """Return this operation, knowing what else items may show through us."""

@@ -295,10 +295,14 @@ class Outbox:
     # --- settling ----------------------------------------------------------
 
     def update(self, operation: Operation) -> bool:
-        """Store a new version of a waiting operation; False if it was superseded."""
+        """Store a new version of a waiting operation; False if it was superseded.
+
+        What is known to be under way is not forgotten for a version from before that.
+        """
         waiting = self._live.get(operation.operation_id)
         if waiting is None:
             return False
+        operation = operation.unsure_as(waiting)
         if waiting.item.item_id != operation.item.item_id:
             self._unindex(waiting)
             self._index(operation)

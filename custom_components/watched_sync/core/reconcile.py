@@ -90,7 +90,7 @@ def decide(
             wins = _reach(desired) >= _reach(remote)
         case _:
             # Without a common base only the clock can tell who spoke last.
-            wins = not _played_after(remote, asked_at, clock_offset, now)
+            wins = not played_after(remote, asked_at, clock_offset, now)
     return Push(desired) if wins else Accept()
 
 
@@ -107,7 +107,7 @@ def _reach(state: PlayState) -> tuple[bool, float]:
     return bool(state.watched), state.position
 
 
-def _played_after(
+def played_after(
     remote: PlayState,
     asked_at: datetime,
     clock_offset: timedelta | None,
