@@ -223,6 +223,7 @@ class SimulatedLane:
                 and item_id not in self.records.moved
                 and not operation.change.apply(shown).agrees_with(shown)
                 and not self.keeps_late_position(item_id)
+                and not (self.world.jumps and operation.unsure_until)
             ):
                 yield f"{operation.operation_id} ended well, {item_id} shows {shown}"
 
@@ -665,6 +666,8 @@ def _overruled_for_a_reason(lane: SimulatedLane) -> Iterator[str]:
             for item_id in lane.records.late & lane.records.doubtful_positions
         ):
             continue  # sent twice, the first coming late: it is dated like a new play
+        if lane.world.jumps and operation.unsure_until is not None:
+            continue  # by the date it came later than any write of ours can have
         moved = any(
             lane.records.first_moved.get(item.item_id, at) < at
             for item in lane.leaves

@@ -431,7 +431,7 @@ class Delivery:
         now = self._clock.now()
         offset = self._server.clock_offset
         if operation.unsure_until is not None and played_after(
-            remote, operation.unsure_until, offset, now
+            remote, max(operation.unsure_until, operation.asked_at), offset, now
         ):
             # Too late to be ours, whatever it left behind.
             operation = replace(operation, traces={})
