@@ -7,6 +7,7 @@ from the action to the simulated server. Close-ups of some are in `tests/core`.
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 import inspect
 import logging
 from typing import Any
@@ -19,7 +20,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 from custom_components.watched_sync.const import DOMAIN
 from custom_components.watched_sync.core.errors import Reason
 from custom_components.watched_sync.core.lane import Phase
-from custom_components.watched_sync.core.outbox import HISTORY_LIMIT
+from custom_components.watched_sync.core.outbox import HISTORY_LIMIT, Result
 from custom_components.watched_sync.core.ports import MediaServer
 from custom_components.watched_sync.servers.jellyfin.client import JellyfinClient
 from custom_components.watched_sync.servers.plex.client import PlexClient
@@ -403,7 +404,13 @@ async def test_r13_queue_can_be_seen_and_emptied_and_does_not_grow_for_ever(
     stored = on_disk(hass, entry)
     assert (stored["operations"], stored["rejected"]) == ([], [])
     assert len(stored["history"]) == 2
-    assert runtime_of(entry).lane.outbox._history.maxlen == HISTORY_LIMIT
+    outbox = runtime_of(entry).lane.outbox
+    (done, *_) = outbox.history
+    for number in range(HISTORY_LIMIT + 50):
+        again = replace(done.operation, operation_id=f"{number}", batch_id=f"{number}")
+        outbox.add(again)
+        assert outbox.settle(again, Result.DELIVERED, done.settled_at)
+    assert len(outbox.history) == HISTORY_LIMIT
     # And nothing of it stays when the entry goes.
     assert await hass.config_entries.async_remove(entry.entry_id)
     await hass.async_block_till_done()
