@@ -577,6 +577,8 @@ def _last_wish_holds(world: World, lane: SimulatedLane) -> Iterator[str]:
             not _untouched(world, lane, item_id, deciding)
             # What somebody else did looked like our own write, which came later.
             or (item_id in lane.records.late and item_id in lane.records.moved)
+            # By our clock, what came late was too late to be our own.
+            or (item_id in lane.records.late and world.jumps)
             or any(not one.answered for one in deciding)
             or any(one.operation.operation_id in given_up for one in deciding)
             # Where our own clock jumped, and what both sides had agreed on was lost,
