@@ -923,6 +923,14 @@ async def test_nor_does_it_turn_a_show_round(make: Make, seconds: float) -> None
     assert rig.server.watched("s.1.1", "s.1.2", "s.1.3") == [False] * 3
 
 
+async def live_again(rig: Rig) -> None:
+    """Stop in order, start with what is on disk, and deliver all of it."""
+    await rig.stop()
+    await rig.crash()
+    rig.start()
+    await rig.drained()
+
+
 @virtual
 async def test_nor_when_we_were_stopped_meanwhile() -> None:
     rig = with_movies(1, ModelServer.plex).start()
@@ -932,12 +940,26 @@ async def test_nor_when_we_were_stopped_meanwhile() -> None:
     await rig.ask(MarkUnwatched(), movies(1)[0])
     await rig.until(lambda: rig.server.count(Ask.FETCH) > 1)
     await asyncio.sleep(10)
+    await live_again(rig)
+    await asyncio.sleep(600)
+    assert rig.server.watched("m0000") == [False]
+
+
+@virtual
+async def test_a_mark_given_up_and_tried_again_after_a_restart_is_not_doubled() -> None:
+    rig = with_movies(1, ModelServer.plex).start()
+    rig.server.on(Ask.WRITE, Trouble(Kind.SLOW, seconds=200))
+    operation = await rig.ask(None, movies(1)[0])
+    await rig.until(lambda: next(iter(rig.outbox)).unsure_until is not None)
+    assert rig.outbox.reject(next(iter(rig.outbox)))
+    await rig.lane.save_now()
     await rig.stop()
     await rig.crash()
     rig.start()
+    assert await rig.lane.retry([operation.operation_id])
     await rig.drained()
-    await asyncio.sleep(600)
-    assert rig.server.watched("m0000") == [False]
+    assert rig.server.doubled == []
+    assert rig.server.count(Ask.WRITE) == 1
 
 
 @virtual
@@ -968,10 +990,7 @@ async def test_what_may_be_under_way_is_known_after_a_restart_on_jellyfin_too() 
     assert next(iter(rig.outbox)).unsure_until
     await rig.ask(MarkUnwatched(), movies(1)[0])
     await rig.lane.save_now()
-    await rig.stop()
-    await rig.crash()
-    rig.start()
-    await rig.drained()
+    await live_again(rig)
     await asyncio.sleep(600)
     assert rig.server.watched("m0000") == [False]
 
@@ -986,10 +1005,7 @@ async def test_so_is_an_unmark_that_may_come_after_a_restart(make: Make) -> None
     await rig.until(lambda: rig.server.count(Ask.WRITE) == 1)
     await rig.ask(MarkWatched(), movies(1)[0])
     await asyncio.sleep(60)
-    await rig.stop()
-    await rig.crash()
-    rig.start()
-    await rig.drained()
+    await live_again(rig)
     await asyncio.sleep(600)
     assert rig.server.watched("m0000") == [True]
 
