@@ -219,6 +219,10 @@ class _Session:
             if self.in_a_row >= _REGULAR:
                 passed = min(passed, max(_BELIEVED, 3 * self.longest_gap))
             position += passed
+        return self._within(position)
+
+    def _within(self, position: float) -> float:
+        """Return a position that is not behind the end, which may be told later."""
         return min(position, self.duration) if self.duration else position
 
     def ended(self, moment: datetime) -> float | None:
@@ -229,7 +233,7 @@ class _Session:
         if self.fell is not None:
             fell_at, before = self.fell
             if (moment - fell_at).total_seconds() <= _RESET:
-                return before
+                return self._within(before)
         return self.where(moment)
 
     def is_new(self, seen: Sighting) -> bool:
