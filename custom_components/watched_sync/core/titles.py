@@ -1,0 +1,189 @@
+"""When two titles are the same, and how else a title may be spelt.
+
+The one rule for titles, wherever they are compared. What people type, players show and
+servers keep differs in ways that mean nothing: capitals, the form of an apostrophe or a
+dash, one code point or two for a letter with an accent, an article, a year in brackets.
+Everything else counts; what is only nearly the same is a question, never an answer.
+"""
+
+from difflib import SequenceMatcher
+from enum import IntEnum
+import re
+from typing import Final
+import unicodedata
+
+#: How like each other two titles are of which one may be offered for the other.
+NEARLY: Final = 0.75
+
+#: Letters that a part of a title has to have to be worth searching for by itself.
+_TELLING: Final = 3
+
+_YEAR: Final = re.compile(
+    r"(?P<name>.*\S)\s*(?:\((?P<round>[0-9]{4})\)|\[(?P<square>[0-9]{4})\])"
+)
+
+#: The articles of the languages that sentences are understood in.
+_ARTICLES: Final = frozenset(
+    {"a", "an", "the", "das", "den", "der", "die", "ein", "eine", "la", "le", "les"}
+    | {"un", "une", "el", "las", "los", "una", "de", "een", "het"}
+)
+#: Small words that are said or left out.
+_AND: Final = frozenset(("and", "en", "et", "und", "y"))
+
+_APOSTROPHES: Final = "'`´ʹʻʼʽˈ‘’‚‛′‵＇"  # noqa: RUF001 - all that are written for one
+_QUOTES: Final = '"«»“”„‟″‶‹›＂'  # noqa: RUF001 - all that are written for one
+_DASHES: Final = "-‐‑‒–—―−﹣－"  # noqa: RUF001 - all that are written for one
+
+_TO_TYPEWRITER: Final = str.maketrans(
+    dict.fromkeys(_APOSTROPHES, "'")
+    | dict.fromkeys(_QUOTES, '"')
+    | dict.fromkeys(_DASHES, "-")
+)
+_TO_PRINT: Final = str.maketrans({"'": "’", "-": "–"})  # noqa: RUF001 - meant so
+_LEAVES_NO_TRACE: Final = str.maketrans(dict.fromkeys("'\"")) | {ord("-"): " "}
+
+_ARTICLE: Final = re.compile(
+    rf"(?:(?:{'|'.join(sorted(_ARTICLES))})\s+|l[{_APOSTROPHES}\s])\s*(?P<rest>\S.*)",
+    re.IGNORECASE,
+)
+#: "Matrix, The", as lists that are sorted write it.
+_ARTICLE_BEHIND: Final = re.compile(
+    rf"(?P<rest>.*\S),\s*(?:{'|'.join(sorted(_ARTICLES))})", re.IGNORECASE
+)
+#: Words that can be written in one way only, in a row.
+_PLAIN_RUN: Final = re.compile(r"(?<!\S)[0-9A-Za-z]+(?: [0-9A-Za-z]+)*(?![^\W_])")
+_NO_LETTERS: Final = re.compile(r"[\W_]+")
+
+
+class Likeness(IntEnum):
+    """How well a title fits the one that was asked for; more is better."""
+
+    DIFFERENT = 0
+    BUT_FOR_ARTICLE = 1
+    SAME = 2
+
+
+def split_year(title: str) -> tuple[str, int | None]:
+    """Return a title without the year in brackets at its end, and that year."""
+    title = title.strip()
+    if (match := _YEAR.fullmatch(title)) is None:
+        return title, None
+    return match["name"], int(match["round"] or match["square"])
+
+
+def likeness(
+    asked: str,
+    year: int | None,
+    title: str,
+    title_year: int | None = None,
+    *,
+    heard: bool = False,
+) -> Likeness:
+    """Return how well *title* of *title_year* fits what was *asked* for.
+
+    A *year* of None means any; one in brackets behind *asked* or *title* is as good as
+    one beside it. A year asked for beside the title must be known of the other one, a
+    year in brackets must not differ. Some titles do end in a year, so two that are the
+    same as a whole fit in any year, unless one was asked for beside them. *heard* says
+    that *asked* was spoken: accents and all punctuation do not count then.
+    """
+    fold = sound if heard else plain
+    if year is None and fold(asked) == fold(title):
+        return Likeness.SAME
+    name, bracket = split_year(asked)
+    if bracket is not None and year not in (None, bracket):
+        name, bracket = asked, None  # it is a part of the title
+    held, held_bracket = split_year(title)
+    years = {one for one in (title_year, held_bracket) if one is not None}
+    if year is not None:
+        fits = year in years
+    else:
+        fits = bracket is None or not years or bracket in years
+    if not fits:
+        return Likeness.DIFFERENT
+    best = Likeness.DIFFERENT
+    for one in dict.fromkeys((held, title)):
+        if fold(name) == fold(one):
+            return Likeness.SAME
+        if {fold(name), fold(_without_article(name))} & {
+            fold(one),
+            fold(_without_article(one)),
+        }:
+            best = Likeness.BUT_FOR_ARTICLE
+    return best
+
+
+def plain(title: str) -> str:
+    """Return what counts of a title as it is written, its article and year included."""
+    text = _typed(title).casefold()
+    # Folding the case may take letters apart again.
+    text = unicodedata.normalize("NFKC", text)
+    return _squeezed(text.translate(_LEAVES_NO_TRACE)) or text
+
+
+def sound(title: str) -> str:
+    """Return what is heard of a title; "Spider-Man" sounds like "Spiderman"."""
+    letters = "".join(
+        letter
+        for letter in unicodedata.normalize("NFKD", _typed(title).casefold())
+        if not unicodedata.combining(letter)
+    )
+    # An apostrophe ends nothing: "don't" is also written "dont".
+    words = _NO_LETTERS.split(letters.replace("'", ""))
+    return "".join(word for word in words if word not in _AND) or letters
+
+
+def closeness(asked: str, title: str) -> float:
+    """Return how close two titles sound, from 0 (nothing in common) to 1."""
+    one, other = (sound(split_year(text)[0]) for text in (asked, title))
+    if not one or not other:
+        return 0.0
+    return SequenceMatcher(None, one, other, autojunk=False).ratio()
+
+
+def spellings(title: str) -> tuple[str, ...]:
+    """Return what to search for where a search looks at every character.
+
+    Asked for each of them, a server that finds the titles holding it finds every title
+    that is the same but for the form of its marks and letters, its article and year.
+    Most titles need one or two.
+    """
+    name = _squeezed(split_year(title)[0])
+    bare = _without_article(name)
+    found = [name, bare]
+    typed = _typed(bare)
+    if not bare.isascii() or typed.translate(_LEAVES_NO_TRACE) != typed:
+        composed = unicodedata.normalize("NFC", bare)
+        found += [typed, typed.translate(_TO_PRINT)]
+        found += [composed, unicodedata.normalize("NFD", bare)]
+        longest = max(_PLAIN_RUN.findall(composed), key=len, default="")
+        if len(longest) >= _TELLING:
+            found.append(longest)
+    return tuple(one for one in dict.fromkeys(found) if one)
+
+
+def telling_words(title: str, most: int = 2) -> tuple[str, ...]:
+    """Return the longest words of a title: by them something like it may be found."""
+    name, _ = split_year(title)
+    words = [
+        word
+        for word in _NO_LETTERS.split(unicodedata.normalize("NFC", name))
+        if len(word) >= _TELLING and word.casefold() not in _ARTICLES | _AND
+    ]
+    return tuple(sorted(dict.fromkeys(words), key=len, reverse=True)[:most])
+
+
+def _typed(title: str) -> str:
+    """Return a title as a typewriter has it: one form of each mark and letter."""
+    # Some marks are two characters to NFKC, so they come first.
+    text = unicodedata.normalize("NFKC", title.translate(_TO_TYPEWRITER))
+    return _squeezed(text.translate(_TO_TYPEWRITER))
+
+
+def _squeezed(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _without_article(title: str) -> str:
+    match = _ARTICLE.fullmatch(title) or _ARTICLE_BEHIND.fullmatch(title)
+    return title if match is None else match["rest"]
