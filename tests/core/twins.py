@@ -70,6 +70,8 @@ from custom_components.watched_sync.core.ports import (
     ServerEvent,
     ServerInfo,
 )
+from custom_components.watched_sync.core.titles import spellings
+from custom_components.watched_sync.servers.listing import likest_first
 
 from .virtual import VirtualClock
 
@@ -477,14 +479,17 @@ class ModelServer:
     async def search(
         self, query: str, kinds: Collection[MediaKind], limit: int
     ) -> Sequence[Reading]:
-        return await self._request(
-            Ask.SEARCH,
-            (),
-            lambda: [
+        def found() -> list[Reading]:
+            # Every character counts but for its case, as it may on a server.
+            return [
                 self.reading(item.item_id)
+                for spelling in spellings(query)
                 for item in self.items.values()
-                if item.kind in kinds and query.casefold() in item.title.casefold()
-            ][:limit],
+                if item.kind in kinds and spelling.casefold() in item.title.casefold()
+            ]
+
+        return await self._request(
+            Ask.SEARCH, (), lambda: likest_first(found(), query)[:limit]
         )
 
     async def find(

@@ -264,6 +264,8 @@ class FakeServer(Hooks, ABC):
         """The highest number of requests handled at the same time, sockets aside."""
         self.muted = False
         """While true nothing is announced to the sockets."""
+        self.search_is_exact = False
+        """While true a search compares every character, and folds only the case."""
         self._ssl_context = ssl_context
         self._log: dict[int, LoggedRequest] = {}
         self._seq = 0

@@ -97,6 +97,10 @@ class Bench(ABC):
         """Return the id of an item by what it is called."""
 
     @abstractmethod
+    def retitle(self, item_id: str, title: str) -> None:
+        """Call an item otherwise on the server."""
+
+    @abstractmethod
     def state(self, item_id: str, user: str = "alex") -> PlayState:
         """Return what the server stores for one film or episode."""
 
@@ -795,6 +799,56 @@ class MediaServerContract:
         assert await bench.client.search("Dune", {MediaKind.UNKNOWN}, 10) == ()
         assert await bench.client.search("Dune", set(ALL_KINDS), 0) == ()
         assert bench.server.count() <= 1
+
+    @pytest.mark.parametrize(
+        ("held", "asked"),
+        [
+            ("Harbour’s End", "Harbour's End"),  # noqa: RUF001 - the other apostrophe
+            ("Harbour's End", "harbour’s end"),  # noqa: RUF001 - the other apostrophe
+            ("Cafe\N{COMBINING ACUTE ACCENT} Nord", "Café Nord"),
+            ("Café Nord", "Cafe\N{COMBINING ACUTE ACCENT} Nord"),
+            ("Up\N{EN DASH}Down", "Up-Down"),
+            ("North Line (2002)", "North Line"),
+            ("North Line", "North Line (2002)"),
+            ("North Line", "The North Line"),
+        ],
+    )
+    async def test_search_that_looks_at_every_character_finds_every_spelling(
+        self, bench: Bench, held: str, asked: str
+    ) -> None:
+        bench.server.search_is_exact = True
+        film = bench.item_id("Alien")
+        bench.retitle(film, held)
+        found = await bench.client.search(asked, {MediaKind.MOVIE}, 5)
+        assert [one.item.item_id for one in found] == [film]
+        # And so the id is found without reading the whole library.
+        bench.server.clear_log()
+        ids = ProviderIds(imdb="tt0078748")
+        (copy,) = await bench.client.find(MediaKind.MOVIE, ids, asked)
+        assert copy.item.item_id == film
+        assert bench.server.count() <= 4
+
+    async def test_search_tells_the_title_that_was_asked_for_first(
+        self, bench: Bench
+    ) -> None:
+        film = bench.item_id("Arrival")
+        bench.retitle(bench.item_id("Alien"), "The Arrival of Dune")
+        bench.retitle(film, "The Dune (2016)")
+        found = await bench.client.search("dune", {MediaKind.MOVIE}, 3)
+        assert {one.item.item_id for one in found} == {
+            bench.item_id("Dune", 1984),
+            bench.item_id("Dune", 2021),
+            film,
+        }
+        assert found[2].item.item_id == film
+
+    async def test_title_of_one_spelling_is_searched_for_once(
+        self, bench: Bench
+    ) -> None:
+        await bench.client.search("Alien", {MediaKind.MOVIE}, 5)
+        bench.server.clear_log()
+        await bench.client.search("Alien", {MediaKind.MOVIE}, 5)
+        assert bench.server.count() == 1
 
     async def test_search_knows_the_play_state(self, bench: Bench) -> None:
         await bench.watch(bench.item_id("Alien"))

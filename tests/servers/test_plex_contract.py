@@ -41,6 +41,10 @@ class PlexBench(Bench):
         )
 
     @override
+    def retitle(self, item_id: str, title: str) -> None:
+        self.server.retitle(item_id, title)
+
+    @override
     def state(self, item_id: str, user: str = "alex") -> PlayState:
         stored = self.server.state(user, item_id)
         return PlayState(

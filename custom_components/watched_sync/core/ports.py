@@ -166,7 +166,7 @@ class MediaServer(Protocol):
     async def search(
         self, query: str, kinds: Collection[MediaKind], limit: int
     ) -> Sequence[Reading]:
-        """Find items by title."""
+        """Find items by title, however it is spelt there; the likest come first."""
         ...
 
     async def find(

@@ -8,6 +8,7 @@ from typing import Final
 
 from ..core.identity import ProviderIds
 from ..core.play_state import Reading
+from ..core.titles import likeness
 
 _NEVER: Final = datetime.min.replace(tzinfo=UTC)
 
@@ -38,6 +39,16 @@ def matching(readings: Iterable[Reading], ids: ProviderIds) -> tuple[Reading, ..
     """Return the readings of the work that *ids* names."""
     return tuple(
         reading for reading in readings if reading.item.provider_ids.matches(ids)
+    )
+
+
+def likest_first(readings: Iterable[Reading], title: str) -> list[Reading]:
+    """Return every item once, those called *title* before those like it."""
+    return sorted(
+        unique(readings),
+        key=lambda reading: (
+            -likeness(title, None, reading.item.title, reading.item.year)
+        ),
     )
 
 

@@ -25,10 +25,17 @@ _CONTRADICTIONS = (
 class Listing:
     """Selects and sorts items for one user, None for an API key."""
 
-    def __init__(self, catalogue: Catalogue, states: States, profile: Profile) -> None:
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        states: States,
+        profile: Profile,
+        search_is_exact: Callable[[], bool],
+    ) -> None:
         self._catalogue = catalogue
         self._states = states
         self._profile = profile
+        self._search_is_exact = search_is_exact
 
     def select(self, query: Query, user: FakeUser | None) -> list[Item]:
         """Return all items that the query asks for, before paging."""
@@ -40,6 +47,9 @@ class Listing:
         else:
             found = self._candidates(query, user)
         tests = [*_plain_tests(query), *self._user_data_tests(query, user)]
+        if term := query.text("searchTerm"):
+            folded = str.lower if self._search_is_exact() else clean
+            tests.append(lambda item: folded(term) in folded(item.name))
         if self._profile.emby and (named := query.members("anyProviderIdEquals")):
             tests.append(lambda item: not _provider_ids(item).isdisjoint(named))
         found = [
@@ -323,8 +333,6 @@ def _plain_tests(query: Query) -> list[Test]:
         tests.append(lambda item: item.season_number == season)
     if (number := query.number("indexNumber")) is not None:
         tests.append(lambda item: item.index_number == number)
-    if term := query.text("searchTerm"):
-        tests.append(lambda item: clean(term) in clean(item.name))
     if (imdb := query.flag("hasImdbId")) is not None:
         tests.append(lambda item: imdb == ("Imdb" in item.provider_ids))
     if (tmdb := query.flag("hasTmdbId")) is not None:

@@ -109,7 +109,9 @@ class FakeJellyfin(FakeServer):
         self.catalogue = Catalogue(decimal_ids=self.profile.emby)
         self.catalogue.fill()
         self.states = States(self.catalogue, self.profile, self._saved)
-        self.listing = Listing(self.catalogue, self.states, self.profile)
+        self.listing = Listing(
+            self.catalogue, self.states, self.profile, lambda: self.search_is_exact
+        )
         self.sessions = Sessions(self.profile, self.clock, self.describe_sessions)
         self.resume_rules = ResumeRules()
         self.stuck_items: set[str] = set()
@@ -389,6 +391,11 @@ class FakeJellyfin(FakeServer):
     def add_box_set(self, name: str, items: Iterable[str]) -> str:
         """Make a collection of existing items; returns its id."""
         return self.catalogue.add_box_set(name, items).id
+
+    def retitle(self, item_id: str, title: str) -> None:
+        """Call an item otherwise."""
+        item = self.catalogue.items[item_id]
+        self.catalogue.items[item_id] = replace(item, name=title)
 
     def set_runtime(self, item_id: str, ticks: int | None) -> None:
         """Change how long an item is; None where the server could not find out."""

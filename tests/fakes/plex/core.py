@@ -314,6 +314,10 @@ class PlexCore(FakeServer):
         """The plays of everybody, oldest first."""
         return list(self._state.history)
 
+    def retitle(self, key: Key, title: str) -> None:
+        """Call an item otherwise."""
+        self.entry(key).title = title
+
     def remove_item(self, key: Key) -> None:
         """Take an item away, and announce it as the server does after a scan."""
         entry = self.entry(key)

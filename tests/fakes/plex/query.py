@@ -83,14 +83,23 @@ def wanted_type(params: Mapping[str, str], default: str) -> str:
 
 
 def select(
-    entries: Iterable[Entry], params: Mapping[str, str], state_of: StateOf, now: int
+    entries: Iterable[Entry],
+    params: Mapping[str, str],
+    state_of: StateOf,
+    now: int,
+    folded: Callable[[str], str] = fold,
 ) -> list[Entry]:
-    """Filter and sort *entries*; *now* (epoch seconds) is what `-3d` counts from."""
+    """Filter and sort *entries*; *now* (epoch seconds) is what `-3d` counts from.
+
+    *folded* reduces a title to what a search compares.
+    """
     tests = [
         test
         for name, value in params.items()
         if (test := _test(name, value, state_of, now)) is not None
     ]
+    if (title := params.get("title")) is not None:
+        tests.append(lambda entry: folded(title) in folded(entry.title))
     found = [entry for entry in entries if all(test(entry) for test in tests)]
     for field in reversed((params.get("sort") or "").split(",")):
         name, _, direction = field.partition(":")
@@ -122,7 +131,7 @@ def _test(
 ) -> Callable[[Entry], bool] | None:
     match name:
         case "title":
-            return lambda entry: fold(value) in fold(entry.title)
+            return None  # whoever selects knows how titles are compared
         case "guid":
             # The primary guid alone: external ids are no filter.
             return lambda entry: entry.guid == value

@@ -80,9 +80,14 @@ class PlexRows(PlexCore):
             request.query,
             partial(self._state_of, user.name),
             epoch(self.clock()),
+            self._folded,
         )
 
     # Choosing items
+
+    def _folded(self, text: str) -> str:
+        """Reduce *text* to what the search compares."""
+        return text.lower() if self.search_is_exact else fold(text)
 
     def _search(
         self, sections: Iterable[Section], kinds: set[str], text: str
@@ -93,7 +98,7 @@ class PlexRows(PlexCore):
             for kind in HUB_TITLES
             if kind in kinds
             for entry in self._shelf.of_section(section, kind)
-            if text in fold(entry.title)
+            if self._folded(text) in self._folded(entry.title)
         ]
 
     def _continue_watching(self, user: PlexUser) -> list[Entry]:

@@ -21,7 +21,6 @@ from .model import (
     Entry,
     Key,
     PlexUser,
-    fold,
     whole_seconds,
 )
 from .playback import PlayQueue, Report
@@ -427,7 +426,7 @@ class FakePlex(PlexRows):
         return wire.answer(request, container)
 
     async def _hub_search(self, request: web.Request, user: PlexUser) -> web.Response:
-        text = fold(self._needed(request, "query"))
+        text = self._needed(request, "query")
         limit = query.whole(request.query.get("limit"), 3)
         asked = request.query.get("sectionId")
         sections = [
@@ -462,7 +461,7 @@ class FakePlex(PlexRows):
     async def _library_search(
         self, request: web.Request, user: PlexUser
     ) -> web.Response:
-        text = fold(self._needed(request, "query"))
+        text = self._needed(request, "query")
         limit = query.whole(request.query.get("limit"), 10)
         kinds: set[str] = set()
         for name in (request.query.get("searchTypes") or "movies,tv").split(","):

@@ -40,9 +40,10 @@ from ...core.ports import (
     ServerEvent,
     ServerInfo,
 )
+from ...core.titles import spellings
 from ..fields import Json, as_row, row
 from ..listener import Listener
-from ..listing import in_order, matching, newest_first, unique
+from ..listing import in_order, likest_first, matching, newest_first, unique
 from ..playbacks import Playbacks, device_of
 from ..shelves import HIDDEN, Shelves, in_turns
 from ..transport import TIMEOUT, TREE_TIMEOUT, Transport
@@ -427,15 +428,18 @@ class JellyfinClient(MediaServer):
     async def search(
         self, query: str, kinds: Collection[MediaKind], limit: int
     ) -> Sequence[Reading]:
-        """Search titles. `GET /Items?searchTerm=`."""
+        """Search titles. `GET /Items?searchTerm=`, for each way to spell one."""
         type_names = _type_names(kinds)
         # Without a kind everything would be listed, music and all.
         if not query.strip() or not type_names or limit <= 0:
             return ()
-        params = _search_params(query, type_names, limit)
-        lists = await self._narrowed(self._dialect.items, params, kinds)
-        wanted = (found for found in in_turns(lists) if found.item.kind in kinds)
-        return await self._told_apart(unique(wanted)[:limit])
+        wanted: list[Reading] = []
+        for spelling in spellings(query):
+            # What is called exactly so may come last on the server.
+            params = _search_params(spelling, type_names, max(limit, _CANDIDATES))
+            lists = await self._narrowed(self._dialect.items, params, kinds)
+            wanted += (found for found in in_turns(lists) if found.item.kind in kinds)
+        return await self._told_apart(likest_first(wanted, query)[:limit])
 
     async def _told_apart(self, found: list[Reading]) -> tuple[Reading, ...]:
         """Name the libraries of what bears the same title, year and kind."""
@@ -457,10 +461,10 @@ class JellyfinClient(MediaServer):
         """
         if not ids or kind not in wire.TYPE_NAMES:
             return ()
-        if title and title.strip():
+        for spelling in spellings(title or ""):
             page = await self._items(
                 self._dialect.items,
-                _search_params(title, _type_names({kind}), _CANDIDATES),
+                _search_params(spelling, _type_names({kind}), _CANDIDATES),
             )
             if copies := matching(unique(page.readings), ids):
                 return tuple(await self._placed(copies))

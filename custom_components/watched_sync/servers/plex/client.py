@@ -34,9 +34,10 @@ from ...core.ports import (
     ServerEvent,
     ServerInfo,
 )
+from ...core.titles import spellings
 from ..fields import Json
 from ..listener import Listener
-from ..listing import in_order, matching, newest_first, unique
+from ..listing import in_order, likest_first, matching, newest_first, unique
 from ..playbacks import Playbacks, device_of, header_text
 from ..shelves import HIDDEN, Shelves
 from ..transport import TIMEOUT, TREE_TIMEOUT, Transport, WrongVerb
@@ -362,6 +363,17 @@ class PlexClient(MediaServer):
         """Search all libraries; *limit* is that of each kind."""
         if not query.strip() or not kinds:
             return ()
+        found: list[Reading] = []
+        for spelling in spellings(query):
+            # What is called exactly so may come last on the server.
+            most = max(limit, _CANDIDATES)
+            found += await self._search_spelling(spelling, kinds, most)
+        wanted = (reading for reading in found if reading.item.kind in kinds)
+        return tuple(likest_first(wanted, query))
+
+    async def _search_spelling(
+        self, query: str, kinds: Collection[MediaKind], limit: int
+    ) -> Sequence[Reading]:
         try:
             answer = await self._server.read(
                 "/hubs/search",
@@ -369,15 +381,13 @@ class PlexClient(MediaServer):
                 may_be_missing=True,
             )
         except ItemGone, Refused:
-            found = [
+            return [
                 reading
                 for kind in wire.TYPE_NUMBERS
                 if kind in kinds
                 for reading in await self._search_libraries(query, kind, limit)
             ]
-        else:
-            found = wire.parse_hubs(answer)
-        return tuple(unique(reading for reading in found if reading.item.kind in kinds))
+        return wire.parse_hubs(answer)
 
     async def _of_allowed(self, readings: Sequence[Reading]) -> tuple[Reading, ...]:
         """Return the readings of allowed libraries."""
@@ -419,30 +429,28 @@ class PlexClient(MediaServer):
         """
         if not ids or kind not in wire.TYPE_NUMBERS:
             return ()
-        if title:
-            candidates = (await self._search(title, {kind}, _CANDIDATES))[:_CANDIDATES]
+        for spelling in spellings(title or ""):
+            found = await self._search_spelling(spelling, {kind}, _CANDIDATES)
+            candidates = unique(one for one in found if one.item.kind is kind)
+            del candidates[_CANDIDATES:]
             # Search results need not carry the ids; the items do.
-            bare = [
-                found.item.item_id
-                for found in candidates
-                if not found.item.provider_ids
-            ]
+            bare = [one.item.item_id for one in candidates if not one.item.provider_ids]
             full = await self.fetch(bare)
             copies = matching(
-                (full.get(found.item.item_id, found) for found in candidates), ids
+                (full.get(one.item.item_id, one) for one in candidates), ids
             )
             if copies:
                 narrowed = self._shelves.are_narrowed
                 return await self._placed(copies) if narrowed else copies
-        found: list[Reading] = []
+        listed: list[Reading] = []
         for section in await self._sections(kind):
             async for readings in self._pages(
                 f"/library/sections/{section.library_id}/all",
                 {"type": wire.TYPE_NUMBERS[kind], "includeGuids": "1"},
                 _LISTING_PAGE,
             ):
-                found += matching(readings, ids)
-        return tuple(unique(found))
+                listed += matching(readings, ids)
+        return tuple(unique(listed))
 
     @override
     async def up_next(self, limit: int) -> Sequence[Reading]:
