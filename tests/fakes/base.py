@@ -266,6 +266,8 @@ class FakeServer(Hooks, ABC):
         """While true nothing is announced to the sockets."""
         self.search_is_exact = False
         """While true a search compares every character, and folds only the case."""
+        self.tells_totals = True
+        """Whether a listing says how many rows it has altogether."""
         self._ssl_context = ssl_context
         self._log: dict[int, LoggedRequest] = {}
         self._seq = 0

@@ -84,6 +84,8 @@ class Bench(ABC):
     unknown_id: str
     #: An item that alex sees and sam does not.
     hidden_from_sam: str
+    #: Where the client keeps how many rows of a show's episodes it asks for at once.
+    page_size: str
 
     @abstractmethod
     def item_id(
@@ -258,6 +260,36 @@ class MediaServerContract:
     async def session(self) -> AsyncIterator[ClientSession]:
         async with ClientSession() as opened:
             yield opened
+
+    # Listings of many pages
+
+    @pytest.mark.parametrize("tells_totals", [True, False])
+    @pytest.mark.parametrize("size", [1, 4, 19, 20, 500])
+    async def test_listing_is_read_to_its_end(
+        self,
+        bench: Bench,
+        monkeypatch: pytest.MonkeyPatch,
+        size: int,
+        *,
+        tells_totals: bool,
+    ) -> None:
+        """However many rows a page has, and whether or not a total is told."""
+        show = await bench.item("Severance")
+        wanted = bench.episodes("Severance")
+        assert len(wanted) == 19
+        monkeypatch.setattr(bench.page_size, size)
+        bench.server.tells_totals = tells_totals
+        leaves = await bench.client.fetch_leaves(show)
+        assert [leaf.item.item_id for leaf in leaves] == wanted
+
+    async def test_batch_is_one_request_whether_or_not_totals_are_told(
+        self, bench: Bench
+    ) -> None:
+        bench.server.tells_totals = False
+        wanted = bench.episodes("Severance")
+        bench.server.clear_log()
+        assert set(await bench.client.fetch(wanted)) == set(wanted)
+        assert len(bench.server.requests) == 1
 
     # Who answers
 

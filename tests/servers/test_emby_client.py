@@ -172,7 +172,7 @@ async def test_listing_asks_for_what_emby_withholds(
 ) -> None:
     mocked.get(
         f"{ADDRESS}/Users/{USER}/Items?enableImages=false"
-        "&enableTotalRecordCount=false&excludeLocationTypes=Virtual"
+        "&enableTotalRecordCount=false"
         "&fields=ProviderIds,RecursiveItemCount,ProductionYear,PremiereDate,"
         f"UserDataLastPlayedDate,UserDataPlayCount&ids={FILM}&limit=1"
         f"&recursive=true&userId={USER}",

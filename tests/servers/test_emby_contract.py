@@ -82,4 +82,5 @@ class TestEmby(MediaServerContract, LibraryContract, PlaybackContract):
             read_paths="/Items$|/Shows/|/Resume$",
             unknown_id="999999999",
             hidden_from_sam=server.item_id("Chernobyl", season=1, episode=1),
+            page_size="custom_components.watched_sync.servers.jellyfin.client._PAGE",
         )

@@ -232,6 +232,20 @@ def test_announced_episode_is_skipped() -> None:
     assert (page.row_count, page.total) == (2, 2)
 
 
+def test_season_without_a_folder_is_there() -> None:
+    """Its location is virtual, though its episodes are files."""
+    season = {"Id": "5" * 32, "Type": "Season", "LocationType": "Virtual"}
+    assert len(wire.parse_page({"Items": [season]}).readings) == 1
+
+
+def test_channel_is_no_library() -> None:
+    views = [
+        {"Id": "1", "Name": "Films", "Type": "CollectionFolder"},
+        {"Id": "2", "Name": "Trailers", "Type": "Channel"},
+    ]
+    assert [one.title for one in wire.parse_libraries({"Items": views})] == ["Films"]
+
+
 def test_one_bad_row_spoils_the_listing() -> None:
     """A failed read is not a shorter answer."""
     with pytest.raises(Malformed):

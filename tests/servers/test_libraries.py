@@ -65,6 +65,18 @@ async def test_nobody_asks_where_items_are_unless_it_matters(
     assert not [one for one in server.requests if "parentId" in one.query]
 
 
+@pytest.mark.parametrize("profile", ["10.10", "10.11", "12.0"])
+async def test_channels_are_no_libraries_and_the_home_screen_hides_none(
+    session: ClientSession, profile: str
+) -> None:
+    async with FakeJellyfin(profile=profile) as server:
+        client = client_of(session, server)
+        before = [one.title for one in await client.libraries()]
+        server.catalogue.add_channel("Trailers of the week")
+        server.user("alex").off_home_screen = frozenset({MOVIES_4K_LIBRARY})
+        assert [one.title for one in await client.libraries()] == before
+
+
 async def test_where_many_items_are_takes_few_requests(
     session: ClientSession, server: FakeJellyfin
 ) -> None:

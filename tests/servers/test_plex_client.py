@@ -634,6 +634,32 @@ async def test_batch_whose_total_counts_gone_items_is_read_all_the_same(
     assert set(await client.fetch(["8", "9"])) == {"8"}
 
 
+@pytest.mark.parametrize("size", [2, 3, 100])
+async def test_404_for_several_items_may_mean_one_of_them(
+    session: ClientSession, server: FakePlex, size: int
+) -> None:
+    server.options.leaves_out_gone = False
+    keys = server.leaves(server.rating_key("Grey's Anatomy"))[:size]
+    server.remove_item(keys[0])
+    client = client_of(session, server)
+    assert set(await client.fetch(keys)) == set(keys[1:])
+    # Halves on the way to the one that is gone, and who answers after each 404.
+    assert len(server.requests) <= 4 * (size.bit_length() + 1)
+
+
+async def test_404_for_several_items_means_all_once_the_server_left_some_out(
+    session: ClientSession, server: FakePlex
+) -> None:
+    keys = server.leaves(server.rating_key("Grey's Anatomy"))[:20]
+    for key in keys[1:]:
+        server.remove_item(key)
+    client = client_of(session, server)
+    assert set(await client.fetch(keys)) == {keys[0]}
+    server.clear_log()
+    assert await client.fetch(keys[1:]) == {}
+    assert server.count("/library/metadata/") == 1
+
+
 async def test_items_that_were_not_asked_for_are_left_out(
     client: PlexClient, mocked: aioresponses
 ) -> None:

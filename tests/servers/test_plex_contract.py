@@ -159,6 +159,7 @@ class TestPlex(MediaServerContract, LibraryContract, PlaybackContract):
                 write_paths="^/:/",
                 read_paths="^/library",
                 unknown_id="999999",
+                page_size="custom_components.watched_sync.servers.plex.client._LEAF_PAGE",
                 hidden_from_sam=server.rating_key(
                     "Blade Runner", library=MOVIES_4K_LIBRARY
                 ),

@@ -16,6 +16,7 @@ from custom_components.watched_sync.core.identity import (
 from custom_components.watched_sync.core.play_state import PlayState, Reading
 from custom_components.watched_sync.core.ports import Library
 from custom_components.watched_sync.servers.fields import Json
+from custom_components.watched_sync.servers.listing import Page
 from custom_components.watched_sync.servers.plex import wire
 
 from .json_strategies import ANYTHING, SCALARS
@@ -179,7 +180,7 @@ def test_numeric_rating_key_becomes_text() -> None:
 def test_kinds_without_our_play_state_are_skipped(kind: str) -> None:
     assert wire.parse_row({**MOVIE, "type": kind}) is None
     page = wire.parse_page({"MediaContainer": {"Metadata": [{**MOVIE, "type": kind}]}})
-    assert page == wire.Page([], 1, None)
+    assert page == Page([], 1, None)
 
 
 @pytest.mark.parametrize(
@@ -261,7 +262,7 @@ def test_negative_offset_is_none() -> None:
 
 def test_listing_without_metadata_is_empty() -> None:
     assert wire.parse_page({"MediaContainer": {"size": 0, "totalSize": 0}}) == (
-        wire.Page([], 0, 0)
+        Page([], 0, 0)
     )
 
 

@@ -1,16 +1,60 @@
 """What both kinds of server do with the readings of a listing."""
 
-from collections.abc import Iterable
-from dataclasses import replace
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 import math
 from typing import Final
 
+from ..core.errors import Malformed
 from ..core.identity import ProviderIds
 from ..core.play_state import Reading
 from ..core.titles import likeness
 
 _NEVER: Final = datetime.min.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One part of a listing.
+
+    `row_count` also counts what is not ours to read. `total` is how many rows the
+    whole listing has, None where that is not said.
+    """
+
+    readings: list[Reading]
+    row_count: int
+    total: int | None
+
+
+async def all_pages(
+    read: Callable[[int], Awaitable[Page]], size: float, *, exact: bool = True
+) -> AsyncIterator[list[Reading]]:
+    """Read a listing page by page, by what comes back and not by what was asked.
+
+    *read* is given how many rows to pass over. A server may send more than *size*
+    rows, or fewer. A total that the rows read so far exceed says nothing (some servers
+    say 0): then a page that is not full is the last one, and so is one that brings
+    nothing new. With *exact*, a listing that ends before its total is `Malformed`.
+    """
+    start = 0
+    seen: set[str] = set()
+    while True:
+        page = await read(start)
+        yield page.readings
+        start += page.row_count
+        if page.total is not None and page.total >= start:
+            if page.total == start:
+                return
+            if page.row_count == 0:
+                if exact:
+                    raise Malformed("a listing ended before its total")
+                return
+            continue
+        new = {one.item.item_id for one in page.readings} - seen
+        if page.row_count < size or not new:
+            return
+        seen |= new
 
 
 def unique(readings: Iterable[Reading]) -> list[Reading]:

@@ -610,7 +610,10 @@ class Api:
         start = call.query.number("startIndex") or 0
         limit = call.query.number("limit")
         end = None if limit is None else start + limit
-        counted = call.query.flag("enableTotalRecordCount") is not False
+        counted = (
+            self.jf.tells_totals
+            and call.query.flag("enableTotalRecordCount") is not False
+        )
         return json_answer(
             {
                 "Items": self._dtos(items[start:end], call, user),
@@ -647,10 +650,12 @@ class Api:
     def views(self, call: Call) -> Answer:
         """List the libraries of a user."""
         user = self._user(call)
+        hidden = call.query.flag("includeHidden") is True
         found = [
             item
             for item in self.jf.catalogue.children(self.jf.catalogue.root.id)
             if self.jf.states.visible(user, item)
+            and (hidden or item.name not in user.off_home_screen)
         ]
         return self._page(found, call, user)
 

@@ -26,6 +26,8 @@ class FakeUser:
     """Wants to see episodes that have no file."""
     libraries: frozenset[str] | None = None
     """Names of the libraries that the user may see; None means all."""
+    off_home_screen: frozenset[str] = frozenset()
+    """Names of the libraries that the user's home screen leaves out."""
 
 
 @dataclass(slots=True)

@@ -21,6 +21,7 @@ class Kind(StrEnum):
 
     ROOT = "UserRootFolder"
     LIBRARY = "CollectionFolder"
+    CHANNEL = "Channel"
     MOVIE = "Movie"
     SERIES = "Series"
     SEASON = "Season"
@@ -37,6 +38,7 @@ class Kind(StrEnum):
 FOLDERS = {
     Kind.ROOT,
     Kind.LIBRARY,
+    Kind.CHANNEL,
     Kind.SERIES,
     Kind.SEASON,
     Kind.BOX_SET,
@@ -165,6 +167,11 @@ class Catalogue:
             parent_id=self.root.id,
             collection_type=collection_type,
         )
+
+    def add_channel(self, name: str) -> Item:
+        """Add a channel, which a plugin fills and which is a view like a library."""
+        path = f"/channels/{name}"
+        return self._new(Kind.CHANNEL, name, path, parent_id=self.root.id)
 
     def library(self, name: str) -> Item:
         """Return the library of that name; raises LookupError when there is none."""

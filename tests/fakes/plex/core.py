@@ -54,7 +54,8 @@ class PlexOptions:
     (both only seen on some releases). *played_threshold* is a percentage,
     *min_progress_ms* the shortest position that is kept, *ping_interval* in seconds.
     *photo_transcoder* says whether it can scale pictures, *play_queues* whether it
-    makes any.
+    makes any. With *leaves_out_gone* a list of ids of which some are not there is
+    answered without them, otherwise with 404 (only the former was seen).
     """
 
     version: str = "1.43.0.10492-121068a07"
@@ -70,6 +71,7 @@ class PlexOptions:
     ping_interval: float | None = 10.0
     photo_transcoder: bool = True
     play_queues: bool = True
+    leaves_out_gone: bool = True
 
 
 @dataclass(slots=True)

@@ -209,11 +209,11 @@ class PlexRows(PlexCore):
         container: Container = {"size": len(page), "allowSync": True}
         headers = {}
         if window is not None:
-            container |= {"offset": start, "totalSize": rows.total}
-            headers = {
-                "X-Plex-Container-Start": str(start),
-                "X-Plex-Container-Total-Size": str(rows.total),
-            }
+            container["offset"] = start
+            headers["X-Plex-Container-Start"] = str(start)
+        if window is not None and self.tells_totals:
+            container["totalSize"] = rows.total
+            headers["X-Plex-Container-Total-Size"] = str(rows.total)
         container["identifier"] = LIBRARY
         if section is not None:
             container |= {

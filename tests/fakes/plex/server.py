@@ -323,7 +323,7 @@ class FakePlex(PlexRows):
         found = [
             entry for key in keys if (entry := self._visible(key, user)) is not None
         ]
-        if not found:
+        if not found or (not self.options.leaves_out_gone and len(found) < len(keys)):
             raise RefusalError(404)
         if any(name.startswith("async") for name in request.query):
             for entry in found:

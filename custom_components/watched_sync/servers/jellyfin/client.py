@@ -43,7 +43,15 @@ from ...core.ports import (
 from ...core.titles import spellings
 from ..fields import Json, as_row, row
 from ..listener import Listener
-from ..listing import in_order, likest_first, matching, newest_first, unique
+from ..listing import (
+    Page,
+    all_pages,
+    in_order,
+    likest_first,
+    matching,
+    newest_first,
+    unique,
+)
 from ..playbacks import Playbacks, device_of
 from ..shelves import HIDDEN, Shelves, in_turns
 from ..transport import TIMEOUT, TREE_TIMEOUT, Transport
@@ -270,10 +278,14 @@ class JellyfinClient(MediaServer):
 
     @override
     async def libraries(self) -> Sequence[Library]:
-        """Read the views of the user. `GET /UserViews`."""
+        """Read the views of the user, also those that their home screen leaves out.
+
+        `GET /UserViews`.
+        """
         return wire.parse_libraries(
             await self._server.read(
-                self._path(self._dialect.views), {"userId": self._user_id}
+                self._path(self._dialect.views),
+                {"userId": self._user_id, "includeHidden": "true"},
             )
         )
 
@@ -366,9 +378,14 @@ class JellyfinClient(MediaServer):
         found: dict[str, Reading] = {}
         for start in range(0, len(wanted), _BATCH):
             batch = wanted[start : start + _BATCH]
-            page = await self._items(
+            page = await self._page(
                 self._dialect.items,
-                {"ids": ",".join(batch), "recursive": "true", "limit": str(len(batch))},
+                {
+                    "ids": ",".join(batch),
+                    "recursive": "true",
+                    "limit": str(len(batch)),
+                    "enableTotalRecordCount": "false",
+                },
             )
             found.update(
                 (reading.item.item_id, reading)
@@ -533,45 +550,46 @@ class JellyfinClient(MediaServer):
 
     async def _items(
         self, path: str, params: Mapping[str, str], *, may_be_missing: bool = False
-    ) -> wire.Page:
+    ) -> Page:
         """Read the beginning of a listing."""
         return await self._page(
             path,
-            {**params, "enableTotalRecordCount": "false"},
+            {
+                **self._dialect.listing,
+                **params,
+                "enableTotalRecordCount": "false",
+            },
             may_be_missing=may_be_missing,
         )
 
-    async def _pages(
+    def _pages(
         self, path: str, params: Mapping[str, str], *, may_be_missing: bool = False
     ) -> AsyncIterator[list[Reading]]:
-        """Read a listing page by page, by what comes back and not by what was asked.
+        """Read a whole listing. Raises `Malformed` where it ends before its total."""
 
-        Raises `Malformed` where it ends before its own total.
-        """
-        start = 0
-        while True:
-            page = await self._page(
+        async def read(start: int) -> Page:
+            return await self._page(
                 path,
-                {**params, "startIndex": str(start), "limit": str(_PAGE)},
+                {
+                    **self._dialect.listing,
+                    **params,
+                    "startIndex": str(start),
+                    "limit": str(_PAGE),
+                },
                 may_be_missing=may_be_missing,
             )
-            yield page.readings
-            start += page.row_count
-            if start >= page.total:
-                return
-            if page.row_count == 0:
-                raise Malformed("a listing ended before its total")
+
+        return all_pages(read, _PAGE)
 
     async def _page(
         self, path: str, params: Mapping[str, str], *, may_be_missing: bool = False
-    ) -> wire.Page:
+    ) -> Page:
         answer = await self._server.read(
             self._path(path),
             {
                 "userId": self._user_id,
                 "fields": self._dialect.fields,
                 "enableImages": "false",
-                **self._dialect.listing,
                 **params,
             },
             may_be_missing=may_be_missing,

@@ -32,7 +32,8 @@ class Dialect:
     `products` are what it calls itself (None: it does not), `item_id` writes an id as
     the server does, or returns None for what cannot be one. `me`, `items`, ... are
     paths, in which `{user}` and `{item}` stand for ids. `fields` names what a listing
-    does not tell unasked, and `listing` narrows each of them.
+    does not tell unasked, and `listing` narrows each of them; items read by their ids
+    are not narrowed.
 
     With `replaces_user_data`, members that are not sent lose their values, and a
     position without a date is not offered to be resumed. `first_play` says, beside

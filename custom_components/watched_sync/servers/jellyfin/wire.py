@@ -31,6 +31,7 @@ from ..fields import (
     text,
     whole,
 )
+from ..listing import Page
 
 #: The name of each kind in `includeItemTypes` and `Type`.
 TYPE_NAMES: Final[Mapping[MediaKind, str]] = MappingProxyType(
@@ -85,15 +86,6 @@ class User:
     user_id: str
     name: str
     server_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """One part of a listing: its readings, how many rows it had, and how many exist."""
-
-    readings: list[Reading]
-    row_count: int
-    total: int
 
 
 def normal_id(value: str) -> str | None:
@@ -166,7 +158,8 @@ def parse_page(answer: Json) -> Page:
     """Read a query result.
 
     Kinds without a play state of ours are left out, and so are episodes that are
-    only announced: they have no file and their mark is never kept.
+    only announced: they have no file and their mark is never kept. (A season is
+    virtual as well where it has no folder of its own; its episodes are files.)
     """
     result = as_row(answer, "the answer")
     if "Items" not in result:
@@ -176,8 +169,8 @@ def parse_page(answer: Json) -> Page:
         [
             found
             for entry in listed
-            if text(entry, "LocationType") != "Virtual"
-            and (found := parse_row(entry)) is not None
+            if (found := parse_row(entry)) is not None
+            and not _is_announced(entry, found.item.kind)
         ],
         len(listed),
         count(result, "TotalRecordCount"),
@@ -187,7 +180,8 @@ def parse_page(answer: Json) -> Page:
 def parse_libraries(answer: Json) -> list[Library]:
     """Read the views of a user that can hold films or shows.
 
-    Collections, playlists, music, channels and live TV are views as well.
+    Collections, playlists, music, channels and live TV are views as well. A channel
+    names no `CollectionType`, as a mixed library does not.
     """
     result = as_row(answer, "the answer")
     if "Items" not in result:
@@ -200,6 +194,7 @@ def parse_libraries(answer: Json) -> list[Library]:
         )
         for entry in rows(result, "Items")
         if (held := text(entry, "CollectionType")) in _LIBRARY_KINDS
+        and text(entry, "Type") != "Channel"
     ]
 
 
@@ -262,6 +257,10 @@ def _play_state(user_data: Row) -> PlayState:
         play_count=count(user_data, "PlayCount"),
         last_played=moment(user_data, "LastPlayedDate"),
     )
+
+
+def _is_announced(entry: Row, kind: MediaKind) -> bool:
+    return kind is MediaKind.EPISODE and text(entry, "LocationType") == "Virtual"
 
 
 def _container_reading(entry: Row, item: Item, state: PlayState) -> Reading:

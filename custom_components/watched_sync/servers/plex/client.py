@@ -4,6 +4,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Collection, Mapping, 
 from dataclasses import dataclass
 from datetime import timedelta
 import hashlib
+import math
 from typing import Final, override
 from uuid import uuid4
 
@@ -37,7 +38,15 @@ from ...core.ports import (
 from ...core.titles import spellings
 from ..fields import Json
 from ..listener import Listener
-from ..listing import in_order, likest_first, matching, newest_first, unique
+from ..listing import (
+    Page,
+    all_pages,
+    in_order,
+    likest_first,
+    matching,
+    newest_first,
+    unique,
+)
 from ..playbacks import Playbacks, device_of, header_text
 from ..shelves import HIDDEN, Shelves
 from ..transport import TIMEOUT, TREE_TIMEOUT, Transport, WrongVerb
@@ -158,6 +167,8 @@ class PlexClient(MediaServer):
         self._listener = Listener(session, url, headers)
         self._notifications = notifications.Notifications()
         self._lists_everything = True
+        #: Whether it was seen to leave ids that are not there out of a list.
+        self._leaves_out_gone = False
         self._shelves = Shelves(self.libraries, libraries)
         self._known = known
         self._client_id = client_id
@@ -298,26 +309,44 @@ class PlexClient(MediaServer):
         wanted = [key for key in dict.fromkeys(item_ids) if wire.is_rating_key(key)]
         found: dict[str, Reading] = {}
         for start in range(0, len(wanted), _BATCH):
-            batch = wanted[start : start + _BATCH]
-            asked = set(batch)
-            try:
-                async for readings in self._pages(
-                    f"/library/metadata/{','.join(batch)}",
-                    {"includeGuids": "1"},
-                    len(batch),
-                    may_be_missing=True,
-                    exact=False,
-                ):
-                    found.update(
-                        (reading.item.item_id, reading)
-                        for reading in readings
-                        if reading.item.item_id in asked
-                    )
-            except ItemGone:
-                # None is left of them. A proxy may say so too while the server
-                # restarts, so Plex itself has to be there to be believed.
-                await self._check_still_plex()
+            found |= await self._fetch_batch(wanted[start : start + _BATCH])
         self._notifications.learn(found.values())
+        return found
+
+    async def _fetch_batch(self, keys: Sequence[str]) -> dict[str, Reading]:
+        """Read items with one request, or by halves.
+
+        By what is documented, and was seen, ids that are not there are left out, and
+        404 says that all of them are. Until a server has done so its 404 may mean one
+        id of several.
+        """
+        size = len(keys)
+        params = {"includeGuids": "1"}
+        path = f"/library/metadata/{','.join(keys)}"
+        found: dict[str, Reading] = {}
+        try:
+            async for readings in all_pages(
+                lambda start: self._page(
+                    path, {**params, **_bounds(start, size)}, may_be_missing=True
+                ),
+                math.inf,  # all that can be there was asked for: no page is full
+                exact=False,
+            ):
+                found.update(
+                    (reading.item.item_id, reading)
+                    for reading in readings
+                    if reading.item.item_id in keys
+                )
+        except ItemGone:
+            # A proxy may say so too while the server restarts, so Plex itself has to
+            # be there to be believed.
+            await self._check_still_plex()
+            if size > 1 and not self._leaves_out_gone:
+                half = size // 2
+                found = await self._fetch_batch(keys[:half])
+                found |= await self._fetch_batch(keys[half:])
+        else:
+            self._leaves_out_gone |= len(found) < size
         return found
 
     @override
@@ -551,37 +580,28 @@ class PlexClient(MediaServer):
         home = MediaKind.MOVIE if kind is MediaKind.MOVIE else MediaKind.SHOW
         return [one for one in await self.libraries() if one.kind is home]
 
-    async def _pages(
+    def _pages(
         self,
         path: str,
         params: Mapping[str, str],
         size: int,
         *,
         may_be_missing: bool = False,
-        exact: bool = True,
     ) -> AsyncIterator[list[Reading]]:
-        """Read a listing page by page, by what comes back and not by what was asked.
+        """Read a whole listing. Raises `Malformed` where it ends before its total."""
+        return all_pages(
+            lambda start: self._page(
+                path, {**params, **_bounds(start, size)}, may_be_missing=may_be_missing
+            ),
+            size,
+        )
 
-        A server may send more than a page, or less. With *exact*, a listing that
-        ends before its own total is `Malformed`.
-        """
-        start = 0
-        while True:
-            page = wire.parse_page(
-                await self._server.read(
-                    path,
-                    {**params, **_bounds(start, size)},
-                    may_be_missing=may_be_missing,
-                )
-            )
-            yield page.readings
-            start += page.row_count
-            if page.total is None or start >= page.total:
-                return
-            if page.row_count == 0:
-                if exact:
-                    raise Malformed("a listing ended before its total")
-                return
+    async def _page(
+        self, path: str, params: Mapping[str, str], *, may_be_missing: bool = False
+    ) -> Page:
+        return wire.parse_page(
+            await self._server.read(path, params, may_be_missing=may_be_missing)
+        )
 
     async def _check_still_plex(self) -> None:
         """Raise `Unreachable` unless it was Plex that answered 404."""

@@ -28,6 +28,7 @@ from ..fields import (
     text,
     whole,
 )
+from ..listing import Page
 
 #: The number by which a listing is asked for one kind.
 TYPE_NUMBERS: Final[Mapping[MediaKind, str]] = MappingProxyType(
@@ -69,19 +70,6 @@ class Identity:
     version: str
     name: str | None = None
     owner: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """One part of a listing: its readings, how many rows it had, and how many exist.
-
-    `row_count` also counts what is not ours to read. `total` is None where the
-    server did not page.
-    """
-
-    readings: list[Reading]
-    row_count: int
-    total: int | None
 
 
 @dataclass(frozen=True, slots=True)
