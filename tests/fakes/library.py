@@ -55,13 +55,17 @@ class SeedEpisode:
 
 @dataclass(frozen=True, slots=True)
 class SeedShow:
-    """A show with its episodes, specials first, then in broadcast order."""
+    """A show with its episodes, specials first, then in broadcast order.
+
+    Without *season_folders* its files lie in one folder, which only Jellyfin minds.
+    """
 
     title: str
     year: int
     ids: Mapping[str, str]
     episodes: tuple[SeedEpisode, ...]
     library: str = SHOWS_LIBRARY
+    season_folders: bool = True
 
     @property
     def seasons(self) -> tuple[int, ...]:

@@ -24,6 +24,7 @@ class EmbyBench(JellyfinBench):
     """A simulated Emby and a client of alex on it."""
 
     server: FakeEmby
+    lists_hidden_ids = False
 
     @override
     def client_of(

@@ -24,6 +24,7 @@ class JellyfinBench(Bench):
     """A simulated Jellyfin and a client of alex on it."""
 
     server: FakeJellyfin
+    lists_hidden_ids = True
 
     @override
     def item_id(

@@ -11,7 +11,14 @@ import pytest
 from tests.fakes.base import FakeClock, FaultKind
 from tests.fakes.jellyfin import TICKS_PER_SECOND, FakeJellyfin, JellyfinState
 from tests.fakes.jellyfin.auth import parse_authorization
-from tests.fakes.library import MOVIES_4K_LIBRARY, SeedEpisode, SeedMovie, SeedShow
+from tests.fakes.library import (
+    MOVIES_4K_LIBRARY,
+    MOVIES_LIBRARY,
+    SHOWS_LIBRARY,
+    SeedEpisode,
+    SeedMovie,
+    SeedShow,
+)
 from tests.fakes.poster import STORED_WIDTH, size_of
 
 from .jellyfin_desk import ALL_PROFILES, Desk, authorization, open_desk
@@ -227,8 +234,7 @@ async def test_f7_hidden_and_unknown_items_are_404(desk: Desk) -> None:
 
 
 async def test_f7_listing_a_hidden_library_is_401_with_a_sentence(desk: Desk) -> None:
-    library = desk.jf.item_id("Chernobyl")
-    parent = desk.jf.catalogue.items[library].parent_id
+    parent = desk.jf.catalogue.library(SHOWS_LIBRARY).id
     sam = desk.person("sam")
     reply = await sam.get("/Items", parentId=parent)
     assert reply.status == 401
@@ -394,9 +400,42 @@ async def test_f12_ids_keep_their_order_and_unknown_ones_are_left_out(
     assert by_name == ["Alien", "Metropolis", "Stalker"]
 
 
-async def test_f12_hidden_ids_are_left_out(desk: Desk, arrival: str) -> None:
+async def test_f12_hidden_ids_are_answered_too(desk: Desk, arrival: str) -> None:
     show = desk.jf.item_id("Chernobyl")
-    assert await desk.person("sam").names(ids=f"{show},{arrival}") == ["Arrival"]
+    sam = desk.person("sam")
+    assert await sam.names(ids=f"{show},{arrival}") == ["Chernobyl", "Arrival"]
+    assert (await sam.get(f"/Items/{show}")).status == 404
+    assert (await sam.ask("POST", f"/UserPlayedItems/{show}")).status == 404
+
+
+@pytest.mark.parametrize("profile", ["10.11", "12.0", "emby"])
+async def test_library_does_not_narrow_a_list_of_ids(profile: str) -> None:
+    async with open_desk(profile) as desk:
+        film = desk.jf.item_id("Arrival")
+        shows = desk.jf.catalogue.library(SHOWS_LIBRARY).id
+        path = f"/Users/{desk.jf.user_id('alex')}/Items"
+        asked = {"ids": film, "parentId": shows, "recursive": "true"}
+        assert await desk.alex.names(path, **asked) == ["Arrival"]
+        asked = {"searchTerm": "Arrival", "parentId": shows, "recursive": "true"}
+        assert await desk.alex.names(path, **asked) == []
+
+
+@pytest.mark.parametrize("profile", ["10.11", "12.0", "emby"])
+async def test_ancestors_name_the_library_but_not_the_folder(profile: str) -> None:
+    async with open_desk(profile) as desk:
+        film = desk.jf.item_id("Arrival")
+        episode = desk.jf.item_id("Chernobyl", season=1, episode=1)
+        for item, expected in (
+            (film, ["Movies", "Media Folders"]),
+            (episode, ["Season 1", "Chernobyl", "TV Shows", "Media Folders"]),
+        ):
+            found = await desk.alex.read(f"/Items/{item}/Ancestors")
+            assert [one["Name"] for one in found] == expected
+        folder = desk.jf.catalogue.items[film].parent_id
+        assert folder == desk.jf.catalogue.items[desk.jf.item_id("Alien")].parent_id
+        assert folder != desk.jf.catalogue.library(MOVIES_LIBRARY).id
+        sam = desk.person("sam")
+        assert (await sam.get(f"/Items/{episode}/Ancestors")).status == 404
 
 
 async def test_f12_long_request_line_is_414(desk: Desk, arrival: str) -> None:
@@ -906,7 +945,7 @@ async def test_f40_copies_share_their_state_until_10_10(
 async def test_f40_state_of_a_moved_file_by_version(
     profile: str, *, kept: bool
 ) -> None:
-    async with open_desk(profile) as desk:
+    async with open_desk(profile, debounce=60) as desk:
         old = desk.jf.item_id("Arrival")
         await desk.alex.mark(old)
         async with desk.alex.listen() as ear:
@@ -948,6 +987,82 @@ async def test_seasons_without_files_are_not_listed(desk: Desk) -> None:
     assert await desk.alex.names(path) == ["Season 1", "Season 2"]
     desk.jf.user("alex").display_missing = True
     assert await desk.alex.names(path) == ["Season 1", "Season 2", "Season 3"]
+
+
+async def test_seasons_without_folders_are_virtual_and_listed(desk: Desk) -> None:
+    episode = SeedEpisode(1, 1, "One", 20, None)
+    show = SeedShow("Flat", 2013, {}, (episode,), season_folders=False)
+    path = f"/Shows/{desk.jf.add_show(show)}/Seasons"
+    (season,) = (await desk.alex.read(path))["Items"]
+    assert (season["Name"], season["LocationType"]) == ("Season 1", "Virtual")
+    (found,) = (await desk.alex.read(path.replace("Seasons", "Episodes")))["Items"]
+    assert found["LocationType"] == "FileSystem"
+    assert (await desk.alex.mark(season["Id"]))["UnplayedItemCount"] == 0
+
+
+def two_folders(jf: FakeJellyfin, *libraries: str) -> list[str]:
+    """Add one show in two folders: two episodes in the first, one in the other."""
+    jf.catalogue.add_library("More Shows", "tvshows")
+    return [
+        jf.add_show(
+            SeedShow(
+                "Merged",
+                2011 + number,
+                {"tvdb": "777002"},
+                tuple(SeedEpisode(1, one, f"Part {one}", 20, None) for one in numbers),
+                library,
+            )
+        )
+        for number, (library, numbers) in enumerate(
+            zip(libraries, ((1, 3), (2,)), strict=True)
+        )
+    ]
+
+
+@pytest.mark.parametrize(
+    ("profile", "counted"), [("10.11", [3]), ("12.0", [2, 1]), ("emby", [2, 1])]
+)
+async def test_show_in_two_folders_is_one_show(
+    profile: str, counted: list[int]
+) -> None:
+    async with open_desk(profile) as desk:
+        jf, alex = desk.jf, desk.alex
+        shows = two_folders(jf, SHOWS_LIBRARY, SHOWS_LIBRARY)
+        path = f"/Users/{alex.id}/Items"
+        asked = {"fields": "RecursiveItemCount", "recursive": "true"}
+        both = (await alex.read(path, ids=",".join(shows), **asked))["Items"]
+        assert len(both) == (2 if profile == "emby" else 1)
+        for show in shows:
+            (row,) = (await alex.read(path, ids=show, **asked))["Items"]
+            assert row["RecursiveItemCount"] in counted
+        parts = await alex.names(f"/Shows/{shows[0]}/Episodes", userId=alex.id)
+        assert parts == (
+            ["Part 1", "Part 3"]
+            if profile == "emby"
+            else ["Part 1", "Part 2", "Part 3"]
+        )
+        (season,) = await alex.names(f"/Shows/{shows[0]}/Seasons", userId=alex.id)
+        assert season == "Season 1"
+        await alex.ask("POST", f"/Users/{alex.id}/PlayedItems/{shows[1]}")
+        played = [jf.state("alex", one).played for one in jf.leaves(shows[0])]
+        assert any(played) is (profile != "emby")
+
+
+@pytest.mark.parametrize(
+    ("profile", "rows", "parts"), [("10.11", 2, 2), ("12.0", 1, 3)]
+)
+async def test_show_in_two_libraries_is_one_show_from_12_on(
+    profile: str, rows: int, parts: int
+) -> None:
+    async with open_desk(profile) as desk:
+        shows = two_folders(desk.jf, SHOWS_LIBRARY, "More Shows")
+        assert len(await desk.alex.names(ids=",".join(shows))) == rows
+        for show in shows:
+            assert await desk.alex.names(ids=show) == ["Merged"]
+        assert len(await desk.alex.names(f"/Shows/{shows[0]}/Episodes")) == parts
+        second = desk.jf.catalogue.library("More Shows").id
+        asked = {"recursive": "true", "includeItemTypes": "Series"}
+        assert await desk.alex.names(parentId=second, **asked) == ["Merged"]
 
 
 async def test_virtual_episodes_are_among_items_unless_excluded(desk: Desk) -> None:

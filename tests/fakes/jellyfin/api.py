@@ -645,6 +645,16 @@ class Api:
         dto = self.jf.states.item(item, user, self.jf.server_id, ALL_FIELDS)
         return json_answer(dto)
 
+    @_route("GET", "/Items/{item}/Ancestors")
+    def ancestors(self, call: Call) -> Answer:
+        """List what an item lies in: season, show, library, root."""
+        user = self._asked_user(call)
+        found = self.jf.catalogue.ancestors(self._item(call, user))
+        server_id = self.jf.server_id
+        return json_answer(
+            [self.jf.states.item(item, user, server_id, ALL_FIELDS) for item in found]
+        )
+
     @_route("GET", "/UserViews")
     @_route("GET", "/Users/{user}/Views")
     def views(self, call: Call) -> Answer:

@@ -22,6 +22,7 @@ class Kind(StrEnum):
     ROOT = "UserRootFolder"
     LIBRARY = "CollectionFolder"
     CHANNEL = "Channel"
+    FOLDER = "Folder"
     MOVIE = "Movie"
     SERIES = "Series"
     SEASON = "Season"
@@ -39,6 +40,7 @@ FOLDERS = {
     Kind.ROOT,
     Kind.LIBRARY,
     Kind.CHANNEL,
+    Kind.FOLDER,
     Kind.SERIES,
     Kind.SEASON,
     Kind.BOX_SET,
@@ -46,8 +48,11 @@ FOLDERS = {
 }
 """Kinds that hold other items."""
 
-COMPUTED = {Kind.SERIES, Kind.SEASON, Kind.BOX_SET, Kind.MUSIC_ALBUM}
+COMPUTED = {Kind.FOLDER, Kind.SERIES, Kind.SEASON, Kind.BOX_SET, Kind.MUSIC_ALBUM}
 """Folders whose watched state is that of their children."""
+
+_NEVER_FOUND = {Kind.SEASON, Kind.EPISODE, Kind.LIBRARY, Kind.FOLDER}
+"""Kinds that `Catalogue.find` does not look for by their own title."""
 
 
 def make_id(*parts: str) -> str:
@@ -77,6 +82,8 @@ class Item:
     premiere: date | None = None
     virtual: bool = False
     """There is no file: an episode that is missing or not aired."""
+    without_folder: bool = False
+    """A season whose episodes lie in the folder of the show."""
     collection_type: str | None = None
     linked: tuple[str, ...] = ()
     """What a box set holds, which lives elsewhere."""
@@ -87,6 +94,11 @@ class Item:
     def is_folder(self) -> bool:
         """Whether it holds other items."""
         return self.kind in FOLDERS
+
+    @property
+    def location(self) -> str:
+        """`LocationType`: what has no path is virtual, whatever lies below it."""
+        return "Virtual" if self.virtual or self.without_folder else "FileSystem"
 
     @property
     def media_type(self) -> str:
@@ -159,14 +171,17 @@ class Catalogue:
             self._add_extra(extra)
 
     def add_library(self, name: str, collection_type: str) -> Item:
-        """Add an empty library."""
-        return self._new(
+        """Add an empty library, with the one folder of the disk that it shows."""
+        path = f"/media/{name}"
+        library = self._new(
             Kind.LIBRARY,
             name,
-            f"/media/{name}",
+            path,
             parent_id=self.root.id,
             collection_type=collection_type,
         )
+        self._new(Kind.FOLDER, name, path, parent_id=library.id)
+        return library
 
     def add_channel(self, name: str) -> Item:
         """Add a channel, which a plugin fills and which is a view like a library."""
@@ -180,6 +195,10 @@ class Catalogue:
                 return item
         raise LookupError(f"no library is called {name}")
 
+    def _folder(self, library: str) -> Item:
+        """Return the folder that holds what a library shows."""
+        return self.items[self._children[self.library(library).id][0]]
+
     def add_movie(self, movie: seed.SeedMovie) -> tuple[Item, ...]:
         """Add a film to each of its libraries."""
         return tuple(
@@ -187,7 +206,7 @@ class Catalogue:
                 Kind.MOVIE,
                 movie.title,
                 f"/media/{library}/{movie.title} ({movie.year})/{movie.title}.mkv",
-                parent_id=self.library(library).id,
+                parent_id=self._folder(library).id,
                 year=movie.year,
                 premiere=date(movie.year, 1, 1),
                 run_time_ticks=movie.minutes * TICKS_PER_MINUTE,
@@ -203,7 +222,7 @@ class Catalogue:
             Kind.SERIES,
             show.title,
             folder,
-            parent_id=self.library(show.library).id,
+            parent_id=self._folder(show.library).id,
             year=show.year,
             premiere=date(show.year, 1, 1),
             provider_ids=_providers(show.ids),
@@ -218,6 +237,7 @@ class Catalogue:
                 series_id=series.id,
                 index_number=number,
                 virtual=all(one.aired == seed.UNAIRED for one in episodes),
+                without_folder=not show.season_folders,
             )
             for one in episodes:
                 self._new(
@@ -239,10 +259,10 @@ class Catalogue:
         return series
 
     def _add_track(self, track: seed.SeedTrack) -> None:
-        library = self.library(seed.MUSIC_LIBRARY)
-        path = f"{library.path}/{track.artist}/{track.album}"
+        folder = self._folder(seed.MUSIC_LIBRARY)
+        path = f"{folder.path}/{track.artist}/{track.album}"
         album = self.items.get(self._id(Kind.MUSIC_ALBUM, path)) or self._new(
-            Kind.MUSIC_ALBUM, track.album, path, parent_id=library.id, year=track.year
+            Kind.MUSIC_ALBUM, track.album, path, parent_id=folder.id, year=track.year
         )
         self._new(
             Kind.AUDIO,
@@ -268,14 +288,15 @@ class Catalogue:
     def add_box_set(self, name: str, linked: Iterable[str]) -> Item:
         """Add a collection of items that live elsewhere."""
         try:
-            library = self.library("Collections")
+            folder = self._folder("Collections")
         except LookupError:
-            library = self.add_library("Collections", "boxsets")
+            self.add_library("Collections", "boxsets")
+            folder = self._folder("Collections")
         return self._new(
             Kind.BOX_SET,
             name,
-            f"{library.path}/{name}",
-            parent_id=library.id,
+            f"{folder.path}/{name}",
+            parent_id=folder.id,
             linked=tuple(linked),
         )
 
@@ -317,17 +338,34 @@ class Catalogue:
         return self.items.get(item_id or "")
 
     def children(self, item_id: str) -> list[Item]:
-        """Return what lies directly in a folder."""
+        """Return what lies directly in a folder, for a library in the disk's one."""
+        return [
+            shown
+            for child in self._held(item_id)
+            for shown in (
+                self._held(child.id) if child.kind is Kind.FOLDER else (child,)
+            )
+        ]
+
+    def _held(self, item_id: str) -> list[Item]:
         item = self.items.get(item_id)
         ids = item.linked if item and item.linked else self._children.get(item_id, ())
         return [self.items[one] for one in ids if one in self.items]
 
     def descendants(self, item_id: str) -> Iterator[Item]:
         """Return all below a folder, parents before their children."""
-        for child in self.children(item_id):
+        for child in self._held(item_id):
             yield child
             if child.is_folder:
                 yield from self.descendants(child.id)
+
+    def ancestors(self, item: Item) -> Iterator[Item]:
+        """Return what an item lies in, nearest first, but for folders of the disk."""
+        above = self.get(item.parent_id)
+        while above is not None:
+            if above.kind is not Kind.FOLDER:
+                yield above
+            above = self.get(above.parent_id)
 
     def library_of(self, item: Item) -> Item | None:
         """Return the library in which an item lies; None for the root."""
@@ -355,7 +393,7 @@ class Catalogue:
             for item in self.items.values()
             if item.name == title
             and (year is None or item.year == year)
-            and item.kind not in {Kind.SEASON, Kind.EPISODE, Kind.LIBRARY}
+            and item.kind not in _NEVER_FOUND
             and (library is None or self._lies_in(item, library))
         ]
         if len({(item.kind, item.year) for item in found}) != 1:

@@ -38,26 +38,25 @@ class Listing:
         self._search_is_exact = search_is_exact
 
     def select(self, query: Query, user: FakeUser | None) -> list[Item]:
-        """Return all items that the query asks for, before paging."""
+        """Return all items that the query asks for, before paging.
+
+        Where ids are asked for, `parentId` narrows nothing.
+        """
         ids = query.guids("ids")
         if ids:
             found = [item for item in map(self._catalogue.get, ids) if item]
-            if query.flag("recursive"):
-                found = self._within(found, self._parent(query, user))
         else:
             found = self._candidates(query, user)
+        if not ids or not self._profile.ids_show_hidden:
+            found = [item for item in found if self._states.visible(user, item)]
         tests = [*_plain_tests(query), *self._user_data_tests(query, user)]
         if term := query.text("searchTerm"):
             folded = str.lower if self._search_is_exact() else clean
             tests.append(lambda item: folded(term) in folded(item.name))
         if self._profile.emby and (named := query.members("anyProviderIdEquals")):
             tests.append(lambda item: not _provider_ids(item).isdisjoint(named))
-        found = [
-            item
-            for item in found
-            if self._states.visible(user, item) and all(test(item) for test in tests)
-        ]
-        return self.sort(found, query, user)
+        found = [item for item in found if all(test(item) for test in tests)]
+        return self.sort(self._states.merging.listed_once(found), query, user)
 
     def _parent(self, query: Query, user: FakeUser | None) -> Item:
         """Return what a listing is narrowed to; the root if to nothing."""
@@ -169,10 +168,7 @@ class Listing:
             "ProductionYear": lambda item: item.year or 0,
             "ParentIndexNumber": lambda item: item.season_number or 0,
             "IndexNumber": lambda item: item.index_number or 0,
-            "AiredEpisodeOrder": lambda item: (
-                item.season_number or 0,
-                item.index_number or 0,
-            ),
+            "AiredEpisodeOrder": _place,
             "Runtime": lambda item: item.run_time_ticks or 0,
             "IsFolder": lambda item: not item.is_folder,
             "SeriesSortName": series_name,
@@ -198,7 +194,14 @@ class Listing:
 
     def seasons(self, series: Item, query: Query, user: FakeUser | None) -> list[Item]:
         """Return the seasons of a show."""
-        return self._without_missing(self._catalogue.children(series.id), query, user)
+        found = [
+            season
+            for show in self._states.merging.merged(series)
+            for season in self._catalogue.children(show.id)
+            if self._states.visible(user, season)
+        ]
+        found = self._states.merging.listed_once(found)
+        return self._without_missing(found, query, user)
 
     def episodes(self, series: Item, query: Query, user: FakeUser | None) -> list[Item]:
         """Return the episodes of a show or of one season, specials first."""
@@ -208,14 +211,16 @@ class Listing:
             season = self._catalogue.get(season_id)
             if season is None or season.kind is not Kind.SEASON:
                 raise Refusal(json_answer(f"No season exists with Id {season_id}", 404))
-            found = self._catalogue.children(season.id)
+            folder = season
         else:
-            found = [
-                item
-                for item in self._catalogue.descendants(series.id)
-                if item.kind is Kind.EPISODE
-                and (number is None or item.season_number == number)
-            ]
+            folder = series
+        found = [
+            item
+            for item in self._states.leaves(user, folder, virtual=True)
+            if season_id is not None or number is None or item.season_number == number
+        ]
+        if len(self._states.merging.merged(folder)) > 1:
+            found.sort(key=lambda item: (*_place(item), item.id))
         found = self._without_missing(found, query, user)
         found = self.sort(found, query, user)
         start = query.guid("startItemId")
@@ -306,6 +311,10 @@ class Listing:
         ]
         following = self._within(self._next_up(query, user, None), parent)
         return [*dated, *(item for item in following if item not in found)]
+
+
+def _place(item: Item) -> tuple[int, int]:
+    return item.season_number or 0, item.index_number or 0
 
 
 def _provider_ids(item: Item) -> set[str]:

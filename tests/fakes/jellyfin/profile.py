@@ -55,6 +55,15 @@ class Profile:
     """`filters=IsPlayed,IsUnplayed` is a bad request."""
     filters_imply_recursion: bool
     """`/Items` with a filter and no `recursive` searches everything."""
+    ids_show_hidden: bool
+    """`/Items?ids=` also answers items of libraries that the user may not see."""
+    shows_merged: bool
+    """The folders of one show are one show: listed once, marked together."""
+    shows_merged_across_libraries: bool
+    """The same of folders in several libraries."""
+    merged_shows_counted_apart: bool
+    """Counts of a merged show are of the folder alone whose row is listed, that of
+    the lowest id; else of all its folders, and the row is that of the first one."""
     emby: bool = False
     """It is Emby: decimal item ids, paths below the user alone, no Quick Connect,
     listings that tell less unasked, user data that are replaced as a whole, next
@@ -79,6 +88,10 @@ _10_10 = Profile(
     setup_server=False,
     contradictory_filters_refused=False,
     filters_imply_recursion=False,
+    ids_show_hidden=True,
+    shows_merged=True,
+    shows_merged_across_libraries=False,
+    merged_shows_counted_apart=False,
 )
 
 _10_11 = Profile(
@@ -99,6 +112,10 @@ _10_11 = Profile(
     setup_server=True,
     contradictory_filters_refused=False,
     filters_imply_recursion=False,
+    ids_show_hidden=True,
+    shows_merged=True,
+    shows_merged_across_libraries=False,
+    merged_shows_counted_apart=False,
 )
 
 _12_0 = Profile(
@@ -119,6 +136,10 @@ _12_0 = Profile(
     setup_server=True,
     contradictory_filters_refused=True,
     filters_imply_recursion=True,
+    ids_show_hidden=True,
+    shows_merged=True,
+    shows_merged_across_libraries=True,
+    merged_shows_counted_apart=True,
 )
 
 _EMBY = Profile(
@@ -139,6 +160,10 @@ _EMBY = Profile(
     setup_server=False,
     contradictory_filters_refused=False,
     filters_imply_recursion=False,
+    ids_show_hidden=False,
+    shows_merged=False,
+    shows_merged_across_libraries=False,
+    merged_shows_counted_apart=False,
     emby=True,
 )
 

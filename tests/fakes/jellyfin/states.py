@@ -7,6 +7,7 @@ from typing import Any
 
 from .auth import FakeUser
 from .items import COMPUTED, Catalogue, Item, Kind
+from .merging import Merging
 from .profile import Profile
 from .query import EMBY_FIELDS, FIELDS
 from .user_data import UserData
@@ -35,6 +36,7 @@ class States:
         self._catalogue = catalogue
         self._profile = profile
         self._saved = saved
+        self.merging = Merging(catalogue, profile)
         self._rows: dict[tuple[str, str], UserData] = {}
 
     def row(self, user: FakeUser, item: Item) -> UserData:
@@ -68,22 +70,36 @@ class States:
         return library is None or library.name in user.libraries
 
     def leaves(
-        self, user: FakeUser | None, item: Item, *, virtual: bool = False
+        self,
+        user: FakeUser | None,
+        item: Item,
+        *,
+        virtual: bool = False,
+        merged: bool = True,
     ) -> Iterator[Item]:
-        """Return the playable items below a folder that the user may see."""
-        for one in self._catalogue.descendants(item.id):
-            if (
-                not one.is_folder
-                and (virtual or not one.virtual)
-                and self.visible(user, one)
-            ):
-                yield one
+        """Return the playable items below a folder that the user may see.
+
+        With *merged* those of the same show's or season's other folders as well.
+        """
+        for folder in self.merging.merged(item) if merged else (item,):
+            for one in self._catalogue.descendants(folder.id):
+                if (
+                    not one.is_folder
+                    and (virtual or not one.virtual)
+                    and self.visible(user, one)
+                ):
+                    yield one
+
+    def counted(self, user: FakeUser | None, item: Item) -> list[Item]:
+        """Return the playable items that the counts of a folder are about."""
+        merged = not self._profile.merged_shows_counted_apart
+        return list(self.leaves(user, item, merged=merged))
 
     # -- what a user sees ----------------------------------------------------
 
     def folder_counts(self, user: FakeUser, item: Item) -> tuple[int, int]:
         """Return how many playable items a folder has, and how many are unplayed."""
-        played = [self.row(user, leaf).played for leaf in self.leaves(user, item)]
+        played = [self.row(user, leaf).played for leaf in self.counted(user, item)]
         return len(played), played.count(False)
 
     def is_played(self, user: FakeUser, item: Item) -> bool:
@@ -178,7 +194,7 @@ class States:
             "SeasonName": season and season.name,
             "CollectionType": item.collection_type,
             "ImageTags": {"Primary": item.id[::-1]} if images else None,
-            "LocationType": "Virtual" if item.virtual else "FileSystem",
+            "LocationType": item.location,
             "MediaType": item.media_type,
         }
         if user is not None and user_data:
@@ -191,7 +207,7 @@ class States:
             "SortName": lambda: item.sort_name,
             "Overview": lambda: f"About {item.name}.",
             "RecursiveItemCount": lambda: (
-                sum(1 for _ in self.leaves(user, item)) if item.is_folder else None
+                len(self.counted(user, item)) if item.is_folder else None
             ),
             "MediaSources": lambda: (
                 None if item.is_folder or item.virtual else [self._source(item)]

@@ -162,9 +162,8 @@ class JellyfinClient(MediaServer):
     libraries alone; `find`, which also looks for what was moved, and reading by id are
     of all. Every method raises `ServerError` and nothing else.
 
-    An item does not say which library it is in. Where some libraries are allowed, each
-    is asked, in batches, which of the films and shows at hand it holds, once for each
-    of those: a moved file is another item.
+    An item does not say which library it is in. Where some libraries are allowed, that
+    is asked once for each film and show at hand: a moved file is another item.
     """
 
     def __init__(
@@ -197,6 +196,8 @@ class JellyfinClient(MediaServer):
         self._shelves = Shelves(self.libraries, libraries)
         #: The libraries of films and shows, by item id; None if none has it.
         self._places: dict[str, str | None] = {}
+        #: The libraries of the folders that these lie in.
+        self._folders: dict[str, str | None] = {}
 
     def __repr__(self) -> str:
         """Name the address, never the token."""
@@ -302,36 +303,50 @@ class JellyfinClient(MediaServer):
         ]
 
     async def _place(self, roots: Iterable[str]) -> None:
-        """Find out which libraries hold films and shows, in batches.
+        """Find out which libraries hold films and shows.
 
-        `GET /Items?ids=&parentId=`, until each is found. A library that does not
-        answer is asked another time, as what it holds is not the reason to ask.
+        A list of ids is not narrowed by `parentId`. `GET /Items/{id}/Ancestors` names
+        the library, in one request for all that lie in one folder. What is not
+        answered is asked another time, as where an item is was not the reason to ask.
         """
         missing = [root for root in roots if root not in self._places]
         for start in range(0, len(missing), _BATCH):
-            batch = set(missing[start : start + _BATCH])
+            batch = missing[start : start + _BATCH]
             try:
-                for library in await self._shelves.all():
-                    page = await self._items(
-                        self._dialect.items,
-                        {
-                            "ids": ",".join(sorted(batch)),
-                            "parentId": library.library_id,
-                            "recursive": "true",
-                            "fields": "ProviderIds",
-                            "enableUserData": "false",
-                        },
-                        may_be_missing=True,
-                    )
-                    held = batch & {one.item.item_id for one in page.readings}
-                    self._places.update(dict.fromkeys(held, library.library_id))
-                    batch -= held
-                    if not batch:
-                        break
+                views = {one.library_id for one in await self._shelves.all()}
+                for root, folder in (await self._folders_of(batch)).items():
+                    if folder not in self._folders:
+                        self._folders[folder] = await self._library_above(root)
+                    library = self._folders[folder]
+                    self._places[root] = library if library in views else None
             except AuthRejected, Fault, Forbidden, ItemGone, Malformed, Refused:
                 self._shelves.forget()
-            else:
-                self._places.update(dict.fromkeys(batch))
+
+    async def _folders_of(self, roots: Collection[str]) -> dict[str, str]:
+        """Read the ids of the folders that films and shows lie in, by theirs."""
+        return wire.parse_folders(
+            await self._server.read(
+                self._path(self._dialect.items),
+                {
+                    "userId": self._user_id,
+                    "ids": ",".join(roots),
+                    "fields": "ParentId",
+                    "enableImages": "false",
+                    "enableUserData": "false",
+                    "enableTotalRecordCount": "false",
+                },
+            )
+        )
+
+    async def _library_above(self, item_id: str) -> str | None:
+        """Read which library an item lies in. `GET /Items/{id}/Ancestors`."""
+        return wire.parse_library_above(
+            await self._server.read(
+                f"/Items/{item_id}/Ancestors",
+                {"userId": self._user_id},
+                may_be_missing=True,
+            )
+        )
 
     async def _narrowed(
         self, path: str, params: Mapping[str, str], kinds: Collection[MediaKind]

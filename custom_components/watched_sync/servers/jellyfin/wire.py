@@ -198,6 +198,24 @@ def parse_libraries(answer: Json) -> list[Library]:
     ]
 
 
+def parse_folders(answer: Json) -> dict[str, str]:
+    """Read a query result with `ParentId`: the folder's id by the item's."""
+    result = as_row(answer, "the answer")
+    return {
+        needed_text(entry, "Id"): folder
+        for entry in rows(result, "Items")
+        if (folder := text(entry, "ParentId")) is not None
+    }
+
+
+def parse_library_above(answer: Json) -> str | None:
+    """Read the ancestors of an item: the id of the library, None if it is in none."""
+    for entry in rows({"ancestors": answer}, "ancestors"):
+        if text(entry, "Type") == "CollectionFolder":
+            return needed_text(entry, "Id")
+    return None
+
+
 def parse_row(entry: Row) -> Reading | None:
     """Read one item, None if it is of no kind that we handle."""
     kind = _KINDS.get(needed_text(entry, "Type"))
