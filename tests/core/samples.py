@@ -140,6 +140,9 @@ operations = st.builds(
     undoes=st.none() | words,
     bases=st.dictionaries(words, states, max_size=3),
     unsure_until=maybe_times,
+    works=st.lists(items, max_size=3).map(
+        lambda found: {one.item_id: one for one in found}
+    ),
 )
 moves = st.builds(
     Move,

@@ -1,6 +1,7 @@
 """Titles, ids and what counts as the same work."""
 
 from dataclasses import replace
+from datetime import date
 
 import pytest
 
@@ -144,3 +145,152 @@ def test_ids_are_written_as_actions_take_them(
     ids: ProviderIds, kind: MediaKind, address: str | None
 ) -> None:
     assert ids.address(kind) == address
+
+
+# --- the same id, and still the same work? --------------------------------------------
+
+LONG_NIGHT = Item(
+    "1017",
+    MediaKind.MOVIE,
+    "The Long Night",
+    year=1999,
+    provider_ids=ProviderIds(imdb="tt9000001", tmdb="1"),
+    duration=7200.0,
+)
+TIN_FRIENDS = Item(
+    "1017",
+    MediaKind.MOVIE,
+    "Tin Friends",
+    year=2004,
+    provider_ids=ProviderIds(imdb="tt9000002", tmdb="2"),
+    duration=5400.0,
+)
+UNKNOWN = Item("1017", MediaKind.UNKNOWN, "1017")
+
+
+def bare(item: Item, **changes: object) -> Item:
+    """Return an item, and its show, without any provider id."""
+    return replace(item, provider_ids=NO_IDS, show_provider_ids=NO_IDS, **changes)  # type: ignore[arg-type]  # fields of any type
+
+
+STORM = replace(
+    PILOT,
+    title="The Storm",
+    season=1,
+    episode=5,
+    provider_ids=ProviderIds(tvdb="105"),
+    aired=date(2024, 5, 1),
+)
+HARVEST = replace(
+    STORM,
+    title="The Harvest",
+    episode=6,
+    provider_ids=ProviderIds(tvdb="106"),
+    aired=date(2024, 5, 8),
+)
+OTHER_SHOW = replace(show("t"), title="Tin")
+SEASON = season(SHOW, 1)
+
+
+@pytest.mark.parametrize(
+    ("known", "now", "still"),
+    [
+        # named by its id alone
+        (UNKNOWN, TIN_FRIENDS, True),
+        (LONG_NIGHT, UNKNOWN, True),
+        # another kind
+        (LONG_NIGHT, replace(SHOW, title="The Long Night"), False),
+        (SEASON, replace(PILOT, title=SEASON.title), False),
+        # provider ids of one mind decide, whatever else says
+        (LONG_NIGHT, TIN_FRIENDS, False),
+        (LONG_NIGHT, replace(TIN_FRIENDS, provider_ids=LONG_NIGHT.provider_ids), True),
+        (LONG_NIGHT, replace(LONG_NIGHT, provider_ids=ProviderIds(imdb="tt5")), False),
+        (LONG_NIGHT, replace(LONG_NIGHT, provider_ids=ProviderIds(tmdb="1")), True),
+        # of two minds, of different databases or of one side only, they do not
+        (
+            LONG_NIGHT,
+            replace(LONG_NIGHT, provider_ids=ProviderIds(imdb="tt9000001", tmdb="3")),
+            True,
+        ),
+        (
+            LONG_NIGHT,
+            replace(TIN_FRIENDS, provider_ids=ProviderIds(imdb="tt9000001", tmdb="3")),
+            False,
+        ),
+        (LONG_NIGHT, replace(TIN_FRIENDS, provider_ids=ProviderIds(tvdb="1")), False),
+        (LONG_NIGHT, replace(LONG_NIGHT, provider_ids=ProviderIds(tvdb="1")), True),
+        (LONG_NIGHT, bare(LONG_NIGHT), True),
+        (LONG_NIGHT, bare(TIN_FRIENDS), False),
+        # then a title and a year or a length; one of them alone may be refreshed
+        (bare(LONG_NIGHT), TIN_FRIENDS, False),
+        (bare(LONG_NIGHT), bare(LONG_NIGHT, title="Die lange Nacht"), True),
+        (bare(LONG_NIGHT), bare(LONG_NIGHT, year=2000, duration=60.0), True),
+        (bare(LONG_NIGHT), bare(LONG_NIGHT, title="Die lange Nacht", year=1998), False),
+        (bare(LONG_NIGHT), bare(TIN_FRIENDS, year=1999), False),
+        (bare(LONG_NIGHT), bare(TIN_FRIENDS, year=1999, duration=7204.0), True),
+        (bare(LONG_NIGHT), bare(TIN_FRIENDS, year=None, duration=None), True),
+        (bare(LONG_NIGHT), bare(TIN_FRIENDS, title="the  LONG-night"), True),
+        (bare(LONG_NIGHT), bare(TIN_FRIENDS, title=""), True),
+        # an episode with an id of its own, renumbered, renamed, or another
+        (STORM, replace(STORM, season=2, episode=9, title="Part 1"), True),
+        (STORM, HARVEST, False),
+        (STORM, replace(HARVEST, season=1, episode=5, title="The Storm"), False),
+        # one that is known by its show and its number
+        (PILOT, replace(PILOT, title="Harbour", aired=date(2020, 1, 1)), True),
+        (PILOT, replace(PILOT, show_provider_ids=OTHER_SHOW.provider_ids), False),
+        (bare(STORM), bare(HARVEST), False),
+        (bare(STORM), bare(STORM, episode=6), True),
+        (bare(STORM), bare(STORM, episode=6, title="TBA"), False),
+        (bare(STORM, title="TBA"), bare(HARVEST, title="TBA"), False),
+        (bare(STORM), bare(STORM, title="Episode 5", duration=2500.0), True),
+        # of a show that has another title now
+        (bare(STORM), bare(STORM, show_title="Hafen"), True),
+        (bare(STORM), bare(STORM, show_title="Tin", duration=2500.0), False),
+        (bare(STORM), bare(STORM, show_title="Tin", episode=6), False),
+        (bare(STORM), bare(STORM, show_title="Tin", title="Pilot"), False),
+        (STORM, replace(bare(STORM, show_title="Tin"), show_id="t"), True),
+        # of a show that nothing is known of, or without a number
+        (bare(STORM, show_title=None), bare(STORM), True),
+        (bare(STORM, show_title=None), bare(STORM, title="Pilot"), True),
+        (
+            bare(STORM, show_title=None),
+            bare(STORM, title="Pilot", duration=1200.0),
+            False,
+        ),
+        (bare(STORM, episode=None), bare(HARVEST), False),
+        (bare(STORM, episode=None, aired=None), bare(HARVEST), True),
+        # a season
+        (SEASON, replace(SEASON, title="Staffel 1"), True),
+        (SEASON, season(SHOW, 2), False),
+        (SEASON, season(OTHER_SHOW, 1), False),
+        (bare(SEASON), bare(season(OTHER_SHOW, 1)), False),
+        (bare(SEASON), SEASON, True),
+        # a show
+        (SHOW, replace(SHOW, title="Hafen", year=1990), True),
+        (bare(SHOW, year=1990), bare(OTHER_SHOW, year=1991), False),
+        (bare(SHOW), bare(OTHER_SHOW, year=1991), True),
+    ],
+)
+def test_an_id_stands_for_the_same_work_unless_two_things_differ(
+    known: Item, now: Item, *, still: bool
+) -> None:
+    assert known.is_still(now) is still
+    assert now.is_still(known) is still
+
+
+def test_what_lies_below_a_show_does_not_name_another() -> None:
+    assert SHOW.covers(PILOT)
+    assert SHOW.covers(bare(PILOT))
+    other = replace(PILOT, show_provider_ids=OTHER_SHOW.provider_ids)
+    assert not SHOW.covers(other)
+    assert season(SHOW, 1).covers(PILOT)
+    assert not season(SHOW, 1).covers(other)
+
+
+def test_an_episode_takes_over_what_its_own_show_tells() -> None:
+    plain = bare(PILOT, show_title=None)
+    told = plain.of_show(SHOW)
+    assert (told.show_provider_ids, told.show_title) == (SHOW.provider_ids, SHOW.title)
+    assert plain.of_show(OTHER_SHOW) is plain, "of another show"
+    renamed = bare(PILOT, show_title="What had this id before")
+    assert renamed.of_show(SHOW) is renamed

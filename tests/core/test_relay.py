@@ -284,7 +284,8 @@ async def test_nothing_is_written_before_the_before_states_are_on_disk(
     rig.start()
     await asyncio.sleep(3600)
     assert rig.server.writes == []
-    assert rig.server.count() == 1, "while the disk is broken the server is left alone"
+    looks = 2 if whole else 1
+    assert rig.server.count() == looks, "while the disk is broken it is left alone"
     assert [dict(one.before) for one in rig.outbox] == [{}]
     assert [one.attempts for one in rig.outbox] == [0]
     rig.journal.broken = False
@@ -1920,11 +1921,11 @@ async def test_a_clock_that_jumps_during_an_outage_changes_no_probe() -> None:
 
 @both
 @virtual
-async def test_a_show_of_three_hundred_episodes_is_three_requests(make: Make) -> None:
+async def test_a_show_of_three_hundred_episodes_is_four_requests(make: Make) -> None:
     rig = with_show(dict.fromkeys(range(1, 11), 30), make).start()
     await rig.ask(None, SHOW)
     await rig.drained()
-    assert rig.asks() == ["L", "W", "L"]
+    assert rig.asks() == ["F", "L", "W", "L"]
     assert all(state.watched for state in rig.server.states.values())
     assert set(rig.server.plays.values()) == {1}
     assert rig.results() == [Result.DELIVERED]
@@ -1938,7 +1939,7 @@ async def test_p14_specials_stay_as_they_are_unless_asked_for(make: Make) -> Non
     rig = with_show({0: 5, 1: 30, 2: 30}, make).start()
     await rig.ask(None, SHOW)
     await rig.drained()
-    assert rig.asks() == ["L", "W", "W", "L"]
+    assert rig.asks() == ["F", "L", "W", "W", "L"]
     assert rig.server.watched(*(f"s.0.{one}" for one in range(1, 6))) == [False] * 5
     assert sum(state.watched is True for state in rig.server.states.values()) == 60
     await rig.ask(None, SHOW, include_specials=True)
@@ -2021,7 +2022,7 @@ async def test_a_tree_that_is_so_already_or_overruled_writes_nothing() -> None:
     await rig.ask(MarkWatched(), SHOW)
     await rig.drained()
     assert rig.results() == [Result.OVERRULED, Result.ALREADY_TRUE]
-    assert rig.asks() == ["L", "L"]
+    assert rig.asks() == ["F", "L", "F", "L"]
 
 
 @virtual

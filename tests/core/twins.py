@@ -409,6 +409,38 @@ class ModelServer:
         self.items[new] = item
         self.states[new] = self.states.pop(old)
 
+    def renumber(self, new_ids: Mapping[str, str]) -> None:
+        """Have works come back under other ids, as from another database.
+
+        *new_ids* are theirs by the old ones; an id may become another work's. What
+        refers to them is renumbered too, what is not named keeps its id.
+        """
+
+        def new(item_id: str | None) -> str | None:
+            return None if item_id is None else new_ids.get(item_id, item_id)
+
+        assert len(set(map(new, self.items))) == len(self.items), "two with one id"
+        self.items = {
+            new_ids.get(item_id, item_id): replace(
+                item,
+                item_id=new_ids.get(item_id, item_id),
+                show_id=new(item.show_id),
+                season_id=new(item.season_id),
+            )
+            for item_id, item in self.items.items()
+        }
+        self.states = {new_ids.get(one, one): s for one, s in self.states.items()}
+        self.plays = Counter(
+            {new_ids.get(one, one): count for one, count in self.plays.items()}
+        )
+        self.doubled = [new_ids.get(one, one) for one in self.doubled]
+        self.touched = {new_ids.get(one, one) for one in self.touched}
+        self.hidden = {new_ids.get(one, one) for one in self.hidden}
+
+    def swap(self, one: str, other: str) -> None:
+        """Have two works come back under each other's ids."""
+        self.renumber({one: other, other: one})
+
     def server_now(self) -> datetime:
         """Return the time by the server's own clock; Plex counts whole seconds."""
         now = self.clock.true_now() + self.skew

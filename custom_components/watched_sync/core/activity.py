@@ -109,7 +109,10 @@ class Chronicle:
             after = operation.change.apply(before)
             if own and outcome.after is not None:
                 after = outcome.after
-            item = self._ledger.item(item_id) or (operation.item if own else None)
+            work = operation.item if own else operation.works.get(item_id)
+            item = self._ledger.item(item_id)
+            if item is None or (work is not None and not work.is_still(item)):
+                item = work
             move = None if item is None else _move(item, before, after)
             yield item_id, move and replace(move, operation=operation)
 

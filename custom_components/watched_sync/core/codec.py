@@ -231,6 +231,7 @@ def encode_operation(operation: Operation) -> Json:
                 item_id: encode_state(state)
                 for item_id, state in operation.bases.items()
             },
+            "works": [encode_item(item) for item in operation.works.values()],
         }
     )
     return data | {
@@ -274,6 +275,7 @@ def decode_operation(data: Mapping[str, Any]) -> Operation:
             for item_id, state in data.get("bases", {}).items()
         },
         unsure_until=_decode_time(data.get("unsure_until")),
+        works={item.item_id: item for item in map(decode_item, data.get("works", ()))},
     )
 
 

@@ -34,7 +34,7 @@ from .mirror import (
 )
 from .operation import Operation, Origin
 from .outbox import OutboxFull
-from .play_state import UNKNOWN, PlayState, Reading
+from .play_state import UNKNOWN, PlayState, Reading, reading_of
 from .ports import Clock, MediaServer
 from .reconcile import Policy
 
@@ -76,6 +76,15 @@ class _Copy:
 
     item: Item
     state: PlayState | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Match:
+    """What *item* is on another lane, as it was found at a monotonic time."""
+
+    item: Item
+    copies: list[Item]
+    known_at: float
 
 
 class _NotNow(Exception):
@@ -134,7 +143,7 @@ class Copier:
         self._paused = paused
         self._allows = allows
         self._attempts: Counter[tuple[str, str]] = Counter()
-        self._matches: dict[tuple[str, str], tuple[float, list[Item]]] = {}
+        self._matches: dict[tuple[str, str], _Match] = {}
         if self._targets:
             if moves.since is None:
                 moves.since = clock.now()
@@ -251,31 +260,22 @@ class Copier:
 
         Where one is not there any more, they are looked for anew some other time.
         """
-        ids = {copy.item.item_id for _, some in found for copy in some}
-        unread = ids - {
-            copy.item.item_id for _, some in found for copy in some if copy.state
+        unread = {
+            copy.item.item_id for _, some in found for copy in some if not copy.state
         }
-        states = {
-            item_id: reading.state
-            for item_id, reading in (
-                await one.target.server.fetch(unread) if unread else {}
-            ).items()
-        }
-        gone = unread - states.keys()
+        readings = await one.target.server.fetch(unread) if unread else {}
         read: list[tuple[Move, list[_Copy]]] = []
         for move, some in found:
-            if any(copy.item.item_id in gone for copy in some):
+            copies: list[_Copy] = []
+            for copy in some:
+                if copy.state is not None:
+                    copies.append(copy)
+                elif (reading := reading_of(copy.item, readings)) is not None:
+                    copies.append(_Copy(copy.item, reading.state))
+            if len(copies) == len(some):
+                read.append((move, copies))
+            else:
                 self._matches.pop((move.item.item_id, one.target_id), None)
-                continue
-            read.append(
-                (
-                    move,
-                    [
-                        _Copy(copy.item, copy.state or states[copy.item.item_id])
-                        for copy in some
-                    ],
-                )
-            )
         return read
 
     def _try_again(self, key: tuple[str, str], error: ServerError) -> bool:
@@ -358,9 +358,9 @@ class Copier:
             if isinstance(change, Skip):
                 skips.append(change)
                 continue
-            shown = copy.state or lane.ledger.base(copy.item.item_id) or UNKNOWN
+            shown = copy.state or lane.ledger.base_of(copy.item) or UNKNOWN
             clock_offset, now = target.server.clock_offset, self._clock.now()
-            judged = as_of(shown, lane.outbox.history, copy.item.item_id, clock_offset)
+            judged = as_of(shown, lane.outbox.history, copy.item, clock_offset)
             change = keeping_place(
                 change, judged, move, clock_offset=clock_offset, now=now
             )
@@ -408,10 +408,13 @@ class Copier:
                 raise _NotNow  # it may know more when it is back
             return [_Copy(item) for item in found]
         key = (move.item.item_id, one.target_id)
-        now = self._clock.monotonic()
-        known_at, known = self._matches.get(key, (0.0, []))
-        if key in self._matches and now - known_at <= MATCH_LIFETIME:
-            return [_Copy(item) for item in known] or Skip.NOT_FOUND
+        known = self._matches.get(key)
+        if (
+            known is not None
+            and self._clock.monotonic() - known.known_at <= MATCH_LIFETIME
+            and known.item.is_still(move.item)
+        ):
+            return [_Copy(item) for item in known.copies] or Skip.NOT_FOUND
         item = await self._with_show(move.item)
         try:
             readings = await self._candidates(item, one)
@@ -422,15 +425,15 @@ class Copier:
         if isinstance(found, Skip):
             one.misses += found is Skip.NOT_FOUND
             if found is Skip.NOT_FOUND:
-                self._keep_match(key, [])
+                self._keep_match(key, move.item, [])
             return found
-        self._keep_match(key, found)
+        self._keep_match(key, move.item, found)
         states = {reading.item.item_id: reading.state for reading in readings}
         return [_Copy(copy, states[copy.item_id]) for copy in found]
 
-    def _keep_match(self, key: tuple[str, str], found: list[Item]) -> None:
+    def _keep_match(self, key: tuple[str, str], item: Item, copies: list[Item]) -> None:
         self._matches.pop(key, None)
-        self._matches[key] = (self._clock.monotonic(), found)
+        self._matches[key] = _Match(item, copies, self._clock.monotonic())
         while len(self._matches) > MATCHES_KEPT:
             del self._matches[next(iter(self._matches))]
 
@@ -455,7 +458,7 @@ class Copier:
             if item.show_id not in found:
                 return item
             show = found[item.show_id].item
-        return _of_show(item, show)
+        return item.of_show(show)
 
     async def _candidates(self, item: Item, one: _Round) -> Sequence[Reading]:
         """Ask for what may be *item* on another lane."""
@@ -474,7 +477,7 @@ def _known(ledger: Iterable[Reading]) -> list[Item]:
     items = [reading.item for reading in ledger]
     shows = {one.item_id: one for one in items if one.kind is MediaKind.SHOW}
     return [
-        _of_show(item, shows[item.show_id])
+        item.of_show(shows[item.show_id])
         if item.show_id in shows and not item.show_provider_ids
         else item
         for item in items
@@ -491,13 +494,5 @@ async def _leaves(
             leaves = await server.fetch_leaves(show.item)
         except ItemGone:
             continue  # listed still, and not there any more
-        found += [replace(leaf, item=_of_show(leaf.item, show.item)) for leaf in leaves]
+        found += [replace(leaf, item=leaf.item.of_show(show.item)) for leaf in leaves]
     return found
-
-
-def _of_show(item: Item, show: Item) -> Item:
-    return replace(
-        item,
-        show_provider_ids=item.show_provider_ids or show.provider_ids,
-        show_title=item.show_title or show.title,
-    )

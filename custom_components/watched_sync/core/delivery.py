@@ -38,7 +38,7 @@ from .identity import Item, MediaKind
 from .lane import Lane, LaneUpdate, Phase
 from .operation import Change, MarkWatched, Operation, Scope
 from .outbox import Outcome, Result
-from .play_state import PlayState, Reading
+from .play_state import PlayState, Reading, reading_of
 from .ports import Clock, MediaServer, Random
 from .reconcile import (
     Accept,
@@ -52,6 +52,7 @@ from .reconcile import (
     plan_tree,
     played_after,
 )
+from .rehoming import find_again
 
 #: Answers that refused an operation before it is given up.
 MAX_ATTEMPTS = 8
@@ -219,7 +220,7 @@ class Delivery:
         wanted: dict[str, Operation] = {}
         writes: list[_Write] = []
         for operation in operations:
-            reading = found.get(operation.item.item_id)
+            reading = reading_of(operation.item, found)
             if reading is None:
                 missing.append(operation)
             elif planned := self._look(operation, reading):
@@ -293,8 +294,7 @@ class Delivery:
         confirmed: list[tuple[Operation, Reading]] = []
         failed: list[tuple[Operation, Verdict]] = []
         for operation in operations:
-            item_id = operation.item.item_id
-            reading = found.get(item_id)
+            reading = reading_of(operation.item, found)
             if reading is None:
                 failed.append((operation, Missing()))
                 continue
@@ -330,10 +330,16 @@ class Delivery:
     # --- shows and seasons -----------------------------------------------
 
     async def _deliver_tree(self, operation: Operation) -> None:
+        shown = await self._server.fetch({operation.item.item_id})
+        self._learn(shown.values())
+        if shown and reading_of(operation.item, shown) is None:
+            await self._search_again(operation)
+            return
         leaves, _ = await self._read_fresh(
             lambda: self._server.fetch_leaves(operation.item)
         )
         self._learn(leaves)
+        operation = operation.as_listed(leaf.item for leaf in leaves)
         scope = in_scope(operation, leaves)
         if not scope or any(leaf.state.watched is None for leaf in scope):
             # A show that suddenly lists nothing is not a show that is done.
@@ -372,7 +378,7 @@ class Delivery:
         operation = replace(
             self._expecting(operation, pushed),
             before=before | dict(operation.before),
-        )
+        ).noting(leaf.item for leaf in pushed)
         outbox = self._lane.outbox
         if not outbox.update(operation):
             return
@@ -634,15 +640,11 @@ class Delivery:
                 raise TypeError(msg)
 
     async def _search_again(self, operation: Operation) -> None:
-        """Look for an item under another id, by what the world calls it; or wait.
-
-        A file that was replaced comes back under a new id. None or several matches
-        mean no match: writing to the wrong item is worse than waiting.
-        """
+        """Look for an item under another id; or wait until it is there again."""
         if self._lane.health.phase is not Phase.READY:
             return
         try:
-            item = await self._find_again(operation.item)
+            item = await find_again(self._server, operation.item)
         except ItemGone:
             item = None  # the search still lists what is not there any more
         except ServerError as err:
@@ -668,29 +670,6 @@ class Delivery:
                 last_error=Reason.MISSING.value,
             )
         )
-
-    async def _find_again(self, item: Item) -> Item | None:
-        candidates: list[Item] = []
-        if item.kind is MediaKind.EPISODE and item.show_provider_ids:
-            for show in await self._server.find(
-                MediaKind.SHOW, item.show_provider_ids, item.show_title
-            ):
-                leaves = await self._server.fetch_leaves(show.item)
-                candidates.extend(leaf.item for leaf in leaves)
-        elif item.provider_ids:
-            found = await self._server.find(item.kind, item.provider_ids, item.title)
-            candidates.extend(reading.item for reading in found)
-        same = [
-            candidate
-            for candidate in candidates
-            if candidate.item_id != item.item_id and candidate.is_same_work(item)
-        ]
-        if len(same) != 1:
-            return None
-        # Only what can be read is there: a search may be behind the times.
-        there = await self._server.fetch([same[0].item_id])
-        reading = there.get(same[0].item_id)
-        return None if reading is None else reading.item
 
     def _retry_later(self, operation: Operation, reason: Reason) -> None:
         attempts = operation.attempts + 1

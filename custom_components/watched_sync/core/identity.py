@@ -8,9 +8,13 @@ id's text.
 from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
+import unicodedata
 
 #: Episodes that a single file is believed to hold.
 MOST_EPISODES = 5
+
+#: Seconds by which the lengths of one file may differ: servers round them.
+_SECONDS_APART = 5.0
 
 
 class MediaKind(StrEnum):
@@ -50,13 +54,20 @@ class ProviderIds:
 
     def matches(self, other: ProviderIds) -> bool:
         """Whether both name the same thing: one id equal, none contradicting."""
+        return self.verdict(other) is True
+
+    def verdict(self, other: ProviderIds) -> bool | None:
+        """Whether the ids known of both are all equal (True) or all differ (False).
+
+        None if no id is known of both, or some are equal and some are not.
+        """
         pairs = (
             (self.imdb, other.imdb),
             (self.tmdb, other.tmdb),
             (self.tvdb, other.tvdb),
         )
-        known = [(ours, theirs) for ours, theirs in pairs if ours and theirs]
-        return bool(known) and all(ours == theirs for ours, theirs in known)
+        found = {ours == theirs for ours, theirs in pairs if ours and theirs}
+        return found.pop() if len(found) == 1 else None
 
     def address(self, kind: MediaKind) -> str | None:
         """Return one of them as actions take it, such as `tmdb://movie/603`."""
@@ -130,10 +141,17 @@ class Item:
         """Whether *other* lies below this show or season on the same server."""
         match self.kind:
             case MediaKind.SHOW:
-                return other.show_id == self.item_id
-            case MediaKind.SEASON:
+                ids = self.provider_ids
                 return (
-                    other.kind is MediaKind.EPISODE and other.season_id == self.item_id
+                    other.show_id == self.item_id
+                    and ids.verdict(other.show_provider_ids) is not False
+                )
+            case MediaKind.SEASON:
+                ids = self.show_provider_ids
+                return (
+                    other.kind is MediaKind.EPISODE
+                    and other.season_id == self.item_id
+                    and ids.verdict(other.show_provider_ids) is not False
                 )
             case _:
                 return False
@@ -147,6 +165,73 @@ class Item:
         if self.show_provider_ids or self.show_id != known.show_id:
             return self
         return replace(self, show_provider_ids=known.show_provider_ids)
+
+    def of_show(self, show: Item) -> Item:
+        """Return this episode or season with what only *show*, its show, tells.
+
+        The id of a show may have become another's since *show* was read: where the
+        titles differ nothing is taken over.
+        """
+        if self.show_id != show.item_id or _renamed(self.show_title, show.title):
+            return self
+        return replace(
+            self,
+            show_provider_ids=self.show_provider_ids or show.provider_ids,
+            show_title=self.show_title or show.title,
+        )
+
+    def is_still(self, now: Item) -> bool:
+        """Whether *now*, read under this item's id, can still be the same work.
+
+        An id is a number: a server that was restored or rebuilt gives it to another
+        work. Provider ids decide where they are of one mind. Otherwise two things
+        have to differ, as each of them alone changes when a server refreshes what it
+        knows: a film's or show's title and its year or length, an episode's place in
+        its show and what else is known of it. What is not known differs from nothing,
+        so an item named by its id alone may be anything.
+        """
+        if self is now or MediaKind.UNKNOWN in (self.kind, now.kind):
+            return True
+        if self.kind is not now.kind:
+            return False
+        if (verdict := self.provider_ids.verdict(now.provider_ids)) is not None:
+            return verdict
+        if self.kind in (MediaKind.EPISODE, MediaKind.SEASON):
+            return self._is_still_in_place(now)
+        return not (_renamed(self.title, now.title) and self._looks_other(now))
+
+    def _is_still_in_place(self, now: Item) -> bool:
+        """Say the same of an episode or season whose own ids do not tell."""
+        same_show = self.show_provider_ids.verdict(now.show_provider_ids)
+        if same_show is False:
+            return False
+        moved = _differ(self.season, now.season) or _differ(self.episode, now.episode)
+        renamed = _renamed(self.title, now.title)
+        if same_show is None and _renamed(self.show_title, now.show_title):
+            # A season has nothing of its own that tells one show from another.
+            return self.kind is MediaKind.EPISODE and not (
+                moved or renamed or self._looks_other(now)
+            )
+        if self.kind is MediaKind.SEASON:
+            return not moved
+        if moved:
+            return not (renamed or self._looks_other(now))
+        in_place = None not in (self.season, self.episode, now.season, now.episode)
+        if in_place and (same_show or (self.show_title and now.show_title)):
+            return True
+        return not (renamed and self._looks_other(now))
+
+    def _looks_other(self, now: Item) -> bool:
+        """Whether something differs that hardly ever changes of one work."""
+        return (
+            _differ(self.year, now.year)
+            or _differ(self.aired, now.aired)
+            or (
+                self.duration is not None
+                and now.duration is not None
+                and abs(self.duration - now.duration) > _SECONDS_APART
+            )
+        )
 
     def is_same_work(self, other: Item) -> bool:
         """Whether *other* is the same work, on whatever server.
@@ -166,3 +251,20 @@ class Item:
             and (self.kind is MediaKind.SEASON or self.episode is not None)
             and self.show_provider_ids.matches(other.show_provider_ids)
         )
+
+
+def _differ(one: object, other: object) -> bool:
+    """Whether both are known and not the same."""
+    return one is not None and other is not None and one != other
+
+
+def _renamed(one: str | None, other: str | None) -> bool:
+    """Whether both titles are known and have other letters and digits."""
+    if not one or not other or one == other:
+        return False
+    return _letters(one) != _letters(other)
+
+
+def _letters(title: str) -> str:
+    folded = unicodedata.normalize("NFKD", title).casefold()
+    return "".join(one for one in folded if one.isalnum())

@@ -288,15 +288,16 @@ class Lane:
         if operation.undoes is not None or operation.base or operation.bases:
             return operation  # it says itself what it goes by
         if operation.scope is Scope.ITEM:
-            return replace(operation, base=self.ledger.base(operation.item.item_id))
-        bases = {
-            reading.item.item_id: reading.state
+            return replace(operation, base=self.ledger.base_of(operation.item))
+        known = [
+            reading
             for reading in self.ledger
             if reading.state.watched is not None
             and not reading.item.kind.is_container
             and operation.reaches(reading.item)
-        }
-        return replace(operation, bases=bases)
+        ]
+        bases = {reading.item.item_id: reading.state for reading in known}
+        return replace(operation, bases=bases).noting(one.item for one in known)
 
     def save_later(self) -> None:
         """Have the outbox written some time soon."""

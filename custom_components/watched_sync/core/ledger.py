@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import replace
 
 from .identity import Item
-from .play_state import PlayState, Reading
+from .play_state import PlayState, Reading, reading_of
 
 #: Items remembered; those untouched longest are forgotten first.
 LEDGER_LIMIT = 5_000
@@ -48,12 +48,16 @@ class Ledger:
         """Take over what the server says and return what is news.
 
         A reading of an unknown state is no news and never replaces a known one, nor
-        do the ids of a show get lost because a reading leaves them out.
+        do the ids of a show get lost because a reading leaves them out. Of an id that
+        is another work's now, nothing was known: it has not moved.
         """
         news = []
         for one in readings:
             reading = one
             item_id = reading.item.item_id
+            known = self._readings.get(item_id)
+            if known is not None and not known.item.is_still(reading.item):
+                self.forget(item_id)
             known = self._readings.pop(item_id, None)
             if known is not None and reading.state.watched is None:
                 self._readings[item_id] = known
@@ -126,6 +130,17 @@ class Ledger:
     def base(self, item_id: str) -> PlayState | None:
         """Return the play state last agreed on, None if there is none."""
         reading = self._readings.get(item_id)
+        if reading is None or reading.state.watched is None:
+            return None
+        return reading.state
+
+    def reading_of(self, item: Item) -> Reading | None:
+        """Return the last reading of *item*; None too if its id is another's now."""
+        return reading_of(item, self._readings)
+
+    def base_of(self, item: Item) -> PlayState | None:
+        """Return the play state of *item* last agreed on, None if there is none."""
+        reading = self.reading_of(item)
         if reading is None or reading.state.watched is None:
             return None
         return reading.state

@@ -50,6 +50,9 @@ MIN_PART = 0.02
 #: The part of a watched item after which a position is what its end left behind.
 LEFT_OVER = 0.9
 
+#: What is added to an id that was given to another work: no server has such ids.
+_GONE = "\0gone"
+
 #: The latest passed-over copies that are remembered one by one.
 _SKIPS_KEPT = 200
 
@@ -247,6 +250,7 @@ class Moves:
         each other would otherwise copy in circles.
         """
         item_id, after = reading.item.item_id, reading.state
+        self._make_way(reading.item)
         waiting = self._moves.get(item_id)
         at = played_at(after, clock_offset, now)
         if known is None and not self._is_new_play(after, at):
@@ -290,6 +294,26 @@ class Moves:
         while len(self._moves) > MOST_MOVES:
             self.give_up(next(iter(self._moves.values())), Skip.TOO_MANY)
         return True
+
+    def _make_way(self, item: Item) -> None:
+        """Have what waits under the id of *item* wait on, if it is another work's.
+
+        What that work moved to is to be copied all the same. It is known by no id of
+        this lane until it is seen again.
+        """
+        waiting = self._moves.get(item.item_id)
+        if waiting is None or waiting.item.is_still(item):
+            return
+        gone_id = f"{item.item_id}{_GONE}"
+        while gone_id in self._moves:
+            gone_id += _GONE
+        gone = replace(waiting, item=replace(waiting.item, item_id=gone_id))
+        self._moves = {
+            move.item.item_id: move
+            for move in (
+                gone if one is waiting else one for one in self._moves.values()
+            )
+        }
 
     def _is_new_play(self, state: PlayState, at: datetime | None) -> bool:
         return (
@@ -494,10 +518,10 @@ def _begun_since(
 def as_of(
     shown: PlayState,
     history: Iterable[HistoryEntry],
-    item_id: str,
+    item: Item,
     clock_offset: timedelta | None,
 ) -> PlayState:
-    """Return *shown* with the time of the change it shows.
+    """Return *shown*, which *item* shows, with the time of the change it shows.
 
     A server dates what we write with the time of the write. That was a change of
     earlier on, and must not look newer than what came after it: so the time of the wish
@@ -509,9 +533,9 @@ def as_of(
     offset = clock_offset or timedelta()
     for entry in reversed(list(history)):
         operation = entry.operation
-        if operation.scope is not Scope.ITEM or operation.item.item_id != item_id:
+        if operation.scope is not Scope.ITEM or not operation.is_for(item):
             continue
-        before = operation.before.get(item_id)
+        before = operation.before.get(item.item_id)
         if (
             entry.result is Result.DELIVERED
             and before is not None

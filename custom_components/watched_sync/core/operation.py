@@ -1,6 +1,6 @@
 """What is wanted: changes, and the operations that carry them through the queue."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
@@ -91,6 +91,7 @@ class Origin(StrEnum):
 
 
 _NO_STATES: Mapping[str, PlayState] = MappingProxyType({})
+_NO_WORKS: Mapping[str, Item] = MappingProxyType({})
 
 type Traces = Mapping[str, tuple[PlayState, ...]]
 _NO_TRACES: Traces = MappingProxyType({})
@@ -109,6 +110,8 @@ class Operation:
     the server does not know the item.
 
     `bases` are what a tree's episodes showed when both sides last agreed, by item id.
+    `works` are the episodes that the ids in a tree's `before` and `bases` stood for
+    when that was noted: an id may become another's.
 
     A mark that nobody answered, of this wish or of one it took the place of, may be
     carried out until `unsure_until`.
@@ -136,17 +139,69 @@ class Operation:
     undoes: str | None = None
     bases: Mapping[str, PlayState] = field(default=_NO_STATES)
     unsure_until: datetime | None = None
+    works: Mapping[str, Item] = field(default=_NO_WORKS)
+
+    def is_for(self, item: Item) -> bool:
+        """Whether this is for *item* itself, not only for what has its id by now."""
+        return self.item.item_id == item.item_id and self.item.is_still(item)
 
     def reaches(self, item: Item) -> bool:
         """Whether delivering this operation would touch *item*."""
-        if self.scope is Scope.ITEM:
-            return self.item.item_id == item.item_id
-        if self.item.item_id == item.item_id:
+        if self.is_for(item):
             return True
+        if self.scope is Scope.ITEM:
+            return False
         if self.undoes is not None and not item.kind.is_container:
-            return item.item_id in self.bases
+            return item.item_id in self.bases and self.knows(item)
         return self.item.covers(item) and (
             self.include_specials or self.item.is_special or not item.is_special
+        )
+
+    def knows(self, item: Item) -> bool:
+        """Whether what is noted under the id of *item* is about *item*."""
+        own = item.item_id == self.item.item_id
+        work = self.item if own else self.works.get(item.item_id)
+        return work is None or work.is_still(item)
+
+    def as_listed(self, leaves: Iterable[Item]) -> Operation:
+        """Return this tree with all that is noted under the ids its episodes have now.
+
+        An episode whose id is gone, or another's, is looked for among *leaves*. What
+        was noted under an id that is another's is forgotten where it is not found.
+        """
+        listed = {leaf.item_id: leaf for leaf in leaves}
+        moved: dict[str, Item | None] = {}
+        for item_id, work in self.works.items():
+            if item_id in listed and work.is_still(listed[item_id]):
+                continue
+            now = [leaf for leaf in listed.values() if leaf.is_same_work(work)]
+            if len(now) == 1 or item_id in listed:
+                moved[item_id] = now[0] if len(now) == 1 else None
+        if not moved:
+            return self
+
+        def as_now[T](noted: Mapping[str, T]) -> dict[str, T]:
+            kept = {key: value for key, value in noted.items() if key not in moved}
+            found = {
+                item.item_id: noted[key]
+                for key, item in moved.items()
+                if item is not None and key in noted
+            }
+            return found | kept
+
+        works = {item.item_id: item for item in moved.values() if item is not None}
+        return replace(
+            self,
+            before=as_now(self.before),
+            bases=as_now(self.bases),
+            traces=as_now(self.traces),
+            works=as_now(self.works) | works,
+        )
+
+    def noting(self, items: Iterable[Item]) -> Operation:
+        """Return this tree, knowing which episodes the ids of *items* stand for."""
+        return replace(
+            self, works={one.item_id: one for one in items} | dict(self.works)
         )
 
     def traces_on(self, item_id: str) -> tuple[PlayState, ...]:
@@ -199,9 +254,13 @@ class Operation:
         found = {
             item_id: earlier.traces_on(item_id)
             for item_id in {**earlier.traces, **earlier.before}
-            if self.scope is Scope.TREE or item_id == self.item.item_id
+            if self.scope is Scope.TREE
+            or (item_id == self.item.item_id and earlier.knows(self.item))
         }
-        return self.expecting(found).unsure_as(earlier)
+        expecting = self.expecting(found).unsure_as(earlier)
+        if self.scope is Scope.ITEM or not earlier.works:
+            return expecting
+        return expecting.noting(earlier.works.values())
 
     def unsure_as(self, other: Operation) -> Operation:
         """Return this operation, unsure at least for as long as *other* is."""

@@ -158,7 +158,11 @@ class Outbox:
     def concerning(self, item: Item) -> list[Operation]:
         """Return the waiting operations that would touch *item*, oldest first."""
         found = [
-            *self._by_item.get(item.item_id, ()),
+            *(
+                one
+                for one in self._by_item.get(item.item_id, ())
+                if self._live[one].is_for(item)
+            ),
             *(
                 tree
                 for tree in self._trees
@@ -568,7 +572,7 @@ def _overlap(tree: Operation, other: Operation) -> bool:
 def _overtakes(new: Operation, old: Operation) -> bool:
     """Whether *new* says all that *old* said, so that *old* need not be sent."""
     if new.scope is Scope.ITEM:
-        return old.scope is Scope.ITEM and old.item.item_id == new.item.item_id
+        return old.scope is Scope.ITEM and old.is_for(new.item)
     if not new.reaches(old.item):
         return False
     # A wish that includes the specials says more than one that leaves them out.

@@ -1,5 +1,6 @@
 """The value being synchronised: watched flag, resume position, count, date."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -64,3 +65,12 @@ class Reading:
     state: PlayState
     leaf_count: int | None = None
     watched_leaf_count: int | None = None
+
+
+def reading_of(item: Item, found: Mapping[str, Reading]) -> Reading | None:
+    """Return the reading of *item* among what was *found*, by item id.
+
+    None if its id was not found, or is another work's by now.
+    """
+    reading = found.get(item.item_id)
+    return reading if reading and item.is_still(reading.item) else None

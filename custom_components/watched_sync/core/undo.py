@@ -29,6 +29,7 @@ from .ports import Capabilities
 from .reconcile import CLOCK_TOLERANCE
 
 _NO_STATES: Mapping[str, PlayState] = MappingProxyType({})
+_NO_WORKS: Mapping[str, Item] = MappingProxyType({})
 
 
 class Kept(StrEnum):
@@ -71,7 +72,8 @@ class Restore:
     """One operation to queue.
 
     `base` is what the item has to show still, and `bases` the same of a container's
-    episodes: it stands for those and no others. `interrupted` are the operations of the
+    episodes: it stands for those and no others; `works` says which they are.
+    `interrupted` are the operations of the
     batch that may or may not have been written.
     """
 
@@ -79,6 +81,7 @@ class Restore:
     change: Change
     base: PlayState = UNKNOWN
     bases: Mapping[str, PlayState] = field(default=_NO_STATES)
+    works: Mapping[str, Item] = field(default=_NO_WORKS)
     include_specials: bool = False
     losses: frozenset[Loss] = frozenset()
     interrupted: tuple[Operation, ...] = ()
@@ -99,6 +102,7 @@ class Restore:
             base=None if self.bases else self.base,
             undoes=undoes,
             bases=self.bases,
+            works=self.works,
         )
         for earlier in self.interrupted:
             operation = operation.following(earlier)
@@ -259,22 +263,24 @@ class _Reach:
     """What some operations touch, ready to be asked for many items."""
 
     def __init__(self) -> None:
-        self._ids: set[str] = set()
+        self._by_id: dict[str, list[Operation]] = {}
         self._trees: list[Operation] = []
 
     def add(self, record: _Record) -> None:
         """Count an operation in; what was true already was not touched by it."""
-        self._ids.update(_changes(record))
+        operation = record.operation
+        for item_id in _changes(record):
+            self._by_id.setdefault(item_id, []).append(operation)
         if record.result is None:
-            self._ids.add(record.operation.item.item_id)
-            if record.operation.scope is Scope.TREE:
-                self._trees.append(record.operation)
+            self._by_id.setdefault(operation.item.item_id, []).append(operation)
+            if operation.scope is Scope.TREE:
+                self._trees.append(operation)
 
     def touch(self, item: Item) -> bool:
         """Whether one of them touches *item*."""
-        return item.item_id in self._ids or any(
-            tree.reaches(item) for tree in self._trees
-        )
+        return any(
+            operation.knows(item) for operation in self._by_id.get(item.item_id, ())
+        ) or any(tree.reaches(item) for tree in self._trees)
 
 
 def _since(batches: _Batches, batch_id: str) -> tuple[_Reach, _Reach]:
@@ -316,11 +322,14 @@ class _Touched:
 
     def item(self, ledger: Ledger) -> Item:
         """Return the item, or as much as the operation knows of it."""
-        if (item := ledger.item(self.item_id)) is not None:
+        item = ledger.item(self.item_id)
+        if item is not None and self.operation.knows(item):
             return item
         item = self.operation.item
         if self.operation.scope is Scope.ITEM:
             return item
+        if (work := self.operation.works.get(self.item_id)) is not None:
+            return work
         is_show = item.kind is MediaKind.SHOW
         return Item(
             self.item_id,
@@ -364,6 +373,10 @@ def _restore(
         # Whether it was written nobody knows. `interrupted` tells the relay what to
         # expect beside this base.
         base = touched.interrupted[-1].before[touched.item_id]
+    elif ledger.item(touched.item_id) is not None and not ledger.reading_of(item):
+        # Its id is another's now. Whoever delivers this looks for it elsewhere, and
+        # whether it still shows what we left there.
+        base = touched.left
     elif (now := ledger.base(touched.item_id)) is None:
         return Kept.NOT_READ
     elif now.agrees_with(touched.before):
@@ -457,6 +470,7 @@ def _gathered(
                 source.item,
                 change,
                 bases={one.item.item_id: one.base for one in members},
+                works={one.item.item_id: one.item for one in members},
                 include_specials=source.include_specials,
                 losses=frozenset[Loss]().union(*(one.losses for one in members)),
             )
@@ -483,7 +497,7 @@ def _largest_alike(
 
 def _overlap(one: Operation, other: Operation) -> bool:
     return (
-        one.item.item_id == other.item.item_id
+        one.is_for(other.item)
         or one.item.covers(other.item)
         or other.item.covers(one.item)
     )
