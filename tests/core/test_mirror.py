@@ -658,7 +658,9 @@ OURS = unseen(600, at(1000))
 def test_date_of_our_own_write_is_that_of_the_change(
     history: list[HistoryEntry], shown: PlayState, last_played: Any
 ) -> None:
-    assert as_of(shown, history, movie("m1"), None) == replace(shown, last_played=last_played)
+    assert as_of(shown, history, movie("m1"), None) == replace(
+        shown, last_played=last_played
+    )
 
 
 def test_date_of_our_own_write_is_compared_by_the_clock_of_the_server() -> None:

@@ -8,7 +8,8 @@ id's text.
 from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
-import unicodedata
+
+from .titles import Likeness, likeness
 
 #: Episodes that a single file is believed to hold.
 MOST_EPISODES = 5
@@ -259,12 +260,7 @@ def _differ(one: object, other: object) -> bool:
 
 
 def _renamed(one: str | None, other: str | None) -> bool:
-    """Whether both titles are known and have other letters and digits."""
+    """Whether both titles are known and not the same."""
     if not one or not other or one == other:
         return False
-    return _letters(one) != _letters(other)
-
-
-def _letters(title: str) -> str:
-    folded = unicodedata.normalize("NFKD", title).casefold()
-    return "".join(one for one in folded if one.isalnum())
+    return likeness(one, None, other) is Likeness.DIFFERENT

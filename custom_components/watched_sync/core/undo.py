@@ -7,7 +7,7 @@ can be taken back as well.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from types import MappingProxyType
@@ -375,8 +375,10 @@ def _restore(
         base = touched.interrupted[-1].before[touched.item_id]
     elif ledger.item(touched.item_id) is not None and not ledger.reading_of(item):
         # Its id is another's now. Whoever delivers this looks for it elsewhere, and
-        # whether it still shows what we left there.
-        base = touched.left
+        # whether it still shows what we left there, and was not played since.
+        base = replace(
+            touched.left, last_played=_last_ours(touched.settled_at, clock_offset)
+        )
     elif (now := ledger.base(touched.item_id)) is None:
         return Kept.NOT_READ
     elif now.agrees_with(touched.before):
@@ -404,10 +406,19 @@ def _played_since(
     now: PlayState, settled_at: datetime | None, clock_offset: timedelta | None
 ) -> bool:
     """Whether somebody played the item after the batch was done with it."""
-    if now.last_played is None or settled_at is None:
+    last_ours = _last_ours(settled_at, clock_offset)
+    if now.last_played is None or last_ours is None:
         return False
-    played_at = now.last_played - (clock_offset or timedelta())
-    return played_at > settled_at + CLOCK_TOLERANCE
+    return now.last_played > last_ours
+
+
+def _last_ours(
+    settled_at: datetime | None, clock_offset: timedelta | None
+) -> datetime | None:
+    """Return the latest date, by the server's clock, that our write may have left."""
+    if settled_at is None:
+        return None
+    return settled_at + (clock_offset or timedelta()) + CLOCK_TOLERANCE
 
 
 def _restoring(
