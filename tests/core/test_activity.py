@@ -256,6 +256,82 @@ def observed(before: PlayState, after: PlayState) -> list[Activity]:
     return Chronicle(Outbox(), Ledger()).tell(update)
 
 
+async def _clears(witness: Witness) -> None:
+    """Have a film be watched on a server that clears the flag when a play begins."""
+    witness.rig.server.clears_flag = True
+    witness.rig.server.states["m1"] = seen(last=at(1))
+    await witness.read("m1")
+    await asyncio.sleep(60)
+
+
+@virtual
+async def test_film_that_is_begun_again_is_progress_and_then_watched_again() -> None:
+    witness = Witness()
+    server = witness.rig.server
+    await _clears(witness)
+    server.begin_elsewhere("m1")
+    await witness.read("m1")
+    for position in (1800.0, 3600.0):
+        server.progress_elsewhere("m1", position)
+        await witness.read("m1")
+    for position in (6600.0, 7100.0):
+        server.progress_elsewhere("m1", position)
+        await witness.read("m1")
+    server.stop_elsewhere("m1", 7150.0)
+    await witness.read("m1")
+    assert server.states["m1"].play_count == 2
+    assert [(one.what, one.again) for one in witness.told] == [
+        (What.PROGRESS, False),
+        (What.PROGRESS, False),
+        (What.PROGRESS, False),
+        (What.WATCHED, True),
+    ]
+
+
+@virtual
+async def test_un_mark_of_a_film_that_is_begun_again_is_told() -> None:
+    witness = Witness()
+    server = witness.rig.server
+    await _clears(witness)
+    server.begin_elsewhere("m1")
+    await witness.read("m1")
+    server.elsewhere("m1", unseen())
+    await witness.read("m1")
+    assert [one.what for one in witness.told] == [What.PROGRESS, What.UNWATCHED]
+
+
+@virtual
+async def test_our_own_marks_of_a_film_that_is_begun_again_are_told() -> None:
+    witness = Witness()
+    await _clears(witness)
+    witness.rig.server.begin_elsewhere("m1")
+    await witness.read("m1")
+    witness.rig.start()
+    await asyncio.sleep(60)
+    await witness.rig.ask(MarkUnwatched(), movie("m1"))
+    await witness.rig.drained()
+    await witness.rig.ask(MarkWatched(), movie("m1"))
+    await witness.rig.drained()
+    await witness.rig.stop()
+    assert [one.what for one in witness.told if one.item] == [
+        What.PROGRESS,
+        What.UNWATCHED,
+        What.WATCHED,
+    ]
+    assert witness.rig.results() == [Result.DELIVERED, Result.DELIVERED]
+
+
+@virtual
+async def test_play_that_begins_while_an_un_mark_is_under_way_is_told() -> None:
+    """It looks like what the un-mark leaves behind."""
+    witness = Witness()
+    await _clears(witness)
+    await witness.rig.ask(MarkUnwatched(), movie("m1"), before={"m1": seen()})
+    witness.rig.server.begin_elsewhere("m1")
+    await witness.read("m1")
+    assert [one.what for one in witness.told] == [What.PROGRESS]
+
+
 @virtual
 async def test_shows_and_seasons_are_not_told_beside_their_episodes() -> None:
     witness = Witness()

@@ -40,6 +40,7 @@ from .samples import (
     outboxes,
     readings,
     states,
+    unseen,
     wish,
 )
 from .twins import episode, show
@@ -105,6 +106,12 @@ def test_specials_and_an_episode_zero_keep_their_numbers() -> None:
 def test_times_are_stored_in_utc() -> None:
     local = at(0).astimezone(timezone(timedelta(hours=5, minutes=30)))
     assert encode_change(MarkWatched(local))["at"] == "2026-03-01T12:00:00+00:00"
+
+
+def test_play_that_has_begun_again_is_known_after_a_restart() -> None:
+    begun = PlayState(watched=False, play_count=2, begun_again=True)
+    assert decode_state(encode_state(begun)).begun_again
+    assert encode_state(unseen()) == {"watched": False}
 
 
 def test_what_is_at_its_default_takes_no_room() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from custom_components.watched_sync.core import ledger as ledger_module
 from custom_components.watched_sync.core.ledger import Ledger
-from custom_components.watched_sync.core.play_state import UNKNOWN, Reading
+from custom_components.watched_sync.core.play_state import UNKNOWN, PlayState, Reading
 
 from .samples import at, readings, seen, unseen
 from .twins import movie, show
@@ -181,3 +181,34 @@ TestLedgerAgainstAList = LedgerMachine.TestCase
 TestLedgerAgainstAList.settings = settings(
     max_examples=15, stateful_step_count=12, deadline=None
 )
+
+
+BEGUN = Reading(movie("a"), PlayState(watched=False, play_count=2, last_played=at(20)))
+
+
+def test_play_that_clears_the_flag_is_known_for_one_as_long_as_it_lasts() -> None:
+    steps: list[tuple[bool, bool]] = []
+    ledger = Ledger([Reading(movie("a"), seen(last=at(10)))])
+    ledger.on_move = lambda known, new: steps.append(
+        (known is not None and known.state.begun_again, new.state.begun_again)
+    )
+    (news,) = ledger.remember([BEGUN])
+    assert news.state.begun_again
+    assert ledger.remember([BEGUN]) == []
+    assert ledger.knowing(BEGUN).state.begun_again
+    ledger.remember([UNSEEN])
+    assert not ledger.knowing(UNSEEN).state.begun_again
+    assert steps == [(False, True), (True, False)]
+
+
+def test_what_came_back_is_not_known_to_be_begun_again() -> None:
+    ledger = Ledger([Reading(movie("a"), seen(last=at(10)))], ["a"])
+    assert not ledger.knowing(BEGUN).state.begun_again
+    ledger.remember([BEGUN])
+    reading = ledger.reading("a")
+    assert reading is not None
+    assert not reading.state.begun_again
+
+
+def test_of_what_was_never_read_nothing_is_known() -> None:
+    assert Ledger().knowing(BEGUN) is BEGUN

@@ -248,6 +248,46 @@ def test_a_play_in_the_future_keeps_what_was_watched_watched() -> None:
     )
 
 
+BEGUN = PlayState(
+    watched=False, play_count=2, last_played=moment("13:00"), begun_again=True
+)
+
+
+@pytest.mark.parametrize("policy", Policy)
+@pytest.mark.parametrize("clock", ["11:00", "13:00"])
+@pytest.mark.parametrize("change", [MarkUnwatched(), SetProgress(1200)])
+def test_play_that_clears_the_flag_is_decided_as_where_the_flag_is_kept(
+    policy: Policy, clock: str, change: Change
+) -> None:
+    """The wish was made at 12:00, knowing that the item was watched."""
+    base = seen(last=moment("10:00"))
+    cleared = replace(BEGUN, last_played=moment(clock))
+    kept = cleared.keeping_flag()
+    found, expected = (
+        decide(base, change, remote, asked_at=EPOCH, policy=policy)
+        for remote in (cleared, kept)
+    )
+    assert isinstance(found, type(expected))
+
+
+def test_what_only_looks_un_marked_is_un_marked_if_that_is_wanted() -> None:
+    for base in (BEGUN, None):
+        assert decide(
+            base,
+            MarkUnwatched(),
+            BEGUN,
+            asked_at=at(2 * 3600),
+            policy=Policy.NEWEST,
+        ) == Push(unseen())
+
+
+def test_what_is_begun_again_is_marked_if_that_is_wanted() -> None:
+    decision = decide(
+        BEGUN, MarkWatched(), BEGUN, asked_at=at(2 * 3600), policy=Policy.SERVER
+    )
+    assert isinstance(decision, Push)
+
+
 @pytest.mark.parametrize("policy", Policy)
 def test_a_date_that_went_back_is_no_play(policy: Policy) -> None:
     """As when a mark with a date of its own came late."""

@@ -996,3 +996,59 @@ def test_undoing_step_by_step_passes_every_state_there_was(data: st.DataObject) 
         assert rig.server.doubled == []
 
     run(scenario())
+
+
+# --- a play that has cleared the flag --------------------------------------------
+
+
+async def with_begun_again(rig: Rig, *, position: float = 0.0) -> None:
+    """Have somebody begin M1 again after it was watched, and read that."""
+    rig.server.clears_flag = True
+    await asyncio.sleep(60)
+    rig.server.begin_elsewhere("m1")
+    if position:
+        rig.server.progress_elsewhere("m1", position)
+    rig.lane.remember((await rig.server.fetch(["m1"])).values())
+
+
+@virtual
+async def test_mark_is_not_taken_back_from_what_is_watched_again_since() -> None:
+    rig = with_movies().start()
+    batch_id = await do(rig, MarkWatched(), M1)
+    await with_begun_again(rig)
+    assert rig.server.watched("m1") == [False]
+    undone = await undo(rig, batch_id)
+    assert undone.kept == {"m1": Kept.CHANGED_SINCE}
+    await rig.stop()
+
+
+@virtual
+@pytest.mark.parametrize("change", [MarkWatched(), MarkUnwatched()])
+async def test_what_was_being_watched_again_stays_watched_after_an_undo(
+    change: Change,
+) -> None:
+    rig = with_movies()
+    rig.server.states["m1"] = seen(last=at(0))
+    rig.lane.remember((await rig.server.fetch(["m1"])).values())
+    await with_begun_again(rig, position=1800)
+    rig.start()
+    await asyncio.sleep(60)
+    await do(rig, change, M1)
+    await undo_and_wait(rig)
+    assert shown(rig)["m1"] == (True, 1800)
+    await rig.stop()
+
+
+@virtual
+async def test_un_mark_of_what_was_just_begun_again_counts_as_a_change() -> None:
+    rig = with_movies()
+    rig.server.states["m1"] = seen(last=at(0))
+    rig.lane.remember((await rig.server.fetch(["m1"])).values())
+    await with_begun_again(rig)
+    rig.start()
+    await asyncio.sleep(60)
+    await do(rig, MarkUnwatched(), M1)
+    assert rig.server.states["m1"] == unseen()
+    await undo_and_wait(rig)
+    assert shown(rig)["m1"] == (True, 0.0)
+    await rig.stop()

@@ -291,7 +291,10 @@ class ModelServer:
     `requests` lists everything that arrived. `plays` counts the plays our marks added,
     by item id, and `doubled` names items we marked although they were watched to the
     end already. `touched` names items that another client changed. `playing` is the
-    last report of every playback that has not stopped, by session.
+    last report of every playback that has not stopped, by session. With `clears_flag`
+    it is a Jellyfin up to 10.11: a watched item is not watched any more from the
+    moment somebody begins it again until near its end. `states` then knows that it was
+    (`begun_again`), what is read does not say so.
     """
 
     def __init__(
@@ -305,6 +308,7 @@ class ModelServer:
         """Answer every request after *latency* seconds."""
         self.clock = clock
         self.kind = capabilities
+        self.clears_flag = False
         self.server_id = server_id
         self.latency = latency
         self.skew = timedelta()
@@ -402,6 +406,60 @@ class ModelServer:
                 last_played=self.server_now(),
             ),
         )
+
+    def begin_elsewhere(self, item_id: str) -> None:
+        """Have a player of this user begin something: Jellyfin counts and dates it."""
+        state = self.states[item_id]
+        if not self.kind.repeat_safe:
+            self.elsewhere(item_id, state)
+            return
+        cleared = self.clears_flag and state.watched is True
+        self.elsewhere(
+            item_id,
+            replace(
+                state,
+                watched=state.watched and not cleared,
+                begun_again=state.begun_again or cleared,
+                play_count=state.play_count + 1,
+                last_played=self.server_now(),
+            ),
+        )
+
+    def progress_elsewhere(self, item_id: str, position: float) -> None:
+        """Have a player of this user be somewhere: near the end it is watched."""
+        leaf, state = self.items[item_id], self.states[item_id]
+        self.touched.add(item_id)
+        if position < 0.9 * (leaf.duration or 0.0):
+            is_early = position < 0.05 * (leaf.duration or 0.0)
+            is_left_out = is_early and self.kind.repeat_safe
+            self._set_position(leaf, 0.0 if is_left_out else position)
+        elif self.kind.repeat_safe:
+            self.states[item_id] = replace(
+                state, watched=True, position=0.0, begun_again=False
+            )
+        elif state.position > 0 or not state.watched:
+            self.played_elsewhere(item_id)
+
+    def stop_elsewhere(self, item_id: str, position: float | None) -> None:
+        """Have a player of this user stop, which may not say where it was.
+
+        Jellyfin then takes it for the end, and counts another play. It also takes a
+        stop without a start, which leaves neither count nor date.
+        """
+        state = self.states[item_id]
+        if position is not None:
+            self.progress_elsewhere(item_id, position)
+        elif self.kind.repeat_safe:
+            self.elsewhere(
+                item_id,
+                replace(
+                    state,
+                    watched=True,
+                    position=0.0,
+                    play_count=state.play_count + 1,
+                    begun_again=False,
+                ),
+            )
 
     def replace_file(self, old: str, new: str) -> None:
         """Have the file of an item replaced: it comes back under another id."""
@@ -677,7 +735,8 @@ class ModelServer:
         """Return what the server says of an item, without asking it."""
         item = self.items[item_id]
         if not item.kind.is_container:
-            return Reading(item, self.states[item_id])
+            # No server says that it was watched before.
+            return Reading(item, replace(self.states[item_id], begun_again=False))
         leaves = [self.states[leaf.item_id] for leaf in self._below(item)]
         watched = sum(state.watched is True for state in leaves)
         return Reading(

@@ -847,6 +847,9 @@ HALF = Verdict(Outcome.PROGRESS, 1800)
         (HALF, None, SEEN, "no", "counted"),
         # Watched before, and watched again in part.
         (HALF, SEEN, SEEN, "no", "not counted"),
+        # ... or to an end that comes before ours: it is an hour long.
+        (Verdict(Outcome.PROGRESS, 3300), SEEN, SEEN, "no", "counted"),
+        (Verdict(Outcome.PROGRESS, 3300), SEEN, UNSEEN, "no", "not counted"),
         (
             HALF,
             UNSEEN,
@@ -864,7 +867,9 @@ def test_what_counts_as_counted(
     is_own: str,
     expected: str,
 ) -> None:
-    counted = is_counted(verdict, ENDED, before, after, is_own=is_own == "own")
+    counted = is_counted(
+        verdict, ENDED, before, after, is_own=is_own == "own", duration=3600
+    )
     assert counted == (expected == "counted")
 
 

@@ -6,6 +6,7 @@ from homeassistant.util.json import JsonObjectType
 
 from ..core.operation import Change, MarkUnwatched, MarkWatched, SetProgress
 from ..core.play_state import UNKNOWN, PlayState, Reading
+from ..core.reconcile import is_true_of
 from ..lookup import SkipReason, Target
 from ..runtime import Wish
 
@@ -32,7 +33,7 @@ def already_true(target: Target, change: Change) -> SkipReason | None:
     if (
         target.reading is None
         or target.item.kind.is_container
-        or not change.apply(target.reading.state).agrees_with(target.reading.state)
+        or not is_true_of(change, lane.ledger.knowing(target.reading).state)
         or lane.outbox.concerning(target.item)
         or lane.outbox.rejected_concerning(target.item)
     ):

@@ -16,6 +16,7 @@ from ..core.errors import ItemGone
 from ..core.identity import Item, MediaKind
 from ..core.operation import Change, MarkUnwatched
 from ..core.play_state import Reading
+from ..core.reconcile import is_true_of
 from ..failures import invalid
 from ..lookup import (
     CannotAsk,
@@ -246,4 +247,4 @@ def _changing(show: _Show, leaves: Iterable[Reading], change: Change) -> int:
     """Return how many episodes do not show, or want, what is asked for already."""
     outbox = show.entry.runtime_data.lane.outbox
     states = [outbox.desired(leaf.item, leaf.state) for leaf in leaves]
-    return sum(not change.apply(state).agrees_with(state) for state in states)
+    return sum(not is_true_of(change, state) for state in states)

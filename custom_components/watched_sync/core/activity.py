@@ -138,7 +138,7 @@ class Chronicle:
     def _is_echo(self, reading: Reading) -> bool:
         """Whether an operation that is still under way may have left this behind."""
         return any(
-            trace.agrees_with(reading.state)
+            trace.means_the_same_as(reading.state)
             for operation in self._outbox.concerning(reading.item)
             for trace in operation.traces_on(reading.item.item_id)
         )
@@ -173,21 +173,19 @@ def _move(item: Item, before: PlayState, after: PlayState) -> Activity | None:
     """Return what the step from *before* to *after* means; None for nothing."""
     if before.watched is None or after.watched is None:
         return None
+    if before.watched and after.begun_again:
+        return Activity(What.PROGRESS, item, after)
+    if before.begun_again and after.watched:
+        return Activity(What.WATCHED, item, after, again=True)
+    before, after = before.keeping_flag(), after.keeping_flag()
     if before.watched != after.watched:
         return Activity(What.WATCHED if after.watched else What.UNWATCHED, item, after)
     if abs(before.position - after.position) <= POSITION_TOLERANCE:
         # Play counts and dates tell nothing: Jellyfin counts a play when it begins.
         return None
-    if after.watched and after.position == 0 and _is_later(after, before):
+    if after.watched and after.position == 0 and after.was_played_since(before):
         return Activity(What.WATCHED, item, after, again=True)
     return Activity(What.PROGRESS, item, after)
-
-
-def _is_later(after: PlayState, before: PlayState) -> bool:
-    """Whether it was played between the two."""
-    return after.last_played is not None and (
-        before.last_played is None or before.last_played < after.last_played
-    )
 
 
 def _played_at(activity: Activity) -> float:

@@ -99,6 +99,7 @@ def encode_state(state: PlayState) -> Json:
             "position": state.position,
             "play_count": state.play_count,
             "last_played": state.last_played and _time(state.last_played),
+            "begun_again": state.begun_again,
         }
     )
     data["watched"] = state.watched
@@ -112,6 +113,7 @@ def decode_state(data: Mapping[str, Any]) -> PlayState:
         position=data.get("position", 0.0),
         play_count=data.get("play_count", 0),
         last_played=_decode_time(data.get("last_played")),
+        begun_again=data.get("begun_again", False),
     )
 
 

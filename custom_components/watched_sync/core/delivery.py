@@ -215,7 +215,7 @@ class Delivery:
     async def _deliver_items(self, operations: Sequence[Operation]) -> None:
         wanted_ids = {one.item.item_id for one in operations}
         found, read_at = await self._read_fresh(lambda: self._server.fetch(wanted_ids))
-        self._learn(found.values())
+        found = {one.item.item_id: one for one in self._learn(found.values())}
         missing: list[Operation] = []
         wanted: dict[str, Operation] = {}
         writes: list[_Write] = []
@@ -262,7 +262,7 @@ class Delivery:
                 if self._may_be_turned(operation, [reading]):
                     return None
                 before = operation.before.get(item_id)
-                ours = before is not None and not desired.agrees_with(before)
+                ours = before is not None and not desired.means_the_same_as(before)
                 self._settle(
                     operation,
                     Result.DELIVERED if ours else Result.ALREADY_TRUE,
@@ -289,8 +289,8 @@ class Delivery:
         return None
 
     async def _verify_items(self, operations: Sequence[Operation], sent: _Sent) -> None:
-        found = await self._server.fetch({one.item.item_id for one in operations})
-        self._learn(found.values())
+        answer = await self._server.fetch({one.item.item_id for one in operations})
+        found = {one.item.item_id: one for one in self._learn(answer.values())}
         confirmed: list[tuple[Operation, Reading]] = []
         failed: list[tuple[Operation, Verdict]] = []
         for operation in operations:
@@ -338,7 +338,7 @@ class Delivery:
         leaves, _ = await self._read_fresh(
             lambda: self._server.fetch_leaves(operation.item)
         )
-        self._learn(leaves)
+        leaves = self._learn(leaves)
         operation = operation.as_listed(leaf.item for leaf in leaves)
         scope = in_scope(operation, leaves)
         if not scope or any(leaf.state.watched is None for leaf in scope):
@@ -406,8 +406,7 @@ class Delivery:
     async def _verify_tree(
         self, operation: Operation, written: Collection[str], sent: _Sent
     ) -> None:
-        leaves = await self._server.fetch_leaves(operation.item)
-        self._learn(leaves)
+        leaves = self._learn(await self._server.fetch_leaves(operation.item))
         now = {leaf.item.item_id: leaf.state for leaf in leaves}
         wrong = [
             item_id
@@ -441,7 +440,7 @@ class Delivery:
         ):
             # Too late to be ours, whatever it left behind.
             operation = replace(operation, traces={})
-        if any(map(remote.agrees_with, operation.traces_on(item_id))):
+        if any(map(remote.means_the_same_as, operation.traces_on(item_id))):
             before = operation.before.get(item_id, remote)
             if (
                 remote.watched
@@ -703,10 +702,13 @@ class Delivery:
         self._lane.last_synced = now
         self._outcomes.append(Outcome(operation, result, state))
 
-    def _learn(self, readings: Iterable[Reading]) -> None:
-        shown = {one.item.item_id: one for one in readings}
+    def _learn(self, readings: Iterable[Reading]) -> list[Reading]:
+        """Take over what was read; return it with what was known of it before."""
+        known = [self._lane.ledger.knowing(one) for one in readings]
+        shown = {one.item.item_id: one for one in known}
         self._doubts.see(shown)
         self._readings.extend(self._lane.ledger.remember(shown.values()))
+        return known
 
 
 def _result_of_tree(operation: Operation, decisions: Mapping[str, Decision]) -> Result:

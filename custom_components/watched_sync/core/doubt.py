@@ -69,7 +69,7 @@ class Doubt:
             if not (wanted := self.change.apply(before)).agrees_with(before)
         }
         return bool(changed) and all(
-            item_id in readings and wanted.agrees_with(readings[item_id].state)
+            item_id in readings and wanted.means_the_same_as(readings[item_id].state)
             for item_id, wanted in changed.items()
         )
 

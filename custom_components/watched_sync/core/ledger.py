@@ -63,7 +63,7 @@ class Ledger:
                 self._readings[item_id] = known
                 continue
             if known is not None:
-                reading = replace(reading, item=reading.item.completed_by(known.item))
+                reading = self._completed(reading, known)
                 if (
                     known.state.watched is not None
                     and known.state != reading.state
@@ -104,6 +104,19 @@ class Ledger:
         missed = {one for one in item_ids if one in self._readings} - self._absent
         self._absent |= missed
         return bool(missed)
+
+    def knowing(self, reading: Reading) -> Reading:
+        """Return a reading together with what is known of its item from before."""
+        known = self._readings.get(reading.item.item_id)
+        if known is None or not known.item.is_still(reading.item):
+            return reading
+        return self._completed(reading, known)
+
+    def _completed(self, reading: Reading, known: Reading) -> Reading:
+        item, state = reading.item.completed_by(known.item), reading.state
+        if item.item_id not in self._absent and not item.kind.is_container:
+            state = state.following(known.state)
+        return replace(reading, item=item, state=state)
 
     def take_moves(self, item_ids: Collection[str]) -> dict[str, PlayState]:
         """Return, once, what items showed before they moved, by their ids.

@@ -26,9 +26,9 @@ from .operation import (
     SetProgress,
 )
 from .outbox import HistoryEntry, Result
-from .play_state import POSITION_TOLERANCE, PlayState, Reading
+from .play_state import LEFT_OVER, POSITION_TOLERANCE, PlayState, Reading
 from .ports import Capabilities
-from .reconcile import CLOCK_TOLERANCE, Accept, Policy, decide
+from .reconcile import CLOCK_TOLERANCE, Accept, Policy, decide, is_true_of
 
 #: Moves that may wait to be copied; of more, the oldest are given up.
 MOST_MOVES = 5_000
@@ -46,9 +46,6 @@ EMPTYING = 10
 #: A position below this, in seconds or as a part of the whole, is an accident.
 MIN_POSITION = 60.0
 MIN_PART = 0.02
-
-#: The part of a watched item after which a position is what its end left behind.
-LEFT_OVER = 0.9
 
 #: What is added to an id that was given to another work: no server has such ids.
 _GONE = "\0gone"
@@ -160,7 +157,7 @@ def cause_of(operations: Iterable[Operation], reading: Reading) -> Operation | N
             operation
             for operation in operations
             if item_id in operation.before
-            and operation.change.apply(operation.before[item_id]).agrees_with(
+            and operation.change.apply(operation.before[item_id]).means_the_same_as(
                 reading.state
             )
         ),
@@ -248,8 +245,11 @@ class Moves:
         back, is unwatched. The one thing it can tell is a play since copying began. A
         move that was copied here from another lane is not copied on: lanes that name
         each other would otherwise copy in circles.
+
+        Where a play that begins clears the flag, what was watched stays so for others.
         """
-        item_id, after = reading.item.item_id, reading.state
+        item_id, after = reading.item.item_id, reading.state.keeping_flag()
+        known = None if known is None else known.keeping_flag()
         self._make_way(reading.item)
         waiting = self._moves.get(item_id)
         at = played_at(after, clock_offset, now)
@@ -571,11 +571,11 @@ def verdict(
     desired = shown
     for one in waiting:
         desired = one.change.apply(desired)
-    if change.apply(desired).agrees_with(desired):
+    if is_true_of(change, desired):
         return Skip.ALREADY_THERE
     if shown.watched is None:
         return None  # nothing is known; whoever delivers it looks first
-    if before is not None and shown.agrees_with(before):
+    if before is not None and shown.means_the_same_as(before):
         at = played_at(shown, clock_offset, now)
         if at is None or at <= move.moved_at + CLOCK_TOLERANCE:
             return None

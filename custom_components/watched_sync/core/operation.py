@@ -55,6 +55,7 @@ class SetProgress:
             watched=watched,
             position=self.position,
             play_count=max(state.play_count, 1) if watched else 0,
+            begun_again=state.begun_again and self.watched is None,
         )
 
 

@@ -1,13 +1,16 @@
 """The value being synchronised: watched flag, resume position, count, date."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from .identity import Item
 
 #: Seconds by which two resume positions may differ and still mean the same.
 POSITION_TOLERANCE = 2.0
+
+#: The part of a watched item after which a position is what its end left behind.
+LEFT_OVER = 0.9
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,12 +20,17 @@ class PlayState:
     `watched` is three-valued: True, False, or None for *unknown*, which is never
     read as unwatched. `position` is in seconds. `last_played` is the server's own
     time of the last play, where it has one.
+
+    `begun_again` says of what is not watched that it was, before somebody began to
+    watch it once more. No server says so: it follows from what was shown before (see
+    `following`), and is not compared.
     """
 
     watched: bool | None
     position: float = 0.0
     play_count: int = 0
     last_played: datetime | None = None
+    begun_again: bool = field(default=False, compare=False)
 
     def agrees_with(self, other: PlayState) -> bool:
         """Whether both show a user the same thing; unknown agrees with nothing.
@@ -36,6 +44,10 @@ class PlayState:
             and abs(self.position - other.position) <= POSITION_TOLERANCE
         )
 
+    def means_the_same_as(self, other: PlayState) -> bool:
+        """Whether both agree once a play that has begun is not taken for an un-mark."""
+        return self.keeping_flag().agrees_with(other.keeping_flag())
+
     def was_played_since(self, earlier: PlayState) -> bool:
         """Whether there was a play between *earlier* and this: it left a date."""
         return self.last_played is not None and (
@@ -44,10 +56,37 @@ class PlayState:
 
     def has_moved_from(self, earlier: PlayState) -> bool:
         """Whether this shows something else, or another play that left it as it was."""
-        shows_a_play = self.watched is True or self.position > POSITION_TOLERANCE
-        return not self.agrees_with(earlier) or (
+        shows_a_play = (
+            self.keeping_flag().watched is True or self.position > POSITION_TOLERANCE
+        )
+        return not self.means_the_same_as(earlier) or (
             shows_a_play and self.was_played_since(earlier)
         )
+
+    def following(self, earlier: PlayState) -> PlayState:
+        """Return this state, knowing what the server showed *earlier*.
+
+        Jellyfin up to 10.11 clears the flag of a watched item as soon as somebody
+        begins to watch it again, and sets it again near the end (seen on a real
+        server). It counts that play and dates it, while an un-mark resets both: so a
+        flag that fell with a higher count, or a later date, is a play that has begun.
+        """
+        was_watched = earlier.watched is True or earlier.begun_again
+        if self.watched is not False or not was_watched:
+            begun_again = False
+        elif self.play_count == earlier.play_count:
+            begun_again = self.was_played_since(earlier) or (
+                earlier.begun_again and self.last_played == earlier.last_played
+            )
+        else:
+            begun_again = self.play_count > earlier.play_count
+        return replace(self, begun_again=begun_again)
+
+    def keeping_flag(self) -> PlayState:
+        """Return what a server shows that keeps the flag when a play begins."""
+        if not self.begun_again:
+            return self
+        return replace(self, watched=True, begun_again=False)
 
 
 UNKNOWN = PlayState(watched=None)

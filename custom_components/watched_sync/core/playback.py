@@ -8,10 +8,11 @@ player claims once it has stopped is never believed, as many reset their positio
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+import math
 from typing import Final
 
 from .operation import Change, MarkWatched, SetProgress
-from .play_state import PlayState
+from .play_state import LEFT_OVER, PlayState
 from .ports import PlaybackState
 
 #: How often a server is told where a playback is, while it plays and while it pauses.
@@ -167,13 +168,14 @@ def is_counted(
     after: PlayState,
     *,
     is_own: bool,
+    duration: float | None = None,
 ) -> bool:
     """Whether the server shows a playback already that ended in *verdict*.
 
     *before* is what it showed when the playback began, None if that is not known, and
     *after* what it shows now, with `last_played` by our clock. *is_own* says that the
-    player is the server's own and reports to it: then a position the server took down
-    is right, whatever we saw.
+    player is the server's own and reports to it: then a position the server
+    took down is right, whatever we saw. *duration* is the item's, in seconds.
     """
     if verdict.outcome is Outcome.NOTHING:
         return True
@@ -181,7 +183,10 @@ def is_counted(
         return MarkWatched().apply(after).agrees_with(after)
     if after.last_played is not None and after.last_played > ended_at + _SAME_PLAY:
         return True  # somebody went on since, elsewhere
-    if after.watched and not (before is not None and before.watched):
+    if after.watched and (
+        not (before is not None and before.watched)
+        or verdict.position > (duration or math.inf) * LEFT_OVER
+    ):
         return True  # the server counts sooner than we do
     if is_own and (before is None or after.position != before.position):
         return True

@@ -68,9 +68,10 @@ def decide(
     if remote.watched is None:
         msg = "an unknown play state cannot be decided upon"
         raise ValueError(msg)
-    desired = change.apply(remote)
-    if desired.agrees_with(remote):
+    if is_true_of(change, remote):
         return NoOp()
+    desired = change.apply(remote)
+    remote = remote.keeping_flag()
     if base is not None and _unmoved(base, remote):
         return Push(desired)  # nobody else moved: our turn
     if _is_mere_progress(change) and remote.watched:
@@ -87,16 +88,26 @@ def decide(
         case Policy.SERVER if base is not None:
             wins = False
         case Policy.FURTHEST if base is not None:
-            wins = _reach(desired) >= _reach(remote)
+            wins = _reach(change.apply(remote)) >= _reach(remote)
         case _:
             # Without a common base only the clock can tell who spoke last.
             wins = not played_after(remote, asked_at, clock_offset, now)
     return Push(desired) if wins else Accept()
 
 
+def is_true_of(change: Change, remote: PlayState) -> bool:
+    """Whether *remote* shows what *change* wants.
+
+    A watched item that somebody has begun again only looks as if it were un-marked.
+    """
+    if isinstance(change, MarkUnwatched) and remote.begun_again:
+        return False
+    return change.apply(remote).agrees_with(remote)
+
+
 def _unmoved(base: PlayState, remote: PlayState) -> bool:
     """Whether the server still shows *base*: a play in between leaves a later date."""
-    return remote.agrees_with(base) and not remote.was_played_since(base)
+    return remote.means_the_same_as(base) and not remote.was_played_since(base)
 
 
 def _is_mere_progress(change: Change) -> bool:

@@ -26,7 +26,7 @@ from .operation import (
 from .outbox import Outbox, Result
 from .play_state import UNKNOWN, PlayState
 from .ports import Capabilities
-from .reconcile import CLOCK_TOLERANCE
+from .reconcile import CLOCK_TOLERANCE, is_true_of
 
 _NO_STATES: Mapping[str, PlayState] = MappingProxyType({})
 _NO_WORKS: Mapping[str, Item] = MappingProxyType({})
@@ -255,7 +255,7 @@ def _changes(record: _Record) -> Iterator[str]:
     for item_id, state in operation.before.items():
         # A replaced file leaves the state it had under its old id behind.
         ours = operation.scope is Scope.TREE or item_id == operation.item.item_id
-        if ours and not operation.change.apply(state).agrees_with(state):
+        if ours and not is_true_of(operation.change, state):
             yield item_id
 
 
@@ -347,7 +347,8 @@ def _touched(own: Iterable[_Record]) -> Iterable[_Touched]:
     for record in own:
         operation = record.operation
         for item_id in _changes(record):
-            before = operation.before[item_id]
+            # What was being watched again stays watched when its mark is taken back.
+            before = operation.before[item_id].keeping_flag()
             one = touched.setdefault(
                 item_id, _Touched(item_id, operation, before, before, None)
             )
@@ -381,9 +382,9 @@ def _restore(
         )
     elif (now := ledger.base(touched.item_id)) is None:
         return Kept.NOT_READ
-    elif now.agrees_with(touched.before):
+    elif now.means_the_same_as(touched.before):
         return Kept.ALREADY_THERE
-    elif not now.agrees_with(touched.left) or _played_since(
+    elif not now.means_the_same_as(touched.left) or _played_since(
         now, touched.settled_at, clock_offset
     ):
         return Kept.CHANGED_SINCE

@@ -556,7 +556,12 @@ class _Follower:
         after = states.get(item.item_id)
         before = session.before.get(item.item_id)
         if after is not None and is_counted(
-            verdict, ended_at, before, after, is_own=session.is_own
+            verdict,
+            ended_at,
+            before,
+            after,
+            is_own=session.is_own,
+            duration=session.played.duration or item.duration,
         ):
             return None
         is_late = dt_util.utcnow() - ended_at > _DATED

@@ -1,0 +1,113 @@
+"""What a play state says beside another one of the same item."""
+
+from hypothesis import given
+import pytest
+
+from custom_components.watched_sync.core.play_state import UNKNOWN, PlayState
+
+from .samples import at, known_states, seen
+
+
+def left(position: float = 0.0, plays: int = 0, last: float | None = None) -> PlayState:
+    """Return the play state of an item whose flag fell."""
+    return PlayState(
+        watched=False,
+        position=position,
+        play_count=plays,
+        last_played=None if last is None else at(last),
+    )
+
+
+@pytest.mark.parametrize(
+    ("earlier", "now"),
+    [
+        (seen(last=at(10)), left(plays=2, last=20)),
+        (seen(last=at(10)), left(900, plays=2, last=20)),
+        (seen(last=at(10)), left(plays=2, last=10)),
+        (seen(last=at(10)), left(plays=1, last=20)),
+        (seen(plays=0), left(plays=1, last=20)),
+        (seen(plays=0), left(plays=0, last=20)),
+        (seen(), left(plays=2)),
+    ],
+    ids=[
+        "as Jellyfin 10.11 does",
+        "and is somewhere by now",
+        "a higher count",
+        "a later date",
+        "watched by a stop without a start",
+        "where counts are not told",
+        "where dates are not told",
+    ],
+)
+def test_flag_that_falls_with_a_play_is_a_play_that_has_begun(
+    earlier: PlayState, now: PlayState
+) -> None:
+    known = now.following(earlier)
+    assert known.begun_again
+    assert known == now
+    assert known.keeping_flag().watched
+    assert known.keeping_flag().position == now.position
+
+
+@pytest.mark.parametrize(
+    ("earlier", "now"),
+    [
+        (seen(last=at(10)), left()),
+        (seen(plays=0), left()),
+        (seen(plays=3, last=at(10)), left(600, plays=1, last=20)),
+        (seen(plays=1, last=at(10)), left(600, last=20)),
+        (seen(plays=1, last=at(10)), left(plays=1)),
+        (seen(plays=1, last=at(10)), left(plays=1, last=10)),
+        (left(plays=1, last=10), left(plays=2, last=20)),
+        (UNKNOWN, left(plays=2, last=20)),
+        (seen(last=at(10)), seen(plays=2, last=at(20))),
+        (seen(last=at(10)), UNKNOWN),
+    ],
+    ids=[
+        "un-marked",
+        "un-marked, watched without count and date",
+        "un-marked, and begun since",
+        "un-marked, and begun where only the end counts",
+        "un-marked where the count stays",
+        "un-marked where the count and the date stay",
+        "never watched",
+        "nobody knows",
+        "watched again to the end",
+        "not known any more",
+    ],
+)
+def test_anything_else_is_what_it_looks_like(
+    earlier: PlayState, now: PlayState
+) -> None:
+    known = now.following(earlier)
+    assert not known.begun_again
+    assert known.keeping_flag() == now
+
+
+def test_play_that_has_begun_stays_one_until_it_ends_or_is_un_marked() -> None:
+    begun = left(plays=2, last=20).following(seen(last=at(10)))
+    assert left(900, plays=2, last=20).following(begun).begun_again
+    assert left(900, plays=3, last=30).following(begun).begun_again
+    assert not left().following(begun).begun_again
+    assert not left(900, plays=1, last=30).following(begun).begun_again
+    assert not seen(plays=2, last=at(20)).following(begun).begun_again
+    undated = left(plays=1).following(seen(plays=0))
+    assert left(900, plays=1).following(undated).begun_again
+
+
+def test_un_mark_of_what_has_begun_is_a_move_though_it_looks_alike() -> None:
+    begun = left(plays=2, last=20).following(seen(last=at(10)))
+    assert begun.agrees_with(left())
+    assert left().has_moved_from(begun)
+    assert not begun.means_the_same_as(left())
+    assert begun.means_the_same_as(seen())
+
+
+@given(known_states, known_states)
+def test_what_was_known_changes_nothing_of_what_is_shown(
+    earlier: PlayState, now: PlayState
+) -> None:
+    known = now.following(earlier)
+    assert known == now
+    assert known.following(known) == known
+    assert known.following(known).begun_again == known.begun_again
