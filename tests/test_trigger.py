@@ -341,6 +341,26 @@ async def test_show_finished(hass: HomeAssistant) -> None:
     assert len(calls) == 2
 
 
+async def test_a_show_is_finished_although_somebody_begins_an_episode_again(
+    hass: HomeAssistant,
+) -> None:
+    """Its server takes the mark away while it is watched, as Jellyfin 10.11 does."""
+    server = MemoryServer()
+    for one in EPISODES[1:4]:
+        played(server, one.item_id)
+    entry, calls = await finish(hass, server)
+    begun, since = EPISODES[1].item_id, datetime(2026, 2, 1, 20, tzinfo=UTC)
+    server.set(begun, watched=False, position=600, play_count=2, last_played=since)
+    await catch_up(hass, entry)
+    await mark(entry, EPISODES[4])
+    await settled(hass, entry)
+    assert [one["title"] for one in told(calls)] == ["Severance"]
+    # What is watched again to its end does not finish it once more.
+    server.set(begun, watched=True, play_count=2, last_played=since)
+    await catch_up(hass, entry)
+    assert len(calls) == 1
+
+
 async def test_a_show_with_episodes_left_is_not_finished(hass: HomeAssistant) -> None:
     server = MemoryServer()
     entry, calls = await finish(hass, server)
@@ -437,7 +457,9 @@ async def test_a_show_is_looked_into_when_its_server_is_back(
     assert [one["title"] for one in told(calls)] == ["Severance"]
 
 
-@pytest.mark.parametrize("error", [ItemGone("gone"), Malformed("nonsense")])
+@pytest.mark.parametrize(
+    "error", [ItemGone("gone"), Malformed("nonsense"), KeyError("a fault of ours")]
+)
 async def test_a_show_that_cannot_be_read_is_passed_over(
     hass: HomeAssistant, error: Exception, monkeypatch: pytest.MonkeyPatch
 ) -> None:

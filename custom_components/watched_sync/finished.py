@@ -113,6 +113,8 @@ class ShowsFinished:
                     if err.reason is not SkipReason.SERVER_ERROR:
                         return
                     LOGGER.debug("Could not read whether a show is finished")
+                except Exception:  # noqa: BLE001 - one show must not hold up others
+                    LOGGER.exception("Looking whether a show is finished failed")
                 # Another episode may have come while we were reading.
                 if is_finished or self._due.get(show_id) is due:
                     self._due.pop(show_id, None)
@@ -125,9 +127,10 @@ class ShowsFinished:
         show = due.show
         if not all(_aired(runtime.coordinator.leaves(show.item_id)).values()):
             return False  # it is tracked, and known to have more
-        leaves = _aired(
-            await async_ask(self._entry, lambda server: server.fetch_leaves(show))
+        readings = await async_ask(
+            self._entry, lambda server: server.fetch_leaves(show)
         )
+        leaves = _aired(map(runtime.lane.ledger.knowing, readings))
         if not leaves or not all(leaves.values()):
             return False
         self._told.pop(show.item_id, None)
@@ -140,10 +143,13 @@ class ShowsFinished:
 
 
 def _aired(leaves: Iterable[Reading]) -> dict[str, bool]:
-    """Return whether episodes are watched, by id; only those that count."""
+    """Return whether episodes are watched, by id; only those that count.
+
+    One that somebody begins to watch again counts as watched.
+    """
     today = dt_util.now().date()
     return {
-        leaf.item.item_id: bool(leaf.state.watched)
+        leaf.item.item_id: bool(leaf.state.keeping_flag().watched)
         for leaf in leaves
         if not leaf.item.is_special
         and (leaf.item.aired is None or leaf.item.aired <= today)

@@ -30,6 +30,7 @@ from .samples import at, seen, unseen, wish
 from .twins import (
     ERROR,
     GONE,
+    HTML,
     REFUSE,
     Ask,
     MemoryJournal,
@@ -394,6 +395,216 @@ async def test_fault_of_ours_stops_nothing(
     assert "copying failed unexpectedly" in caplog.text
     assert await s.copier.copy()
     assert s.target.waiting == [("b", MarkWatched())]
+
+
+@virtual
+@pytest.mark.parametrize("known_first", ["hd", "uhd"])
+async def test_two_files_of_one_film_are_copied_beside_another_film(
+    known_first: str,
+) -> None:
+    """One of the two was matched before, the other is looked for in this round."""
+    s = scene()
+    files = [movie(one, provider_ids=FILM.provider_ids) for one in ("hd", "uhd")]
+    other = movie("other")
+    s.target.server.add(other)
+    first = next(one for one in files if one.item_id == known_first)
+    s.step(first, unseen(), seen())
+    await s.copier.copy()
+    assert s.target.waiting == [("b", MarkWatched())]
+    await s.target.lane.discard([one.operation_id for one in s.target.operations])
+    for film in (*files, other):
+        s.step(film, seen(), unseen())
+        s.target.server.states["b"] = s.target.server.states["other"] = seen()
+    assert await s.copier.copy()
+    assert sorted(s.target.waiting) == [
+        ("b", MarkUnwatched()),
+        ("other", MarkUnwatched()),
+    ]
+    assert not s.moves
+
+
+@virtual
+@pytest.mark.parametrize("place", ["verdict", "Shelf"])
+async def test_fault_in_one_item_does_not_hold_up_the_others(
+    place: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    s = scene()
+    for number in range(3):
+        film = movie(f"m{number}")
+        s.target.server.add(film)
+        s.step(film, unseen(), seen())
+    original: Any = getattr(copying, place)
+    calls = itertools.count()
+
+    def fail_once(*args: Any, **options: Any) -> Any:
+        if next(calls) == 1:
+            raise KeyError("oops")
+        return original(*args, **options)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(copying, place, fail_once)
+        assert not await s.copier.copy()
+        assert [one for one, _ in s.target.waiting] == ["m0", "m2"]
+        assert await s.copier.copy()
+    assert [one for one, _ in s.target.waiting] == ["m0", "m2", "m1"]
+    assert caplog.text.count("copying failed unexpectedly") == 1
+
+
+@virtual
+async def test_fault_that_stays_is_logged_once_and_passed_over_in_the_end(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    s = scene()
+    s.step(FILM, unseen(), seen())
+
+    def fail(*_: object, **__: object) -> None:
+        raise KeyError("oops")
+
+    monkeypatch.setattr(copying, "verdict", fail)
+    with caplog.at_level(logging.ERROR):
+        for _ in range(copying.MAX_ATTEMPTS):
+            assert not await s.copier.copy()
+    assert caplog.text.count("copying failed unexpectedly") == 1
+    assert s.moves.skips == {Skip.UNREADABLE: 1}
+    assert await s.copier.copy()
+
+
+async def matched(count: int) -> Scene:
+    """Return a scene where films have moved that were matched before."""
+    s = scene()
+    films = [movie(f"m{number:02}") for number in range(count)]
+    s.target.server.add(*films)
+    for film in films:
+        s.step(film, unseen(), seen())
+    await s.copier.copy()
+    await s.target.lane.discard([one.operation_id for one in s.target.operations])
+    await asyncio.sleep(100)
+    for film in films:
+        s.step(film, seen(), seen(600))
+    s.target.server.requests.clear()
+    return s
+
+
+@virtual
+async def test_copy_that_spoils_the_answer_for_all_costs_only_itself() -> None:
+    s = await matched(9)
+    s.target.server.poison("m03", HTML)
+    assert not await s.copier.copy()
+    assert [one for one, _ in s.target.waiting] == [
+        f"m{number:02}" for number in range(9) if number != 3
+    ]
+    s.target.server.poison("m03", None)
+    assert await s.copier.copy()
+    assert len(s.target.waiting) == 9
+
+
+@virtual
+async def test_server_that_answers_nothing_is_not_asked_item_by_item() -> None:
+    s = await matched(40)
+    s.target.server.trouble = lambda _: HTML
+    assert not await s.copier.copy()
+    assert s.target.server.count() == copying.MOST_FAILURES
+    assert s.target.waiting == []
+    assert len(s.moves) == 40
+
+
+@virtual
+async def test_server_that_goes_away_is_asked_once() -> None:
+    s = await matched(9)
+    s.target.server.down = True
+    assert not await s.copier.copy()
+    assert s.target.server.count() == 1
+
+
+# --- a play that clears the flag ------------------------------------------------------
+
+
+def begun(position: float = 0.0, plays: int = 2, last: float = 60) -> PlayState:
+    """Return what a server shows of FILM that has cleared the flag of it."""
+    return PlayState(
+        watched=False, position=position, play_count=plays, last_played=at(last)
+    )
+
+
+async def watched_on_both() -> Scene:
+    """Return a scene where FILM was watched on both sides."""
+    s = scene()
+    await asyncio.sleep(60)
+    s.source.know(FILM, state=seen(last=at(-10)))
+    s.target.server.states["b"] = seen(last=at(-10))
+    s.target.know(COPY, state=seen(last=at(-10)))
+    return s
+
+
+async def deliver(s: Scene) -> None:
+    """Copy what there is to copy, and have the other server show it."""
+    await s.copier.copy()
+    for one in s.target.operations:
+        shown = one.change.apply(s.target.server.states["b"])
+        s.target.server.states["b"] = shown
+        s.target.know(COPY, state=shown)
+        await s.target.lane.discard([one.operation_id])
+
+
+@virtual
+async def test_watched_film_that_is_begun_again_loses_nothing_elsewhere() -> None:
+    s = await watched_on_both()
+    s.source.know(FILM, state=begun())
+    await deliver(s)
+    assert s.target.server.states["b"] == seen(last=at(-10))
+    s.source.know(FILM, state=begun(1800))
+    await s.copier.copy()
+    assert s.target.waiting == [("b", SetProgress(1800, watched=True))]
+    await deliver(s)
+    s.source.know(FILM, state=begun(3600))
+    await deliver(s)
+    assert s.target.server.states["b"] == seen(3600, last=at(-10))
+
+
+@virtual
+async def test_film_that_was_watched_again_is_watched_there_once_more() -> None:
+    s = await watched_on_both()
+    for state in (begun(), begun(1800), seen(plays=2, last=at(60))):
+        s.source.know(FILM, state=state)
+        await deliver(s)
+    assert s.target.server.states["b"] == seen(last=at(-10))
+    assert s.moves.copied == 2
+
+
+@virtual
+@pytest.mark.parametrize("position", [0, 1800])
+async def test_un_mark_of_what_was_begun_again_is_copied(position: float) -> None:
+    s = await watched_on_both()
+    s.source.know(FILM, state=begun(position))
+    await deliver(s)
+    await asyncio.sleep(60)
+    s.source.know(FILM, state=unseen())
+    await s.copier.copy()
+    assert s.target.waiting == [("b", MarkUnwatched())]
+
+
+@virtual
+async def test_what_only_looks_un_marked_is_un_marked_where_that_was_done() -> None:
+    s = await watched_on_both()
+    s.target.know(COPY, state=begun())
+    s.target.server.states["b"] = begun()
+    await asyncio.sleep(60)
+    s.source.know(FILM, state=unseen())
+    await s.copier.copy()
+    assert not s.moves.skips
+    assert s.target.waiting == [("b", MarkUnwatched())]
+
+
+@virtual
+async def test_play_that_begins_while_an_un_mark_is_under_way_is_not_ours() -> None:
+    s = await watched_on_both()
+    ours = wish(MarkUnwatched(), FILM, before={"a": seen(last=at(-10))})
+    await s.source.lane.submit([ours])
+    s.source.know(FILM, state=begun(0))
+    await s.source.lane.discard([ours.operation_id])
+    await deliver(s)
+    assert s.target.server.states["b"].watched
+    assert s.moves.skips == {Skip.ALREADY_THERE: 1}
 
 
 # --- what is asked for ----------------------------------------------------------------

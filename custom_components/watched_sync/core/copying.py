@@ -51,6 +51,9 @@ MATCHES_KEPT = 2_000
 #: whole library to say no.
 MOST_MISSES = 20
 
+#: Reads that one round lets fail while it looks for what spoils an answer.
+MOST_FAILURES = 20
+
 
 @dataclass(frozen=True, slots=True)
 class Target:
@@ -100,6 +103,7 @@ class _Round:
     shows: dict[ProviderIds, list[Reading]] = field(default_factory=dict)
     shelf: Shelf | None = None
     misses: int = 0
+    failures: int = 0
 
 
 class Copier:
@@ -221,7 +225,6 @@ class Copier:
         found: list[tuple[Move, list[_Copy]]] = []
         done = True
         for move in self._ready(one.target_id):
-            key = (move.item.item_id, one.target_id)
             if not online and one.target_id in move.offered:
                 continue
             if one.misses == MOST_MISSES:
@@ -233,10 +236,13 @@ class Copier:
                 continue
             except ServerError as err:
                 done = False
-                if not self._try_again(key, err):
-                    self._skip(move, one.target_id, Skip.UNREADABLE)
-                elif isinstance(classify(err), LaneDown | Parked):
+                self._failed(move, one.target_id, err)
+                if _is_outage(err):
                     break
+                continue
+            except Exception as err:  # noqa: BLE001 - one item's trouble is its own
+                done = False
+                self._failed(move, one.target_id, err)
                 continue
             if isinstance(copies, Skip):
                 self._skip(move, one.target_id, copies)
@@ -263,7 +269,9 @@ class Copier:
         unread = {
             copy.item.item_id for _, some in found for copy in some if not copy.state
         }
-        readings = await one.target.server.fetch(unread) if unread else {}
+        readings = _by_id(
+            await self._fetch(one, unread) if unread else (), one.target.lane
+        )
         read: list[tuple[Move, list[_Copy]]] = []
         for move, some in found:
             copies: list[_Copy] = []
@@ -278,12 +286,44 @@ class Copier:
                 self._matches.pop((move.item.item_id, one.target_id), None)
         return read
 
-    def _try_again(self, key: tuple[str, str], error: ServerError) -> bool:
-        """Whether to ask again some time; an outage is not counted."""
-        _LOGGER.debug("%s: not matched: %r", self._label, error)
-        if not isinstance(classify(error), LaneDown | Parked):
+    async def _fetch(self, one: _Round, item_ids: Collection[str]) -> list[Reading]:
+        """Read items of another lane; what spoils the answer for all is left out.
+
+        Raises `ServerError` if the server cannot be asked at all.
+        """
+        try:
+            return list((await one.target.server.fetch(item_ids)).values())
+        except ServerError as err:
+            one.failures += 1
+            if _is_outage(err) or one.failures == MOST_FAILURES:
+                raise
+            _LOGGER.debug("%s: not read again: %r", self._label, err)
+            one.target.report(err)
+        if len(item_ids) == 1:
+            return []
+        ordered = sorted(item_ids)
+        middle = len(ordered) // 2
+        return [
+            *await self._fetch(one, ordered[:middle]),
+            *await self._fetch(one, ordered[middle:]),
+        ]
+
+    def _failed(self, move: Move, target_id: str, error: Exception) -> None:
+        """Have a move wait for another attempt, or pass it over after so many.
+
+        An outage is not counted. A fault of ours in one item is logged once.
+        """
+        key = (move.item.item_id, target_id)
+        if isinstance(error, ServerError) or self._attempts[key]:
+            _LOGGER.debug("%s: not copied: %r", self._label, error)
+        else:
+            _LOGGER.error(
+                "%s: copying failed unexpectedly", self._label, exc_info=error
+            )
+        if not (isinstance(error, ServerError) and _is_outage(error)):
             self._attempts[key] += 1
-        return self._attempts[key] < MAX_ATTEMPTS
+        if self._attempts[key] >= MAX_ATTEMPTS:
+            self._skip(move, target_id, Skip.UNREADABLE)
 
     async def _hand_over(
         self,
@@ -295,6 +335,7 @@ class Copier:
         """Decide for all copies, and queue what is wanted as one batch."""
         target_id, outbox = one.target_id, one.target.lane.outbox
         batch_id = self._new_id()
+        done = True
         async with self._one_at_a_time:
             operations: list[Operation] = []
             told: list[tuple[Move, list[Skip]]] = []
@@ -302,7 +343,12 @@ class Copier:
                 current = self._moves.get(move.item.item_id)
                 if current is not move or self._lane.outbox.concerning(move.item):
                     continue  # it moved on while we looked for it
-                made, skips = self._plan(one, move, copies, batch_id)
+                try:
+                    made, skips = self._plan(one, move, copies, batch_id)
+                except Exception as err:  # noqa: BLE001 - one item's trouble is its own
+                    done = False
+                    self._failed(move, target_id, err)
+                    continue
                 operations += made
                 told.append((move, [] if made else skips))
             if operations:
@@ -325,7 +371,7 @@ class Copier:
                 self._moves.offer(move, target_id)
             else:
                 self._skip(move, target_id, skips[0] if skips else None)
-        return True
+        return done
 
     def _skip(self, move: Move, target_id: str, reason: Skip | None) -> None:
         key = (move.item.item_id, target_id)
@@ -428,8 +474,8 @@ class Copier:
                 self._keep_match(key, move.item, [])
             return found
         self._keep_match(key, move.item, found)
-        states = {reading.item.item_id: reading.state for reading in readings}
-        return [_Copy(copy, states[copy.item_id]) for copy in found]
+        there = _by_id(readings, one.target.lane)
+        return [_Copy(copy, there[copy.item_id].state) for copy in found]
 
     def _keep_match(self, key: tuple[str, str], item: Item, copies: list[Item]) -> None:
         self._matches.pop(key, None)
@@ -470,6 +516,17 @@ class Copier:
         if not item.provider_ids:
             return ()
         return await server.find(item.kind, item.provider_ids, item.title)
+
+
+def _is_outage(error: ServerError) -> bool:
+    """Whether the server cannot be asked at all, for whatever item."""
+    return isinstance(classify(error), LaneDown | Parked)
+
+
+def _by_id(readings: Iterable[Reading], lane: Lane) -> dict[str, Reading]:
+    """Return readings by item id, together with what their lane knows from before."""
+    known = map(lane.ledger.knowing, readings)
+    return {reading.item.item_id: reading for reading in known}
 
 
 def _known(ledger: Iterable[Reading]) -> list[Item]:
