@@ -3,11 +3,12 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from homeassistant.components.automation.const import DOMAIN as AUTOMATION
-from homeassistant.core import HomeAssistant, ServiceCall
+from homeassistant.const import EVENT_HOMEASSISTANT_STARTED
+from homeassistant.core import CoreState, HomeAssistant, ServiceCall
 from homeassistant.helpers.trigger import (
     async_get_all_descriptions,
     async_validate_trigger_config,
@@ -23,7 +24,7 @@ import yaml
 
 from custom_components.watched_sync.core.activity import MOST_AT_ONCE
 from custom_components.watched_sync.core.errors import ItemGone, Malformed, Refused
-from custom_components.watched_sync.core.identity import Item
+from custom_components.watched_sync.core.identity import Item, MediaKind
 from custom_components.watched_sync.core.lane import Phase
 from custom_components.watched_sync.core.operation import (
     MarkUnwatched,
@@ -313,6 +314,45 @@ async def finish(
     )
     server.requests.clear()
     return entry, calls
+
+
+async def test_what_was_watched_while_home_assistant_was_off_is_told_once_it_started(
+    hass: HomeAssistant,
+) -> None:
+    """Automations listen when everything has started, entries come up before that."""
+    films = [
+        Item(f"f{n:02}", MediaKind.MOVIE, f"Film {n:02}")
+        for n in range(MOST_AT_ONCE + 10)
+    ]
+    server = MemoryServer(films)
+    entry = await setup_lane(hass, server)
+    entry.runtime_data.lane.remember(server.reading(film.item_id) for film in films)
+    await hass.config_entries.async_unload(entry.entry_id)
+    now = datetime(2026, 1, 1, 20, tzinfo=UTC)
+    for minutes, film in enumerate(films):
+        at = now + timedelta(minutes=minutes)
+        server.set(film.item_id, watched=True, play_count=1, last_played=at)
+    hass.set_state(CoreState.not_running)
+    await hass.config_entries.async_setup(entry.entry_id)
+    await idle(hass)
+    assert entry.runtime_data.lane.ledger.reading("f00").state.watched
+    hass.set_state(CoreState.starting)
+    calls = await automate(
+        hass, "triggers: {trigger: watched_sync.item_watched}", title="trigger.title"
+    )
+    # It goes on in the first seconds: this one is older than all the others.
+    server.set("f03", watched=False)
+    await catch_up(hass, entry)
+    server.set("f03", watched=True, last_played=now - timedelta(days=1))
+    await catch_up(hass, entry)
+    assert calls == []
+    hass.set_state(CoreState.running)
+    hass.bus.async_fire(EVENT_HOMEASSISTANT_STARTED)
+    await idle(hass)
+    last = [one.title for one in films[-MOST_AT_ONCE:]]
+    assert [one["title"] for one in told(calls)] == last
+    await catch_up(hass, entry)
+    assert len(calls) == MOST_AT_ONCE
 
 
 async def test_show_finished(hass: HomeAssistant) -> None:

@@ -13,11 +13,12 @@ from homeassistant.helpers.dispatcher import (
     async_dispatcher_connect,
     async_dispatcher_send,
 )
+from homeassistant.helpers.start import async_at_started
 from homeassistant.util.hass_dict import HassKey
 from homeassistant.util.signal_type import SignalType
 
 from .const import DOMAIN
-from .core.activity import Activity, Chronicle, What, shorten
+from .core.activity import Activity, Chronicle, What, gathered, shorten
 from .core.identity import Item, MediaKind
 from .core.lane import Lane, LaneUpdate
 from .core.operation import Change, MarkUnwatched, MarkWatched
@@ -111,9 +112,16 @@ class ActivityFeed:
 
     @callback
     def async_release(self) -> None:
-        """Tell what happened while the entities were not there yet, and go on."""
+        """Tell what happened until Home Assistant has started, and go on.
+
+        The entities are there by now; automations listen when everything has started.
+        """
+        self._entry.async_on_unload(async_at_started(self._hass, self._release))
+
+    @callback
+    def _release(self, _: HomeAssistant) -> None:
         held, self._held = self._held or [], None
-        self._tell(held)
+        self._tell(gathered(held))
 
     @callback
     def _lane_changed(self, update: LaneUpdate) -> None:

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
+import math
 
 from .errors import Reason
 from .identity import Item
@@ -144,6 +145,20 @@ class Chronicle:
         )
 
 
+def gathered(activities: Iterable[Activity]) -> list[Activity]:
+    """Return what was held back for a while in the order in which it is told at once.
+
+    That is our own doings first, then what others did, the newest play last.
+    """
+
+    def place(one: Activity) -> tuple[int, float]:
+        if one.what is What.QUEUE_DRAINED:
+            return 2, 0.0
+        return (0, 0.0) if one.operation is not None else (1, _played_at(one))
+
+    return sorted(activities, key=place)
+
+
 def shorten(activities: Iterable[Activity]) -> list[Activity]:
     """Leave out all but the last few of each kind; the last one says how many."""
     activities = list(activities)
@@ -191,5 +206,5 @@ def _move(item: Item, before: PlayState, after: PlayState) -> Activity | None:
 def _played_at(activity: Activity) -> float:
     state = activity.state
     if state is None or state.last_played is None:
-        return 0.0
+        return -math.inf  # nobody knows when
     return state.last_played.timestamp()
