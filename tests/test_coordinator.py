@@ -576,22 +576,90 @@ async def test_a_mark_that_was_taken_back_shows_at_the_next_glance(
     assert runtime.coordinator.shows["s1"].unwatched == 3
 
 
-async def test_a_glance_that_shows_nothing_but_news_looks_further_back(
+async def test_a_glance_looks_back_to_what_the_last_one_saw(
     hass: HomeAssistant,
 ) -> None:
-    films = [Item(f"f{n}", MediaKind.MOVIE, f"Film {n}") for n in range(3 * PLAYS)]
-    server = MemoryServer(films)
+    """A season marked through us comes between: none of it is news any more."""
+    films = [Item(f"f{n}", MediaKind.MOVIE, f"Film {n}") for n in range(400)]
+    server = MemoryServer([*films, MOVIE, OTHER_MOVIE])
+    now = dt_util.utcnow() - timedelta(days=1)
+
+    def plays(item: Item) -> None:
+        nonlocal now
+        now += timedelta(seconds=1)
+        server.set(item.item_id, watched=True, play_count=1, last_played=now)
+
+    for film in films[:300]:
+        plays(film)
     entry = await setup_lane(hass, server)
     runtime: WatchedSyncRuntime = entry.runtime_data
-    for minutes, film in enumerate(films):
-        server.set(
-            film.item_id,
-            watched=True,
-            last_played=dt_util.utcnow() + timedelta(minutes=minutes),
-        )
+    known = len(runtime.lane.ledger)
+    assert known == PLAYS
+    plays(MOVIE)
+    for film in films[300:]:
+        plays(film)
+        runtime.lane.remember([server.reading(film.item_id)])
+    server.requests.clear()
     await runtime.coordinator.glance()
-    assert len(runtime.lane.ledger) == len(films)
-    assert runtime.coordinator.data.last_played == films[-1].item_id
+    assert view_of(entry, MOVIE).desired.watched
+    asked = [name for name, _ in server.requests]
+    assert asked.count("last_played") == 3
+    # From then on it is seen, also after a restart.
+    await hass.config_entries.async_reload(entry.entry_id)
+    runtime = entry.runtime_data
+    server.requests.clear()
+    plays(OTHER_MOVIE)
+    await runtime.coordinator.glance()
+    assert view_of(entry, OTHER_MOVIE).desired.watched
+    assert [name for name, _ in server.requests].count("last_played") == 1
+
+
+async def test_what_is_dated_in_the_future_hides_no_play(hass: HomeAssistant) -> None:
+    films = [Item(f"f{n}", MediaKind.MOVIE, f"Film {n}") for n in range(3 * PLAYS)]
+    server = MemoryServer([*films, MOVIE])
+    far = dt_util.utcnow() + timedelta(days=9000)
+    server.set("m1", watched=True, last_played=far)
+    entry = await setup_lane(hass, server)
+    runtime: WatchedSyncRuntime = entry.runtime_data
+    for film in films:
+        server.set(film.item_id, watched=True, last_played=dt_util.utcnow())
+    await runtime.coordinator.glance()
+    assert len(runtime.lane.ledger) == len(films) + 1
+
+
+@pytest.mark.parametrize(("count", "asked"), [(1, 1), (15, 2), (25, 2)])
+async def test_a_server_that_has_no_more_plays_is_not_asked_for_ever(
+    hass: HomeAssistant, count: int, asked: int
+) -> None:
+    films = [Item(f"f{n}", MediaKind.MOVIE, f"Film {n}") for n in range(count)]
+    server = MemoryServer(films)
+    entry = await setup_lane(hass, server)
+    for film in films:
+        server.set(film.item_id, watched=True, last_played=dt_util.utcnow())
+    server.requests.clear()
+    await entry.runtime_data.coordinator.glance()
+    assert [name for name, _ in server.requests].count("last_played") == asked
+    assert len(entry.runtime_data.lane.ledger) == count
+
+
+async def test_what_was_watched_nobody_knows_when_is_not_what_was_played_last(
+    hass: HomeAssistant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As after a stop without a start: the server counted nothing, and has no date."""
+    server = MemoryServer()
+    entry = await setup_lane(hass, server)
+    runtime: WatchedSyncRuntime = entry.runtime_data
+
+    async def last_played(_: int) -> list[Reading]:
+        return [server.reading("m2"), server.reading("m1")]
+
+    monkeypatch.setattr(server, "last_played", last_played)
+    server.set("m2", watched=True)
+    await runtime.coordinator.catch_up()
+    assert runtime.coordinator.data.last_played is None
+    server.set("m1", watched=True, last_played=dt_util.utcnow())
+    await runtime.coordinator.catch_up()
+    assert runtime.coordinator.data.last_played == "m1"
 
 
 async def test_glances_read_what_is_shown_each_time_and_the_rest_in_turns(

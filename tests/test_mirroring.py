@@ -9,6 +9,7 @@ from homeassistant.config_entries import ConfigEntryDisabler
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import issue_registry as ir
 from homeassistant.setup import async_setup_component
+from homeassistant.util import dt as dt_util
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
@@ -529,3 +530,37 @@ async def test_diagnostics_count_and_name_nobody(hass: HomeAssistant) -> None:
         "copied": 1,
         "skipped": {"too_short": 1},
     }
+
+
+# --- before anything was copied -------------------------------------------------------
+
+
+async def test_what_is_watched_before_the_first_change_of_all_is_copied(
+    hass: HomeAssistant, hass_storage: dict[str, Any]
+) -> None:
+    """Home Assistant is stopped, or dies, before anything was worth a write."""
+    films = FILMS[:40]
+    other, one = server("cellar", films), server("attic", films)
+    target = await setup_lane(hass, other, entry_id="cellar")
+    source = await setup_lane(hass, one, entry_id="attic", options=to("cellar"))
+    stored = hass_storage["watched_sync.attic.ledger"]["data"]
+    assert stored["moves_since"]
+    assert await hass.config_entries.async_unload("attic")
+    # As it was left by a Home Assistant that died.
+    hass_storage["watched_sync.attic.ledger"]["data"] = stored
+    for film in films:
+        one.set(film.item_id, watched=True, play_count=1, last_played=dt_util.utcnow())
+    use_server(hass, one)
+    assert await hass.config_entries.async_setup("attic")
+    await until(lambda: mirroring(source).counts.copied == len(films))
+    await settled(source, target)
+    assert all(other.states[film.item_id].watched for film in films)
+
+
+async def test_what_is_watched_while_nothing_is_copied_is_never_copied(
+    hass: HomeAssistant, hass_storage: dict[str, Any]
+) -> None:
+    source, *_ = await pair(hass)
+    hass.config_entries.async_update_entry(source, options={})
+    await hass.async_block_till_done()
+    assert hass_storage["watched_sync.attic.ledger"]["data"]["moves_since"] is None

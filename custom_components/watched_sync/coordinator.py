@@ -8,7 +8,7 @@ which hears what others do, and by the ends of our own operations.
 import asyncio
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final, override
 
 from homeassistant.config_entries import ConfigEntry
@@ -36,6 +36,7 @@ from .core.operation import Scope
 from .core.outbox import Result
 from .core.play_state import PlayState, Reading
 from .core.ports import MediaServer
+from .core.reconcile import CLOCK_TOLERANCE
 from .core.relay import Relay
 from .core.snapshot import (
     Failures,
@@ -55,10 +56,11 @@ REFRESH_COOLDOWN: Final = 2.0
 #: The same for items that came, went or were rewritten: a scan changes them for hours.
 LIBRARY_COOLDOWN: Final = 30.0
 
-#: Plays read to see what was marked or played elsewhere, and that many if all of them
-#: are news.
+#: Plays read to see what was marked or played elsewhere; ever more as long as the last
+#: look has seen none of them, but not more than that many.
 PLAYS: Final = 20
-MANY_PLAYS: Final = 200
+MORE_PLAYS: Final = 4
+MOST_PLAYS: Final = 5_000
 
 #: Items read again by a glance: one request to either kind of server. Those shown come
 #: first; the others, and more shown ones than this share, take turns.
@@ -75,6 +77,14 @@ class _Leaves:
 
     readings: tuple[Reading, ...]
     counts: tuple[int | None, int | None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Plays:
+    """What was played last, as far as it is shown, and when the newest of all was."""
+
+    readings: Sequence[Reading]
+    newest: datetime
 
 
 class WatchedSyncCoordinator(DataUpdateCoordinator[SyncSnapshot]):
@@ -301,10 +311,8 @@ class WatchedSyncCoordinator(DataUpdateCoordinator[SyncSnapshot]):
         """
         async with self._one_read:
             self._moved.clear()
-            found = await self._plays(PLAYS)
-            news = self._news(found)
-            if len(news) == PLAYS:
-                found = await self._plays(MANY_PLAYS)
+            plays = await self._plays()
+            found = list(plays.readings)
             batch = self._next_batch({reading.item.item_id for reading in found})
             if batch:
                 readings = (await self._fetch(batch)).values()
@@ -313,6 +321,7 @@ class WatchedSyncCoordinator(DataUpdateCoordinator[SyncSnapshot]):
             # Rows of a list and of single items differ in detail: only play states
             # that moved are worth remembering.
             self._remember(news)
+            self._note_plays_seen(plays)
             self._note_last_played(news)
             self._publish()
             if news:
@@ -340,8 +349,8 @@ class WatchedSyncCoordinator(DataUpdateCoordinator[SyncSnapshot]):
                 if self.allows(reading.item)
             ]
             found.extend(up_next)
-        last_played = await self._plays(PLAYS)
-        found.extend(last_played)
+        plays = await self._plays()
+        found.extend(plays.readings)
         wanted = self._shown_ids
         if everything:
             wanted.update(self._followed_ids)
@@ -350,17 +359,51 @@ class WatchedSyncCoordinator(DataUpdateCoordinator[SyncSnapshot]):
             found.extend((await self._fetch(missing)).values())
         lists = (
             tuple(dict.fromkeys(reading.item.item_id for reading in up_next)),
-            last_played[0].item.item_id if last_played else None,
+            next(
+                (one.item.item_id for one in plays.readings if one.state.last_played),
+                None,
+            ),
         )
         if lists != (self._ledger.up_next, self._ledger.last_played):
             self._ledger.up_next, self._ledger.last_played = lists
             self._ledger.save_later()
         self._remember(found)
+        self._note_plays_seen(plays)
 
-    async def _plays(self, limit: int) -> list[Reading]:
-        """Read what was played last, as far as it is shown."""
-        found = await self._server.last_played(limit)
-        return [reading for reading in found if self.allows(reading.item)]
+    async def _plays(self) -> _Plays:
+        """Read what was played last, back to what the last look has seen.
+
+        However much was played or marked meanwhile, by us or by others, hides nothing.
+        """
+        seen_until = self._ledger.plays_seen_until or self._ledger.moves.since
+        now = self._lane.clock.now() + (self._server.clock_offset or timedelta())
+        limit, before = PLAYS, 0
+        while True:
+            found = await self._server.last_played(limit)
+            dates = [at for one in found if (at := one.state.last_played) is not None]
+            if (
+                seen_until is None
+                or any(at < seen_until for at in dates)
+                # Odd rows are left out, so that a page may be full with fewer.
+                or len(found) <= max(before, limit // 2)
+                or limit == MOST_PLAYS
+            ):
+                break
+            limit, before = min(limit * MORE_PLAYS, MOST_PLAYS), len(found)
+        return _Plays(
+            [reading for reading in found if self.allows(reading.item)],
+            # What is dated later than now says nothing of what will be played.
+            max(
+                (at for at in dates if at <= now + CLOCK_TOLERANCE),
+                default=seen_until or now,
+            ),
+        )
+
+    def _note_plays_seen(self, plays: _Plays) -> None:
+        """Note that all of *plays* is known from now on."""
+        if self._ledger.plays_seen_until != plays.newest:
+            self._ledger.plays_seen_until = plays.newest
+            self._ledger.save_later()
 
     async def _fetch(self, item_ids: Collection[str]) -> Mapping[str, Reading]:
         """Read items, and note which of them are not there any more."""

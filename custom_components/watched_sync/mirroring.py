@@ -88,6 +88,7 @@ class Mirroring:
         self._told: Phase | None = None
         self._asking = False
         self._targets = frozenset(chosen.mirror_to) - {entry.entry_id}
+        known_since = ledger.moves.since
         self._copier = Copier(
             lane,
             server,
@@ -103,6 +104,7 @@ class Mirroring:
             paused=lambda: ledger.paused,
             allows=allows,
         )
+        self._has_begun_or_ended = ledger.moves.since != known_since
         entry.async_on_unload(lane.add_listener(self._lane_changed))
         entry.async_on_unload(entry.async_on_state_change(self._announce))
         entry.async_on_unload(
@@ -191,6 +193,10 @@ class Mirroring:
 
     async def run(self) -> None:
         """Copy until cancelled."""
+        if self._has_begun_or_ended:
+            # What is played from this very moment on is to be copied, or not any
+            # more, also if nothing else is written before the next start.
+            await self._ledger.async_save()
         done, too_many = True, 0
         self._ask()
         while True:

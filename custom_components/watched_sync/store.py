@@ -390,6 +390,7 @@ class LedgerStore:
         self.moves = Moves()
         self.up_next: tuple[str, ...] = ()
         self.last_played: str | None = None
+        self.plays_seen_until: datetime | None = None
         self.paused = False
 
     @property
@@ -407,6 +408,7 @@ class LedgerStore:
                 self.ledger,
                 self.up_next,
                 self.last_played,
+                self.plays_seen_until,
                 self.paused,
                 self.moves,
             ) = await self._hass.async_add_executor_job(self._decode, contents.data)
@@ -415,11 +417,11 @@ class LedgerStore:
 
     def _decode(
         self, data: Mapping[str, Any]
-    ) -> tuple[Ledger, tuple[str, ...], str | None, bool, Moves]:
+    ) -> tuple[Ledger, tuple[str, ...], str | None, datetime | None, bool, Moves]:
         """Return what a file held; in a thread, for the same reasons."""
         ledger = Ledger(map(decode_reading, data["readings"]), data.get("absent", ()))
         self._readings.of(ledger)
-        since = data.get("moves_since")
+        since, seen_until = data.get("moves_since"), data.get("plays_seen_until")
         moves = Moves(
             map(decode_move, data.get("moves", ())),
             since=since and datetime.fromisoformat(since),
@@ -430,6 +432,7 @@ class LedgerStore:
             ledger,
             tuple(data["up_next"]),
             data["last_played"],
+            seen_until and datetime.fromisoformat(seen_until),
             bool(data.get("paused")),
             moves,
         )
@@ -477,6 +480,8 @@ class LedgerStore:
             "readings": self._readings.of(self.ledger),
             "up_next": list(self.up_next),
             "last_played": self.last_played,
+            "plays_seen_until": self.plays_seen_until
+            and self.plays_seen_until.isoformat(),
             "paused": self.paused,
             "absent": sorted(self.ledger.absent),
             "moves": self._moves.of(self.moves),
