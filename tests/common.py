@@ -220,6 +220,15 @@ class MemoryServer(MediaServer):
     def clock_offset(self) -> timedelta | None:
         return timedelta()
 
+    @property
+    @override
+    def oddities(self) -> Mapping[str, int]:
+        return {}
+
+    @override
+    def item_id(self, text: str) -> str | None:
+        return text
+
     async def introduce(self) -> str:
         """Say who is there, to somebody without a token."""
         await self._request("introduce")

@@ -258,6 +258,16 @@ def failures_alone_knows_the_words_of_errors(house: House) -> Iterator[str]:
                 yield f"{module}:{node.lineno} words an error"
 
 
+def provider_ids_pass_the_gate(house: House) -> Iterator[str]:
+    """Text becomes a provider id in one place, which tells what is one."""
+    for module, tree in house.modules.items():
+        if module == "core.identity":
+            continue
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Call) and named(node.func) == "ProviderIds":
+                yield f"{module}:{node.lineno} makes provider ids past the gate"
+
+
 def platforms_are_leaves(house: House) -> Iterator[str]:
     """Nobody imports what presents; and it does not reach for disk or servers."""
     for module in house.modules:
@@ -312,6 +322,7 @@ RULES: list[Rule] = [
     two_alone_know_servers,
     store_alone_touches_store,
     failures_alone_knows_the_words_of_errors,
+    provider_ids_pass_the_gate,
     platforms_are_leaves,
     nobody_imports_the_front_door,
     there_are_no_cycles,
@@ -409,6 +420,7 @@ BROKEN: list[tuple[Rule, dict[str, str]]] = [
         failures_alone_knows_the_words_of_errors,
         {"switch": "raise exceptions.ConfigEntryNotReady(translation_domain='x')"},
     ),
+    (provider_ids_pass_the_gate, {"lookup": "ids = identity.ProviderIds(imdb=text)"}),
     (platforms_are_leaves, {"services": "from .switch import X", "switch": ""}),
     (platforms_are_leaves, {"switch": "from .store import X", "store": ""}),
     (nobody_imports_the_front_door, {"switch": "from . import X"}),

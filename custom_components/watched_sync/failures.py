@@ -14,6 +14,7 @@ from homeassistant.exceptions import (
 )
 
 from .const import DOMAIN
+from .core import gate
 from .core.errors import (
     AuthRejected,
     Busy,
@@ -30,6 +31,9 @@ from .core.errors import (
 )
 from .core.lane import LaneClosed
 from .core.outbox import OUTBOX_LIMIT, OutboxFull
+
+#: Characters of what fills in one place of a sentence.
+_TOLD_BACK: Final = 1000
 
 #: Errors a wish can end in before it is queued.
 type Refusal = JournalError | LaneClosed | OutboxFull
@@ -59,11 +63,16 @@ def stopping() -> HomeAssistantError:
 
 
 def invalid(key: str, **placeholders: str) -> ServiceValidationError:
-    """Say what an action got wrong; *key* names the sentence, the rest fills it in."""
+    """Say what an action got wrong; *key* names the sentence, the rest fills it in.
+
+    Home Assistant shows and logs it, so what was said to us is told back clipped.
+    """
     return ServiceValidationError(
         translation_domain=DOMAIN,
         translation_key=key,
-        translation_placeholders=placeholders,
+        translation_placeholders={
+            name: gate.line(value, _TOLD_BACK) for name, value in placeholders.items()
+        },
     )
 
 

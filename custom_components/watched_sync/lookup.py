@@ -24,6 +24,7 @@ from homeassistant.exceptions import ServiceValidationError
 from homeassistant.helpers import service
 
 from .const import DOMAIN
+from .core import gate
 from .core.errors import ItemGone, LaneDown, Parked, ServerError, classify
 from .core.identity import Item, MediaKind, ProviderIds
 from .core.lane import Phase
@@ -48,7 +49,6 @@ EXTERNAL_ID_EXAMPLES: Final[Mapping[str, str]] = {
 _EXTERNAL_ID = re.compile(
     r"(?P<source>imdb|tmdb|tvdb)://(?:(?P<kind>movie|show|episode)/)?(?P<id>\w+)"
 )
-_IMDB_ID = re.compile(r"tt\d+")
 _TITLE_WITH_YEAR = re.compile(r"(?P<title>.*\S)\s*\((?P<year>\d{4})\)")
 
 
@@ -310,19 +310,10 @@ def parse_external_id(text: str) -> tuple[tuple[MediaKind, ...], ProviderIds]:
     if match is None:
         raise malformed
     source, kind, number = match["source"], match["kind"], match["id"]
-    if source == "imdb":
-        if not _IMDB_ID.fullmatch(number):
-            raise malformed
-        ids = ProviderIds(imdb=number)
-    elif not number.isascii() or not number.isdecimal():
+    # TMDB counts movies and shows separately: the number alone says nothing.
+    ids = ProviderIds.told(**{source: number})
+    if not ids or (source == "tmdb" and kind is None):
         raise malformed
-    elif source == "tmdb":
-        # TMDB counts movies and shows separately: the number alone says nothing.
-        if kind is None:
-            raise malformed
-        ids = ProviderIds(tmdb=number)
-    else:
-        ids = ProviderIds(tvdb=number)
     if kind is not None:
         return (MediaKind(kind),), ids
     return (MediaKind.MOVIE, MediaKind.SHOW, MediaKind.EPISODE), ids
@@ -473,15 +464,21 @@ async def async_resolve_id(
 ) -> Target:
     """Return the item with this id on this lane.
 
-    While the server cannot be asked an id that is not known is believed: the first
-    reading says what it is.
+    While the server cannot be asked an id that is not known is believed, if it can be
+    one: the first reading says what it is.
     """
+    own = entry.runtime_data.server.item_id(item_id)
+    if own is None:
+        told = gate.line(item_id, gate.NAME)
+        raise invalid("impossible_item_id", item_id=told, lane=entry.title)
+    item_id = own
     if item := known_item(entry, item_id):
         return Target(entry, item)
     try:
         readings = await async_ask(entry, lambda server: server.fetch([item_id]))
     except CannotAsk:
-        return Target(entry, Item(item_id, MediaKind.UNKNOWN, title or item_id))
+        called = gate.line(title or item_id, gate.TITLE)
+        return Target(entry, Item(item_id, MediaKind.UNKNOWN, called))
     if (reading := readings.get(item_id)) is None:
         raise invalid("unknown_item", item_id=item_id, lane=entry.title)
     return Target(entry, reading.item, reading)

@@ -6,6 +6,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from custom_components.watched_sync.core import gate
 from custom_components.watched_sync.core.identity import Item, MediaKind, ProviderIds
 from custom_components.watched_sync.core.mirror import Move
 from custom_components.watched_sync.core.operation import (
@@ -61,10 +62,16 @@ def wish(
 # --- strategies --------------------------------------------------------------
 
 words = st.text(min_size=1, max_size=12)
+#: Ids as servers have them, and texts as the gate lets them through.
+ids = st.text(
+    st.characters(min_codepoint=33, max_codepoint=126), min_size=1, max_size=12
+)
+lines = st.text(max_size=12).map(lambda text: gate.line(text, gate.TITLE))
+shown = lines.filter(bool)
 positions = st.floats(min_value=0, max_value=1e6, allow_nan=False)
 times = st.datetimes(
     min_value=datetime(1970, 1, 2),  # noqa: DTZ001 - the strategy adds the zone
-    max_value=datetime(2200, 1, 1),  # noqa: DTZ001 - the strategy adds the zone
+    max_value=datetime(2100, 1, 1),  # noqa: DTZ001 - the strategy adds the zone
     timezones=st.just(UTC),
 )
 maybe_times = st.none() | times
@@ -72,23 +79,23 @@ numbers = st.none() | st.integers(min_value=1, max_value=99_999)
 
 provider_ids = st.builds(
     ProviderIds,
-    imdb=st.none() | words,
-    tmdb=st.none() | words,
-    tvdb=st.none() | words,
+    imdb=st.none() | st.integers(1, 99_999_999).map(lambda one: f"tt{one:07}"),
+    tmdb=st.none() | st.integers(1, 9_999_999).map(str),
+    tvdb=st.none() | st.integers(1, 9_999_999).map(str),
 )
 items = st.builds(
     Item,
-    item_id=words,
+    item_id=ids,
     kind=st.sampled_from(MediaKind),
-    title=st.text(max_size=12),
-    year=numbers,
+    title=lines,
+    year=st.none() | st.integers(min_value=1800, max_value=2200),
     provider_ids=provider_ids,
     duration=st.none() | st.floats(min_value=1, max_value=1e6),
-    library_id=st.none() | words,
-    show_id=st.none() | words,
-    show_title=st.none() | words,
+    library_id=st.none() | ids,
+    show_id=st.none() | ids,
+    show_title=st.none() | shown,
     show_provider_ids=provider_ids,
-    season_id=st.none() | words,
+    season_id=st.none() | ids,
     season=st.none() | st.integers(min_value=0, max_value=99),
     episode=st.none() | st.integers(min_value=0, max_value=9999),
     episode_end=numbers,
@@ -112,8 +119,8 @@ readings = st.builds(
     Reading,
     item=items,
     state=states,
-    leaf_count=st.none() | st.integers(min_value=0),
-    watched_leaf_count=st.none() | st.integers(min_value=0),
+    leaf_count=st.none() | st.integers(min_value=0, max_value=99_999),
+    watched_leaf_count=st.none() | st.integers(min_value=0, max_value=99_999),
 )
 changes = (
     st.builds(MarkWatched, maybe_times)

@@ -24,7 +24,7 @@ from custom_components.watched_sync.core.codec import (
     encode_reading,
     encode_state,
 )
-from custom_components.watched_sync.core.identity import Item
+from custom_components.watched_sync.core.identity import Item, ProviderIds
 from custom_components.watched_sync.core.mirror import Move
 from custom_components.watched_sync.core.operation import Change, MarkWatched, Operation
 from custom_components.watched_sync.core.outbox import HistoryEntry, Outbox
@@ -120,6 +120,48 @@ def test_what_is_at_its_default_takes_no_room() -> None:
         "kind": "movie",
         "title": "T",
     }
+
+
+def test_what_was_stored_before_passes_the_gate() -> None:
+    stored = {
+        "item": {
+            "id": "1",
+            "kind": "movie",
+            "title": "caf\ud83d\u202e",
+            "year": 1e300,
+            "duration": 1e300,
+            "season": -1,
+            "show_title": "a\nb",
+            "ids": {"imdb": "900157", "tmdb": "0", "tvdb": "0042"},
+        },
+        "state": {"watched": True, "play_count": 2**64, "position": 1e300},
+        "leaves": -3,
+    }
+    reading = decode_reading(stored)
+    item = reading.item
+    assert (item.title, item.show_title) == ("caf", "a b")
+    assert (item.year, item.duration, item.season) == (None, None, None)
+    assert item.provider_ids == ProviderIds(tvdb="42")
+    assert reading.state == PlayState(watched=True)
+    assert reading.leaf_count is None
+
+
+@pytest.mark.parametrize(
+    "item_id", ["../x", "\ud800", "a b", "é", "", "x" * 1_000_000, "a\x00"]
+)
+def test_an_id_that_was_stored_and_cannot_be_one_becomes_no_other(
+    item_id: str,
+) -> None:
+    item = decode_item({"id": item_id, "kind": "movie", "title": "T"})
+    if item_id != "../x":
+        assert item.item_id.endswith("\N{REPLACEMENT CHARACTER}")
+    assert len(item.item_id.encode()) < 1000
+    assert decode_item(through_json(encode_item(item))) == item
+
+
+def test_a_play_of_a_year_to_come_has_no_date() -> None:
+    state = decode_state({"watched": True, "last_played": "2600-01-01T00:00:00+00:00"})
+    assert state == PlayState(watched=True)
 
 
 def test_a_change_from_the_future_is_not_guessed_at() -> None:

@@ -37,6 +37,62 @@ def test_ids_match_when_one_is_equal_and_none_contradicts(
     assert theirs.matches(ours) is same
 
 
+@pytest.mark.parametrize(
+    ("text", "known"),
+    [
+        ("tt0133093", "tt0133093"),
+        ("TT0133093", "tt0133093"),
+        (" tt0133093\n", "tt0133093"),
+        ("tt00133093", "tt0133093"),
+        ("tt15239678", "tt15239678"),
+        ("0133093", None),
+        ("tt133", None),
+        ("tt0000000", None),
+        ("nm0000206", None),
+        ("https://www.imdb.com/title/tt0133093", None),
+        ("tt\u0660\u0661\u0663\u0663\u0660\u0669\u0663", None),
+        ("", None),
+        (None, None),
+    ],
+)
+def test_an_id_at_imdb_is_two_letters_and_seven_digits_or_more(
+    text: str | None, known: str | None
+) -> None:
+    assert ProviderIds.told(imdb=text) == ProviderIds(imdb=known)
+
+
+@pytest.mark.parametrize(
+    ("text", "known"),
+    [
+        ("603", "603"),
+        (" 603 ", "603"),
+        ("00603", "603"),
+        ("0", None),
+        ("-1", None),
+        ("603.0", None),
+        ("tmdb:603", None),
+        ("tt0133093", None),
+        ("none", None),
+        ("\u0666\u0660\u0663", None),
+        ("9" * 11, None),
+        (" ", None),
+        ("", None),
+        (None, None),
+    ],
+)
+def test_an_id_at_the_other_two_is_a_positive_number(
+    text: str | None, known: str | None
+) -> None:
+    assert ProviderIds.told(tmdb=text) == ProviderIds(tmdb=known)
+    assert ProviderIds.told(tvdb=text) == ProviderIds(tvdb=known)
+
+
+def test_a_malformed_id_is_no_id_and_the_right_one_decides() -> None:
+    ours = ProviderIds.told(imdb="900157", tmdb="900157")
+    theirs = ProviderIds.told(imdb="tt9000157", tmdb="900157")
+    assert ours.matches(theirs)
+
+
 def test_no_ids_are_false() -> None:
     assert not NO_IDS
     assert ProviderIds(tvdb="1")

@@ -133,12 +133,12 @@ def ep(number: int, end: int | None = None, **changes: Any) -> Item:
             id="P13: every copy of an episode",
         ),
         pytest.param(
-            replace(ep(1), show_provider_ids=ProviderIds(tvdb="tv-s")),
+            replace(ep(1), show_provider_ids=SHOW.provider_ids),
             [
-                replace(ep(1), show_provider_ids=ProviderIds(tvdb="tv-s", tmdb="1")),
+                replace(ep(1), show_provider_ids=replace(SHOW.provider_ids, tmdb="1")),
                 replace(
                     ep(1, item_id="y"),
-                    show_provider_ids=ProviderIds(tvdb="tv-s", tmdb="2"),
+                    show_provider_ids=replace(SHOW.provider_ids, tmdb="2"),
                 ),
             ],
             Skip.AMBIGUOUS,

@@ -21,6 +21,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 import json
 from typing import Any, Self
+from zlib import crc32
 
 from custom_components.watched_sync.core.codec import (
     decode_outbox,
@@ -208,6 +209,11 @@ GONE = Trouble(Kind.GONE)
 # --- titles ----------------------------------------------------------------
 
 
+def number_of(item_id: str) -> int:
+    """Return the number that a public database has for a work, by its id here."""
+    return crc32(item_id.encode()) + 1
+
+
 def movie(item_id: str = "m1", **changes: Any) -> Item:
     """Return a film of two hours with an id at IMDb."""
     return replace(
@@ -216,7 +222,7 @@ def movie(item_id: str = "m1", **changes: Any) -> Item:
             MediaKind.MOVIE,
             f"Film {item_id}",
             year=1999,
-            provider_ids=ProviderIds(imdb=f"tt-{item_id}"),
+            provider_ids=ProviderIds(imdb=f"tt{number_of(item_id):07}"),
             duration=7200.0,
             library_id="films",
         ),
@@ -230,7 +236,7 @@ def show(item_id: str = "s") -> Item:
         item_id,
         MediaKind.SHOW,
         f"Show {item_id}",
-        provider_ids=ProviderIds(tvdb=f"tv-{item_id}"),
+        provider_ids=ProviderIds(tvdb=str(number_of(item_id))),
         library_id="shows",
     )
 
@@ -517,6 +523,13 @@ class ModelServer:
     @property
     def clock_offset(self) -> timedelta | None:
         return self._offset
+
+    @property
+    def oddities(self) -> Mapping[str, int]:
+        return {}
+
+    def item_id(self, text: str) -> str | None:
+        return text
 
     async def probe(self) -> ServerInfo:
         await self._request(Ask.PROBE)

@@ -460,7 +460,7 @@ async def test_what_other_players_say_is_found(
         ({**EPISODE, "media_series_title": "Lost"}, "nothing_found"),
         ({**FILM, "media_title": "Dune"}, "ambiguous"),
         (
-            {"media_content_type": "movie", "media_content_id": {"imdb": "tt1"}},
+            {"media_content_type": "movie", "media_content_id": {"imdb": "tt9999998"}},
             "nothing_found",
         ),
         ({"media_title": "Untimed", "media_duration": 6000}, "nothing_found"),

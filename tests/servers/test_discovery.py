@@ -121,8 +121,8 @@ async def test_every_server_that_answers_is_found_once() -> None:
         b"[]",
         {},
         {"Id": None},
-        {"Id": "x", "Name": ["x"]},
-        {"Id": "x", "Address": 7.5},
+        {"Id": "a b"},
+        {"Id": "x" * 999},
     ],
 )
 async def test_what_is_no_answer_is_passed_over(nonsense: Any) -> None:

@@ -185,20 +185,20 @@ async def test_copies_are_looked_for_by_their_ids(
     client: JellyfinClient, mocked: aioresponses
 ) -> None:
     mocked.get(
-        f"{ADDRESS}/Users/{USER}/Items?anyProviderIdEquals=imdb.tt1,tvdb.7"
+        f"{ADDRESS}/Users/{USER}/Items?anyProviderIdEquals=imdb.tt0000001,tvdb.7"
         "&enableImages=false&excludeLocationTypes=Virtual"
         "&fields=ProviderIds,RecursiveItemCount,ProductionYear,PremiereDate,"
         "UserDataLastPlayedDate,UserDataPlayCount&includeItemTypes=Series"
         f"&limit=500&recursive=true&sortBy=SortName&startIndex=0&userId={USER}",
         payload={
             "Items": [
-                {"Id": "1", "Type": "Series", "ProviderIds": {"Imdb": "tt1"}},
+                {"Id": "1", "Type": "Series", "ProviderIds": {"Imdb": "tt0000001"}},
                 {"Id": "2", "Type": "Series", "ProviderIds": {"Tvdb": "8"}},
             ],
             "TotalRecordCount": 2,
         },
     )
-    found = await client.find(MediaKind.SHOW, ProviderIds(imdb="tt1", tvdb="7"))
+    found = await client.find(MediaKind.SHOW, ProviderIds(imdb="tt0000001", tvdb="7"))
     assert [one.item.item_id for one in found] == ["1"]
 
 

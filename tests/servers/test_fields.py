@@ -7,20 +7,34 @@ from datetime import UTC, date, datetime
 from hypothesis import given, strategies as st
 import pytest
 
+from custom_components.watched_sync.core import gate
 from custom_components.watched_sync.core.errors import Malformed
 from custom_components.watched_sync.servers import fields
 from custom_components.watched_sync.servers.fields import Json, Row
 
 from .json_strategies import ANYTHING
 
+
+def milliseconds(parent: Row, key: str) -> float | None:
+    return fields.seconds(parent, key, 1000)
+
+
 READERS: list[Callable[[Row, str], object]] = [
     fields.row,
-    fields.rows,
+    fields.entries,
     fields.text,
     fields.needed_text,
+    fields.identifier,
+    fields.secret,
+    fields.title,
+    fields.name,
     fields.number,
-    fields.whole,
+    fields.year,
+    fields.ordinal,
+    fields.tally,
     fields.count,
+    fields.total,
+    milliseconds,
     fields.flag,
     fields.epoch,
     fields.moment,
@@ -38,7 +52,8 @@ def test_nothing_but_malformed_escapes(
 
 
 @pytest.mark.parametrize(
-    "reader", [one for one in READERS if one is not fields.needed_text]
+    "reader",
+    [one for one in READERS if one not in (fields.needed_text, fields.identifier)],
 )
 @given(parent=st.sampled_from([{}, {"key": None}]))
 def test_absent_and_null_mean_the_same(
@@ -56,9 +71,27 @@ def test_absent_and_null_mean_the_same(
         (fields.number, "1.5", 1.5),
         (fields.number, 3, 3.0),
         (fields.number, "", None),
-        (fields.whole, "12", 12),
-        (fields.whole, 12.0, 12),
+        (fields.identifier, "a1b2-C3", "a1b2-C3"),
+        (fields.identifier, 17, "17"),
+        (fields.secret, "eyJ.x_y-z", "eyJ.x_y-z"),
+        (fields.title, " Cafe\u0301\n\tNoir ", "Café Noir"),
+        (fields.title, "\u202eevil\u202c", "evil"),
+        (fields.title, "caf\ud83d", "caf"),
+        (fields.title, "\ud83c\udfac", "\N{CLAPPER BOARD}"),
+        (fields.title, "\ud83d", None),
+        (fields.title, "a" * 301, "a" * 299 + "…"),
+        (fields.name, "N\ud800x", "Nx"),
+        (fields.name, "n" * 121, "n" * 119 + "…"),
+        (fields.year, "1999", 1999),
+        (fields.year, 1999.0, 1999),
+        (fields.ordinal, 0, 0),
+        (fields.ordinal, 20260131, 20260131),
+        (fields.tally, 0, 0),
         (fields.count, 0, 0),
+        (fields.count, "12", 12),
+        (fields.total, 10**12, 10**12),
+        (milliseconds, 90_500, 90.5),
+        (milliseconds, 0, 0),
         (fields.flag, False, False),
         (fields.epoch, 0, None),
         (fields.epoch, 1_700_000_000, datetime(2023, 11, 14, 22, 13, 20, tzinfo=UTC)),
@@ -84,7 +117,8 @@ def test_absent_and_null_mean_the_same(
         (fields.day, "0001-01-01T00:00:00.0000000Z", None),
         (fields.day, "2008", None),
         (fields.day, "2008-00-00", None),
-        (fields.rows, [{"a": 1}], [{"a": 1}]),
+        (fields.day, "9999-12-31", None),
+        (fields.entries, [{"a": 1}, 2], [{"a": 1}, 2]),
     ],
 )
 def test_value_is_read(
@@ -98,27 +132,50 @@ def test_value_is_read(
     [
         (fields.row, []),
         (fields.row, "text"),
-        (fields.rows, {"a": 1}),
-        (fields.rows, "text"),
-        (fields.rows, [{"a": 1}, 2]),
+        (fields.entries, {"a": 1}),
+        (fields.entries, "text"),
         (fields.text, True),
         (fields.text, 1.5),
         (fields.text, []),
         pytest.param(fields.text, 10**5000, id="5000 digits"),
+        (fields.text, "a\nb"),
+        (fields.text, "\ud800"),
+        (fields.text, "\x00"),
+        pytest.param(fields.text, "a" * 1001, id="a long word"),
         (fields.needed_text, ""),
+        (fields.identifier, ""),
+        (fields.identifier, "a b"),
+        (fields.identifier, "\u00e9"),
+        pytest.param(fields.identifier, "a" * 201, id="a long id"),
+        (fields.secret, "a\r\nX-Evil: 1"),
+        pytest.param(fields.secret, "a" * 5000, id="a long token"),
+        (fields.title, ["a"]),
         (fields.number, True),
         (fields.number, "many"),
         (fields.number, "inf"),
         (fields.number, float("nan")),
         pytest.param(fields.number, 10**5000, id="5000 digits"),
         (fields.number, {}),
-        (fields.whole, 1.5),
+        (fields.year, 1e300),
+        (fields.year, 1999.5),
+        (fields.year, "2010?"),
+        (fields.year, 0),
+        (fields.ordinal, -1),
+        (fields.tally, -1),
         (fields.count, -1),
+        (fields.count, 2**64),
+        (fields.total, -1),
+        (milliseconds, 1e300),
+        (milliseconds, -1),
         (fields.flag, "true"),
         (fields.flag, 1),
         (fields.epoch, 1e18),
         (fields.epoch, -1e18),
+        (fields.epoch, 910692730085),
+        (fields.epoch, 4_200_000_000),
         (fields.moment, "yesterday"),
+        (fields.moment, "2025-13-45T00:00:00Z"),
+        (fields.moment, "2600-01-01T00:00:00Z"),
         (fields.moment, "9999-12-31T23:59:59-14:00"),
         (fields.day, 5.5),
     ],
@@ -139,3 +196,39 @@ def test_missing_text_that_is_needed_is_malformed() -> None:
 def test_what_is_no_object_is_malformed(value: Json) -> None:
     with pytest.raises(Malformed):
         fields.as_row(value, "the answer")
+
+
+def test_an_odd_member_is_unknown_and_counted() -> None:
+    odd = fields.Oddities()
+    row: Row = {"year": "2010?", "title": "Dune"}
+    assert odd.read(fields.year, row, "year") is None
+    assert odd.read(fields.year, row, "year") is None
+    assert odd.read(fields.title, row, "title") == "Dune"
+    assert odd.counts == {"year": 2}
+
+
+def test_an_odd_row_is_left_out_and_counted() -> None:
+    odd = fields.Oddities()
+    listed: list[Json] = [{"id": "1"}, 2, {"id": None}, {"id": "4"}]
+    found = odd.rows(lambda row: fields.needed_text(row, "id"), listed)
+    assert found == ["1", "4"]
+    assert odd.counts == {"row": 2}
+
+
+def test_rows_of_another_kind_are_no_oddities() -> None:
+    odd = fields.Oddities()
+    assert odd.rows(lambda _: None, [{"id": "1"}]) == []
+    assert not odd.counts
+
+
+def test_ids_of_rows_are_told_whatever_else_is_odd() -> None:
+    listed: list[Json] = [{"id": "1"}, {"id": 2}, {"id": []}, {}, "text"]
+    assert fields.texts(listed, "id") == {"1", "2"}
+
+
+@given(st.text(), st.integers(1, 40))
+def test_a_title_is_one_line_that_can_be_stored(text: str, limit: int) -> None:
+    line = gate.line(text, limit)
+    assert len(line) <= limit
+    assert line == gate.line(line, limit)
+    assert "\n" not in line.encode().decode()

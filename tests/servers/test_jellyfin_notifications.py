@@ -118,7 +118,6 @@ def test_the_rest_is_about_the_connection_or_not_ours(
         message("UserDataChanged", []),
         message("UserDataChanged", {"UserDataList": []}),
         message("UserDataChanged", {"UserId": USER, "UserDataList": "x"}),
-        message("UserDataChanged", {"UserId": USER, "UserDataList": [{}]}),
         message("LibraryChanged", "x"),
         library(ItemsAdded="text"),
         library(ItemsAdded={"x": 1}),
@@ -129,6 +128,12 @@ def test_the_rest_is_about_the_connection_or_not_ours(
 def test_what_cannot_be_understood_is_malformed(said: dict[str, Any]) -> None:
     with pytest.raises(Malformed):
         hears(said)
+
+
+def test_an_odd_row_of_a_change_costs_itself_alone() -> None:
+    listed = [{}, 5, {"ItemId": []}, {"ItemId": "../x"}, {"ItemId": FILM}]
+    said = message("UserDataChanged", {"UserId": USER, "UserDataList": listed})
+    assert hears(said) == [look(FILM)]
 
 
 def test_jellyfin_wants_to_hear_of_us_and_emby_does_not() -> None:

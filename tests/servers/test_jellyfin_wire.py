@@ -1,5 +1,6 @@
 """Jellyfin's JSON in the core's words."""
 
+from dataclasses import fields, replace
 from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Any
 
@@ -13,10 +14,15 @@ from custom_components.watched_sync.core.identity import (
     MediaKind,
     ProviderIds,
 )
-from custom_components.watched_sync.core.play_state import PlayState, Reading
+from custom_components.watched_sync.core.play_state import (
+    UNKNOWN,
+    PlayState,
+    Reading,
+)
 from custom_components.watched_sync.core.ports import Library
-from custom_components.watched_sync.servers.fields import Json
+from custom_components.watched_sync.servers.fields import Json, Oddities, Row
 from custom_components.watched_sync.servers.jellyfin import wire
+from custom_components.watched_sync.servers.listing import Page
 
 from .json_strategies import ANYTHING, SCALARS
 
@@ -85,8 +91,20 @@ INFO: dict[str, Any] = {
 }
 
 
+def read_row(entry: Row) -> Reading | None:
+    return wire.parse_row(entry, Oddities())
+
+
+def read_page(answer: Json) -> Page:
+    return wire.parse_page(answer, Oddities())
+
+
+def read_libraries(answer: Json) -> list[Library]:
+    return wire.parse_libraries(answer, Oddities())
+
+
 def test_movie_is_read_whole() -> None:
-    assert wire.parse_row(MOVIE) == Reading(
+    assert read_row(MOVIE) == Reading(
         Item(
             item_id=MOVIE_ID,
             kind=MediaKind.MOVIE,
@@ -106,7 +124,7 @@ def test_movie_is_read_whole() -> None:
 
 
 def test_episode_is_read_whole() -> None:
-    assert wire.parse_row(EPISODE) == Reading(
+    assert read_row(EPISODE) == Reading(
         Item(
             item_id=EPISODE_ID,
             kind=MediaKind.EPISODE,
@@ -124,13 +142,13 @@ def test_episode_is_read_whole() -> None:
 
 
 def test_file_of_one_episode_has_no_last_one() -> None:
-    reading = wire.parse_row({**EPISODE, "IndexNumberEnd": 1})
+    reading = read_row({**EPISODE, "IndexNumberEnd": 1})
     assert reading is not None
     assert reading.item.episode_end is None
 
 
 def test_season_counts_its_episodes_and_has_no_plays_of_its_own() -> None:
-    assert wire.parse_row(SEASON) == Reading(
+    assert read_row(SEASON) == Reading(
         Item(
             item_id=SEASON_ID,
             kind=MediaKind.SEASON,
@@ -146,21 +164,21 @@ def test_season_counts_its_episodes_and_has_no_plays_of_its_own() -> None:
 
 
 def test_show_is_watched_when_the_server_says_so() -> None:
-    reading = wire.parse_row(SHOW)
+    reading = read_row(SHOW)
     assert reading is not None
     assert reading.state.watched is True
     assert reading.watched_leaf_count == 62
 
 
 def test_show_without_episodes_is_not_watched_though_called_played() -> None:
-    reading = wire.parse_row({**SHOW, "RecursiveItemCount": 0})
+    reading = read_row({**SHOW, "RecursiveItemCount": 0})
     assert reading is not None
     assert reading.state.watched is False
 
 
 def test_show_without_counts_keeps_the_flag() -> None:
     row = {key: value for key, value in SHOW.items() if key != "RecursiveItemCount"}
-    reading = wire.parse_row(row)
+    reading = read_row(row)
     assert reading is not None
     assert reading.state.watched is True
     assert reading.leaf_count is None
@@ -171,20 +189,20 @@ def test_show_without_counts_keeps_the_flag() -> None:
 def test_item_without_user_data_is_unknown_rather_than_unwatched(
     row: dict[str, Any],
 ) -> None:
-    reading = wire.parse_row({**row, "UserData": None})
+    reading = read_row({**row, "UserData": None})
     assert reading is not None
     assert reading.state.watched is None
 
 
 def test_play_count_alone_is_not_watched() -> None:
-    reading = wire.parse_row({**MOVIE, "UserData": {"PlayCount": 3, "Played": False}})
+    reading = read_row({**MOVIE, "UserData": {"PlayCount": 3, "Played": False}})
     assert reading is not None
     assert reading.state.watched is False
     assert reading.state.play_count == 3
 
 
 def test_never_played_has_no_date() -> None:
-    reading = wire.parse_row(
+    reading = read_row(
         {
             **MOVIE,
             "UserData": {
@@ -198,7 +216,7 @@ def test_never_played_has_no_date() -> None:
 
 
 def test_negative_position_is_none() -> None:
-    reading = wire.parse_row(
+    reading = read_row(
         {**MOVIE, "UserData": {"Played": False, "PlaybackPositionTicks": -5}}
     )
     assert reading is not None
@@ -207,7 +225,7 @@ def test_negative_position_is_none() -> None:
 
 @pytest.mark.parametrize("ids", [None, {}, {"TvMaze": "1"}, {"Imdb": None}])
 def test_item_may_have_no_ids_of_ours(ids: Json) -> None:
-    reading = wire.parse_row({**MOVIE, "ProviderIds": ids})
+    reading = read_row({**MOVIE, "ProviderIds": ids})
     assert reading is not None
     assert reading.item.provider_ids == NO_IDS
 
@@ -217,12 +235,12 @@ def test_item_may_have_no_ids_of_ours(ids: Json) -> None:
     ["Audio", "MusicAlbum", "Trailer", "BoxSet", "TvChannel", "Program", "Folder"],
 )
 def test_kinds_without_our_play_state_are_skipped(kind: str) -> None:
-    assert wire.parse_row({**MOVIE, "Type": kind}) is None
-    assert wire.parse_page({"Items": [{**MOVIE, "Type": kind}]}).readings == []
+    assert read_row({**MOVIE, "Type": kind}) is None
+    assert read_page({"Items": [{**MOVIE, "Type": kind}]}).readings == []
 
 
 def test_announced_episode_is_skipped() -> None:
-    page = wire.parse_page(
+    page = read_page(
         {
             "Items": [EPISODE, {**EPISODE, "LocationType": "Virtual"}],
             "TotalRecordCount": 2,
@@ -235,27 +253,121 @@ def test_announced_episode_is_skipped() -> None:
 def test_season_without_a_folder_is_there() -> None:
     """Its location is virtual, though its episodes are files."""
     season = {"Id": "5" * 32, "Type": "Season", "LocationType": "Virtual"}
-    assert len(wire.parse_page({"Items": [season]}).readings) == 1
+    assert len(read_page({"Items": [season]}).readings) == 1
 
 
 def test_channel_is_no_library() -> None:
-    views = [
-        {"Id": "1", "Name": "Films", "Type": "CollectionFolder"},
-        {"Id": "2", "Name": "Trailers", "Type": "Channel"},
+    views: list[Json] = [
+        {"Id": MOVIE_ID, "Name": "Films", "Type": "CollectionFolder"},
+        {"Id": SHOW_ID, "Name": "Trailers", "Type": "Channel"},
     ]
-    assert [one.title for one in wire.parse_libraries({"Items": views})] == ["Films"]
+    assert [one.title for one in read_libraries({"Items": views})] == ["Films"]
 
 
-def test_one_bad_row_spoils_the_listing() -> None:
-    """A failed read is not a shorter answer."""
-    with pytest.raises(Malformed):
-        wire.parse_page({"Items": [MOVIE, {**MOVIE, "Id": None}]})
+def of(kind: type[Any], values: dict[str, Any]) -> dict[str, Any]:
+    """Return the *values* that are members of *kind*."""
+    names = {one.name for one in fields(kind)}
+    return {name: value for name, value in values.items() if name in names}
+
+
+@pytest.mark.parametrize(
+    ("changes", "member", "expected"),
+    [
+        ({"ProductionYear": "2010?"}, "ProductionYear", {"year": None}),
+        ({"ProductionYear": 1e300}, "ProductionYear", {"year": None}),
+        ({"RunTimeTicks": 1e300}, "RunTimeTicks", {"duration": None}),
+        ({"ProviderIds": []}, "ProviderIds", {"provider_ids": NO_IDS}),
+        ({"Name": {}}, "Name", {"title": ""}),
+        (
+            {
+                "UserData": {
+                    **MOVIE["UserData"],
+                    "LastPlayedDate": "2025-13-45T00:00:00Z",
+                }
+            },
+            "LastPlayedDate",
+            {"last_played": None},
+        ),
+        (
+            {"UserData": {**MOVIE["UserData"], "PlayCount": -1}},
+            "PlayCount",
+            {"play_count": 0},
+        ),
+        (
+            {"UserData": {**MOVIE["UserData"], "Played": "yes"}},
+            "Played",
+            {"watched": None},
+        ),
+        (
+            {"UserData": {**MOVIE["UserData"], "PlaybackPositionTicks": 1e300}},
+            "PlaybackPositionTicks",
+            {"position": 0.0},
+        ),
+    ],
+)
+def test_an_odd_member_costs_itself_alone(
+    changes: dict[str, Any], member: str, expected: dict[str, Any]
+) -> None:
+    odd = Oddities()
+    answer: Json = {"Items": [MOVIE, {**MOVIE, **changes}], "TotalRecordCount": 2}
+    good, found = wire.parse_page(answer, odd).readings
+    assert found == Reading(
+        replace(good.item, **of(Item, expected)),
+        replace(good.state, **of(PlayState, expected)),
+    )
+    assert odd.counts == {member: 1}
+
+
+@pytest.mark.parametrize("value", [None, "../1", "a" * 31, "0" * 32, {}, "9" * 99])
+def test_a_row_without_an_id_is_left_out_and_the_others_are_as_they_are(
+    value: Json,
+) -> None:
+    odd = Oddities()
+    answer: Json = {"Items": [MOVIE, {**MOVIE, "Id": value}], "TotalRecordCount": 2}
+    page = wire.parse_page(answer, odd)
+    assert page.readings == [read_row(MOVIE)]
+    assert (page.row_count, page.unreadable) == (2, [])
+    assert odd.counts["row"] == 1
+
+
+@pytest.mark.parametrize("value", [None, 4.5, [], "\ud800"])
+def test_a_row_that_does_not_say_of_which_kind_is_there_and_unknown(
+    value: Json,
+) -> None:
+    odd = Oddities()
+    page = wire.parse_page({"Items": [{**MOVIE, "Type": value}]}, odd)
+    assert page.readings == []
+    assert page.unreadable == [
+        Reading(Item(MOVIE_ID, MediaKind.UNKNOWN, "The Matrix"), UNKNOWN)
+    ]
+    assert odd.counts == {"Type": 1}
+
+
+def test_ids_of_rows_are_in_the_form_of_the_server() -> None:
+    dashed = "0A1B2C3D-0000-1111-2222-333344445555"
+    reading = read_row({**EPISODE, "Id": dashed, "SeriesId": dashed, "SeasonId": "?"})
+    assert reading is not None
+    assert reading.item.item_id == "0a1b2c3d000011112222333344445555"
+    assert reading.item.show_id == reading.item.item_id
+    assert reading.item.season_id is None
+
+
+def test_a_malformed_id_of_a_database_is_none_and_the_right_one_decides() -> None:
+    reading = read_row({**MOVIE, "ProviderIds": {"Imdb": "900157", "Tmdb": "900157"}})
+    assert reading is not None
+    assert reading.item.provider_ids == ProviderIds(tmdb="900157")
+
+
+def test_rows_beyond_those_asked_for_are_not_looked_at() -> None:
+    page = wire.parse_page({"Items": [MOVIE, SHOW, EPISODE]}, Oddities(), 2)
+    assert len(page.readings) == page.row_count == 2
+    assert page.row_ids == {MOVIE_ID, SHOW_ID}
 
 
 @pytest.mark.parametrize("answer", [{}, [], {"items": []}, {"Items": {}}])
 def test_answer_without_a_list_is_malformed(answer: Json) -> None:
     with pytest.raises(Malformed):
-        wire.parse_page(answer)
+        read_page(answer)
 
 
 def test_public_info_is_read() -> None:
@@ -361,13 +473,13 @@ def test_libraries_of_films_and_shows_are_listed() -> None:
             {"Id": EPISODE_ID, "Name": "Sets", "CollectionType": "boxsets"},
         ]
     }
-    assert wire.parse_libraries(answer) == [
+    assert read_libraries(answer) == [
         Library(MOVIE_ID, "Films", MediaKind.MOVIE),
         Library(SHOW_ID, "Shows", MediaKind.SHOW),
         Library(SEASON_ID, "Both", None),
     ]
     with pytest.raises(Malformed):
-        wire.parse_libraries({})
+        read_libraries({})
 
 
 def test_sessions_are_known_by_whose_they_are() -> None:
@@ -388,8 +500,8 @@ PARSERS = [
     wire.parse_public_info,
     wire.parse_user,
     wire.parse_login,
-    wire.parse_page,
-    wire.parse_libraries,
+    read_page,
+    read_libraries,
     wire.parse_session_users,
 ]
 
@@ -424,7 +536,7 @@ def test_no_spoilt_row_raises_anything_but_malformed(
         {**row, "UserData": {**row["UserData"], inner: value}},
     ):
         try:
-            reading = wire.parse_row(spoilt)
+            reading = read_row(spoilt)
         except Malformed:
             continue
         assert reading is None or reading.item.item_id

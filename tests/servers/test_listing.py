@@ -16,6 +16,11 @@ def readings(*numbers: int) -> list[Reading]:
     return [Reading(Item(str(one), MediaKind.MOVIE, ""), UNKNOWN) for one in numbers]
 
 
+def page(found: list[Reading], row_count: int, total: int | None) -> Page:
+    ids = frozenset(one.item.item_id for one in found)
+    return Page(found, row_count, total, row_ids=ids)
+
+
 async def read_all(
     page_at: Callable[[int], Page], *, exact: bool = True
 ) -> tuple[list[str], list[int]]:
@@ -28,8 +33,8 @@ async def read_all(
 
     found = [
         one.item.item_id
-        async for page in all_pages(read, SIZE, exact=exact)
-        for one in page
+        async for part in all_pages(read, SIZE, exact=exact)
+        for one in part.readings
     ]
     return found, asked
 
@@ -43,37 +48,70 @@ async def test_without_a_total_the_page_that_is_not_full_is_the_last(
 ) -> None:
     def page_at(start: int) -> Page:
         part = readings(*range(start, min(start + SIZE, rows)))
-        return Page(part, len(part), total)
+        return page(part, len(part), total)
 
     assert await read_all(page_at) == ([str(one) for one in range(rows)], asked)
 
 
 async def test_total_less_than_what_came_says_nothing() -> None:
-    pages = {0: Page(readings(1, 2, 3), 3, 1), 3: Page(readings(4), 1, 1)}
+    pages = {0: page(readings(1, 2, 3), 3, 1), 3: page(readings(4), 1, 1)}
     assert await read_all(pages.__getitem__) == (["1", "2", "3", "4"], [0, 3])
 
 
 async def test_page_that_brings_nothing_new_is_the_last() -> None:
     """As from a server that sends the same page whatever is asked for."""
     same = readings(1, 2, 3)
-    found, asked = await read_all(lambda _: Page(same, 3, None))
+    found, asked = await read_all(lambda _: page(same, 3, None))
     assert (found, asked) == (["1", "2", "3"] * 2, [0, 3])
 
 
 async def test_rows_that_are_not_ours_count_as_rows() -> None:
-    pages = {0: Page(readings(1), 3, 4), 3: Page(readings(2), 1, 4)}
+    pages = {0: page(readings(1), 3, 4), 3: page(readings(2), 1, 4)}
     assert await read_all(pages.__getitem__) == (["1", "2"], [0, 3])
 
 
 async def test_total_that_was_reached_needs_no_further_page() -> None:
-    assert await read_all(lambda _: Page(readings(1, 2, 3), 3, 3)) == (
+    assert await read_all(lambda _: page(readings(1, 2, 3), 3, 3)) == (
         ["1", "2", "3"],
         [0],
     )
 
 
 async def test_listing_that_ends_before_its_total() -> None:
-    pages = {0: Page(readings(1), 1, 2), 1: Page([], 0, 2)}
+    pages = {0: page(readings(1), 1, 2), 1: page([], 0, 2)}
     with pytest.raises(Malformed):
         await read_all(pages.__getitem__)
     assert await read_all(pages.__getitem__, exact=False) == (["1"], [0, 1])
+
+
+async def test_listing_that_goes_on_without_anything_new_is_malformed() -> None:
+    """Always a full page, always the same one, and a total never reached."""
+    asked: list[int] = []
+
+    def page_at(start: int) -> Page:
+        asked.append(start)
+        return page(readings(1, 2, 3), 3, 10**12)
+
+    with pytest.raises(Malformed):
+        await read_all(page_at)
+    assert asked == [0, 3]
+
+
+async def test_listing_of_rows_without_ids_goes_nowhere() -> None:
+    with pytest.raises(Malformed):
+        await read_all(lambda _: page([], 3, 10**12))
+
+
+@pytest.mark.parametrize("total", [10**12, None])
+async def test_listing_without_an_end_is_malformed(total: int | None) -> None:
+    asked: list[int] = []
+
+    async def read(start: int) -> Page:
+        asked.append(start)
+        ids = frozenset(str(one) for one in range(start, start + 50_000))
+        return Page([], 50_000, total, row_ids=ids)
+
+    with pytest.raises(Malformed):
+        async for _ in all_pages(read, 50_000):
+            pass
+    assert len(asked) == 5

@@ -1,5 +1,6 @@
 """Plex's JSON in the core's words."""
 
+from dataclasses import fields, replace
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -13,9 +14,13 @@ from custom_components.watched_sync.core.identity import (
     MediaKind,
     ProviderIds,
 )
-from custom_components.watched_sync.core.play_state import PlayState, Reading
+from custom_components.watched_sync.core.play_state import (
+    UNKNOWN,
+    PlayState,
+    Reading,
+)
 from custom_components.watched_sync.core.ports import Library
-from custom_components.watched_sync.servers.fields import Json
+from custom_components.watched_sync.servers.fields import Json, Oddities, Row
 from custom_components.watched_sync.servers.listing import Page
 from custom_components.watched_sync.servers.plex import wire
 
@@ -72,8 +77,24 @@ SHOW: dict[str, Any] = {
 }
 
 
+def read_row(entry: Row, library: str | None = None) -> Reading | None:
+    return wire.parse_row(entry, Oddities(), library)
+
+
+def read_page(answer: Json) -> Page:
+    return wire.parse_page(answer, Oddities())
+
+
+def read_hubs(answer: Json) -> list[Reading]:
+    return wire.parse_hubs(answer, Oddities())
+
+
+def read_sections(answer: Json) -> list[Library]:
+    return wire.parse_sections(answer, Oddities())
+
+
 def test_movie_is_read_whole() -> None:
-    assert wire.parse_row(MOVIE) == Reading(
+    assert read_row(MOVIE) == Reading(
         Item(
             item_id="41",
             kind=MediaKind.MOVIE,
@@ -94,7 +115,7 @@ def test_movie_is_read_whole() -> None:
 
 
 def test_episode_is_read_whole() -> None:
-    assert wire.parse_row(EPISODE, library="2") == Reading(
+    assert read_row(EPISODE, library="2") == Reading(
         Item(
             item_id="73",
             kind=MediaKind.EPISODE,
@@ -114,7 +135,7 @@ def test_episode_is_read_whole() -> None:
 
 
 def test_season_is_read_whole() -> None:
-    assert wire.parse_row(SEASON) == Reading(
+    assert read_row(SEASON) == Reading(
         Item(
             item_id="72",
             kind=MediaKind.SEASON,
@@ -130,21 +151,21 @@ def test_season_is_read_whole() -> None:
 
 
 def test_show_is_watched_when_every_episode_is() -> None:
-    reading = wire.parse_row(SHOW)
+    reading = read_row(SHOW)
     assert reading is not None
     assert reading.state.watched is True
     assert (reading.leaf_count, reading.watched_leaf_count) == (62, 62)
 
 
 def test_show_without_episodes_is_not_watched() -> None:
-    reading = wire.parse_row({**SHOW, "leafCount": 0, "viewedLeafCount": 0})
+    reading = read_row({**SHOW, "leafCount": 0, "viewedLeafCount": 0})
     assert reading is not None
     assert reading.state.watched is False
 
 
 def test_show_without_counts_is_unknown_rather_than_unwatched() -> None:
     row = {key: value for key, value in SHOW.items() if key != "leafCount"}
-    reading = wire.parse_row(row)
+    reading = read_row(row)
     assert reading is not None
     assert reading.state.watched is None
     assert reading.leaf_count is None
@@ -153,7 +174,7 @@ def test_show_without_counts_is_unknown_rather_than_unwatched() -> None:
 
 def test_missing_view_count_means_unwatched() -> None:
     row = {key: value for key, value in MOVIE.items() if not key.startswith("view")}
-    reading = wire.parse_row(row)
+    reading = read_row(row)
     assert reading is not None
     assert reading.state.watched is False
     assert reading.state.play_count == 0
@@ -165,11 +186,11 @@ def test_numbers_may_come_as_text() -> None:
         key: str(value) if isinstance(value, int) else value
         for key, value in MOVIE.items()
     }
-    assert wire.parse_row(texts) == wire.parse_row(MOVIE)
+    assert read_row(texts) == read_row(MOVIE)
 
 
 def test_numeric_rating_key_becomes_text() -> None:
-    reading = wire.parse_row({**MOVIE, "ratingKey": 41})
+    reading = read_row({**MOVIE, "ratingKey": 41})
     assert reading is not None
     assert reading.item.item_id == "41"
 
@@ -178,9 +199,10 @@ def test_numeric_rating_key_becomes_text() -> None:
     "kind", ["track", "clip", "artist", "album", "photo", "trailer", "unknown", "4"]
 )
 def test_kinds_without_our_play_state_are_skipped(kind: str) -> None:
-    assert wire.parse_row({**MOVIE, "type": kind}) is None
-    page = wire.parse_page({"MediaContainer": {"Metadata": [{**MOVIE, "type": kind}]}})
-    assert page == Page([], 1, None)
+    assert read_row({**MOVIE, "type": kind}) is None
+    page = read_page({"MediaContainer": {"Metadata": [{**MOVIE, "type": kind}]}})
+    assert (page.readings, page.unreadable) == ([], [])
+    assert (page.row_count, page.total) == (1, None)
 
 
 @pytest.mark.parametrize(
@@ -191,12 +213,25 @@ def test_kinds_without_our_play_state_are_skipped(kind: str) -> None:
         ("com.plexapp.agents.thetvdb://81189?lang=en", ProviderIds(tvdb="81189")),
         ("com.plexapp.agents.hama://tvdb-81189?lang=en", ProviderIds(tvdb="81189")),
         ("com.plexapp.agents.hama://tvdb2-81189?lang=en", ProviderIds(tvdb="81189")),
+        ("com.plexapp.agents.hama://tmdb-603?lang=en", ProviderIds(tmdb="603")),
+        ("com.plexapp.agents.hama://tsdb-603?lang=en", NO_IDS),
+        ("com.plexapp.agents.hama://tvdb3-81189?lang=en", NO_IDS),
+        ("com.plexapp.agents.hama://tvdb4-81189?lang=en", NO_IDS),
         ("com.plexapp.agents.hama://anidb-17?lang=en", NO_IDS),
+        ("com.plexapp.agents.tmdb://603?lang=en", ProviderIds(tmdb="603")),
+        ("com.plexapp.agents.themoviedb://0?lang=en", NO_IDS),
+        ("com.plexapp.agents.imdb://0133093?lang=en", NO_IDS),
+        ("tv.plex.agents.nfo.movie://movie/tmdb_603", ProviderIds(tmdb="603")),
+        (
+            "tv.plex.agents.nfo.movie://movie/imdb_tt0133093?lang=en",
+            ProviderIds(imdb="tt0133093"),
+        ),
+        ("tv.plex.agents.nfo.series://show/tvdb_81189", NO_IDS),
         (
             "com.plexapp.agents.xbmcnfo://tt0133093?lang=en",
             ProviderIds(imdb="tt0133093"),
         ),
-        ("com.plexapp.agents.xbmcnfo://603", NO_IDS),
+        ("com.plexapp.agents.xbmcnfo://603", ProviderIds(tmdb="603")),
         ("com.plexapp.agents.none://abc", NO_IDS),
         ("com.plexapp.agents.thetvdb://81189/1/1?lang=en", NO_IDS),
         ("local://4711", NO_IDS),
@@ -208,7 +243,7 @@ def test_legacy_agents_keep_their_id_in_the_guid(
     guid: str, expected: ProviderIds
 ) -> None:
     row = {key: value for key, value in MOVIE.items() if key != "Guid"}
-    reading = wire.parse_row({**row, "guid": guid})
+    reading = read_row({**row, "guid": guid})
     assert reading is not None
     assert reading.item.provider_ids == expected
 
@@ -219,18 +254,79 @@ def test_legacy_agents_keep_their_id_in_the_guid(
         {"guid": "com.plexapp.agents.thetvdb://81189/1/1?lang=en"},
         {"grandparentGuid": "com.plexapp.agents.thetvdb://81189?lang=en"},
         {"parentGuid": "com.plexapp.agents.thetvdb://81189/1?lang=en"},
+        {"guid": "com.plexapp.agents.hama://tvdb-81189/2/8"},
+        {"guid": "com.plexapp.agents.hama://tvdb2-81189/2/8"},
+        {"guid": "com.plexapp.agents.xbmcnfotv://81189/2/8"},
+        {"grandparentGuid": "tv.plex.agents.nfo.series://show/tvdb_81189"},
     ],
 )
 def test_legacy_id_of_an_episode_names_its_show(guids: dict[str, str]) -> None:
     row = {key: value for key, value in EPISODE.items() if not key.endswith("uid")}
-    reading = wire.parse_row({**row, **guids})
+    reading = read_row({**row, **guids})
     assert reading is not None
     assert reading.item.provider_ids == NO_IDS
     assert reading.item.show_provider_ids == ProviderIds(tvdb="81189")
 
 
+@pytest.mark.parametrize("numbering", ["tvdb3", "tvdb4", "tvdb5", "tvdb6", "anidb"])
+def test_an_episode_that_nobody_else_numbers_so_has_no_ids(numbering: str) -> None:
+    """Absolute numbers would name another episode elsewhere."""
+    row = {key: value for key, value in EPISODE.items() if not key.endswith("uid")}
+    guids = {
+        "guid": f"com.plexapp.agents.hama://{numbering}-900100/2/8",
+        "grandparentGuid": f"com.plexapp.agents.hama://{numbering}-900100",
+    }
+    reading = read_row({**row, **guids})
+    assert reading is not None
+    assert reading.item.provider_ids == NO_IDS
+    assert reading.item.show_provider_ids == NO_IDS
+
+
+def test_nfo_agents_name_an_episode_by_itself() -> None:
+    row = {key: value for key, value in EPISODE.items() if not key.endswith("uid")}
+    reading = read_row(
+        {**row, "guid": "tv.plex.agents.nfo.series://episode/tvdb_349232"}
+    )
+    assert reading is not None
+    assert reading.item.provider_ids == ProviderIds(tvdb="349232")
+    assert reading.item.show_provider_ids == NO_IDS
+
+
+@pytest.mark.parametrize(
+    "guid",
+    [
+        "com.plexapp.agents.hama://tsdb-1396",
+        "com.plexapp.agents.themoviedb://1396",
+        "tv.plex.agents.nfo.series://show/tmdb_1396",
+    ],
+)
+def test_a_show_is_named_by_its_own_number_at_tmdb(guid: str) -> None:
+    reading = read_row({**SHOW, "guid": guid})
+    assert reading is not None
+    assert reading.item.provider_ids == ProviderIds(tmdb="1396")
+
+
+def test_a_films_number_at_tmdb_names_no_show() -> None:
+    reading = read_row({**SHOW, "guid": "com.plexapp.agents.hama://tmdb-1396"})
+    assert reading is not None
+    assert reading.item.provider_ids == NO_IDS
+
+
+def test_a_placeholder_is_no_id() -> None:
+    ids: Json = [
+        {"id": "tmdb://0"},
+        {"id": "imdb://900157"},
+        {"id": 5.5},
+        "x",
+        {"id": "tmdb://603"},
+    ]
+    reading = read_row({**MOVIE, "Guid": ids})
+    assert reading is not None
+    assert reading.item.provider_ids == ProviderIds(tmdb="603")
+
+
 def test_legacy_id_of_a_season_names_its_show() -> None:
-    reading = wire.parse_row(
+    reading = read_row(
         {**SEASON, "guid": "com.plexapp.agents.thetvdb://81189/1?lang=en"}
     )
     assert reading is not None
@@ -240,14 +336,14 @@ def test_legacy_id_of_a_season_names_its_show() -> None:
 
 def test_legacy_id_of_an_episode_without_numbers_names_nothing() -> None:
     row = {key: value for key, value in EPISODE.items() if not key.endswith("uid")}
-    reading = wire.parse_row({**row, "guid": "com.plexapp.agents.imdb://tt0959621"})
+    reading = read_row({**row, "guid": "com.plexapp.agents.imdb://tt0959621"})
     assert reading is not None
     assert reading.item.provider_ids == NO_IDS
     assert reading.item.show_provider_ids == NO_IDS
 
 
 def test_first_of_several_ids_of_one_provider_counts() -> None:
-    reading = wire.parse_row(
+    reading = read_row(
         {**MOVIE, "Guid": [{"id": "tmdb://1"}, {"id": "tmdb://2"}, {"id": "tvdb://"}]}
     )
     assert reading is not None
@@ -255,31 +351,119 @@ def test_first_of_several_ids_of_one_provider_counts() -> None:
 
 
 def test_negative_offset_is_none() -> None:
-    reading = wire.parse_row({**MOVIE, "viewOffset": -1})
+    reading = read_row({**MOVIE, "viewOffset": -1})
     assert reading is not None
     assert reading.state.position == 0
 
 
 def test_listing_without_metadata_is_empty() -> None:
-    assert wire.parse_page({"MediaContainer": {"size": 0, "totalSize": 0}}) == (
+    assert read_page({"MediaContainer": {"size": 0, "totalSize": 0}}) == (
         Page([], 0, 0)
     )
 
 
 def test_listing_gives_its_library_to_its_rows() -> None:
     row = {key: value for key, value in MOVIE.items() if key != "librarySectionID"}
-    page = wire.parse_page(
+    page = read_page(
         {"MediaContainer": {"librarySectionID": 9, "totalSize": 40, "Metadata": [row]}}
     )
     assert page.readings[0].item.library_id == "9"
     assert (page.row_count, page.total) == (1, 40)
 
 
-def test_one_bad_row_spoils_the_listing() -> None:
-    """A failed read is not a shorter answer."""
-    bad = {key: value for key, value in MOVIE.items() if key != "ratingKey"}
+def of(kind: type[Any], values: dict[str, Any]) -> dict[str, Any]:
+    """Return the *values* that are members of *kind*."""
+    names = {one.name for one in fields(kind)}
+    return {name: value for name, value in values.items() if name in names}
+
+
+@pytest.mark.parametrize(
+    ("member", "value", "expected"),
+    [
+        ("lastViewedAt", 910692730085, {"last_played": None}),
+        ("lastViewedAt", -5e15, {"last_played": None}),
+        ("viewCount", -1, {"watched": None, "play_count": 0}),
+        ("viewCount", 2**64, {"watched": None, "play_count": 0}),
+        ("viewCount", "many", {"watched": None, "play_count": 0}),
+        ("viewOffset", 1e300, {"position": 0.0}),
+        ("viewOffset", -1, {"position": 0.0}),
+        ("year", 1e300, {"year": None}),
+        ("year", "2010?", {"year": None}),
+        ("duration", 1e300, {"duration": None}),
+        ("title", ["a"], {"title": ""}),
+        ("Guid", {"id": "imdb://tt0133093"}, {"provider_ids": NO_IDS}),
+        ("librarySectionID", "../3", {"library_id": None}),
+    ],
+)
+def test_an_odd_member_costs_itself_alone(
+    member: str, value: Json, expected: dict[str, Any]
+) -> None:
+    odd = Oddities()
+    answer: Json = {"MediaContainer": {"Metadata": [MOVIE, {**MOVIE, member: value}]}}
+    good, found = wire.parse_page(answer, odd).readings
+    assert found == Reading(
+        replace(good.item, **of(Item, expected)),
+        replace(good.state, **of(PlayState, expected)),
+    )
+    assert odd.counts == {member: 1}
+
+
+@pytest.mark.parametrize(
+    ("member", "value"),
+    [
+        ("ratingKey", None),
+        ("ratingKey", "../1"),
+        ("ratingKey", "1?x#"),
+        ("ratingKey", {}),
+        ("ratingKey", "9" * 99),
+    ],
+)
+def test_a_row_without_an_id_is_left_out_and_the_others_are_as_they_are(
+    member: str, value: Json
+) -> None:
+    odd = Oddities()
+    answer: Json = {"MediaContainer": {"Metadata": [MOVIE, {**MOVIE, member: value}]}}
+    page = wire.parse_page(answer, odd)
+    assert page.readings == [read_row(MOVIE)]
+    assert (page.row_count, page.unreadable) == (2, [])
+    assert odd.counts["row"] == 1
+
+
+@pytest.mark.parametrize("value", [None, 4.5, [], "\ud800"])
+def test_a_row_that_does_not_say_of_which_kind_is_there_and_unknown(
+    value: Json,
+) -> None:
+    odd = Oddities()
+    answer: Json = {"MediaContainer": {"Metadata": [{**MOVIE, "type": value}]}}
+    page = wire.parse_page(answer, odd)
+    assert page.readings == []
+    assert page.unreadable == [
+        Reading(Item("41", MediaKind.UNKNOWN, "The Matrix"), UNKNOWN)
+    ]
+    assert odd.counts == {"type": 1}
+    assert read_hubs(answer) == []
+
+
+def test_a_show_with_an_odd_count_of_seen_episodes_is_unknown() -> None:
+    reading = read_row({**SHOW, "viewedLeafCount": -1})
+    assert reading is not None
+    assert (reading.state.watched, reading.watched_leaf_count) == (None, None)
+
+
+def test_rows_beyond_those_asked_for_are_not_looked_at() -> None:
+    held: dict[str, Json] = {"Metadata": [MOVIE, SHOW, EPISODE], "totalSize": 900}
+    page = wire.parse_page({"MediaContainer": held}, Oddities(), 2)
+    assert len(page.readings) == page.row_count == 2
+    assert page.row_ids == {"41", "71"}
+    # A server that does not page has sent all there is.
+    del held["totalSize"]
+    assert wire.parse_page({"MediaContainer": held}, Oddities(), 2).row_count == 3
+
+
+@pytest.mark.parametrize("metadata", [{}, "text", 5])
+def test_a_listing_that_lists_nothing_is_malformed(metadata: Json) -> None:
     with pytest.raises(Malformed):
-        wire.parse_page({"MediaContainer": {"Metadata": [MOVIE, bad]}})
+        read_page({"MediaContainer": {"Metadata": metadata or {"a": 1}}})
 
 
 def test_hubs_are_read_one_after_the_other() -> None:
@@ -292,7 +476,7 @@ def test_hubs_are_read_one_after_the_other() -> None:
             ]
         }
     }
-    assert [found.item.item_id for found in wire.parse_hubs(answer)] == ["41", "71"]
+    assert [found.item.item_id for found in read_hubs(answer)] == ["41", "71"]
 
 
 def test_libraries_of_films_and_shows_are_listed() -> None:
@@ -306,7 +490,7 @@ def test_libraries_of_films_and_shows_are_listed() -> None:
             ]
         }
     }
-    assert wire.parse_sections(answer) == [
+    assert read_sections(answer) == [
         Library("1", "Films", MediaKind.MOVIE),
         Library("2", "2", MediaKind.SHOW),
     ]
@@ -396,6 +580,9 @@ def test_artwork_is_the_items_own_before_its_seasons_and_shows() -> None:
         "/a b",
         "/a\n",
         "/ü",
+        "/library/../../admin",
+        "/library/%2e%2e/admin",
+        "/..",
         "/\ud800",
         "/" + "a" * 999,
     ],
@@ -424,9 +611,9 @@ PARSERS = [
     wire.parse_owner_name,
     wire.parse_account,
     wire.parse_history_account,
-    wire.parse_sections,
-    wire.parse_page,
-    wire.parse_hubs,
+    read_sections,
+    read_page,
+    read_hubs,
     wire.parse_play_queue,
     wire.parse_artwork,
     wire.was_ended,
@@ -463,7 +650,7 @@ def test_no_spoilt_row_raises_anything_but_malformed(
 ) -> None:
     key = data.draw(st.sampled_from(sorted(row)))
     try:
-        reading = wire.parse_row({**row, key: value})
+        reading = read_row({**row, key: value})
     except Malformed:
         return
     assert reading is None or reading.item.item_id

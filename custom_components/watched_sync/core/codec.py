@@ -1,13 +1,15 @@
 """Core types as JSON-native values and back; what the storage files hold.
 
 Defaults are left out, times are ISO 8601 in UTC. Reading is strict: what cannot be
-understood raises, so that a damaged file is never taken for an empty one.
+understood raises, so that a damaged file is never taken for an empty one. Texts and
+numbers pass the gate as those of servers do: what was stored may be older than it.
 """
 
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from typing import Any
 
+from . import gate
 from .identity import NO_IDS, Item, MediaKind, ProviderIds
 from .mirror import Move
 from .operation import (
@@ -41,7 +43,7 @@ def encode_ids(ids: ProviderIds) -> Json:
 
 def decode_ids(data: Mapping[str, Any]) -> ProviderIds:
     """Return provider ids from JSON."""
-    return ProviderIds(data.get("imdb"), data.get("tmdb"), data.get("tvdb"))
+    return ProviderIds.told(data.get("imdb"), data.get("tmdb"), data.get("tvdb"))
 
 
 def encode_item(item: Item) -> Json:
@@ -72,22 +74,24 @@ def encode_item(item: Item) -> Json:
 def decode_item(data: Mapping[str, Any]) -> Item:
     """Return an item from JSON."""
     return Item(
-        item_id=data["id"],
+        item_id=gate.stored_id(data["id"]),
         kind=MediaKind(data["kind"]),
-        title=data["title"],
-        year=data.get("year"),
+        title=gate.line(data["title"], gate.TITLE),
+        year=_whole(data, "year", gate.YEARS),
         provider_ids=decode_ids(data["ids"]) if "ids" in data else NO_IDS,
-        duration=data.get("duration"),
-        library_id=data.get("library_id"),
-        show_id=data.get("show_id"),
-        show_title=data.get("show_title"),
+        duration=gate.length(data["duration"]) if "duration" in data else None,
+        library_id=_other_id(data, "library_id"),
+        show_id=_other_id(data, "show_id"),
+        show_title=gate.line(data["show_title"], gate.TITLE)
+        if "show_title" in data
+        else None,
         show_provider_ids=decode_ids(data["show_ids"])
         if "show_ids" in data
         else NO_IDS,
-        season_id=data.get("season_id"),
-        season=data.get("season"),
-        episode=data.get("episode"),
-        episode_end=data.get("episode_end"),
+        season_id=_other_id(data, "season_id"),
+        season=_whole(data, "season", gate.NUMBERS),
+        episode=_whole(data, "episode", gate.NUMBERS),
+        episode_end=_whole(data, "episode_end", gate.NUMBERS),
         aired=date.fromisoformat(data["aired"]) if "aired" in data else None,
     )
 
@@ -110,9 +114,9 @@ def decode_state(data: Mapping[str, Any]) -> PlayState:
     """Return a play state from JSON."""
     return PlayState(
         watched=data["watched"],
-        position=data.get("position", 0.0),
-        play_count=data.get("play_count", 0),
-        last_played=_decode_time(data.get("last_played")),
+        position=gate.length(data.get("position", 0.0)) or 0.0,
+        play_count=_whole(data, "play_count", gate.COUNTS) or 0,
+        last_played=_play_time(data.get("last_played")),
         begun_again=data.get("begun_again", False),
     )
 
@@ -135,8 +139,8 @@ def decode_reading(data: Mapping[str, Any]) -> Reading:
     return Reading(
         decode_item(data["item"]),
         decode_state(data["state"]),
-        data.get("leaves"),
-        data.get("watched_leaves"),
+        _whole(data, "leaves", gate.COUNTS),
+        _whole(data, "watched_leaves", gate.COUNTS),
     )
 
 
@@ -318,6 +322,20 @@ def encode_outbox(outbox: Outbox) -> Json:
         "rejected": [encode_operation(operation) for operation in outbox.rejected],
         "history": [encode_history_entry(entry) for entry in outbox.history],
     }
+
+
+def _other_id(data: Mapping[str, Any], key: str) -> str | None:
+    return gate.stored_id(data[key]) if data.get(key) else None
+
+
+def _whole(data: Mapping[str, Any], key: str, bounds: range) -> int | None:
+    value = data.get(key)
+    return None if value is None else gate.whole(value, bounds)
+
+
+def _play_time(value: str | None) -> datetime | None:
+    moment = _decode_time(value)
+    return None if moment is None else gate.play_time(moment)
 
 
 def _decode_time(value: str | None) -> datetime | None:

@@ -8,6 +8,7 @@ id's text.
 from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
+import re
 
 from .titles import Likeness, likeness
 
@@ -16,6 +17,9 @@ MOST_EPISODES = 5
 
 #: Seconds by which the lengths of one file may differ: servers round them.
 _SECONDS_APART = 5.0
+
+_IMDB_ID = re.compile(r"tt([0-9]{7,10})", re.ASCII | re.IGNORECASE)
+_NUMBER = re.compile(r"[0-9]{1,10}", re.ASCII)
 
 
 class MediaKind(StrEnum):
@@ -49,6 +53,22 @@ class ProviderIds:
     tmdb: str | None = None
     tvdb: str | None = None
 
+    @classmethod
+    def told(
+        cls,
+        imdb: str | None = None,
+        tmdb: str | None = None,
+        tvdb: str | None = None,
+    ) -> ProviderIds:
+        """Return the ids that texts of others name: the gate all of them pass.
+
+        IMDb's are `tt` and seven or more digits, TMDB's and TVDB's positive whole
+        numbers, written the one way that can be compared. Servers and players keep
+        whatever they are given: `0`, `tmdb:603`, an id in the place of another's.
+        Such a text is no id.
+        """
+        return cls(_imdb_id(imdb), _number(tmdb), _number(tvdb))
+
     def __bool__(self) -> bool:
         """Whether any id is known."""
         return bool(self.imdb or self.tmdb or self.tvdb)
@@ -80,6 +100,18 @@ class ProviderIds:
 
 
 NO_IDS = ProviderIds()
+
+
+def _imdb_id(text: str | None) -> str | None:
+    match = _IMDB_ID.fullmatch((text or "").strip())
+    number = int(match[1]) if match else 0
+    return f"tt{number:07}" if number else None
+
+
+def _number(text: str | None) -> str | None:
+    digits = (text or "").strip()
+    number = int(digits) if _NUMBER.fullmatch(digits) else 0
+    return str(number) if number else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -140,6 +140,22 @@ class MediaServer(Protocol):
         """Server time minus ours, from the last `Date` header; None before one came."""
         ...
 
+    @property
+    def oddities(self) -> Mapping[str, int]:
+        """How often something in a row could not be what it was said to be.
+
+        By the server's name of the member; `row` are rows that were left out.
+        """
+        ...
+
+    def item_id(self, text: str) -> str | None:
+        """Return an item's id as this server writes it, None for what cannot be one.
+
+        Nothing is asked. An id that a person, an action or a player names passes
+        through here before it is looked up, compared or queued.
+        """
+        ...
+
     async def probe(self) -> ServerInfo:
         """Ask, with one cheap request, whether it is there and knows our token."""
         ...

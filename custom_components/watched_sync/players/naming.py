@@ -403,8 +403,7 @@ async def _movies(
 def _words_by_ids(played: Played, kind: MediaKind) -> Words | None:
     """Return words for the ids of databases that a player gives, None without any."""
     title = played.title or ""
-    if played.ids:
-        ids = ProviderIds(**played.ids)
+    if ids := ProviderIds.told(**played.ids):
         return Words(title or "?", (kind,), ids=ids, title=title)
     try:
         kinds, ids = parse_external_id(played.content_id or "")

@@ -1,19 +1,34 @@
-"""Reading JSON that somebody else wrote: a value of the right type, or `Malformed`.
+"""Reading JSON that somebody else wrote: a value that can be, or `Malformed`.
 
 An absent field and an explicit null mean the same. Numbers may come as text, as Plex
-sends some of them now one way and now the other. Nothing but `Malformed` escapes.
+sends some of them now one way and now the other. Texts and numbers pass the gate of
+the core. Nothing but `Malformed` escapes.
+
+What makes an answer usable, or says which item a row is about, is read by the
+functions here. Everything else goes through `Oddities`, with which one odd member
+costs itself and one odd row costs itself, never the page.
 """
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
 import math
+import re
+from typing import Final
 
+from ..core import gate
 from ..core.errors import Malformed
 
 type Json = bool | int | float | str | Sequence[Json] | Mapping[str, Json] | None
 type Row = Mapping[str, Json]
 
 _DATE_LENGTH = len("2026-10-31")
+
+#: Characters of a word: a kind, a path, an address, an id of some database.
+_WORD: Final = 1000
+_TOTALS: Final = range(10**15)
+_IDENTIFIER: Final = re.compile(r"[!-~]{1,200}", re.ASCII)
+_SECRET: Final = re.compile(r"[!-~]{1,4096}", re.ASCII)
 
 
 def as_row(value: Json, what: str) -> Row:
@@ -29,37 +44,57 @@ def row(parent: Row, key: str) -> Row | None:
     return None if value is None else as_row(value, key)
 
 
-def rows(parent: Row, key: str) -> list[Row]:
-    """Return the objects listed under *key*, none if absent."""
+def entries(parent: Row, key: str) -> Sequence[Json]:
+    """Return what is listed under *key*, whatever it is; nothing if absent."""
     value = parent.get(key)
     if value is None:
-        return []
+        return ()
     if isinstance(value, str) or not isinstance(value, Sequence):
         raise Malformed(f"{key} is not a list")
-    return [as_row(entry, key) for entry in value]
+    return value
 
 
 def text(parent: Row, key: str) -> str | None:
-    """Return the text under *key*, None if absent or empty; numbers become text."""
-    value = parent.get(key)
-    if value is None or value == "":
-        return None
-    if isinstance(value, str):
-        return value
-    if isinstance(value, int) and not isinstance(value, bool):
-        try:
-            return str(value)
-        except ValueError as error:  # more digits than Python converts
-            raise Malformed(f"{key} is too long a number") from error
-    raise Malformed(f"{key} is not text")
+    """Return the word under *key*, None if absent or empty; numbers become text.
+
+    A word is compared or sent on, and shown to nobody: one that cannot be printed, or
+    is longer than a thousand characters, is none.
+    """
+    value = _text(parent, key)
+    if value is not None and (len(value) > _WORD or not value.isprintable()):
+        raise Malformed(f"{key} is no word")
+    return value
 
 
 def needed_text(parent: Row, key: str) -> str:
-    """Return the text under *key*."""
-    value = text(parent, key)
-    if value is None:
-        raise Malformed(f"{key} is missing")
+    """Return the word under *key*."""
+    return _needed(text(parent, key), key)
+
+
+def identifier(parent: Row, key: str) -> str:
+    """Return the id of a server, user, account, session or other thing under *key*."""
+    value = _needed(_text(parent, key), key)
+    if not _IDENTIFIER.fullmatch(value):
+        raise Malformed(f"{key} is no id")
     return value
+
+
+def secret(parent: Row, key: str) -> str | None:
+    """Return the token under *key*, None if absent or empty."""
+    value = _text(parent, key)
+    if value is not None and not _SECRET.fullmatch(value):
+        raise Malformed(f"{key} is no token")
+    return value
+
+
+def title(parent: Row, key: str) -> str | None:
+    """Return the title under *key*, fit to be shown; None if absent or empty."""
+    return gate.line(_text(parent, key) or "", gate.TITLE) or None
+
+
+def name(parent: Row, key: str) -> str | None:
+    """Return the name under *key*, fit to be shown; None if absent or empty."""
+    return gate.line(_text(parent, key) or "", gate.NAME) or None
 
 
 def number(parent: Row, key: str) -> float | None:
@@ -78,24 +113,42 @@ def number(parent: Row, key: str) -> float | None:
     return result
 
 
-def whole(parent: Row, key: str) -> int | None:
-    """Return the whole number under *key*, None if absent or empty."""
-    value = number(parent, key)
-    if value is None:
-        return None
-    if not value.is_integer():
-        raise Malformed(f"{key} is not a whole number")
-    return int(value)
+def year(parent: Row, key: str) -> int | None:
+    """Return the year under *key*, None if absent."""
+    return _whole(parent, key, gate.YEARS)
+
+
+def ordinal(parent: Row, key: str) -> int | None:
+    """Return the number of a season or episode under *key*, None if absent."""
+    return _whole(parent, key, gate.NUMBERS)
+
+
+def tally(parent: Row, key: str) -> int | None:
+    """Return the count under *key*, None if absent."""
+    return _whole(parent, key, gate.COUNTS)
 
 
 def count(parent: Row, key: str) -> int:
     """Return the count under *key*, 0 if absent."""
-    value = whole(parent, key)
+    return tally(parent, key) or 0
+
+
+def total(parent: Row, key: str) -> int | None:
+    """Return how many rows a listing says that it has, None if it does not."""
+    return _whole(parent, key, _TOTALS)
+
+
+def seconds(parent: Row, key: str, units: int) -> float | None:
+    """Return the duration or position under *key*, None if absent.
+
+    It is written in parts of a second, of which there are *units* in one.
+    """
+    value = number(parent, key)
     if value is None:
-        return 0
-    if value < 0:
-        raise Malformed(f"{key} is negative")
-    return value
+        return None
+    if (length := gate.length(value / units)) is None:
+        raise Malformed(f"{key} is no length of time")
+    return length
 
 
 def flag(parent: Row, key: str) -> bool | None:
@@ -112,9 +165,10 @@ def epoch(parent: Row, key: str) -> datetime | None:
     if not value:
         return None
     try:
-        return datetime.fromtimestamp(value, UTC)
+        found = datetime.fromtimestamp(value, UTC)
     except (ValueError, OverflowError, OSError) as error:
         raise Malformed(f"{key} is not a moment") from error
+    return _play_time(found, key)
 
 
 def moment(parent: Row, key: str) -> datetime | None:
@@ -130,10 +184,11 @@ def moment(parent: Row, key: str) -> datetime | None:
         if parsed.year == 1:  # how .NET writes "never"
             return None
         if parsed.tzinfo is None:
-            return parsed.replace(tzinfo=UTC)
-        return parsed.astimezone(UTC)
+            parsed = parsed.replace(tzinfo=UTC)
+        parsed = parsed.astimezone(UTC)
     except (ValueError, OverflowError) as error:
         raise Malformed(f"{key} is not a moment") from error
+    return _play_time(parsed, key)
 
 
 def day(parent: Row, key: str) -> date | None:
@@ -148,4 +203,82 @@ def day(parent: Row, key: str) -> date | None:
         parsed = date.fromisoformat(value[:_DATE_LENGTH])
     except ValueError:
         return None
-    return None if parsed.year == 1 else parsed
+    return parsed if parsed.year in gate.YEARS else None
+
+
+class Oddities:
+    """How rows are read that may be odd, and how often they were.
+
+    `counts` has the names of the members that could not be, and `row` for rows that
+    were left out: what diagnostics show, and nobody is told of otherwise.
+    """
+
+    def __init__(self) -> None:
+        """Begin without any."""
+        self.counts: Counter[str] = Counter()
+
+    def read[T](
+        self, reader: Callable[[Row, str], T | None], parent: Row, key: str
+    ) -> T | None:
+        """Return what *reader* finds under *key*, None if that cannot be."""
+        try:
+            return reader(parent, key)
+        except Malformed:
+            self.counts[key] += 1
+            return None
+
+    def rows[T](
+        self, parse: Callable[[Row], T | None], listed: Iterable[Json]
+    ) -> list[T]:
+        """Return what *parse* makes of each row, without those it cannot read."""
+        found = []
+        for entry in listed:
+            try:
+                parsed = parse(as_row(entry, "the row"))
+            except Malformed:
+                self.counts["row"] += 1
+                continue
+            if parsed is not None:
+                found.append(parsed)
+        return found
+
+
+def texts(listed: Iterable[Json], key: str) -> frozenset[str]:
+    """Return what stands under *key* in each row, whatever else is odd about it."""
+    found = (entry.get(key) for entry in listed if isinstance(entry, Mapping))
+    return frozenset(str(one) for one in found if isinstance(one, str | int))
+
+
+def _text(parent: Row, key: str) -> str | None:
+    value = parent.get(key)
+    if value is None or value == "":
+        return None
+    if isinstance(value, str):
+        return value
+    if isinstance(value, int) and not isinstance(value, bool):
+        try:
+            return str(value)
+        except ValueError as error:  # more digits than Python converts
+            raise Malformed(f"{key} is too long a number") from error
+    raise Malformed(f"{key} is not text")
+
+
+def _needed(value: str | None, key: str) -> str:
+    if value is None:
+        raise Malformed(f"{key} is missing")
+    return value
+
+
+def _whole(parent: Row, key: str, bounds: range) -> int | None:
+    value = number(parent, key)
+    if value is None:
+        return None
+    if (whole := gate.whole(value, bounds)) is None:
+        raise Malformed(f"{key} is not a number from {bounds.start} to {bounds[-1]}")
+    return whole
+
+
+def _play_time(found: datetime, key: str) -> datetime:
+    if (played := gate.play_time(found)) is None:
+        raise Malformed(f"{key} is no time of a play")
+    return played

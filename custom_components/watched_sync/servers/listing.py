@@ -1,7 +1,7 @@
 """What both kinds of server do with the readings of a listing."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 import math
 from typing import Final
@@ -11,6 +11,9 @@ from ..core.identity import ProviderIds
 from ..core.play_state import Reading
 from ..core.titles import likeness
 
+#: Rows of one listing; no library has as many.
+MOST_ROWS: Final = 200_000
+
 _NEVER: Final = datetime.min.replace(tzinfo=UTC)
 
 
@@ -18,43 +21,50 @@ _NEVER: Final = datetime.min.replace(tzinfo=UTC)
 class Page:
     """One part of a listing.
 
-    `row_count` also counts what is not ours to read. `total` is how many rows the
-    whole listing has, None where that is not said.
+    `row_count` also counts what is not ours to read, and `row_ids` are the ids of
+    those rows as well. `total` is how many rows the whole listing has, None where that
+    is not said. `unreadable` are readings of rows that do not say of which kind they
+    are: they are there, and nothing more is known.
     """
 
     readings: list[Reading]
     row_count: int
     total: int | None
+    unreadable: list[Reading] = field(default_factory=list)
+    row_ids: frozenset[str] = frozenset()
 
 
 async def all_pages(
     read: Callable[[int], Awaitable[Page]], size: float, *, exact: bool = True
-) -> AsyncIterator[list[Reading]]:
+) -> AsyncIterator[Page]:
     """Read a listing page by page, by what comes back and not by what was asked.
 
     *read* is given how many rows to pass over. A server may send more than *size*
     rows, or fewer. A total that the rows read so far exceed says nothing (some servers
     say 0): then a page that is not full is the last one, and so is one that brings
-    nothing new. With *exact*, a listing that ends before its total is `Malformed`.
+    nothing new. With *exact*, a listing that ends before its total is `Malformed`. So
+    is one that goes on without bringing anything new, and one without an end.
     """
     start = 0
     seen: set[str] = set()
     while True:
         page = await read(start)
-        yield page.readings
+        yield page
         start += page.row_count
-        if page.total is not None and page.total >= start:
-            if page.total == start:
-                return
-            if page.row_count == 0:
-                if exact:
-                    raise Malformed("a listing ended before its total")
-                return
-            continue
-        new = {one.item.item_id for one in page.readings} - seen
-        if page.row_count < size or not new:
+        if start > MOST_ROWS:
+            raise Malformed(f"a listing has more than {MOST_ROWS} rows")
+        says_more = page.total is not None and page.total > start
+        if page.total == start or (not says_more and page.row_count < size):
             return
-        seen |= new
+        if page.row_count == 0:
+            if exact:
+                raise Malformed("a listing ended before its total")
+            return
+        if page.row_ids <= seen:
+            if says_more:
+                raise Malformed("a listing goes on without anything new")
+            return
+        seen |= page.row_ids
 
 
 def unique(readings: Iterable[Reading]) -> list[Reading]:

@@ -41,7 +41,7 @@ from ...core.ports import (
     ServerInfo,
 )
 from ...core.titles import spellings
-from ..fields import Json, as_row, row
+from ..fields import Json, Oddities, as_row, row
 from ..listener import Listener
 from ..listing import (
     Page,
@@ -181,6 +181,7 @@ class JellyfinClient(MediaServer):
         """Prepare requests; none is sent. Raises `WrongAddress` for a bad *url*."""
         token = token.strip()
         headers = dialect.headers(device_id, token)
+        self._odd = Oddities()
         self._server = Transport(session, url, headers)
         self._listener = Listener(session, url, headers)
         self._socket_params = dialect.socket_params(device_id, token)
@@ -214,6 +215,17 @@ class JellyfinClient(MediaServer):
     def clock_offset(self) -> timedelta | None:
         """Server time minus ours, from the last `Date` header."""
         return self._server.clock_offset
+
+    @property
+    @override
+    def oddities(self) -> Mapping[str, int]:
+        """How often something in a row could not be."""
+        return self._odd.counts
+
+    @override
+    def item_id(self, text: str) -> str | None:
+        """Return an id as this kind of server writes it: without dashes, say."""
+        return self._dialect.item_id(text.strip())
 
     # Who answers
 
@@ -287,7 +299,9 @@ class JellyfinClient(MediaServer):
             await self._server.read(
                 self._path(self._dialect.views),
                 {"userId": self._user_id, "includeHidden": "true"},
-            )
+            ),
+            self._odd,
+            item_id=self._dialect.item_id,
         )
 
     async def _placed(self, readings: Iterable[Reading]) -> list[Reading]:
@@ -335,7 +349,9 @@ class JellyfinClient(MediaServer):
                     "enableUserData": "false",
                     "enableTotalRecordCount": "false",
                 },
-            )
+            ),
+            self._odd,
+            item_id=self._dialect.item_id,
         )
 
     async def _library_above(self, item_id: str) -> str | None:
@@ -345,7 +361,9 @@ class JellyfinClient(MediaServer):
                 f"/Items/{item_id}/Ancestors",
                 {"userId": self._user_id},
                 may_be_missing=True,
-            )
+            ),
+            self._odd,
+            item_id=self._dialect.item_id,
         )
 
     async def _narrowed(
@@ -404,7 +422,7 @@ class JellyfinClient(MediaServer):
             )
             found.update(
                 (reading.item.item_id, reading)
-                for reading in await self._placed(page.readings)
+                for reading in await self._placed([*page.unreadable, *page.readings])
             )
         return {key: found[normal] for key, normal in asked.items() if normal in found}
 
@@ -425,10 +443,10 @@ class JellyfinClient(MediaServer):
             params["seasonId"] = only
         episodes: list[Reading] = []
         try:
-            async for readings in self._pages(
+            async for page in self._pages(
                 f"/Shows/{self._checked(show_id)}/Episodes", params, may_be_missing=True
             ):
-                episodes += readings
+                episodes += page.readings
         except ItemGone:
             await self._me()  # a proxy may say 404 as well
             raise
@@ -501,7 +519,7 @@ class JellyfinClient(MediaServer):
             if copies := matching(unique(page.readings), ids):
                 return tuple(await self._placed(copies))
         found: list[Reading] = []
-        async for readings in self._pages(
+        async for page in self._pages(
             self._dialect.items,
             {
                 "recursive": "true",
@@ -510,7 +528,7 @@ class JellyfinClient(MediaServer):
                 **(self._dialect.having(ids) if self._dialect.having else {}),
             },
         ):
-            found += matching(readings, ids)
+            found += matching(page.readings, ids)
         return tuple(await self._placed(unique(found)))
 
     @override
@@ -579,7 +597,7 @@ class JellyfinClient(MediaServer):
 
     def _pages(
         self, path: str, params: Mapping[str, str], *, may_be_missing: bool = False
-    ) -> AsyncIterator[list[Reading]]:
+    ) -> AsyncIterator[Page]:
         """Read a whole listing. Raises `Malformed` where it ends before its total."""
 
         async def read(start: int) -> Page:
@@ -609,7 +627,13 @@ class JellyfinClient(MediaServer):
             },
             may_be_missing=may_be_missing,
         )
-        return wire.parse_page(answer)
+        limit = params.get("limit")
+        return wire.parse_page(
+            answer,
+            self._odd,
+            None if limit is None else int(limit),
+            item_id=self._dialect.item_id,
+        )
 
     @override
     async def session_user(self, session_id: str) -> str | None:

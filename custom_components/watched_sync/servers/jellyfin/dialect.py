@@ -49,7 +49,7 @@ class Dialect:
     name: str
     products: tuple[str | None, ...]
     minimum_version: tuple[int, int]
-    item_id: Callable[[str], str | None]
+    item_id: wire.NormalId
     me: str
     views: str
     items: str

@@ -17,7 +17,7 @@ from typing import Final, override
 from yarl import URL
 
 from ...core.errors import Malformed, ServerError
-from ..fields import Json, as_row, needed_text, text
+from ..fields import Json, Oddities, as_row, identifier, name, text
 from ..transport import parse_url
 
 _LOGGER = logging.getLogger(__name__)
@@ -111,12 +111,12 @@ class _Listener(asyncio.DatagramProtocol):
 def _parse(data: bytes, source: str) -> FoundServer:
     answer: Json = json.loads(data)
     server = as_row(answer, "the answer")
+    odd = Oddities()
+    announced = odd.read(text, server, "Address") or ""
     return FoundServer(
-        server_id=needed_text(server, "Id"),
-        name=text(server, "Name") or "",
-        addresses=tuple(
-            dict.fromkeys(_addresses(text(server, "Address") or "", source))
-        ),
+        server_id=identifier(server, "Id"),
+        name=odd.read(name, server, "Name") or "",
+        addresses=tuple(dict.fromkeys(_addresses(announced, source))),
     )
 
 

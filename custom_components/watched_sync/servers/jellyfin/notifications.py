@@ -7,12 +7,12 @@ sessions of the user, including the one that made it; only progress is not, unti
 playback stops.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from ...core.errors import Malformed
 from ...core.ports import Changed
-from ..fields import Json, Row, as_row, flag, needed_text, number, rows, text
+from ..fields import Row, as_row, entries, flag, needed_text, number, text, texts
 from ..listener import GoodBye, Heard, KeepAlive
 from . import wire
 from .dialect import JELLYFIN, Dialect
@@ -50,31 +50,25 @@ class Notifications:
 
         A session may be told of other users who joined it.
         """
-        if wire.normal_id(needed_text(change, "UserId")) != self._user_id:
-            return
-        yield from self._changed(
-            needed_text(entry, "ItemId") for entry in rows(change, "UserDataList")
-        )
+        if wire.normal_id(needed_text(change, "UserId")) == self._user_id:
+            listed = entries(change, "UserDataList")
+            yield from self._changed(texts(listed, "ItemId"))
 
     def _library(self, change: Row) -> Iterator[Changed]:
         """Look at what came, went or was rewritten; or at all, if that is not said."""
-        named = [item_id for key in _LISTS for item_id in _texts(change.get(key), key)]
+        named = [
+            item_id
+            for key in _LISTS
+            for item_id in entries(change, key)
+            if isinstance(item_id, str)
+        ]
         if named:
-            yield from self._changed(iter(named))
+            yield from self._changed(named)
         elif not flag(change, "IsEmpty"):
             yield Changed(frozenset())
 
-    def _changed(self, named: Iterator[str]) -> Iterator[Changed]:
+    def _changed(self, named: Iterable[str]) -> Iterator[Changed]:
         normal = self._dialect.item_id
         item_ids = {item_id for one in named if (item_id := normal(one))}
         if item_ids:
             yield Changed(frozenset(item_ids))
-
-
-def _texts(value: Json, key: str) -> list[str]:
-    """Return a list of texts, empty if absent."""
-    if value is None:
-        return []
-    if isinstance(value, str) or not isinstance(value, Sequence):
-        raise Malformed(f"{key} is not a list")
-    return [one for one in value if isinstance(one, str)]

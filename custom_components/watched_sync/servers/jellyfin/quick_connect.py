@@ -12,7 +12,7 @@ from aiohttp import ClientSession
 
 from ...core.errors import AuthRejected, ItemGone, Malformed, Unreachable, Unsupported
 from ..approval import CodeExpired
-from ..fields import Json, as_row, flag, needed_text
+from ..fields import Json, as_row, flag, identifier
 from ..transport import Transport
 from . import wire
 from .client import JellyfinLogin, public_info, server_info
@@ -80,7 +80,7 @@ class QuickConnect:
         except ItemGone as error:
             raise Unreachable("the way to the server was lost") from error
         return QuickConnectCode(
-            needed_text(answer, "Code"), needed_text(answer, "Secret")
+            identifier(answer, "Code"), identifier(answer, "Secret")
         )
 
     async def poll(self, code: QuickConnectCode) -> bool:

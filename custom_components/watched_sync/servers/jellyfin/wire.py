@@ -1,11 +1,14 @@
 """Jellyfin's JSON <-> the core's words. Nothing but `Malformed` escapes.
 
+A listing without the form of one is `Malformed`. An odd row of it is left out, and an
+odd member of a row is unknown; `Oddities` counts them.
+
 Sources: Jellyfin's OpenAPI description and server source (BaseItemDto,
 UserItemDataDto, UpdateUserItemDataDto). Ids are 32 hexadecimal digits, times are
 ISO 8601 with seven digits, durations and positions are ticks of 100 ns.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 import re
@@ -13,23 +16,32 @@ from types import MappingProxyType
 from typing import Final
 
 from ...core.errors import Malformed
-from ...core.identity import NO_IDS, Item, MediaKind, ProviderIds
+from ...core.identity import Item, MediaKind, ProviderIds
 from ...core.play_state import UNKNOWN, PlayState, Reading
 from ...core.ports import Library
 from ..fields import (
     Json,
+    Oddities,
     Row,
     as_row,
     count,
     day,
+    entries,
     flag,
+    identifier,
     moment,
+    name,
     needed_text,
-    number,
+    ordinal,
     row,
-    rows,
+    seconds,
+    secret,
+    tally,
     text,
-    whole,
+    texts,
+    title,
+    total,
+    year,
 )
 from ..listing import Page
 
@@ -61,6 +73,9 @@ _KINDS: Final = {name: kind for kind, name in TYPE_NAMES.items()}
 _TICKS: Final = 10_000_000
 _ID: Final = re.compile(r"[0-9a-f]{32}", re.ASCII)
 _EMPTY_ID: Final = "0" * 32
+
+#: Writes an id as the server does; None for what cannot be one.
+type NormalId = Callable[[str], str | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,13 +133,14 @@ def parse_public_info(answer: Json) -> PublicInfo:
             is_starting=True,
             is_set_up=True,
         )
+    odd = Oddities()
     return PublicInfo(
-        server_id=needed_text(info, "Id"),
-        server_name=text(info, "ServerName") or "",
-        version=text(info, "Version") or "",
+        server_id=identifier(info, "Id"),
+        server_name=odd.read(name, info, "ServerName") or "",
+        version=odd.read(name, info, "Version") or "",
         product=text(info, "ProductName"),
         is_starting=False,
-        is_set_up=flag(info, "StartupWizardCompleted") is not False,
+        is_set_up=odd.read(flag, info, "StartupWizardCompleted") is not False,
     )
 
 
@@ -132,8 +148,8 @@ def parse_user(answer: Json) -> User:
     """Read a UserDto, such as that of `GET /Users/Me`."""
     user = as_row(answer, "the user")
     return User(
-        user_id=needed_text(user, "Id"),
-        name=text(user, "Name") or "",
+        user_id=identifier(user, "Id"),
+        name=Oddities().read(name, user, "Name") or "",
         server_id=text(user, "ServerId") or "",
     )
 
@@ -141,120 +157,163 @@ def parse_user(answer: Json) -> User:
 def parse_login(answer: Json) -> tuple[str, User]:
     """Read token and user out of an AuthenticationResult."""
     result = as_row(answer, "the answer")
-    return needed_text(result, "AccessToken"), parse_user(result.get("User"))
+    if (token := secret(result, "AccessToken")) is None:
+        raise Malformed("AccessToken is missing")
+    return token, parse_user(result.get("User"))
 
 
 def parse_session_users(answer: Json) -> dict[str, str]:
     """Read `GET /Sessions`: the user's id by the session's, of those that have one."""
-    sessions = rows({"sessions": answer}, "sessions")
-    return {
-        needed_text(session, "Id"): normal_id(user) or user
-        for session in sessions
-        if (user := text(session, "UserId")) is not None
-    }
+
+    def parse(session: Row) -> tuple[str, str] | None:
+        if session.get("UserId") is None:
+            return None
+        user = identifier(session, "UserId")
+        return identifier(session, "Id"), normal_id(user) or user
+
+    return dict(Oddities().rows(parse, entries({"sessions": answer}, "sessions")))
 
 
-def parse_page(answer: Json) -> Page:
+def parse_page(
+    answer: Json,
+    odd: Oddities,
+    most: int | None = None,
+    *,
+    item_id: NormalId = normal_id,
+) -> Page:
     """Read a query result.
 
     Kinds without a play state of ours are left out, and so are episodes that are
     only announced: they have no file and their mark is never kept. (A season is
-    virtual as well where it has no folder of its own; its episodes are files.)
+    virtual as well where it has no folder of its own; its episodes are files.) Rows
+    beyond *most*, which is how many were asked for, are not looked at.
     """
+
+    def parse(entry: Row) -> Reading | None:
+        found = parse_row(entry, odd, item_id=item_id)
+        is_episode = found is not None and found.item.kind is MediaKind.EPISODE
+        is_announced = odd.read(text, entry, "LocationType") == "Virtual"
+        return None if is_episode and is_announced else found
+
     result = as_row(answer, "the answer")
     if "Items" not in result:
         raise Malformed("the answer lists no Items")
-    listed = rows(result, "Items")
+    listed = entries(result, "Items")[:most]
+    readings = odd.rows(parse, listed)
     return Page(
-        [
-            found
-            for entry in listed
-            if (found := parse_row(entry)) is not None
-            and not _is_announced(entry, found.item.kind)
-        ],
+        [one for one in readings if one.item.kind is not MediaKind.UNKNOWN],
         len(listed),
-        count(result, "TotalRecordCount"),
+        odd.read(total, result, "TotalRecordCount"),
+        [one for one in readings if one.item.kind is MediaKind.UNKNOWN],
+        texts(listed, "Id"),
     )
 
 
-def parse_libraries(answer: Json) -> list[Library]:
+def parse_libraries(
+    answer: Json, odd: Oddities, *, item_id: NormalId = normal_id
+) -> list[Library]:
     """Read the views of a user that can hold films or shows.
 
     Collections, playlists, music, channels and live TV are views as well. A channel
     names no `CollectionType`, as a mixed library does not.
     """
+
+    def parse(entry: Row) -> Library | None:
+        held = text(entry, "CollectionType")
+        if held not in _LIBRARY_KINDS or odd.read(text, entry, "Type") == "Channel":
+            return None
+        view_id = _needed_id(entry, "Id", item_id)
+        called = odd.read(name, entry, "Name") or view_id
+        return Library(view_id, called, _LIBRARY_KINDS[held])
+
     result = as_row(answer, "the answer")
     if "Items" not in result:
         raise Malformed("the answer lists no Items")
-    return [
-        Library(
-            library_id=(view_id := needed_text(entry, "Id")),
-            title=text(entry, "Name") or view_id,
-            kind=_LIBRARY_KINDS[held],
-        )
-        for entry in rows(result, "Items")
-        if (held := text(entry, "CollectionType")) in _LIBRARY_KINDS
-        and text(entry, "Type") != "Channel"
-    ]
+    return odd.rows(parse, entries(result, "Items"))
 
 
-def parse_folders(answer: Json) -> dict[str, str]:
+def parse_folders(
+    answer: Json, odd: Oddities, *, item_id: NormalId = normal_id
+) -> dict[str, str]:
     """Read a query result with `ParentId`: the folder's id by the item's."""
+
+    def parse(entry: Row) -> tuple[str, str] | None:
+        if (folder := item_id(odd.read(text, entry, "ParentId") or "")) is None:
+            return None
+        return _needed_id(entry, "Id", item_id), folder
+
     result = as_row(answer, "the answer")
-    return {
-        needed_text(entry, "Id"): folder
-        for entry in rows(result, "Items")
-        if (folder := text(entry, "ParentId")) is not None
-    }
+    return dict(odd.rows(parse, entries(result, "Items")))
 
 
-def parse_library_above(answer: Json) -> str | None:
+def parse_library_above(
+    answer: Json, odd: Oddities, *, item_id: NormalId = normal_id
+) -> str | None:
     """Read the ancestors of an item: the id of the library, None if it is in none."""
-    for entry in rows({"ancestors": answer}, "ancestors"):
-        if text(entry, "Type") == "CollectionFolder":
-            return needed_text(entry, "Id")
-    return None
+
+    def parse(entry: Row) -> str | None:
+        if text(entry, "Type") != "CollectionFolder":
+            return None
+        return _needed_id(entry, "Id", item_id)
+
+    found = odd.rows(parse, entries({"ancestors": answer}, "ancestors"))
+    return found[0] if found else None
 
 
-def parse_row(entry: Row) -> Reading | None:
-    """Read one item, None if it is of no kind that we handle."""
-    kind = _KINDS.get(needed_text(entry, "Type"))
-    if kind is None:
+def parse_row(
+    entry: Row, odd: Oddities, *, item_id: NormalId = normal_id
+) -> Reading | None:
+    """Read one item, None if it is of no kind that we handle.
+
+    One whose kind cannot be read is of unknown kind and state.
+    """
+
+    def other(key: str) -> str | None:
+        """Return the id of what the item belongs to, None for what cannot be one."""
+        return item_id(odd.read(text, entry, key) or "")
+
+    own_id = _needed_id(entry, "Id", item_id)
+    called = odd.read(title, entry, "Name") or ""
+    if (type_name := odd.read(needed_text, entry, "Type")) is None:
+        return Reading(Item(own_id, MediaKind.UNKNOWN, called), UNKNOWN)
+    if (kind := _KINDS.get(type_name)) is None:
         return None
     item = Item(
-        item_id=needed_text(entry, "Id"),
+        item_id=own_id,
         kind=kind,
-        title=text(entry, "Name") or "",
-        year=whole(entry, "ProductionYear"),
-        provider_ids=_provider_ids(entry),
-        duration=_seconds(entry, "RunTimeTicks") or None,
-        aired=day(entry, "PremiereDate"),
+        title=called,
+        year=odd.read(year, entry, "ProductionYear"),
+        provider_ids=_provider_ids(entry, odd),
+        duration=odd.read(_length, entry, "RunTimeTicks") or None,
+        aired=odd.read(day, entry, "PremiereDate"),
     )
     match kind:
         case MediaKind.SEASON:
             item = replace(
                 item,
-                show_id=text(entry, "SeriesId"),
-                show_title=text(entry, "SeriesName"),
-                season=whole(entry, "IndexNumber"),
+                show_id=other("SeriesId"),
+                show_title=odd.read(title, entry, "SeriesName"),
+                season=odd.read(ordinal, entry, "IndexNumber"),
             )
         case MediaKind.EPISODE:
-            episode = whole(entry, "IndexNumber")
-            end = whole(entry, "IndexNumberEnd")
+            episode = odd.read(ordinal, entry, "IndexNumber")
+            end = odd.read(ordinal, entry, "IndexNumberEnd")
             item = replace(
                 item,
-                show_id=text(entry, "SeriesId"),
-                show_title=text(entry, "SeriesName"),
-                season_id=text(entry, "SeasonId"),
-                season=whole(entry, "ParentIndexNumber"),
+                show_id=other("SeriesId"),
+                show_title=odd.read(title, entry, "SeriesName"),
+                season_id=other("SeasonId"),
+                season=odd.read(ordinal, entry, "ParentIndexNumber"),
                 episode=episode,
                 episode_end=None if end == episode else end,
             )
-    user_data = row(entry, "UserData")
-    state = UNKNOWN if user_data is None else _play_state(user_data)
+    user_data = odd.read(row, entry, "UserData")
+    state = UNKNOWN if user_data is None else _play_state(user_data, odd)
     if not kind.is_container:
         return Reading(item, state)
-    return _container_reading(entry, item, state)
+    leaves = odd.read(tally, entry, "RecursiveItemCount")
+    unplayed = odd.read(tally, user_data or {}, "UnplayedItemCount")
+    return _container_reading(item, state, leaves, unplayed)
 
 
 def date_played(at: datetime) -> str:
@@ -267,28 +326,23 @@ def ticks(seconds: float) -> int:
     return max(round(seconds * _TICKS), 0)
 
 
-def _play_state(user_data: Row) -> PlayState:
+def _play_state(user_data: Row, odd: Oddities) -> PlayState:
     return PlayState(
-        watched=flag(user_data, "Played"),
-        position=_seconds(user_data, "PlaybackPositionTicks"),
+        watched=odd.read(flag, user_data, "Played"),
+        position=odd.read(_length, user_data, "PlaybackPositionTicks") or 0.0,
         # Counted at the start of a playback: a count alone is no "watched".
-        play_count=count(user_data, "PlayCount"),
-        last_played=moment(user_data, "LastPlayedDate"),
+        play_count=odd.read(count, user_data, "PlayCount") or 0,
+        last_played=odd.read(moment, user_data, "LastPlayedDate"),
     )
 
 
-def _is_announced(entry: Row, kind: MediaKind) -> bool:
-    return kind is MediaKind.EPISODE and text(entry, "LocationType") == "Virtual"
-
-
-def _container_reading(entry: Row, item: Item, state: PlayState) -> Reading:
+def _container_reading(
+    item: Item, state: PlayState, leaves: int | None, unplayed: int | None
+) -> Reading:
     """Read a show or season, whose flag is computed from the episodes below.
 
     One without episodes is reported as played; nothing below it is.
     """
-    leaves = whole(entry, "RecursiveItemCount")
-    user_data = row(entry, "UserData")
-    unplayed = None if user_data is None else whole(user_data, "UnplayedItemCount")
     seen = None
     if leaves is not None and unplayed is not None:
         seen = max(leaves - unplayed, 0)
@@ -301,16 +355,22 @@ def _container_reading(entry: Row, item: Item, state: PlayState) -> Reading:
     )
 
 
-def _seconds(entry: Row, key: str) -> float:
-    return max(number(entry, key) or 0.0, 0.0) / _TICKS
+def _length(entry: Row, key: str) -> float | None:
+    return seconds(entry, key, _TICKS)
 
 
-def _provider_ids(entry: Row) -> ProviderIds:
-    ids = row(entry, "ProviderIds")
-    if not ids:
-        return NO_IDS
+def _needed_id(entry: Row, key: str, item_id: NormalId) -> str:
+    if (normal := item_id(needed_text(entry, key))) is None:
+        raise Malformed(f"{key} is no id of this server")
+    return normal
+
+
+def _provider_ids(entry: Row, odd: Oddities) -> ProviderIds:
+    ids = odd.read(row, entry, "ProviderIds") or {}
     # Plugins write the names in cases of their own.
-    found = {key.lower(): text(ids, key) for key in ids}
-    return ProviderIds(
-        imdb=found.get("imdb"), tmdb=found.get("tmdb"), tvdb=found.get("tvdb")
-    )
+    found = {
+        provider: odd.read(text, ids, key)
+        for key in ids
+        if (provider := key.lower()) in ("imdb", "tmdb", "tvdb")
+    }
+    return ProviderIds.told(**found)

@@ -20,12 +20,24 @@ from ...core.errors import (
     CertificateRefused,
     Forbidden,
     ItemGone,
+    Malformed,
     ServerError,
     Unreachable,
     WrongServer,
 )
 from ..approval import CodeExpired
-from ..fields import Json, Row, as_row, needed_text, number, rows, text
+from ..fields import (
+    Json,
+    Oddities,
+    Row,
+    as_row,
+    entries,
+    identifier,
+    name,
+    number,
+    secret,
+    text,
+)
 from ..transport import Transport
 from . import wire
 from .client import OWNER_ID, PLEX_TV, PRODUCT, client_headers
@@ -44,6 +56,7 @@ _WRONG_HOME_PIN: Final = 1041
 
 #: Seconds that a sign-in lasts where plex.tv does not say.
 _LIFETIME: Final = 1800.0
+_LONGEST_LIFETIME: Final = 24 * 3600.0
 
 
 class PinRequired(Forbidden):
@@ -184,7 +197,7 @@ class PlexTv:
         """
         answer = await self._stranger.ask("/api/v2/pins", None, {"strong": "true"})
         pin = as_row(answer, "the PIN")
-        code = needed_text(pin, "code")
+        code = identifier(pin, "code")
         fields = {
             "clientID": self._client_id,
             "code": code,
@@ -193,10 +206,10 @@ class PlexTv:
         if forward_url is not None:
             fields["forwardUrl"] = forward_url
         return Pin(
-            pin_id=needed_text(pin, "id"),
+            pin_id=_path_id(pin, "id"),
             code=code,
             link=f"{self._sign_in_url}/auth#?{urlencode(fields, quote_via=quote)}",
-            lifetime=number(pin, "expiresIn") or _LIFETIME,
+            lifetime=_lifetime(pin),
         )
 
     async def poll(self, pin: Pin) -> str | None:
@@ -210,7 +223,7 @@ class PlexTv:
             )
         except ItemGone as error:
             raise CodeExpired("the sign-in has expired") from error
-        return text(as_row(answer, "the PIN"), "authToken")
+        return secret(as_row(answer, "the PIN"), "authToken")
 
     # The account
 
@@ -230,20 +243,8 @@ class PlexTv:
             )
         except Forbidden, ItemGone:
             return ()
-        return tuple(
-            HomeUser(
-                user_id=needed_text(user, "id"),
-                uuid=needed_text(user, "uuid"),
-                name=text(user, "friendlyName")
-                or text(user, "title")
-                or text(user, "username")
-                or "Plex user",
-                is_admin=_truth(user, "admin"),
-                is_protected=_truth(user, "protected"),
-                is_restricted=_truth(user, "restricted"),
-            )
-            for user in rows(as_row(answer, "the Home"), "users")
-        )
+        listed = entries(as_row(answer, "the Home"), "users")
+        return tuple(Oddities().rows(_parse_home_user, listed))
 
     async def switch(self, token: str, user: HomeUser, pin: str | None = None) -> str:
         """Return the token of another user of the Home.
@@ -256,7 +257,7 @@ class PlexTv:
             None,
             {} if pin is None else {"pin": pin},
         )
-        return needed_text(as_row(answer, "the user"), "authToken")
+        return _needed_secret(as_row(answer, "the user"), "authToken")
 
     # Servers
 
@@ -269,11 +270,8 @@ class PlexTv:
             "/api/v2/resources",
             {"includeHttps": "1", "includeRelay": "1", "includeIPv6": "1"},
         )
-        found = [
-            server
-            for entry in rows({"resources": answer}, "resources")
-            if (server := _parse_server(entry)) is not None
-        ]
+        listed = entries({"resources": answer}, "resources")
+        found = Oddities().rows(_parse_server, listed)
         return tuple(sorted(found, key=lambda server: not server.is_owned))
 
     async def server(self, token: str, server_id: str) -> PlexServer:
@@ -338,27 +336,55 @@ async def _probe(
     return None
 
 
+def _lifetime(pin: Row) -> float:
+    """Return for how many seconds a PIN can be used, by the server or by custom."""
+    told = Oddities().read(number, pin, "expiresIn")
+    return told if told is not None and 0 < told <= _LONGEST_LIFETIME else _LIFETIME
+
+
+def _needed_secret(parent: Row, key: str) -> str:
+    if (token := secret(parent, key)) is None:
+        raise Malformed(f"{key} is missing")
+    return token
+
+
+def _parse_home_user(user: Row) -> HomeUser:
+    return HomeUser(
+        user_id=identifier(user, "id"),
+        uuid=_path_id(user, "uuid"),
+        name=wire.account_name(user) or "Plex user",
+        is_admin=_truth(user, "admin"),
+        is_protected=_truth(user, "protected"),
+        is_restricted=_truth(user, "restricted"),
+    )
+
+
+def _path_id(parent: Row, key: str) -> str:
+    """Return an id that becomes part of a path."""
+    value = identifier(parent, key)
+    if not wire.is_rating_key(value):
+        raise Malformed(f"{key} is no id")
+    return value
+
+
 def _parse_server(entry: Row) -> PlexServer | None:
     """Read one resource, None if it is no server or cannot be used."""
+    odd = Oddities()
     provides = text(entry, "provides") or ""
-    token = text(entry, "accessToken")
+    token = secret(entry, "accessToken")
     if "server" not in provides.split(",") or token is None:
         return None
     is_owned = _truth(entry, "owned")
     return PlexServer(
-        server_id=needed_text(entry, "clientIdentifier"),
-        name=text(entry, "name") or "Plex",
+        server_id=identifier(entry, "clientIdentifier"),
+        name=odd.read(name, entry, "name") or "Plex",
         token=token,
         is_owned=is_owned,
-        owner=None if is_owned else text(entry, "sourceTitle"),
+        owner=None if is_owned else odd.read(name, entry, "sourceTitle"),
         is_nearby=_truth(entry, "publicAddressMatches"),
         is_online=_truth(entry, "presence", default=True),
         needs_encryption=_truth(entry, "httpsRequired"),
-        connections=tuple(
-            connection
-            for found in rows(entry, "connections")
-            if (connection := _parse_connection(found)) is not None
-        ),
+        connections=tuple(odd.rows(_parse_connection, entries(entry, "connections"))),
     )
 
 
@@ -397,7 +423,7 @@ def _codes(body: bytes) -> list[int]:
     """Return the numbers of the errors in a refusal; none if it lists none."""
     try:
         answer: Json = json.loads(body)
-        errors = rows(as_row(answer, "the refusal"), "errors")
-        return [int(number(error, "code") or 0) for error in errors]
+        errors = entries(as_row(answer, "the refusal"), "errors")
+        return Oddities().rows(lambda error: int(number(error, "code") or 0), errors)
     except ServerError, ValueError, RecursionError:
         return []

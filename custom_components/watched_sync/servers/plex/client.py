@@ -36,7 +36,7 @@ from ...core.ports import (
     ServerInfo,
 )
 from ...core.titles import spellings
-from ..fields import Json
+from ..fields import Json, Oddities
 from ..listener import Listener
 from ..listing import (
     Page,
@@ -161,6 +161,7 @@ class PlexClient(MediaServer):
         anonymous = client_headers(client_id)
         self._token = token.strip()
         headers = {**anonymous, "X-Plex-Token": self._token}
+        self._odd = Oddities()
         self._stranger = Transport(session, url, anonymous)
         self._server = Transport(session, url, headers)
         self._plex_tv = Transport(session, plex_tv_url, headers)
@@ -195,6 +196,18 @@ class PlexClient(MediaServer):
     def clock_offset(self) -> timedelta | None:
         """Server time minus ours, from the last `Date` header."""
         return self._server.clock_offset
+
+    @property
+    @override
+    def oddities(self) -> Mapping[str, int]:
+        """How often something in a row could not be."""
+        return self._odd.counts
+
+    @override
+    def item_id(self, text: str) -> str | None:
+        """Return a rating key, None for what cannot be one."""
+        key = text.strip()
+        return key if wire.is_rating_key(key) else None
 
     # Who answers
 
@@ -301,7 +314,9 @@ class PlexClient(MediaServer):
     @override
     async def libraries(self) -> Sequence[Library]:
         """Read the libraries of films and shows. `GET /library/sections`."""
-        return wire.parse_sections(await self._server.read("/library/sections"))
+        return wire.parse_sections(
+            await self._server.read("/library/sections"), self._odd
+        )
 
     @override
     async def fetch(self, item_ids: Collection[str]) -> Mapping[str, Reading]:
@@ -325,7 +340,7 @@ class PlexClient(MediaServer):
         path = f"/library/metadata/{','.join(keys)}"
         found: dict[str, Reading] = {}
         try:
-            async for readings in all_pages(
+            async for page in all_pages(
                 lambda start: self._page(
                     path, {**params, **_bounds(start, size)}, may_be_missing=True
                 ),
@@ -334,7 +349,7 @@ class PlexClient(MediaServer):
             ):
                 found.update(
                     (reading.item.item_id, reading)
-                    for reading in readings
+                    for reading in (*page.unreadable, *page.readings)
                     if reading.item.item_id in keys
                 )
         except ItemGone:
@@ -362,13 +377,13 @@ class PlexClient(MediaServer):
         key = _checked(item)
         episodes: list[Reading] = []
         try:
-            async for readings in self._pages(
+            async for page in self._pages(
                 f"/library/metadata/{key}/{below}",
                 {"includeGuids": "1"},
                 _LEAF_PAGE,
                 may_be_missing=True,
             ):
-                episodes += readings
+                episodes += page.readings
         except ItemGone:
             await self._check_still_plex()
             raise
@@ -416,7 +431,7 @@ class PlexClient(MediaServer):
                 if kind in kinds
                 for reading in await self._search_libraries(query, kind, limit)
             ]
-        return wire.parse_hubs(answer)
+        return wire.parse_hubs(answer, self._odd)
 
     async def _of_allowed(self, readings: Sequence[Reading]) -> tuple[Reading, ...]:
         """Return the readings of allowed libraries."""
@@ -444,7 +459,7 @@ class PlexClient(MediaServer):
                     **_bounds(0, limit),
                 },
             )
-            found += wire.parse_page(answer).readings
+            found += wire.parse_page(answer, self._odd, limit).readings
         return found
 
     @override
@@ -473,12 +488,12 @@ class PlexClient(MediaServer):
                 return await self._placed(copies) if narrowed else copies
         listed: list[Reading] = []
         for section in await self._sections(kind):
-            async for readings in self._pages(
+            async for page in self._pages(
                 f"/library/sections/{section.library_id}/all",
                 {"type": wire.TYPE_NUMBERS[kind], "includeGuids": "1"},
                 _LISTING_PAGE,
             ):
-                listed += matching(readings, ids)
+                listed += matching(page.readings, ids)
         return tuple(unique(listed))
 
     @override
@@ -495,7 +510,7 @@ class PlexClient(MediaServer):
             )
         except ItemGone, Refused:
             answer = await self._server.read("/library/onDeck", params)
-        found = unique(wire.parse_hubs(answer))
+        found = unique(wire.parse_hubs(answer, self._odd))
         return tuple((await self._of_allowed(found) if narrowed else found)[:limit])
 
     @override
@@ -573,7 +588,7 @@ class PlexClient(MediaServer):
             },
             may_be_missing=may_be_missing,
         )
-        return wire.parse_page(answer).readings
+        return wire.parse_page(answer, self._odd, limit).readings
 
     async def _sections(self, kind: MediaKind) -> list[Library]:
         """Read the libraries that can hold *kind*."""
@@ -587,7 +602,7 @@ class PlexClient(MediaServer):
         size: int,
         *,
         may_be_missing: bool = False,
-    ) -> AsyncIterator[list[Reading]]:
+    ) -> AsyncIterator[Page]:
         """Read a whole listing. Raises `Malformed` where it ends before its total."""
         return all_pages(
             lambda start: self._page(
@@ -600,7 +615,9 @@ class PlexClient(MediaServer):
         self, path: str, params: Mapping[str, str], *, may_be_missing: bool = False
     ) -> Page:
         return wire.parse_page(
-            await self._server.read(path, params, may_be_missing=may_be_missing)
+            await self._server.read(path, params, may_be_missing=may_be_missing),
+            self._odd,
+            int(params["X-Plex-Container-Size"]),
         )
 
     async def _check_still_plex(self) -> None:
@@ -848,7 +865,7 @@ class PlexClient(MediaServer):
         except ItemGone:
             await self._check_still_plex()
             return False
-        return wire.parse_page(answer).row_count > 0
+        return wire.parse_page(answer, self._odd).row_count > 0
 
 
 def _timeline(

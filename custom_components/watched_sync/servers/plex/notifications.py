@@ -12,7 +12,7 @@ from typing import Final
 
 from ...core.play_state import Reading
 from ...core.ports import Changed
-from ..fields import Row, number, row, rows, text, whole
+from ..fields import Oddities, Row, entries, number, ordinal, row, text
 from .wire import is_rating_key
 
 #: Where the notifications are, and which of them.
@@ -38,6 +38,16 @@ _TIMELINE_ENDS: Final = (5, 9)
 _ITEM_PATH: Final = re.compile(r"/library/metadata/([A-Za-z0-9_-]+)(?:/children)?")
 
 
+@dataclass(frozen=True, slots=True)
+class _Played:
+    """What a player was said to do with an item; `offset` is in seconds."""
+
+    item_id: str
+    session: str
+    is_over: bool
+    offset: float
+
+
 @dataclass(slots=True)
 class _Playback:
     """One player's playback; `counted` once it was past the threshold."""
@@ -60,6 +70,7 @@ class Notifications:
         """Begin with nothing playing: the keys of sessions are of one connection."""
         self._playbacks: dict[str, _Playback] = {}
         self._durations: dict[str, float] = {}
+        self._odd = Oddities()
 
     def learn(self, readings: Iterable[Reading]) -> None:
         """Note how long items are that play."""
@@ -75,32 +86,26 @@ class Notifications:
         content = row(message, "NotificationContainer") or message
         match text(content, "type"):
             case "playing":
-                for entry in rows(content, "PlaySessionStateNotification"):
-                    yield from self._played(entry)
+                listed = entries(content, "PlaySessionStateNotification")
+                for played in self._odd.rows(_parse_played, listed):
+                    yield from self._played(played)
             case "activity":
-                for entry in rows(content, "ActivityNotification"):
-                    yield from _refreshed(entry)
+                listed = entries(content, "ActivityNotification")
+                for item_id in self._odd.rows(_refreshed, listed):
+                    yield Changed(frozenset({item_id}))
             case "timeline":
-                changed = {
-                    item_id
-                    for entry in rows(content, "TimelineEntry")
-                    if (item_id := _changed(entry)) is not None
-                }
-                if changed:
+                listed = entries(content, "TimelineEntry")
+                if changed := self._odd.rows(_changed, listed):
                     yield Changed(frozenset(changed))
 
-    def _played(self, entry: Row) -> Iterator[Changed]:
+    def _played(self, played: _Played) -> Iterator[Changed]:
         """Follow a player: look where a playback ended, changed, or was counted."""
-        item_id = text(entry, "ratingKey")
-        if item_id is None or not is_rating_key(item_id):
-            return
-        # Without a key of its own a playback is taken for its player's only one.
-        session = text(entry, "sessionKey") or text(entry, "clientIdentifier") or ""
+        item_id, session = played.item_id, played.session
         before = self._playbacks.pop(session, None)
         if before is not None and before.item_id != item_id:
             yield from self._ended(before.item_id)
             before = None
-        if text(entry, "state") == "stopped":
+        if played.is_over:
             yield from self._ended(item_id)
             return
         playback = before or _Playback(item_id)
@@ -110,8 +115,7 @@ class Notifications:
         if before is None:
             yield Changed(frozenset({item_id}))
         duration = self._durations.get(item_id)
-        offset = (number(entry, "viewOffset") or 0.0) / _MILLISECONDS
-        if duration is None or offset < duration * _THRESHOLD:
+        if duration is None or played.offset < duration * _THRESHOLD:
             playback.counted = False
         elif not playback.counted:
             playback.counted = True
@@ -126,8 +130,22 @@ class Notifications:
             self._durations.pop(item_id, None)
 
 
-def _refreshed(entry: Row) -> Iterator[Changed]:
-    """Look at an item that was refreshed; Plex Web does that when it marks one.
+def _parse_played(entry: Row) -> _Played | None:
+    """Read what a player does, None if it is with none of our items."""
+    item_id = text(entry, "ratingKey")
+    if item_id is None or not is_rating_key(item_id):
+        return None
+    return _Played(
+        item_id,
+        # Without a key of its own a playback is taken for its player's only one.
+        text(entry, "sessionKey") or text(entry, "clientIdentifier") or "",
+        is_over=text(entry, "state") == "stopped",
+        offset=(number(entry, "viewOffset") or 0.0) / _MILLISECONDS,
+    )
+
+
+def _refreshed(entry: Row) -> str | None:
+    """Return an item that was refreshed; Plex Web does that when it marks one.
 
     It does so as well when it merely opens one.
     """
@@ -138,10 +156,9 @@ def _refreshed(entry: Row) -> Iterator[Changed]:
         or text(activity, "type") != "library.refresh.items"
         or (context := row(activity, "Context")) is None
     ):
-        return
+        return None
     named = _ITEM_PATH.fullmatch(text(context, "key") or "")
-    if named is not None and is_rating_key(named[1]):
-        yield Changed(frozenset({named[1]}))
+    return named[1] if named is not None and is_rating_key(named[1]) else None
 
 
 def _changed(entry: Row) -> str | None:
@@ -154,8 +171,8 @@ def _changed(entry: Row) -> str | None:
         item_id is None
         or not is_rating_key(item_id)
         or text(entry, "identifier") != _LIBRARY
-        or whole(entry, "type") not in _TYPES
-        or whole(entry, "state") not in _TIMELINE_ENDS
+        or ordinal(entry, "type") not in _TYPES
+        or ordinal(entry, "state") not in _TIMELINE_ENDS
     ):
         return None
     return item_id
