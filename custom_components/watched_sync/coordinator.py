@@ -29,7 +29,7 @@ from .const import (
     SUBENTRY_ITEM,
 )
 from .core.codec import decode_item
-from .core.errors import ItemGone, ServerError
+from .core.errors import ItemGone, Reason, ServerError
 from .core.identity import Item, MediaKind
 from .core.lane import Lane, LaneUpdate, Phase
 from .core.operation import Scope
@@ -77,6 +77,11 @@ class _Leaves:
 
     readings: tuple[Reading, ...]
     counts: tuple[int | None, int | None]
+
+    @property
+    def are_merged(self) -> bool:
+        """Whether they lie in several folders; the counts then tell of one alone."""
+        return len({one.item.show_id for one in self.readings}) > 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,7 +211,7 @@ class WatchedSyncCoordinator(DataUpdateCoordinator[SyncSnapshot]):
         for outcome in update.outcomes:
             item = outcome.operation.item
             self._moved.add(item.item_id)
-            self._stale_shows |= self._leaves.keys() & {item.item_id, item.show_id}
+            self._stale_shows |= self._leaves.keys() & {item.item_id, *item.show_ids}
         if not self._remembering:
             self._publish()
         if any(outcome.result in _READ_AFTER for outcome in update.outcomes):
@@ -270,16 +275,20 @@ class WatchedSyncCoordinator(DataUpdateCoordinator[SyncSnapshot]):
         """Read items again that may have changed. Raises `ServerError`.
 
         What was never played and never seen is none of ours, but may be up next. An
-        empty set says that the library has changed somewhere.
+        empty set says that the library has changed somewhere: episodes that are waited
+        for may be there now.
         """
         if not item_ids:
             self._library_changed.async_schedule_call()
+            self._look_for_episodes()
             return
         async with self._one_read:
             self._moved.clear()
+            fetched = await self._fetch(item_ids)
+            self._look_for_episodes([reading.item for reading in fetched.values()])
             found = {
                 item_id: reading
-                for item_id, reading in (await self._fetch(item_ids)).items()
+                for item_id, reading in fetched.items()
                 if self._follows(reading.item)
             }
             ledger = self._lane.ledger
@@ -302,6 +311,11 @@ class WatchedSyncCoordinator(DataUpdateCoordinator[SyncSnapshot]):
                 await self._follow_up()
             elif len(ours) < len(found):
                 self._library_changed.async_schedule_call()
+
+    def _look_for_episodes(self, items: Collection[Item] | None = None) -> None:
+        """Have what waits for episodes looked at, where *items* or all may be new."""
+        if self._lane.outbox.hasten(Reason.NO_EPISODES, items):
+            self._lane.wake.set()
 
     async def glance(self) -> None:
         """Look for marks that the server did not tell of. Raises `ServerError`.
@@ -419,7 +433,12 @@ class WatchedSyncCoordinator(DataUpdateCoordinator[SyncSnapshot]):
                 continue
             counts = (show.leaf_count, show.watched_leaf_count)
             known = self._leaves.get(show_id)
-            if known and known.counts == counts and show_id not in self._stale_shows:
+            if (
+                known
+                and known.counts == counts
+                and not known.are_merged
+                and show_id not in self._stale_shows
+            ):
                 continue
             self._stale_shows.discard(show_id)
             try:
@@ -512,8 +531,7 @@ class WatchedSyncCoordinator(DataUpdateCoordinator[SyncSnapshot]):
         readings = [
             reading
             for reading in self._lane.ledger
-            if reading.item.kind is MediaKind.EPISODE
-            and reading.item.show_id == show_id
+            if reading.item.kind is MediaKind.EPISODE and show.item.covers(reading.item)
         ]
         if len(readings) == show.leaf_count:
             readings.sort(key=lambda one: (one.item.season or 0, one.item.episode or 0))
@@ -531,7 +549,7 @@ class WatchedSyncCoordinator(DataUpdateCoordinator[SyncSnapshot]):
 
     def _follows(self, item: Item) -> bool:
         """Whether what others do to an item is looked at: also if it is tracked."""
-        tracked = self._tracked.keys() & {item.item_id, item.show_id}
+        tracked = self._tracked.keys() & {item.item_id, *item.show_ids}
         return bool(tracked) or self.allows(item)
 
     @property

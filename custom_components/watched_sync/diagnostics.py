@@ -147,7 +147,7 @@ def _rows(operations: Iterable[Operation], item: Item) -> list[dict[str, Any]]:
     about = (
         one
         for one in operations
-        if item.item_id in (one.item.item_id, one.item.show_id) or one.reaches(item)
+        if item.item_id in (one.item.item_id, *one.item.show_ids) or one.reaches(item)
     )
     return [_row(one) for one in islice(about, QUEUE_ROWS)]
 

@@ -213,6 +213,7 @@ def derived_container(item: Item, kind: MediaKind) -> Item | None:
             show_provider_ids=item.show_provider_ids,
             season_id=item.season_id,
             season=item.season,
+            listed_under=item.listed_under,
         )
     return None
 
@@ -501,7 +502,7 @@ async def async_descend(
         raise invalid("season_without_show", name=show.full_title)
 
     def fits(item: Item) -> bool:
-        if item.show_id != show.item_id or item.season != season:
+        if not show.covers(item) or item.season != season:
             return False
         if episode is None:
             return item.kind is MediaKind.SEASON
@@ -520,10 +521,17 @@ async def async_descend(
         if episode is not None:
             return [leaf for leaf in leaves if fits(leaf.item)]
         # Servers list seasons by their episodes: a season without any is not there.
+        own = [leaf for leaf in leaves if leaf.item.show_id == show.item_id]
         season_ids = dict.fromkeys(
-            leaf.item.season_id for leaf in leaves if leaf.item.season_id is not None
+            leaf.item.season_id
+            # Of a season that lies in several folders, one stands for all.
+            for leaf in own or leaves
+            if leaf.item.season_id is not None
         )
-        return list((await server.fetch(list(season_ids))).values())
+        return [
+            replace(reading, item=reading.item.listed_for(show.item_id))
+            for reading in (await server.fetch(list(season_ids))).values()
+        ]
 
     try:
         readings = await async_ask(entry, below)

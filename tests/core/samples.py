@@ -100,6 +100,7 @@ items = st.builds(
     episode=st.none() | st.integers(min_value=0, max_value=9999),
     episode_end=numbers,
     aired=st.none() | st.dates(),
+    listed_under=st.lists(words, max_size=2, unique=True).map(tuple),
 )
 states = st.builds(
     PlayState,

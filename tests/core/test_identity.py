@@ -172,6 +172,31 @@ def test_a_show_covers_its_seasons_and_episodes_and_a_season_its_episodes() -> N
     assert not movie().covers(PILOT)
 
 
+def test_a_show_covers_what_it_lists_whatever_show_that_names() -> None:
+    """Jellyfin merges what is one show in several folders."""
+    twin = replace(show("t"), provider_ids=SHOW.provider_ids)
+    listed = episode(twin, 1, 1).listed_for(SHOW.item_id)
+    assert listed.show_ids == (twin.item_id, SHOW.item_id)
+    assert listed.listed_for(SHOW.item_id) is listed
+    assert PILOT.listed_for(SHOW.item_id) is PILOT
+    for parent in (SHOW, twin):
+        assert parent.covers(listed)
+        assert season(parent, 1).covers(listed)
+        assert not season(parent, 2).covers(listed)
+    unnumbered = replace(season(SHOW, 1), season=None)
+    assert not unnumbered.covers(replace(listed, season=None))
+    assert not season(SHOW, 1).covers(season(twin, 1).listed_for(SHOW.item_id))
+
+
+def test_an_item_read_by_itself_is_completed_by_what_listings_said() -> None:
+    twin = show("t")
+    bare = replace(episode(twin, 1, 1), show_provider_ids=NO_IDS)
+    known = episode(twin, 1, 1).listed_for(SHOW.item_id)
+    assert bare.completed_by(known) == known
+    moved = replace(bare, show_id="u")
+    assert moved.completed_by(known) == moved
+
+
 def test_specials_are_season_zero() -> None:
     assert season(SHOW, 0).is_special
     assert episode(SHOW, 0, 1).is_special

@@ -40,7 +40,7 @@ from custom_components.watched_sync.core.reconcile import (
 )
 
 from .samples import at, changes, known_states, maybe_times, seen, unseen, wish
-from .twins import JELLYFIN, PLEX, episodes, movie, season, show
+from .twins import JELLYFIN, PLEX, episodes, season, show
 from .virtual import EPOCH
 
 STATES: Mapping[str, PlayState | None] = {
@@ -566,8 +566,36 @@ def test_positions_a_server_would_not_keep_are_known_beforehand(
     assert capabilities.can_hold(position, duration) is kept
 
 
-def test_a_movie_has_no_tree() -> None:
-    assert in_scope(wish(item=movie()), [Reading(movie("other"), unseen())]) == []
+def test_the_listing_decides_what_a_tree_speaks_of() -> None:
+    """A server that merges folders lists episodes that name another show."""
+    leaves = [
+        Reading(item, unseen())
+        for parent in (SHOW, show("t"))
+        for item in episodes(parent, {0: 1, 1: 1})
+    ]
+    meant = in_scope(wish(item=SHOW), leaves)
+    assert [leaf.item.item_id for leaf in meant] == ["s.1.1", "t.1.1"]
+    everything = in_scope(wish(item=SHOW, include_specials=True), leaves)
+    assert everything == leaves
+    undone = wish(item=SHOW, undoes="batch", bases={"t.1.1": seen()})
+    assert [leaf.item.item_id for leaf in in_scope(undone, leaves)] == ["t.1.1"]
+
+
+def test_a_season_that_lies_in_several_folders_is_written_singly() -> None:
+    """What a mark of one of its ids reaches nobody knows."""
+    operation = wish(item=SHOW)
+    leaves = [
+        Reading(item, unseen())
+        for item in [
+            *episodes(SHOW, {0: 1, 1: 2, 2: 2}),
+            *episodes(show("t"), {1: 1}),
+        ]
+    ]
+    decisions: dict[str, Decision] = {
+        leaf.item.item_id: Push(seen()) for leaf in in_scope(operation, leaves)
+    }
+    steps = plan_tree(operation, leaves, decisions, JELLYFIN)
+    assert [step.item.item_id for step in steps] == ["s.1.1", "s.1.2", "t.1.1", "s.2"]
 
 
 def test_a_play_in_the_future_is_no_date_and_overrules_nobody() -> None:

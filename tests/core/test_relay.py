@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from custom_components.watched_sync.core.delivery import reason_of
+from custom_components.watched_sync.core.delivery import MISSING_RECHECK, reason_of
 from custom_components.watched_sync.core.errors import (
     AuthRejected,
     Busy,
@@ -502,10 +502,19 @@ async def test_each_way_a_write_can_fail_ends_where_a_person_sees_it(
 @virtual
 async def test_a_write_to_an_item_that_is_gone_waits_for_it() -> None:
     rig = with_movies(1).start()
-    rig.server.on(Ask.WRITE, GONE)
+
+    def take_away(request: Request) -> Trouble | None:
+        if request.ask is not Ask.WRITE:
+            return None
+        rig.server.hidden.update(request.item_ids)
+        return GONE
+
+    rig.server.trouble = take_away
     await rig.ask(None, movies(1)[0])
     await asyncio.sleep(60)
     assert [one.last_error for one in rig.outbox] == [Reason.MISSING.value]
+    rig.server.hidden.clear()
+    rig.server.trouble = None
     await rig.drained(7200)
     assert rig.results() == [Result.DELIVERED]
 
@@ -2033,12 +2042,179 @@ async def test_p04_a_show_that_lists_nothing_is_not_a_show_that_is_done() -> Non
         rig.server.hidden.add(item_id)
     await rig.ask(None, SHOW)
     await asyncio.sleep(5)
-    assert [one.last_error for one in rig.outbox] == [Reason.MISSING.value]
+    assert [one.last_error for one in rig.outbox] == [Reason.NO_EPISODES.value]
     assert rig.results() == []
     rig.server.hidden.clear()
-    await rig.drained()
+    await rig.drained(2 * MISSING_RECHECK.total_seconds())
     assert leaves == rig.server.items
     assert rig.results() == [Result.DELIVERED]
+
+
+@virtual
+async def test_a_show_without_episodes_is_waited_for_until_it_has_some() -> None:
+    """A mark would reach nothing, and the server would say that it is done."""
+    rig = with_show({}).start()
+    await rig.ask(None, SHOW)
+    await asyncio.sleep(5)
+    (waiting,) = rig.outbox
+    assert waiting.last_error == Reason.NO_EPISODES
+    assert waiting.missing_since is not None
+    assert rig.server.writes == []
+    await asyncio.sleep(3 * MISSING_RECHECK.total_seconds())
+    (waiting,) = rig.outbox
+    assert waiting.attempts == 0
+    rig.server.add(episode(SHOW, 1, 1))
+    await rig.drained(2 * MISSING_RECHECK.total_seconds())
+    assert rig.server.watched("s.1.1") == [True]
+    assert rig.results() == [Result.DELIVERED]
+    assert rig.outcomes[0].operation.missing_since is None
+
+
+@virtual
+async def test_a_show_that_never_gets_episodes_is_given_up_in_the_end() -> None:
+    rig = Rig(max_retry_age=timedelta(days=1))
+    rig.server.add(SHOW)
+    rig.start()
+    await rig.ask(None, SHOW)
+    await rig.drained(2 * 86_400)
+    assert [one.reason for one in rig.outcomes] == [Reason.NO_EPISODES]
+
+
+@virtual
+async def test_a_show_that_loses_its_episodes_while_it_is_marked_is_not_done() -> None:
+    rig = with_show({1: 2}).start()
+    rig.server.after_write = lambda _: rig.server.hidden.update(("s.1.1", "s.1.2"))
+    await rig.ask(None, SHOW)
+    await asyncio.sleep(5)
+    assert [one.last_error for one in rig.outbox] == [Reason.NO_EPISODES]
+    assert rig.results() == []
+
+
+def merged() -> Rig:
+    """Return a rig with a show in two folders, as Jellyfin merges it."""
+    rig = with_show({1: 2, 2: 1})
+    rig.server.add_show(OTHER, {1: 1, 2: 2})
+    rig.server.same_show = frozenset({SHOW.item_id, OTHER.item_id})
+    return rig
+
+
+#: The same show in another folder.
+OTHER = replace(show("t"), provider_ids=SHOW.provider_ids)
+MERGED = ("s.1.1", "s.1.2", "s.2.1", "t.1.1", "t.2.1", "t.2.2")
+
+
+@virtual
+async def test_a_show_in_two_folders_is_done_when_every_listed_episode_is() -> None:
+    rig = merged().start()
+    await rig.ask(None, SHOW)
+    await rig.drained()
+    assert rig.server.watched(*MERGED) == [True] * 6
+    assert rig.results() == [Result.DELIVERED]
+    assert set(rig.outcomes[0].operation.before) == set(MERGED)
+
+
+@virtual
+async def test_a_season_in_two_folders_is_done_when_every_listed_episode_is() -> None:
+    rig = merged().start()
+    await rig.ask(None, season(SHOW, 2))
+    await rig.drained()
+    assert rig.server.watched(*MERGED) == [False, False, True, False, True, True]
+    assert rig.results() == [Result.DELIVERED]
+
+
+@virtual
+async def test_a_show_overtakes_wishes_for_what_only_its_listing_tells_of() -> None:
+    rig = merged()
+    earlier = await rig.ask(MarkUnwatched(), episode(OTHER, 1, 1))
+    tree = await rig.ask(None, SHOW)
+    later = await rig.ask(MarkUnwatched(), episode(OTHER, 2, 2))
+    # The earlier one would come last, and win.
+    rig.outbox.update(replace(earlier, not_before=rig.clock.now() + timedelta(hours=1)))
+    rig.start()
+    await rig.drained()
+    assert rig.server.watched(*MERGED) == [True] * 5 + [False]
+    results = {one.operation.operation_id: one.result for one in rig.outcomes}
+    assert results == {
+        earlier.operation_id: Result.SUPERSEDED,
+        tree.operation_id: Result.DELIVERED,
+        later.operation_id: Result.DELIVERED,
+    }
+
+
+@virtual
+async def test_an_episode_that_falls_back_while_its_show_is_marked_is_not_done() -> (
+    None
+):
+    """Also one that was watched before, which nobody had to write to."""
+    rig = with_show({1: 3}, ModelServer.plex)
+    rig.server.states["s.1.1"] = seen(last=at(-99_999))
+    falls: list[Item] = []
+
+    def unmark_once(item: Item) -> None:
+        if not falls:
+            falls.append(item)
+            rig.server.states["s.1.1"] = unseen()
+
+    rig.server.after_write = unmark_once
+    rig.start()
+    await rig.ask(None, SHOW)
+    await rig.drained()
+    assert rig.server.watched("s.1.1", "s.1.2", "s.1.3") == [True] * 3
+    assert rig.results() == [Result.DELIVERED]
+
+
+@virtual
+async def test_what_a_list_shows_and_no_write_knows_is_forbidden_at_once() -> None:
+    rig = Rig().start()
+    rig.server.add(movie())
+    rig.server.forbidden.add("m1")
+    await rig.ask(None, movie())
+    await rig.drained(5)
+    assert [(one.result, one.reason) for one in rig.outcomes] == [
+        (Result.REJECTED, Reason.FORBIDDEN)
+    ]
+    assert rig.server.count(Ask.WRITE) == 1
+
+
+@virtual
+async def test_what_is_not_there_is_missing_not_forbidden() -> None:
+    rig = Rig().start()
+    rig.server.add(movie())
+    rig.server.on(Ask.WRITE, GONE)
+    rig.server.hidden.add("m1")
+    await rig.ask(None, movie())
+    await asyncio.sleep(5)
+    assert [one.last_error for one in rig.outbox] == [Reason.MISSING]
+
+
+@virtual
+async def test_one_forbidden_episode_of_a_show_is_said_and_the_others_are_marked() -> (
+    None
+):
+    rig = with_show({1: 4}).start()
+    rig.server.forbidden.add("s.1.3")
+    await rig.ask(None, SHOW)
+    await rig.drained(120)
+    assert [(one.result, one.reason) for one in rig.outcomes] == [
+        (Result.REJECTED, Reason.FORBIDDEN)
+    ]
+    assert rig.server.watched("s.1.1", "s.1.2", "s.1.3", "s.1.4") == [
+        True,
+        True,
+        False,
+        True,
+    ]
+
+
+@virtual
+async def test_an_episode_that_fails_beside_a_forbidden_one_is_tried_again() -> None:
+    rig = with_show({1: 4}).start()
+    rig.server.forbidden.add("s.1.1")
+    rig.server.on(Ask.WRITE, LIE, None, ERROR)
+    await rig.ask(None, SHOW)
+    await rig.drained(600)
+    assert [one.reason for one in rig.outcomes] == [Reason.FORBIDDEN]
+    assert rig.server.watched("s.1.2", "s.1.3", "s.1.4") == [True] * 3
 
 
 @virtual

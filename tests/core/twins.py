@@ -300,7 +300,9 @@ class ModelServer:
     last report of every playback that has not stopped, by session. With `clears_flag`
     it is a Jellyfin up to 10.11: a watched item is not watched any more from the
     moment somebody begins it again until near its end. `states` then knows that it was
-    (`begun_again`), what is read does not say so.
+    (`begun_again`), what is read does not say so. `same_show` holds the ids of shows
+    that are one show in several folders. What is `forbidden` is listed, and no write
+    knows it.
     """
 
     def __init__(
@@ -321,6 +323,8 @@ class ModelServer:
         self.items: dict[str, Item] = {}
         self.states: dict[str, PlayState] = {}
         self.hidden: set[str] = set()
+        self.forbidden: set[str] = set()
+        self.same_show: frozenset[str] = frozenset()
         self.down = False
         self.token_good = True
         self.requests: list[Request] = []
@@ -561,7 +565,11 @@ class ModelServer:
         def leaves() -> list[Reading]:
             if not self._shows(item.item_id):
                 raise ItemGone(item.item_id)
-            return [self.reading(leaf.item_id) for leaf in self._below(item)]
+            show_id = item.show_id or item.item_id
+            return [
+                replace(one, item=one.item.listed_for(show_id))
+                for one in (self.reading(leaf.item_id) for leaf in self._below(item))
+            ]
 
         return await self._request(Ask.LEAVES, (item.item_id,), leaves)
 
@@ -735,12 +743,18 @@ class ModelServer:
         return item_id in self.items and item_id not in self.hidden
 
     def _below(self, item: Item) -> list[Item]:
+        """Return what a show or season lists and what its mark reaches."""
         parent = self.items[item.item_id]
+        show_id = parent.show_id or parent.item_id
         return [
             leaf
             for leaf in self.items.values()
             if leaf.kind is MediaKind.EPISODE
-            and parent.covers(leaf)
+            and parent.covers(
+                leaf.listed_for(show_id)
+                if {show_id, leaf.show_id} <= self.same_show
+                else leaf
+            )
             and leaf.item_id not in self.hidden
         ]
 
@@ -750,23 +764,27 @@ class ModelServer:
         if not item.kind.is_container:
             # No server says that it was watched before.
             return Reading(item, replace(self.states[item_id], begun_again=False))
-        leaves = [self.states[leaf.item_id] for leaf in self._below(item)]
+        # Of a show in several folders those in one of them are counted.
+        leaves = [
+            self.states[leaf.item_id] for leaf in self._below(item) if item.covers(leaf)
+        ]
         watched = sum(state.watched is True for state in leaves)
         return Reading(
             item,
-            PlayState(bool(leaves) and watched == len(leaves)),
+            PlayState(watched == len(leaves) if leaves else None),
             len(leaves),
             watched,
         )
 
     def _carry_out(self, item: Item, change: Change, state: PlayState) -> None:
-        if not self._shows(item.item_id):
+        if not self._shows(item.item_id) or item.item_id in self.forbidden:
             raise ItemGone(item.item_id)
         if item.kind.is_container:
             if isinstance(change, SetProgress):
                 raise Unsupported("a container has no position")
             for leaf in self._below(item):
-                self._apply(leaf, change, dated=False)
+                if leaf.item_id not in self.forbidden:
+                    self._apply(leaf, change, dated=False)
         else:
             assert not isinstance(change, SetProgress) or change.watched is None
             if isinstance(change, SetProgress) and not self.kind.repeat_safe:

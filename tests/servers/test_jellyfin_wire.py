@@ -170,10 +170,10 @@ def test_show_is_watched_when_the_server_says_so() -> None:
     assert reading.watched_leaf_count == 62
 
 
-def test_show_without_episodes_is_not_watched_though_called_played() -> None:
+def test_show_without_episodes_is_unknown_though_called_played() -> None:
     reading = read_row({**SHOW, "RecursiveItemCount": 0})
     assert reading is not None
-    assert reading.state.watched is False
+    assert reading.state.watched is None
 
 
 def test_show_without_counts_keeps_the_flag() -> None:

@@ -157,10 +157,10 @@ def test_show_is_watched_when_every_episode_is() -> None:
     assert (reading.leaf_count, reading.watched_leaf_count) == (62, 62)
 
 
-def test_show_without_episodes_is_not_watched() -> None:
+def test_show_without_episodes_is_unknown() -> None:
     reading = read_row({**SHOW, "leafCount": 0, "viewedLeafCount": 0})
     assert reading is not None
-    assert reading.state.watched is False
+    assert reading.state.watched is None
 
 
 def test_show_without_counts_is_unknown_rather_than_unwatched() -> None:

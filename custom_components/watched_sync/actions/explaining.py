@@ -293,6 +293,8 @@ def _why_it_waits(case: _Case, operation: Operation) -> Explanation:
     not_before = operation.not_before
     if operation.missing_since is not None:
         variant = Variant.MISSING_SINCE
+        if operation.last_error == Reason.NO_EPISODES:
+            variant = Variant.NO_EPISODES
         return Explanation(Why.MISSING, name, operation, variant, not_before)
     now = lane.clock.now()
     if not_before is not None and not_before > now:

@@ -8,7 +8,7 @@ episode named. Up to a special means the specials before it.
 A season that is meant as a whole becomes one wish, the others one for each episode.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
@@ -16,7 +16,7 @@ from ..core.errors import ItemGone
 from ..core.identity import Item, MediaKind
 from ..core.operation import Change, MarkUnwatched
 from ..core.play_state import Reading
-from ..core.reconcile import is_true_of
+from ..core.reconcile import by_season, is_true_of, season_of
 from ..failures import invalid
 from ..lookup import (
     CannotAsk,
@@ -45,6 +45,7 @@ class _Show:
     """The episodes of a show on one lane; *fresh* if they were read just now."""
 
     entry: WatchedSyncConfigEntry
+    item: Item
     leaves: Sequence[Reading]
     fresh: bool
 
@@ -61,7 +62,7 @@ async def async_up_to(
     what comes before is known on no lane.
     """
     stretch = Stretch(skipped=list(resolution.skipped))
-    named: dict[tuple[str, str], list[Target]] = {}
+    named: list[Target] = []
     for target in resolution.targets:
         item = target.item
         if item.kind is MediaKind.UNKNOWN:
@@ -71,18 +72,29 @@ async def async_up_to(
             raise invalid("up_to_needs_episode", name=item.full_title)
         if item.show_id is None:
             raise invalid("no_show_above", name=item.full_title)
-        named.setdefault((target.entry.entry_id, item.show_id), []).append(target)
+        named.append(target)
     found = False
-    for targets in named.values():
-        entry, items = targets[0].entry, [target.item for target in targets]
+    while named:
+        entry, show_id = named[0].entry, named[0].item.show_id
+        lane = [target.item for target in named if target.entry is entry]
+        items = [item for item in lane if item.show_id == show_id]
         try:
             show = await _async_show(entry, items)
         except CannotAsk as err:
             stretch.skipped.extend(Skipped(entry, err.reason, one) for one in items)
-            continue
-        found = True
-        meant = _meant(show.leaves, items, specials=include_specials)
-        _plan(stretch, show, meant, change, today)
+        else:
+            found = True
+            listed = {leaf.item.item_id for leaf in show.leaves}
+            # A show in several folders lists what names another folder's show, too.
+            items = [item for item in lane if item.item_id in listed]
+            meant = _meant(show.leaves, items, specials=include_specials)
+            _plan(stretch, show, meant, change, today)
+        done = {item.item_id for item in items}
+        named = [
+            target
+            for target in named
+            if target.entry is not entry or target.item.item_id not in done
+        ]
     if not found:
         name = ", ".join(target.item.full_title for target in resolution.targets)
         raise nothing_found(name, stretch.skipped)
@@ -103,26 +115,26 @@ async def _async_show(entry: WatchedSyncConfigEntry, episodes: Sequence[Item]) -
         raise CannotAsk(SkipReason.NOT_FOUND) from None
     except CannotAsk:
         known = entry.runtime_data.coordinator.leaves(show.item_id) or _remembered(
-            entry, show.item_id
+            entry, show
         )
         if not ids <= {leaf.item.item_id for leaf in known}:
             raise
-        return _Show(entry, known, fresh=False)
+        return _Show(entry, show, known, fresh=False)
     if not ids <= {leaf.item.item_id for leaf in leaves}:
         raise CannotAsk(SkipReason.NOT_FOUND)
-    return _Show(entry, leaves, fresh=True)
+    return _Show(entry, show, leaves, fresh=True)
 
 
-def _remembered(entry: WatchedSyncConfigEntry, show_id: str) -> Sequence[Reading]:
+def _remembered(entry: WatchedSyncConfigEntry, show: Item) -> Sequence[Reading]:
     """Return the episodes of a show that was read before, if all of them are known."""
     ledger = entry.runtime_data.lane.ledger
-    show = ledger.reading(show_id)
+    known = ledger.reading(show.item_id)
     leaves = [
         reading
         for reading in ledger
-        if reading.item.kind is MediaKind.EPISODE and reading.item.show_id == show_id
+        if reading.item.kind is MediaKind.EPISODE and show.covers(reading.item)
     ]
-    if show is None or not show.leaf_count or len(leaves) != show.leaf_count:
+    if known is None or not known.leaf_count or len(leaves) != known.leaf_count:
         return ()
     return leaves
 
@@ -187,8 +199,8 @@ def _plan(
         for leaf in meant
         if leaf.item.aired is None or leaf.item.aired <= today
     }
-    for season_id, below in _by_season(wanting).items():
-        whole = _whole_season(show, season_id, below, change, aired.__contains__)
+    for below in by_season(wanting):
+        whole = _whole_season(show, below, change, aired.__contains__)
         if whole is not None:
             wish = Wish(whole, change, include_specials=whole.is_special)
             known = show.entry.runtime_data.lane.ledger.reading(whole.item_id)
@@ -207,16 +219,8 @@ def _plan(
         )
 
 
-def _by_season(leaves: Iterable[Reading]) -> Mapping[str | None, list[Reading]]:
-    seasons: dict[str | None, list[Reading]] = {}
-    for leaf in leaves:
-        seasons.setdefault(leaf.item.season_id, []).append(leaf)
-    return seasons
-
-
 def _whole_season(
     show: _Show,
-    season_id: str | None,
     wanting: Sequence[Reading],
     change: Change,
     is_meant: Callable[[str], bool],
@@ -226,21 +230,24 @@ def _whole_season(
     That is so where everything in it is meant. A server that counts a mark once more
     is sent one for each episode if some are watched already.
     """
-    season = derived_container(wanting[0].item, MediaKind.SEASON)
-    all_in_it = [leaf for leaf in show.leaves if leaf.item.season_id == season_id]
+    ids = {leaf.item.item_id for leaf in wanting}
+    all_in_it = next(
+        below
+        for below in by_season(show.leaves)
+        if not ids.isdisjoint(leaf.item.item_id for leaf in below)
+    )
     repeatable = (
         isinstance(change, MarkUnwatched)
         or not show.fresh
         or show.entry.runtime_data.server.capabilities.repeat_safe
     )
     if (
-        season is None
-        or len(wanting) <= 1
+        len(wanting) <= 1
         or not all(is_meant(leaf.item.item_id) for leaf in all_in_it)
         or (len(wanting) < len(all_in_it) and not repeatable)
     ):
         return None
-    return season
+    return season_of(show.item, all_in_it)
 
 
 def _changing(show: _Show, leaves: Iterable[Reading], change: Change) -> int:

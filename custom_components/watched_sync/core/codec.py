@@ -61,6 +61,7 @@ def encode_item(item: Item) -> Json:
             "season_id": item.season_id,
             "episode_end": item.episode_end,
             "aired": item.aired and item.aired.isoformat(),
+            "listed_under": list(item.listed_under),
         }
     )
     # Season 0 holds the specials and an episode may be number 0: not defaults.
@@ -93,6 +94,7 @@ def decode_item(data: Mapping[str, Any]) -> Item:
         episode=_whole(data, "episode", gate.NUMBERS),
         episode_end=_whole(data, "episode_end", gate.NUMBERS),
         aired=date.fromisoformat(data["aired"]) if "aired" in data else None,
+        listed_under=tuple(data.get("listed_under", ())),
     )
 
 

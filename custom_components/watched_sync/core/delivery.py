@@ -84,7 +84,7 @@ class _Write:
 
 @dataclass(slots=True)
 class _Sent:
-    """What became of a round of writes."""
+    """What became of a round of writes; the errors by the ids of the items written."""
 
     attempted: dict[str, _Write] = field(default_factory=dict)
     errors: dict[str, ServerError] = field(default_factory=dict)
@@ -160,7 +160,7 @@ class Delivery:
 
         The server is there, so *error* is no outage.
         """
-        await self._carry_out(operation, _verdict_of_write(error))
+        await self._carry_out(operation, _verdict_on_item(error))
 
     async def stop(self, seconds: float) -> None:
         """Send nothing more, and wait up to *seconds* for answers to what was sent."""
@@ -303,15 +303,8 @@ class Delivery:
             if operation.change.apply(written_over).agrees_with(reading.state):
                 confirmed.append((operation, reading))
             else:
-                error = sent.errors.get(operation.operation_id)
-                failed.append(
-                    (
-                        operation,
-                        _verdict_of_write(error)
-                        if error
-                        else RetryLater(Reason.NOT_APPLIED),
-                    )
-                )
+                error = sent.errors.get(reading.item.item_id)
+                failed.append((operation, _verdict_on_listed(error)))
         for operation, reading in confirmed:
             if not self._may_be_turned(operation, [reading]):
                 self._settle(operation, Result.DELIVERED, reading.state)
@@ -339,13 +332,22 @@ class Delivery:
             lambda: self._server.fetch_leaves(operation.item)
         )
         leaves = self._learn(leaves)
-        operation = operation.as_listed(leaf.item for leaf in leaves)
+        listed = {leaf.item.item_id: leaf.item for leaf in leaves}
+        self._outcomes.extend(
+            Outcome(one, Result.SUPERSEDED)
+            for one in self._lane.outbox.gather(operation, listed)
+        )
+        operation = self._lane.outbox.get(operation.operation_id) or operation
+        operation = operation.as_listed(listed.values())
         scope = in_scope(operation, leaves)
-        if not scope or any(leaf.state.watched is None for leaf in scope):
-            # A show that suddenly lists nothing is not a show that is done.
-            self._retry_later(
-                operation, Reason.MISSING if not scope else Reason.MALFORMED
-            )
+        if not scope:
+            # Neither a show that suddenly lists nothing is done, nor one whose first
+            # episodes the server has not read in yet: its mark would reach none.
+            self._wait_until_there(operation, Reason.NO_EPISODES)
+            return
+        operation = replace(operation, missing_since=None)
+        if any(leaf.state.watched is None for leaf in scope):
+            self._retry_later(operation, Reason.MALFORMED)
             return
         decisions: dict[str, Decision] = {
             leaf.item.item_id: self._decide(
@@ -400,33 +402,41 @@ class Delivery:
                 for step in steps
             ]
         )
+        left_alone = {
+            item_id
+            for item_id, decision in decisions.items()
+            if isinstance(decision, Accept)
+        }
         if sent.attempted and await self._host.is_there(sent.halted):
-            await self._verify_tree(operation, set(before), sent)
+            await self._verify_tree(operation, left_alone, sent)
 
     async def _verify_tree(
-        self, operation: Operation, written: Collection[str], sent: _Sent
+        self, operation: Operation, left_alone: Collection[str], sent: _Sent
     ) -> None:
+        """Look whether every episode that is listed now shows what was wanted.
+
+        That goes for those that were as wanted before, and for new ones, but not for
+        those that were *left_alone*, as somebody else has the last word there.
+        """
         leaves = self._learn(await self._server.fetch_leaves(operation.item))
-        now = {leaf.item.item_id: leaf.state for leaf in leaves}
+        scope = in_scope(operation, leaves)
         wrong = [
-            item_id
-            for item_id in written
-            if item_id in now
-            and not operation.change.apply(operation.before[item_id]).agrees_with(
-                now[item_id]
-            )
+            leaf
+            for leaf in scope
+            if leaf.item.item_id not in left_alone
+            and not operation.change.apply(leaf.state).agrees_with(leaf.state)
         ]
-        if not wrong:
+        if scope and not wrong:
             self._host.has_written()
-            if not self._may_be_turned(operation, in_scope(operation, leaves)):
+            if not self._may_be_turned(operation, scope):
+                now = {leaf.item.item_id: leaf.state for leaf in leaves}
                 self._settle(operation, Result.DELIVERED)
                 self._lane.outbox.agree(_carried_out(operation, now))
             return
-        error = sent.errors.get(operation.operation_id)
-        await self._carry_out(
-            operation,
-            _verdict_of_write(error) if error else RetryLater(Reason.NOT_APPLIED),
-        )
+        if not scope:
+            self._wait_until_there(operation, Reason.NO_EPISODES)
+            return
+        await self._carry_out(operation, _verdict_on_tree(wrong, sent.errors))
 
     def _decide(
         self, operation: Operation, reading: Reading, base: PlayState | None
@@ -517,10 +527,10 @@ class Delivery:
                 try:
                     await self._write(write)
                 except _HALTING as err:
-                    sent.errors.setdefault(write.operation_id, err)
+                    sent.errors[write.item.item_id] = err
                     sent.halted = err
                 except ServerError as err:
-                    sent.errors.setdefault(write.operation_id, err)
+                    sent.errors[write.item.item_id] = err
 
         workers = min(self._server.capabilities.concurrency, len(writes))
         self._answered.clear()
@@ -656,17 +666,21 @@ class Delivery:
                 for one in self._lane.outbox.move(operation, item)
             )
             return
+        self._wait_until_there(operation, Reason.MISSING)
+
+    def _wait_until_there(self, operation: Operation, reason: Reason) -> None:
+        """Look now and then for what is missing, until it is missing for too long."""
         now = self._clock.now()
         since = operation.missing_since or now
         if now - since > self._max_retry_age:
-            self._reject(operation, Reason.MISSING)
+            self._reject(operation, reason)
             return
         self._lane.outbox.update(
             replace(
                 operation,
                 missing_since=since,
                 not_before=now + MISSING_RECHECK,
-                last_error=Reason.MISSING.value,
+                last_error=reason.value,
             )
         )
 
@@ -731,7 +745,38 @@ def _carried_out(
     }
 
 
-def _verdict_of_write(error: ServerError) -> Verdict:
+def _verdict_on_listed(error: ServerError | None) -> Verdict:
+    """Say why a write had no effect on an item that the server lists.
+
+    404 for what is listed means that this user may not: Jellyfin lists items by their
+    ids also where it hides them from a user, and knows none of them in a write.
+    """
+    match error:
+        case None:
+            return RetryLater(Reason.NOT_APPLIED)
+        case ItemGone():
+            return Rejected(Reason.FORBIDDEN)
+        case _:
+            return _verdict_on_item(error)
+
+
+def _verdict_on_tree(
+    wrong: Iterable[Reading], errors: Mapping[str, ServerError]
+) -> Verdict:
+    """Say why a tree is not carried out, by what befell the writes, by item id.
+
+    *wrong* are the listed episodes that do not show what was wanted. What is left in
+    the end are those that this user may not mark.
+    """
+    verdicts = [_verdict_on_listed(errors.get(one.item.item_id)) for one in wrong]
+    forbidden = Rejected(Reason.FORBIDDEN)
+    if all(verdict == forbidden for verdict in verdicts):
+        return forbidden
+    others = [one for one in errors.values() if not isinstance(one, ItemGone)]
+    return _verdict_on_listed(others[0] if others else None)
+
+
+def _verdict_on_item(error: ServerError) -> Verdict:
     """Judge a failed request for one item, knowing that the server is there."""
     verdict = classify(error)
     if isinstance(verdict, LaneDown | Parked):

@@ -99,6 +99,7 @@ class Reason(StrEnum):
     AUTH_REQUIRED = "auth_required"
     FORBIDDEN = "forbidden"
     MISSING = "missing"
+    NO_EPISODES = "no_episodes"
     REFUSED = "refused"
     UNSUPPORTED = "unsupported"
     SERVER_FAULT = "server_fault"

@@ -120,7 +120,9 @@ class Item:
 
     `duration` is in seconds. `season` 0 holds the specials. `episode_end` is the
     last episode number of a file that holds several. `show_*` describe the show an
-    episode or season belongs to.
+    episode or season belongs to, as the server names it there; `listed_under` are the
+    ids of further shows that list it. (Jellyfin merges what is one show in several
+    folders: each lists the episodes of all, which go on naming their own folder.)
     """
 
     item_id: str
@@ -138,6 +140,13 @@ class Item:
     episode: int | None = None
     episode_end: int | None = None
     aired: date | None = None
+    listed_under: tuple[str, ...] = ()
+
+    @property
+    def show_ids(self) -> tuple[str, ...]:
+        """The ids of all shows that an episode or season belongs to."""
+        own = () if self.show_id is None else (self.show_id,)
+        return (*own, *self.listed_under)
 
     @property
     def is_special(self) -> bool:
@@ -174,30 +183,48 @@ class Item:
         """Whether *other* lies below this show or season on the same server."""
         match self.kind:
             case MediaKind.SHOW:
-                ids = self.provider_ids
                 return (
-                    other.show_id == self.item_id
-                    and ids.verdict(other.show_provider_ids) is not False
+                    self.item_id in other.show_ids
+                    and self.provider_ids.verdict(other.show_provider_ids) is not False
                 )
             case MediaKind.SEASON:
                 ids = self.show_provider_ids
                 return (
                     other.kind is MediaKind.EPISODE
-                    and other.season_id == self.item_id
                     and ids.verdict(other.show_provider_ids) is not False
+                    and (
+                        other.season_id == self.item_id
+                        # What lies in another folder names a season of its own.
+                        or (
+                            self.show_id in other.listed_under
+                            and self.season is not None
+                            and self.season == other.season
+                        )
+                    )
                 )
             case _:
                 return False
 
+    def listed_for(self, show_id: str) -> Item:
+        """Return this item as found in the listing of a show, whatever it names."""
+        if show_id in self.show_ids:
+            return self
+        return replace(self, listed_under=(*self.listed_under, show_id))
+
     def completed_by(self, known: Item) -> Item:
-        """Return this item with the ids of its show, where only *known* has them.
+        """Return this item with what only *known* says of the shows it belongs to.
 
         Servers list a show's episodes without naming the show's ids at each, and the
         same goes for an item read by itself; who listed them had asked the show.
         """
-        if self.show_provider_ids or self.show_id != known.show_id:
+        if self.show_id != known.show_id:
             return self
-        return replace(self, show_provider_ids=known.show_provider_ids)
+        item = self
+        if not item.show_provider_ids:
+            item = replace(item, show_provider_ids=known.show_provider_ids)
+        for show_id in known.listed_under:
+            item = item.listed_for(show_id)
+        return item
 
     def of_show(self, show: Item) -> Item:
         """Return this episode or season with what only *show*, its show, tells.

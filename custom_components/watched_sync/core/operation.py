@@ -154,9 +154,16 @@ class Operation:
             return False
         if self.undoes is not None and not item.kind.is_container:
             return item.item_id in self.bases and self.knows(item)
-        return self.item.covers(item) and (
-            self.include_specials or self.item.is_special or not item.is_special
-        )
+        return self.item.covers(item) and self._counts(item)
+
+    def means(self, leaf: Item) -> bool:
+        """Whether a tree speaks of *leaf*, which the server lists below it."""
+        if self.undoes is not None:
+            return leaf.item_id in self.bases and self.knows(leaf)
+        return self._counts(leaf)
+
+    def _counts(self, item: Item) -> bool:
+        return self.include_specials or self.item.is_special or not item.is_special
 
     def knows(self, item: Item) -> bool:
         """Whether what is noted under the id of *item* is about *item*."""

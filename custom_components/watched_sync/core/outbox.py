@@ -384,6 +384,42 @@ class Outbox:
         self.update(moved)
         return overtaken
 
+    def hasten(self, reason: Reason, items: Collection[Item] | None = None) -> bool:
+        """Make due what waits for a *reason*; whether anything does.
+
+        With *items* only what would touch one of them.
+        """
+        waiting = [
+            one
+            for one in self._live.values()
+            if one.last_error == reason
+            and (items is None or any(map(one.reaches, items)))
+        ]
+        for one in waiting:
+            self._put(replace(one, not_before=None))
+        return bool(waiting)
+
+    def gather(self, tree: Operation, leaves: Mapping[str, Item]) -> list[Operation]:
+        """Let a waiting tree overtake earlier wishes for what is listed below it.
+
+        *leaves* are the listed episodes by their ids. That a wish is for one of them
+        was not seen before where its item named another show. Return what gave way.
+        """
+        overtaken = []
+        for one in list(self._live.values()):
+            leaf = leaves.get(one.item.item_id)
+            if leaf is None or not one.item.is_still(leaf) or tree.reaches(one.item):
+                continue
+            if self.place(one) < self.place(tree) and tree.means(leaf):
+                tree = tree.following(one)
+                self._remove(one.operation_id)
+                overtaken.append(one)
+            else:
+                self._put(replace(one, item=leaf.completed_by(one.item)))
+        if overtaken:
+            self._put(tree)
+        return overtaken
+
     def settle(self, operation: Operation, result: Result, now: datetime) -> bool:
         """Move an operation to the history; False if it was superseded meanwhile.
 

@@ -178,8 +178,12 @@ class Step:
 
 
 def in_scope(operation: Operation, leaves: Iterable[Reading]) -> list[Reading]:
-    """Return the episodes a tree operation speaks of; specials only if asked."""
-    return [leaf for leaf in leaves if operation.reaches(leaf.item)]
+    """Return the episodes a tree operation speaks of; specials only if asked.
+
+    *leaves* are what the server lists below the show or season: the listing decides
+    what belongs there, not the show that a row names.
+    """
+    return [leaf for leaf in leaves if operation.means(leaf.item)]
 
 
 def plan_tree(
@@ -217,9 +221,9 @@ def plan_tree(
     if operation.item.kind is not MediaKind.SHOW:
         return _single_steps(operation, leaves, decisions)
     steps: list[Step] = []
-    for season_id, below in _by_season(leaves).items():
-        if season_id is not None and len(below) > 1 and sweepable(below):
-            season = _season_of(operation.item, season_id, below[0].item)
+    for below in by_season(leaves):
+        season = season_of(operation.item, below)
+        if season is not None and len(below) > 1 and sweepable(below):
             steps.append(Step(season, operation.change, tuple(below)))
         else:
             steps.extend(_single_steps(operation, below, decisions))
@@ -236,22 +240,35 @@ def _single_steps(
     ]
 
 
-def _by_season(leaves: Iterable[Reading]) -> dict[str | None, list[Reading]]:
-    seasons: defaultdict[str | None, list[Reading]] = defaultdict(list)
+def by_season(leaves: Iterable[Reading]) -> list[list[Reading]]:
+    """Return the episodes that a show lists, season by season.
+
+    The number tells the season, where there is one: in a show that was merged from
+    several folders one season has several ids.
+    """
+    seasons: defaultdict[int | str | None, list[Reading]] = defaultdict(list)
     for leaf in leaves:
-        seasons[leaf.item.season_id].append(leaf)
-    return seasons
+        number = leaf.item.season
+        seasons[leaf.item.season_id if number is None else number].append(leaf)
+    return list(seasons.values())
 
 
-def _season_of(show: Item, season_id: str, leaf: Item) -> Item:
+def season_of(show: Item, leaves: Sequence[Reading]) -> Item | None:
+    """Return the season that holds *leaves*, all of one season of a show.
+
+    None if they have none, or several: then none stands for all of them.
+    """
+    leaf = leaves[0].item
+    if leaf.season_id is None or len({one.item.season_id for one in leaves}) > 1:
+        return None
     return Item(
-        item_id=season_id,
+        item_id=leaf.season_id,
         kind=MediaKind.SEASON,
         title=f"Season {leaf.season}",
         show_id=show.item_id,
         show_title=show.title,
         show_provider_ids=show.provider_ids,
-        season_id=season_id,
+        season_id=leaf.season_id,
         season=leaf.season,
         library_id=show.library_id,
     )

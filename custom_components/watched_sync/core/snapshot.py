@@ -165,7 +165,14 @@ def view_of(
 ) -> ItemView:
     """Return how an item is; a show with known *leaves* goes by them."""
     reading = lane.ledger.reading(item.item_id)
+    leaf_count = reading.leaf_count if reading else None
+    watched_leaf_count = reading.watched_leaf_count if reading else None
     server: PlayState | None
+    leaves = list(leaves)
+    if leaves:
+        # Of a show in several folders the server counts those in one of them.
+        leaf_count = len(leaves)
+        watched_leaf_count = sum(one.state.watched is True for one in leaves)
     if counting := [one for one in leaves if _counts(one.item)]:
         waiting, desired, server = _sum_up(lane, counting)
     else:
@@ -189,8 +196,8 @@ def view_of(
         server=server,
         sync_state=sync_state,
         last_error=None if error is None else Reason(error),
-        leaf_count=reading.leaf_count if reading else None,
-        watched_leaf_count=reading.watched_leaf_count if reading else None,
+        leaf_count=leaf_count,
+        watched_leaf_count=watched_leaf_count,
     )
 
 
@@ -234,9 +241,9 @@ class Failures:
         self._trees: list[Operation] = []
         for operation in rejected:
             self._by_item[operation.item.item_id] = operation
-            if operation.item.show_id is not None:
+            for show_id in operation.item.show_ids:
                 # A show with an episode that failed has failed, in part.
-                self._by_item[operation.item.show_id] = operation
+                self._by_item[show_id] = operation
             if operation.scope is Scope.TREE:
                 self._trees.append(operation)
 

@@ -451,21 +451,17 @@ class JellyfinClient(MediaServer):
             await self._me()  # a proxy may say 404 as well
             raise
         if only is not None:
-            # Specials shown between the episodes of a season come with it.
+            # Specials shown between the episodes of a season come with it. Those that
+            # lie in another folder of the same show name a season of their own.
             episodes = [
                 reading
                 for reading in episodes
-                if reading.item.season_id == only
-                or (
-                    reading.item.season_id is None
-                    and reading.item.season == item.season
-                )
+                if reading.item.season_id == only or reading.item.season == item.season
             ]
-        if (place := self._places.get(show_id, item.library_id)) is not None:
-            episodes = [
-                replace(one, item=replace(one.item, library_id=place))
-                for one in episodes
-            ]
+        episodes = [
+            replace(one, item=_listed(one.item, show_id, item.library_id))
+            for one in await self._placed(episodes)
+        ]
         return in_order(episodes, show_ids)
 
     async def _show_of(self, season_id: str) -> str:
@@ -892,6 +888,13 @@ def server_info(
         user_id=wire.normal_id(user.user_id) or user.user_id,
         user_name=user.name,
     )
+
+
+def _listed(episode: Item, show_id: str, library_id: str | None) -> Item:
+    """Return an episode as the show says that lists it, from this library."""
+    if episode.show_id == show_id and episode.library_id is None:
+        return replace(episode, library_id=library_id)
+    return episode.listed_for(show_id)
 
 
 def _root(item: Item) -> str:

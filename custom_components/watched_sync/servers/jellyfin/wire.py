@@ -341,12 +341,13 @@ def _container_reading(
 ) -> Reading:
     """Read a show or season, whose flag is computed from the episodes below.
 
-    One without episodes is reported as played; nothing below it is.
+    One without episodes is reported as played (Jellyfin 10.11 between the first scan
+    of a show and the next, seen on a real server); nothing is known of it.
     """
     seen = None
     if leaves is not None and unplayed is not None:
         seen = max(leaves - unplayed, 0)
-    watched = False if leaves == 0 and state.watched is not None else state.watched
+    watched = None if leaves == 0 else state.watched
     return Reading(
         item,
         PlayState(watched=watched),

@@ -312,14 +312,14 @@ def parse_artwork(answer: Json) -> list[str]:
 def _container_reading(entry: Row, item: Item, odd: Oddities) -> Reading:
     """Read a show or season: watched when every episode below is.
 
-    Without a count of episodes nothing is known, which is not "unwatched".
+    Without episodes, or a count of them, nothing is known, which is not "unwatched".
     """
     leaves = odd.read(tally, entry, "leafCount")
     seen = None if leaves is None else odd.read(count, entry, "viewedLeafCount")
     return Reading(
         item,
         PlayState(
-            watched=None if seen is None or leaves is None else 0 < leaves == seen,
+            watched=seen == leaves if leaves and seen is not None else None,
             play_count=odd.read(count, entry, "viewCount") or 0,
             last_played=odd.read(epoch, entry, "lastViewedAt"),
         ),
