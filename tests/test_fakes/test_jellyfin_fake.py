@@ -192,7 +192,7 @@ async def test_f6_websocket_with_a_bad_token_is_403(desk: Desk) -> None:
 async def test_f6_revoked_token_and_disabled_user_are_401(desk: Desk) -> None:
     desk.jf.revoke(desk.jf.token_for("alex", "alex-device"))
     assert (await desk.alex.get("/Users/Me")).status == 401
-    desk.jf.user("kim").disabled = True
+    desk.jf.disable("kim")
     assert (await desk.kim.get("/Users/Me")).status == 401
 
 
@@ -219,6 +219,86 @@ async def test_f7_acting_for_another_user_is_403_with_a_text(
         assert (reply.status, reply.text) == (403, "Error processing request.")
     assert (await desk.alex.get("/Items", userId=desk.kim.id)).status == 403
     assert desk.jf.state("kim", arrival) == UNSEEN
+
+
+@pytest.mark.parametrize("profile", ["10.11", "12.0"])
+async def test_tokens_do_not_come_back_with_the_user(profile: str) -> None:
+    async with open_desk(profile) as desk:
+        desk.jf.disable("kim")
+        assert (await desk.kim.get("/Users/Me")).status == 401
+        assert (await desk.login("kim")).status == 403
+        desk.jf.enable("kim")
+        assert (await desk.kim.get("/Users/Me")).status == 401
+        assert (await desk.login("kim")).status == 200
+        desk.jf.change_password("alex", "another")
+        assert (await desk.alex.get("/Users/Me")).status == 401
+        assert (await desk.login("alex", "alex-password")).status == 401
+        assert (await desk.login("alex")).status == 200
+        desk.jf.disable("sam")
+        late = desk.person("sam")
+        desk.jf.enable("sam")
+        assert (await late.get("/Users/Me")).status == 401
+
+
+@pytest.mark.parametrize(
+    ("day", "start", "end", "comes"),
+    [
+        ("Everyday", 11.5, 12.5, True),
+        ("Saturday", 0, 24, True),
+        ("Weekend", 0, 24, True),
+        ("Weekday", 0, 24, False),
+        ("Everyday", 12.5, 13, False),
+    ],
+)
+async def test_users_come_at_their_hours_only(
+    desk: Desk, day: str, start: float, end: float, *, comes: bool
+) -> None:
+    # It is noon on a Saturday.
+    schedule = {"DayOfWeek": day, "StartHour": start, "EndHour": end}
+    for name in ("alex", "root"):
+        desk.jf.user(name).access_schedules = [schedule]
+    for path in ("/Users/Me", "/Items"):
+        reply = await desk.alex.get(path)
+        assert (reply.status, reply.text == "") == (
+            (200, False) if comes else (403, True)
+        )
+    assert (await desk.alex.get("/System/Info")).status == 200
+    assert (await desk.login("alex")).status == (200 if comes else 403)
+    assert (await desk.root.get("/Users/Me")).status == 200
+
+
+async def test_listings_sort_by_name_without_articles(desk: Desk) -> None:
+    found = await desk.alex.names(recursive="true", includeItemTypes="Series")
+    assert found[:2] == ["The Bear", "Breaking Bad"]
+
+
+@pytest.mark.parametrize(("profile", "total"), [("10.11", 2), ("12.0", 2), ("emby", 0)])
+async def test_total_that_nobody_asked_for(profile: str, total: int) -> None:
+    async with open_desk(profile) as desk:
+        page = await desk.alex.read(
+            f"/Users/{desk.alex.id}/Items",
+            recursive="true",
+            limit=2,
+            enableTotalRecordCount="false",
+        )
+        assert page["TotalRecordCount"] == total
+
+
+@pytest.mark.parametrize(("profile", "both"), [("10.11", True), ("12.0", False)])
+async def test_files_of_one_film_are_marked_together_from_12_on(
+    profile: str, *, both: bool
+) -> None:
+    async with open_desk(profile, oddities=True) as desk:
+        jf, alex = desk.jf, desk.alex
+        film = jf.item_id("Versions")
+        first, second = jf.catalogue.versions(jf.catalogue.items[film])
+        listed = await alex.names(ids=f"{film},{second.id}")
+        assert listed == ["Versions", "Versions (2002) - 1080p"][: 2 if both else 1]
+        await alex.mark(second.id)
+        assert (await alex.read(f"/Items/{film}"))["UserData"]["Played"] is not both
+        assert jf.state("alex", first.id).played is not both
+        await alex.unmark(film)
+        assert jf.state("alex", second.id).played is both
 
 
 async def test_f7_hidden_and_unknown_items_are_404(desk: Desk) -> None:
@@ -303,7 +383,7 @@ async def test_f10_answers_are_pascal_case_without_nulls(
         "PlayCount": 0,
         "IsFavorite": False,
         "Played": False,
-        "Key": "tt2543164",
+        "Key": "329865",
         "ItemId": arrival,
     }
     assert "IndexNumber" not in item

@@ -1,6 +1,6 @@
 """The HTTP interface: routes, who may use them, and what they answer."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from enum import Enum, auto
@@ -41,11 +41,16 @@ if TYPE_CHECKING:
 
 type Json = dict[str, Any]
 
+NO_ID = "0" * 32
+"""The empty GUID, which no item can have."""
+
 MAX_REQUEST_LINE = 8192
 """Bytes of method, target and version; Kestrel's default."""
 
 _SETUP_PAGE = b"<!DOCTYPE html><html><body><h1>Jellyfin is starting</h1></body></html>"
 _WEB_PAGE = b"<!DOCTYPE html><html><head><title>Jellyfin</title></head></html>"
+
+_USERS = "Jellyfin.Server.Implementations.Users"
 
 _JELLYFIN_ONLY = re.compile(
     r"\w+ /(UserItems|UserPlayedItems|UserFavoriteItems|UserViews|QuickConnect)\b"
@@ -67,6 +72,8 @@ class Access(Enum):
     """Who may call."""
 
     ANYBODY = auto()
+    AT_ANY_TIME = auto()
+    """Users, also at times at which they have no access."""
     USER = auto()
     ADMIN = auto()
 
@@ -110,7 +117,10 @@ class Call:
             # Says that it does not recognise the format.
             refuse_with_text(HTTPStatus.INTERNAL_SERVER_ERROR)
         if found is None:
-            refuse_with_problem(HTTPStatus.BAD_REQUEST, {name: ["not valid"]})
+            text = f"The value '{self.arguments[name]}' is not valid."
+            refuse_with_problem(HTTPStatus.BAD_REQUEST, {f"{name}Id": [text]})
+        if found == NO_ID and name == "item" and self.read_id is not read_emby_id:
+            refuse_with_text(HTTPStatus.BAD_REQUEST)
         return found
 
 
@@ -241,7 +251,14 @@ class Api:
         if access is Access.ANYBODY:
             return
         caller = call.sender
-        if caller.user is not None and not caller.user.remote_access:
+        user = caller.user
+        if user is not None and not user.remote_access:
+            refuse(HTTPStatus.FORBIDDEN)
+        if (
+            user is not None
+            and access is not Access.AT_ANY_TIME
+            and not self._may_come_now(user)
+        ):
             refuse(HTTPStatus.FORBIDDEN)
         if access is Access.ADMIN and not caller.admin:
             refuse(HTTPStatus.FORBIDDEN)
@@ -249,6 +266,10 @@ class Api:
         token, client = caller.token, call.client
         token.device = client.device or token.device
         token.version = client.version or token.version
+
+    def _may_come_now(self, user: FakeUser) -> bool:
+        now = self.jf.clock().astimezone(self.jf.local)
+        return user.may_come_at(now)
 
     @staticmethod
     def _response(answer: Answer, *, timed: bool = True) -> web.Response:
@@ -334,7 +355,7 @@ class Api:
         """Tell what anybody may know."""
         return json_answer(self._public_info())
 
-    @_route("GET", "/System/Info")
+    @_route("GET", "/System/Info", Access.AT_ANY_TIME)
     def info(self, _call: Call) -> Answer:
         """Tell the rest."""
         more = {
@@ -389,7 +410,7 @@ class Api:
                 "IsDisabled": user.disabled,
                 "EnableUserPreferenceAccess": user.preference_access,
                 "EnableRemoteAccess": user.remote_access,
-                "AccessSchedules": [],
+                "AccessSchedules": user.access_schedules,
                 "EnableAllFolders": user.libraries is None,
                 "EnabledFolders": [
                     item.id for item in libraries if item.name in (user.libraries or ())
@@ -400,8 +421,8 @@ class Api:
                 "AllowedTags": [],
                 "MaxActiveSessions": 0,
                 "LoginAttemptsBeforeLockout": -1,
-                "AuthenticationProviderId": "DefaultAuthenticationProvider",
-                "PasswordResetProviderId": "DefaultPasswordResetProvider",
+                "AuthenticationProviderId": f"{_USERS}.DefaultAuthenticationProvider",
+                "PasswordResetProviderId": f"{_USERS}.DefaultPasswordResetProvider",
             },
         }
 
@@ -466,7 +487,7 @@ class Api:
             refuse_with_text(HTTPStatus.UNAUTHORIZED)
         if (body.get("pw") or "") != user.password:
             refuse_with_text(HTTPStatus.UNAUTHORIZED)
-        if user.disabled or not user.remote_access:
+        if user.disabled or not user.remote_access or not self._may_come_now(user):
             refuse_with_text(HTTPStatus.FORBIDDEN)
         token = self.jf.sign_in(user, call.client)
         return self._signed_in(user, Caller(token, user), call.client)
@@ -531,7 +552,7 @@ class Api:
     def _quick_connect_request(self, secret: str | None) -> Answer:
         request = self.jf.quick_connect.by_secret(secret or "", self.jf.clock())
         if request is None:
-            refuse_with_text(HTTPStatus.NOT_FOUND)
+            refuse_with_sentence(HTTPStatus.NOT_FOUND, "Unknown secret")
         return json_answer(
             {
                 "Authenticated": request.approved is not None,
@@ -589,9 +610,15 @@ class Api:
 
     # -- items ---------------------------------------------------------------
 
-    def _dtos(self, items: list[Item], call: Call, user: FakeUser | None) -> list[Json]:
+    def _dtos(
+        self,
+        items: list[Item],
+        call: Call,
+        user: FakeUser | None,
+        fields: Collection[str] | None,
+    ) -> list[Json]:
         known = FIELDS | EMBY_FIELDS if self.jf.profile.emby else FIELDS
-        asked = call.query.choices("fields", known)
+        asked = call.query.choices("fields", known) if fields is None else fields
         with_user_data = call.query.flag("enableUserData") is not False
         images = call.query.flag("enableImages") is not False
         return [
@@ -606,18 +633,26 @@ class Api:
             for item in items
         ]
 
-    def _page(self, items: list[Item], call: Call, user: FakeUser | None) -> Answer:
+    def _page(
+        self,
+        items: list[Item],
+        call: Call,
+        user: FakeUser | None,
+        fields: Collection[str] | None = None,
+    ) -> Answer:
         start = call.query.number("startIndex") or 0
         limit = call.query.number("limit")
         end = None if limit is None else start + limit
-        counted = (
-            self.jf.tells_totals
-            and call.query.flag("enableTotalRecordCount") is not False
-        )
+        rows = items[start:end]
+        total = len(items)
+        if call.query.flag("enableTotalRecordCount") is False:
+            total = 0 if self.jf.profile.emby else len(rows)
+        if not self.jf.tells_totals:
+            total = 0
         return json_answer(
             {
-                "Items": self._dtos(items[start:end], call, user),
-                "TotalRecordCount": len(items) if counted else 0,
+                "Items": self._dtos(rows, call, user, fields),
+                "TotalRecordCount": total,
                 "StartIndex": start,
             }
         )
@@ -667,7 +702,9 @@ class Api:
             if self.jf.states.visible(user, item)
             and (hidden or item.name not in user.off_home_screen)
         ]
-        return self._page(found, call, user)
+        # Jellyfin tells everything about a library, asked or not.
+        fields = None if self.jf.profile.emby else ALL_FIELDS
+        return self._page(found, call, user, fields)
 
     def _series(self, call: Call, user: FakeUser | None) -> Item:
         item = self.jf.catalogue.get(call.guid("item"))
@@ -768,25 +805,26 @@ class Api:
         self.jf.states.save(user, item, "UpdateUserRating")
         return self._user_data_answer(user, item)
 
-    def _may_use_user_data(self, call: Call) -> FakeUser:
+    def _may_use_user_data(self, call: Call, doing: str) -> FakeUser:
         user = self._user(call)
         caller = call.sender
         if caller.user and not caller.admin and not caller.user.preference_access:
-            refuse_with_text(HTTPStatus.FORBIDDEN)
+            sentence = f"User is not allowed to {doing} this item user data."
+            refuse_with_sentence(HTTPStatus.FORBIDDEN, sentence)
         return user
 
     @_route("GET", "/UserItems/{item}/UserData")
     @_route("GET", "/Users/{user}/Items/{item}/UserData")
     def user_data(self, call: Call) -> Answer:
         """Tell a play state."""
-        user = self._may_use_user_data(call)
+        user = self._may_use_user_data(call, "view")
         return self._user_data_answer(user, self._item(call, user))
 
     @_route("POST", "/UserItems/{item}/UserData")
     @_route("POST", "/Users/{user}/Items/{item}/UserData")
     def update_user_data(self, call: Call) -> Answer:
         """Change some members of a play state, and nothing else."""
-        user = self._may_use_user_data(call)
+        user = self._may_use_user_data(call, "update")
         item = self._item(call, user)
         change = self._changes(call.body())
         row = self.jf.states.row(user, item)

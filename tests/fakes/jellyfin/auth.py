@@ -1,7 +1,9 @@
 """Who is asking: the authorization header, users, tokens."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
 from urllib.parse import unquote_plus
 
 from .profile import Profile
@@ -28,6 +30,21 @@ class FakeUser:
     """Names of the libraries that the user may see; None means all."""
     off_home_screen: frozenset[str] = frozenset()
     """Names of the libraries that the user's home screen leaves out."""
+    access_schedules: list[dict[str, Any]] = field(default_factory=list)
+    """When the user may come, as in `Policy`; at any time if there are none."""
+
+    def may_come_at(self, now: datetime) -> bool:
+        """Whether a schedule includes the server's local time; for `admin` any does."""
+        hour = now.hour + now.minute / 60 + now.second / 3600
+        today = {f"{now:%A}", "Everyday", "Weekend" if now.weekday() > 4 else "Weekday"}
+        return (
+            self.admin
+            or not self.access_schedules
+            or any(
+                one["DayOfWeek"] in today and one["StartHour"] <= hour <= one["EndHour"]
+                for one in self.access_schedules
+            )
+        )
 
 
 @dataclass(slots=True)

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from enum import StrEnum
 import hashlib
+import re
+from types import MappingProxyType
 from typing import Any
 import unicodedata
 
@@ -51,6 +53,12 @@ FOLDERS = {
 COMPUTED = {Kind.FOLDER, Kind.SERIES, Kind.SEASON, Kind.BOX_SET, Kind.MUSIC_ALBUM}
 """Folders whose watched state is that of their children."""
 
+_GOOD_IDS = {
+    "imdb": re.compile(r"(tt|nm)?\d+", re.IGNORECASE | re.ASCII),
+    "tmdb": re.compile(r"0*[1-9]\d*", re.ASCII),
+}
+_SORTED_AS = str.maketrans(dict.fromkeys(",&-{}'") | dict.fromkeys(".+%", " "))
+_NUMBER = re.compile(r"\d+")
 _NEVER_FOUND = {Kind.SEASON, Kind.EPISODE, Kind.LIBRARY, Kind.FOLDER}
 """Kinds that `Catalogue.find` does not look for by their own title."""
 
@@ -87,6 +95,8 @@ class Item:
     collection_type: str | None = None
     linked: tuple[str, ...] = ()
     """What a box set holds, which lives elsewhere."""
+    version_of: str | None = None
+    """The film or episode that this is another file of; such items are not listed."""
     extra_of: str | None = None
     """The film that a trailer or a clip belongs to; such items are never listed."""
 
@@ -111,17 +121,44 @@ class Item:
 
     @property
     def sort_name(self) -> str:
-        """The name in lower case, without a leading article."""
-        name = self.name.lower()
+        """`SortName`: lower case, no leading article, numbers of ten digits.
+
+        Seasons sort by their number, episodes by season and number before the name.
+        """
+        if self.kind is Kind.SEASON and self.index_number is not None:
+            return f"{self.index_number:04}"
+        if self.kind is Kind.EPISODE:
+            season = _prefix(self.season_number, 3)
+            return f"{season}{_prefix(self.index_number, 4)}{self.name}"
+        name = self.name.lower().translate(_SORTED_AS)
         for article in ("the ", "a ", "an "):
             name = name.removeprefix(article)
-        return name
+        return _NUMBER.sub(lambda found: found[0].zfill(10), name)
+
+    @property
+    def version(self) -> str:
+        """What a file is called beside the others: `1080p`."""
+        return self.file_name.rpartition(" - ")[2]
+
+    @property
+    def file_name(self) -> str:
+        """The name of the file, without its ending."""
+        return self.path.rpartition("/")[2].removesuffix(".mkv")
 
     @property
     def dashed_id(self) -> str:
         """The id as a GUID with dashes, as in `UserData.Key`."""
         text = self.id
         return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+
+def _film_path(library: str, movie: seed.SeedMovie) -> str:
+    name = f"{movie.title} ({movie.year})"
+    return f"/media/{library}/{name}/{name}.mkv"
+
+
+def _prefix(number: int | None, digits: int) -> str:
+    return "" if number is None else f"{number:0{digits}} - "
 
 
 def clean(text: str) -> str:
@@ -133,10 +170,12 @@ def clean(text: str) -> str:
 class Catalogue:
     """All items of a server, in the order in which they were added."""
 
-    def __init__(self, *, decimal_ids: bool = False) -> None:
+    def __init__(self, *, decimal_ids: bool = False, checks_ids: bool = False) -> None:
         self._decimal_ids = decimal_ids
+        self._checks_ids = checks_ids
         self.items: dict[str, Item] = {}
         self._children: dict[str, list[str]] = {}
+        self._versions: dict[str, list[str]] = {}
         self.root = self._new(Kind.ROOT, "Media Folders", "/root")
         self._moves = 0
 
@@ -154,8 +193,10 @@ class Catalogue:
     def insert(self, item: Item) -> None:
         """Put *item* below its parent."""
         self.items[item.id] = item
-        if item.parent_id is not None:
+        if item.parent_id is not None and item.version_of is None:
             self._children.setdefault(item.parent_id, []).append(item.id)
+        if item.version_of is not None:
+            self._versions.setdefault(item.version_of, []).append(item.id)
 
     def fill(self) -> None:
         """Fill the libraries with the seeded titles."""
@@ -205,58 +246,113 @@ class Catalogue:
             self._new(
                 Kind.MOVIE,
                 movie.title,
-                f"/media/{library}/{movie.title} ({movie.year})/{movie.title}.mkv",
+                _film_path(library, movie),
                 parent_id=self._folder(library).id,
                 year=movie.year,
                 premiere=date(movie.year, 1, 1),
                 run_time_ticks=movie.minutes * TICKS_PER_MINUTE,
-                provider_ids=_providers(movie.ids),
+                provider_ids=self._providers(movie.ids),
             )
             for library in movie.libraries
         )
 
     def add_show(self, show: seed.SeedShow) -> Item:
         """Add a show with its seasons and episodes; unaired ones have no file."""
-        folder = f"/media/{show.library}/{show.title} ({show.year})"
-        series = self._new(
-            Kind.SERIES,
-            show.title,
-            folder,
-            parent_id=self._folder(show.library).id,
-            year=show.year,
-            premiere=date(show.year, 1, 1),
-            provider_ids=_providers(show.ids),
-        )
+        series = self.add_series(show.title, show.year, show.library, show.ids)
         for number in show.seasons:
             episodes = show.season(number)
-            season = self._new(
-                Kind.SEASON,
-                f"Season {number}" if number else "Specials",
-                f"{folder}/Season {number:02}",
-                parent_id=series.id,
-                series_id=series.id,
-                index_number=number,
+            season = self.add_season(
+                series,
+                number,
                 virtual=all(one.aired == seed.UNAIRED for one in episodes),
-                without_folder=not show.season_folders,
+                # Specials have one in any case.
+                without_folder=bool(number) and not show.season_folders,
             )
             for one in episodes:
-                self._new(
-                    Kind.EPISODE,
+                self.add_episode(
+                    season,
+                    one.number,
                     one.title,
-                    f"{season.path}/S{number:02}E{one.number:02}.mkv",
-                    parent_id=season.id,
-                    series_id=series.id,
-                    season_id=season.id,
-                    season_number=number,
-                    index_number=one.number,
                     index_number_end=one.number_end,
-                    year=one.aired.year if one.aired else None,
-                    premiere=one.aired,
-                    virtual=one.aired == seed.UNAIRED,
-                    run_time_ticks=one.minutes * TICKS_PER_MINUTE,
-                    provider_ids=_providers(one.ids),
+                    aired=one.aired,
+                    minutes=one.minutes,
+                    ids=one.ids,
                 )
         return series
+
+    def add_series(
+        self,
+        title: str,
+        year: int,
+        library: str,
+        ids: Mapping[str, str],
+        *,
+        folder: str | None = None,
+    ) -> Item:
+        """Add a show without seasons, in a folder of its title unless one is named."""
+        return self._new(
+            Kind.SERIES,
+            title,
+            f"/media/{library}/{folder or f'{title} ({year})'}",
+            parent_id=self._folder(library).id,
+            year=year,
+            premiere=date(year, 1, 1),
+            provider_ids=self._providers(ids),
+        )
+
+    def add_season(
+        self,
+        series: Item,
+        number: int | None,
+        *,
+        virtual: bool = False,
+        without_folder: bool = False,
+    ) -> Item:
+        """Add a season; None is that of episodes whose season nobody knows."""
+        name = "Season Unknown" if number is None else f"Season {number}"
+        return self._new(
+            Kind.SEASON,
+            name if number != 0 else "Specials",
+            f"{series.path}/{name if number is None else f'Season {number:02}'}",
+            parent_id=series.id,
+            series_id=series.id,
+            index_number=number,
+            virtual=virtual,
+            without_folder=without_folder,
+        )
+
+    def add_episode(
+        self,
+        season: Item,
+        number: int | None,
+        title: str,
+        *,
+        index_number_end: int | None = None,
+        aired: date | None = None,
+        minutes: int = 100,
+        ids: Mapping[str, str] = MappingProxyType({}),
+        file: str | None = None,
+    ) -> Item:
+        """Add an episode, in a file of its number unless one is named."""
+        if file is None:
+            show = self.items[season.series_id or ""].name
+            file = f"{show} S{season.index_number or 0:02}E{number or 0:02}"
+        return self._new(
+            Kind.EPISODE,
+            title,
+            f"{season.path}/{file}.mkv",
+            parent_id=season.id,
+            series_id=season.series_id,
+            season_id=season.id,
+            season_number=season.index_number,
+            index_number=number,
+            index_number_end=index_number_end,
+            year=aired.year if aired else None,
+            premiere=aired,
+            virtual=aired == seed.UNAIRED,
+            run_time_ticks=minutes * TICKS_PER_MINUTE,
+            provider_ids=self._providers(ids),
+        )
 
     def _add_track(self, track: seed.SeedTrack) -> None:
         folder = self._folder(seed.MUSIC_LIBRARY)
@@ -284,6 +380,27 @@ class Catalogue:
             extra_of=owner.id,
             run_time_ticks=extra.minutes * TICKS_PER_MINUTE,
         )
+
+    def add_version(self, item_id: str, file: str, *, linked: bool) -> Item:
+        """Add another file of a film or episode, in the same folder.
+
+        Up to 10.11 it bears the name of the file, not being *linked* as from 12.0 on.
+        """
+        item = self.items[item_id]
+        path = f"{item.path.rpartition('/')[0]}/{file}.mkv"
+        added = replace(
+            item, id=self._id(item.kind, path), path=path, version_of=item_id
+        )
+        if not linked:
+            added = replace(added, kind=Kind.VIDEO, name=file, parent_id=None)
+        self.insert(added)
+        return added
+
+    def versions(self, item: Item) -> list[Item]:
+        """Return all files of what *item* is one file of, the first one first."""
+        first = self.items[item.version_of] if item.version_of else item
+        others = self._versions.get(first.id, ())
+        return [first, *(self.items[one] for one in others if one in self.items)]
 
     def add_box_set(self, name: str, linked: Iterable[str]) -> Item:
         """Add a collection of items that live elsewhere."""
@@ -371,7 +488,7 @@ class Catalogue:
         """Return the library in which an item lies; None for the root."""
         if item.kind is Kind.LIBRARY:
             return item
-        above = self.get(item.extra_of or item.parent_id)
+        above = self.get(item.extra_of or item.version_of or item.parent_id)
         return self.library_of(above) if above else None
 
     def find(
@@ -417,17 +534,29 @@ class Catalogue:
         if item.kind is Kind.EPISODE and item.index_number is not None:
             series = self.get(item.series_id)
             if series is not None:
-                place = f"{item.season_number or 0:03}{item.index_number:04}"
+                place = f"{item.season_number or 0:03}{item.index_number:03}"
                 return self.user_data_key(series) + place
         if item.kind is Kind.SEASON:
             series = self.get(item.series_id)
             if series is not None:
                 return f"{self.user_data_key(series)}{item.index_number or 0:03}"
-        for provider in ("Imdb", "Tmdb", "Tvdb"):
+        for provider in ("Tvdb", "Tmdb", "Imdb"):
             if provider in item.provider_ids:
                 return item.provider_ids[provider]
         return item.dashed_id
 
+    def _providers(self, ids: Mapping[str, str]) -> dict[str, str]:
+        kept = {
+            name: self._kept_id(name, value)
+            for name, value in ids.items()
+            if value.strip()
+        }
+        return {_PROVIDER_NAMES[name]: value for name, value in kept.items() if value}
 
-def _providers(ids: Mapping[str, str]) -> dict[str, str]:
-    return {_PROVIDER_NAMES[name]: value for name, value in ids.items()}
+    def _kept_id(self, provider: str, value: str) -> str:
+        """Return what the server keeps of a provider's id, nothing of a bad one."""
+        if not self._checks_ids:
+            return value
+        pattern = _GOOD_IDS.get(provider)
+        good = pattern is None or pattern.fullmatch(value.strip())
+        return value.strip() if good else ""

@@ -15,8 +15,9 @@ type Test = Callable[[Item], bool]
 
 _LONG_AGO = datetime(1, 1, 1, tzinfo=UTC)
 _NEEDS_USER = {"IsUnplayed", "IsPlayed", "IsFavorite", "IsResumable"}
+_PLAYED_OR_NOT = {"IsPlayed", "IsUnplayed"}
 _CONTRADICTIONS = (
-    {"IsPlayed", "IsUnplayed"},
+    _PLAYED_OR_NOT,
     {"IsFolder", "IsNotFolder"},
     {"Likes", "Dislikes"},
 )
@@ -47,6 +48,8 @@ class Listing:
             found = [item for item in map(self._catalogue.get, ids) if item]
         else:
             found = self._candidates(query, user)
+        if self._profile.versions_linked:
+            found = [item for item in found if item.version_of is None]
         if not ids or not self._profile.ids_show_hidden:
             found = [item for item in found if self._states.visible(user, item)]
         tests = [*_plain_tests(query), *self._user_data_tests(query, user)]
@@ -56,7 +59,10 @@ class Listing:
         if self._profile.emby and (named := query.members("anyProviderIdEquals")):
             tests.append(lambda item: not _provider_ids(item).isdisjoint(named))
         found = [item for item in found if all(test(item) for test in tests)]
-        return self.sort(self._states.merging.listed_once(found), query, user)
+        found = self._states.merging.listed_once(found)
+        if not ids and query.flag("recursive") and "sortBy" not in query:
+            found.sort(key=lambda item: (item.sort_name.lower(), item.id))
+        return self.sort(found, query, user)
 
     def _parent(self, query: Query, user: FakeUser | None) -> Item:
         """Return what a listing is narrowed to; the root if to nothing."""
@@ -68,7 +74,8 @@ class Listing:
             refuse_with_problem(404)
         if not self._states.visible(user, named):
             if named.kind is Kind.LIBRARY:
-                sentence = f"User is not permitted to access Library {named.name}."
+                name = user.name if user else "User"
+                sentence = f"{name} is not permitted to access Library {named.name}."
                 raise Refusal(json_answer(sentence, 401))
             refuse_with_problem(404)
         return named
@@ -104,7 +111,9 @@ class Listing:
         if self._profile.contradictory_filters_refused and any(
             pair <= filters for pair in _CONTRADICTIONS
         ):
-            refuse_with_problem(400)
+            refuse_with_text(400)
+        if filters >= _PLAYED_OR_NOT:
+            filters -= _PLAYED_OR_NOT
         played = query.flag("isPlayed")
         favorite = query.flag("isFavorite")
         if user is None:
@@ -161,7 +170,7 @@ class Listing:
             return (self._catalogue.get(item.series_id) or item).sort_name
 
         keys: dict[str, Callable[[Item], Any]] = {
-            "SortName": lambda item: item.sort_name,
+            "SortName": lambda item: item.sort_name.lower(),
             "Name": lambda item: item.name.lower(),
             "DateCreated": lambda _: CREATED,
             "PremiereDate": lambda item: item.premiere or _LONG_AGO.date(),

@@ -64,6 +64,14 @@ class Profile:
     merged_shows_counted_apart: bool
     """Counts of a merged show are of the folder alone whose row is listed, that of
     the lowest id; else of all its folders, and the row is that of the first one."""
+    provider_ids_checked: bool
+    """What cannot be an id of TMDb or IMDb is not kept, and blanks are cut off; else
+    anything is kept that is not blank."""
+    unknown_season_told: bool
+    """Episodes of the season without a number have its id as `SeasonId`."""
+    versions_linked: bool
+    """The files of one film or episode are marked together, and only the first one is
+    answered by `/Items?ids=`; else each is something of its own."""
     emby: bool = False
     """It is Emby: decimal item ids, paths below the user alone, no Quick Connect,
     listings that tell less unasked, user data that are replaced as a whole, next
@@ -92,6 +100,9 @@ _10_10 = Profile(
     shows_merged=True,
     shows_merged_across_libraries=False,
     merged_shows_counted_apart=False,
+    provider_ids_checked=False,
+    unknown_season_told=False,
+    versions_linked=False,
 )
 
 _10_11 = Profile(
@@ -116,6 +127,9 @@ _10_11 = Profile(
     shows_merged=True,
     shows_merged_across_libraries=False,
     merged_shows_counted_apart=False,
+    provider_ids_checked=False,
+    unknown_season_told=False,
+    versions_linked=False,
 )
 
 _12_0 = Profile(
@@ -140,6 +154,9 @@ _12_0 = Profile(
     shows_merged=True,
     shows_merged_across_libraries=True,
     merged_shows_counted_apart=True,
+    provider_ids_checked=True,
+    unknown_season_told=True,
+    versions_linked=True,
 )
 
 _EMBY = Profile(
@@ -164,6 +181,9 @@ _EMBY = Profile(
     shows_merged=False,
     shows_merged_across_libraries=False,
     merged_shows_counted_apart=False,
+    provider_ids_checked=False,
+    unknown_season_told=False,
+    versions_linked=False,
     emby=True,
 )
 

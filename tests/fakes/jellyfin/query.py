@@ -38,6 +38,7 @@ SORTS = {
 }
 FIELDS = {
     "DateCreated",
+    "MediaSourceCount",
     "MediaSources",
     "Overview",
     "ParentId",

@@ -23,6 +23,7 @@ from .auth import Caller, Client, FakeUser, Token, read_client
 from .discovery import Discovery
 from .items import Catalogue, Item, Kind, make_id
 from .listing import Listing
+from .oddities import add_oddities
 from .profile import PROFILES, Phase
 from .quick_connect import QuickConnect, Request
 from .sessions import Session, Sessions
@@ -75,8 +76,8 @@ class FakeJellyfin(FakeServer):
     Users: `root` (administrator), `alex`, `kim`, `sam` (sees nothing but the library
     Movies) and `pat` (disabled). *debounce* and *library_debounce* are the seconds
     that UserDataChanged and LibraryChanged wait for more; a real server takes 0.5 and
-    30. *local* is the server's time zone. Keep-alive and idle players are looked after
-    in `tick` only, by *clock*.
+    30. *local* is the server's time zone. With *oddities* there are libraries of
+    these. Keep-alive and idle players are looked after in `tick` only, by *clock*.
     """
 
     def __init__(
@@ -92,6 +93,7 @@ class FakeJellyfin(FakeServer):
         library_debounce: float = 0.5,
         local: tzinfo = UTC,
         users: Iterable[FakeUser] | None = None,
+        oddities: bool = False,
     ) -> None:
         super().__init__(clock=clock, ssl_context=ssl_context)
         self.name = name
@@ -106,8 +108,12 @@ class FakeJellyfin(FakeServer):
         self.users = {user.id: user for user in users or _default_users(self.server_id)}
         self.tokens: dict[str, Token] = {}
         self.quick_connect = QuickConnect()
-        self.catalogue = Catalogue(decimal_ids=self.profile.emby)
+        self.catalogue = Catalogue(
+            decimal_ids=self.profile.emby, checks_ids=self.profile.provider_ids_checked
+        )
         self.catalogue.fill()
+        if oddities:
+            add_oddities(self.catalogue, self.profile)
         self.states = States(self.catalogue, self.profile, self._saved)
         self.listing = Listing(
             self.catalogue, self.states, self.profile, lambda: self.search_is_exact
@@ -284,6 +290,26 @@ class FakeJellyfin(FakeServer):
         """Return a user's password."""
         return self.user(name).password
 
+    def disable(self, name: str) -> None:
+        """Switch a user off, as an administrator does: signed out everywhere."""
+        self.user(name).disabled = True
+        self._sign_out(name)
+
+    def enable(self, name: str) -> None:
+        """Switch a user on again, who has to sign in anew."""
+        self.user(name).disabled = False
+
+    def change_password(self, name: str, password: str) -> None:
+        """Give a user another password: signed out everywhere."""
+        self.user(name).password = password
+        self._sign_out(name)
+
+    def _sign_out(self, name: str) -> None:
+        user_id = self.user_id(name)
+        for token in tuple(self.tokens.values()):
+            if token.user_id == user_id:
+                self.revoke(token.value)
+
     def client(self, headers: Mapping[str, str], query: Mapping[str, str]) -> Client:
         """Find out what a request says about its sender."""
         return read_client(headers, query, self.profile)
@@ -305,12 +331,18 @@ class FakeJellyfin(FakeServer):
         client: str = "Test",
         device: str = "Test",
     ) -> str:
-        """Return the token of a user on a device, made if there is none."""
+        """Return the token of a user on a device, made if there is none.
+
+        For somebody who is switched off one that is no longer good.
+        """
         user = self.user(name)
         for token in self.tokens.values():
             if (token.user_id, token.device_id) == (user.id, device_id):
                 return token.value
-        return self._new_token(user.id, Client(client, device, device_id, "1.0")).value
+        made = self._new_token(user.id, Client(client, device, device_id, "1.0")).value
+        if user.disabled:
+            self.revoke(made)
+        return made
 
     def api_key(self, app: str = "test") -> str:
         """Make an API key."""
@@ -457,6 +489,22 @@ class FakeJellyfin(FakeServer):
             else:
                 mark_unplayed(row)
             self.states.save(user, leaf, "TogglePlayed")
+            if leaf.id not in self.stuck_items:
+                self._follow(user, leaf, played=played)
+
+    def _follow(self, user: FakeUser, item: Item, *, played: bool) -> None:
+        """Mark the other files of a film or episode, where the version does that."""
+        if not self.profile.versions_linked:
+            return
+        for other in self.catalogue.versions(item):
+            if other.id == item.id:
+                continue
+            row = self.states.row(user, other)
+            if played:
+                row.played, row.position_ticks = True, 0
+            else:
+                mark_unplayed(row)
+            self.states.save(user, other, "TogglePlayed")
 
     def _marked_with(
         self, user: FakeUser, item: Item, *, played: bool

@@ -48,6 +48,19 @@ class States:
         )
         return self._rows.setdefault((user.id, key), UserData())
 
+    def _shown(self, user: FakeUser, item: Item) -> UserData:
+        """Return the row that is shown: for the first of several files that of all."""
+        row = self.row(user, item)
+        if not self._profile.versions_linked or item.is_folder or item.version_of:
+            return row
+        rows = [self.row(user, one) for one in self._catalogue.versions(item)]
+        dates = [one.last_played_date for one in rows if one.last_played_date]
+        return replace(
+            row,
+            played=any(one.played for one in rows),
+            last_played_date=max(dates, default=None),
+        )
+
     def save(self, user: FakeUser, item: Item, reason: str) -> None:
         """Tell that the row was changed."""
         self._saved(user, item, reason)
@@ -135,7 +148,7 @@ class States:
         self, user: FakeUser, item: Item, fields: Collection[str] = ALL_FIELDS
     ) -> Json:
         """Return a `UserItemDataDto`."""
-        row = self.row(user, item)
+        row = self._shown(user, item)
         dto: Json = {
             "Rating": row.rating,
             "PlayedPercentage": None,
@@ -190,7 +203,7 @@ class States:
             "UserData": None,
             "SeriesName": series and series.name,
             "SeriesId": item.series_id,
-            "SeasonId": item.season_id,
+            "SeasonId": item.season_id if self._tells_season(item) else None,
             "SeasonName": season and season.name,
             "CollectionType": item.collection_type,
             "ImageTags": {"Primary": item.id[::-1]} if images else None,
@@ -207,10 +220,11 @@ class States:
             "SortName": lambda: item.sort_name,
             "Overview": lambda: f"About {item.name}.",
             "RecursiveItemCount": lambda: (
-                len(self.counted(user, item)) if item.is_folder else None
+                len(self.counted(user, item)) if item.kind in COMPUTED else None
             ),
+            "MediaSourceCount": lambda: self._source_count(item),
             "MediaSources": lambda: (
-                None if item.is_folder or item.virtual else [self._source(item)]
+                None if item.is_folder or item.virtual else self._sources(item)
             ),
         }
         dto |= {name: extras[name]() for name in fields if name in extras}
@@ -231,14 +245,34 @@ class States:
             if "UserDataPlayCount" in unasked:
                 data["PlayCount"] = 0
 
+    def _tells_season(self, item: Item) -> bool:
+        return item.season_number is not None or self._profile.unknown_season_told
+
+    def _source_count(self, item: Item) -> int | None:
+        """Count the files of a film or episode; a single one is not counted."""
+        if item.is_folder or (item.version_of and not self._profile.versions_linked):
+            return None
+        count = len(self._catalogue.versions(item))
+        return count if count > 1 else None
+
+    def _sources(self, item: Item) -> list[Json]:
+        """Describe the files of a film or episode, that which is asked about first."""
+        if item.version_of and not self._profile.versions_linked:
+            return [self._source(item, item.file_name)]
+        files = self._catalogue.versions(item)
+        if len(files) == 1:
+            return [self._source(item, item.file_name)]
+        files.sort(key=lambda one: one.id != item.id)
+        return [self._source(one, one.version) for one in files]
+
     @staticmethod
-    def _source(item: Item) -> Json:
+    def _source(item: Item, name: str) -> Json:
         return {
             "Protocol": "File",
             "Id": item.id,
             "Path": item.path,
             "Type": "Default",
             "Container": item.path.rpartition(".")[2],
-            "Name": item.name,
+            "Name": name,
             "RunTimeTicks": item.run_time_ticks,
         }

@@ -13,9 +13,13 @@ NEVER = "0001-01-01T00:00:00.0000000Z"
 
 
 def wire_date(moment: datetime) -> str:
-    """Write a date as the server does: UTC, seven fraction digits."""
+    """Write a date as the server does: UTC, up to seven fraction digits.
+
+    Zeros at the end are left out, but a whole second has seven of them.
+    """
     utc = moment.astimezone(UTC)
-    return f"{utc:%Y-%m-%dT%H:%M:%S}.{utc.microsecond:06}0Z"
+    fraction = f"{utc.microsecond:06}".rstrip("0") or "0" * 7
+    return f"{utc:%Y-%m-%dT%H:%M:%S}.{fraction}Z"
 
 
 def read_date(text: str, local: tzinfo) -> datetime | None:
@@ -119,5 +123,4 @@ def refuse_with_problem(
         "errors": errors,
         "traceId": "00-00000000000000000000000000000000-0000000000000000-00",
     }
-    answer = json_answer(problem, status)
-    raise Refusal(Answer(status, answer.body, "application/problem+json"))
+    raise Refusal(json_answer(problem, status))

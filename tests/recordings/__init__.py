@@ -1,0 +1,6 @@
+"""What real Jellyfin servers answered, and that the simulated ones answer so as well.
+
+`jellyfin-10.11.json` and `jellyfin-12.0.json` were recorded from servers that held the
+seeded library as files, the two `-odd` ones from servers with a library of oddities.
+Ids are written as names: `{film:Alien (1979)}`; what has no name is `{other:1}`.
+"""
