@@ -15,7 +15,7 @@ from collections.abc import (
     Sequence,
 )
 from dataclasses import dataclass, field, replace
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 import re
 from typing import Final
 
@@ -28,8 +28,17 @@ from .core import gate
 from .core.errors import ItemGone, LaneDown, Parked, ServerError, classify
 from .core.identity import Item, MediaKind, ProviderIds
 from .core.lane import Phase
+from .core.matching import contradict
 from .core.play_state import Reading
 from .core.ports import MediaServer
+from .core.titles import (
+    NEARLY,
+    Likeness,
+    closeness,
+    likeness,
+    split_year,
+    telling_words,
+)
 from .failures import invalid
 from .runtime import WatchedSyncConfigEntry
 
@@ -49,7 +58,6 @@ EXTERNAL_ID_EXAMPLES: Final[Mapping[str, str]] = {
 _EXTERNAL_ID = re.compile(
     r"(?P<source>imdb|tmdb|tvdb)://(?:(?P<kind>movie|show|episode)/)?(?P<id>\w+)"
 )
-_TITLE_WITH_YEAR = re.compile(r"(?P<title>.*\S)\s*\((?P<year>\d{4})\)")
 
 
 class ActionScope(StrEnum):
@@ -235,12 +243,30 @@ def known_items(entry: WatchedSyncConfigEntry) -> Collection[Item]:
 # --- by external id and title ----------------------------------------------
 
 
+class Fit(IntEnum):
+    """How an item was recognised; the greatest found decides, nothing below it."""
+
+    NOT = 0
+    BUT_FOR_ARTICLE = 1
+    BY_TITLE = 2
+    BY_ID = 3
+
+
+_BY_TITLE: Final = {
+    Likeness.DIFFERENT: Fit.NOT,
+    Likeness.BUT_FOR_ARTICLE: Fit.BUT_FOR_ARTICLE,
+    Likeness.SAME: Fit.BY_TITLE,
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Words:
-    """An item named by words, not yet known on any lane.
+    """An item named by ids or a title, not yet known on any lane.
 
-    `literal` is the whole of what was named, where a year was taken from its end:
-    some titles do end in one.
+    `year` is one said beside the title, which may end in its own. With both ids and a
+    title the ids come first: the title decides only where they lead nowhere, and never
+    for an item with other ids. `hint` is what it may be called on a server that cannot
+    look for ids.
     """
 
     name: str
@@ -248,53 +274,86 @@ class Words:
     ids: ProviderIds | None = None
     title: str = ""
     year: int | None = None
-    literal: str | None = None
+    hint: str = ""
+
+    @property
+    def said_year(self) -> int | None:
+        """The year that was said, beside the title or in brackets behind it."""
+        return split_year(self.title)[1] if self.year is None else self.year
+
+    def fit(self, item: Item) -> Fit:
+        """Return how *item* is recognised as what was named."""
+        if item.kind not in self.kinds:
+            return Fit.NOT
+        if self.ids is not None:
+            if item.provider_ids.matches(self.ids):
+                return Fit.BY_ID
+            if not self.title or contradict(item.provider_ids, self.ids):
+                return Fit.NOT
+        return _BY_TITLE[likeness(self.title, self.year, item.title, item.year)]
 
     def fits(self, item: Item) -> bool:
-        """Whether *item* is what was named."""
-        if item.kind not in self.kinds:
-            return False
-        if self.ids is not None:
-            return item.provider_ids.matches(self.ids)
-        if self.literal is not None and _plain(item.title) == _plain(self.literal):
-            return True
-        return _plain(item.title) == _plain(self.title) and (
-            self.year is None or item.year == self.year
-        )
+        """Whether *item* may be what was named."""
+        return self.fit(item) is not Fit.NOT
 
     async def ask(self, server: MediaServer) -> list[Reading]:
         """Return what the server finds; some of it may not fit."""
-        if self.ids is None:
-            return list(await server.search(self.title, self.kinds, _SEARCH_LIMIT))
+        if self.ids is not None:
+            found = await self._find(server, self.ids)
+            if found or not self.title:
+                return found
+        return await async_search(server, self.title, self.kinds, fits=self.fits)
+
+    async def _find(self, server: MediaServer, ids: ProviderIds) -> list[Reading]:
         found: list[Reading] = []
         for kind in self.kinds:
-            found.extend(await server.find(kind, self.ids, self.title or None))
+            hint = self.hint or self.title or None
+            found.extend(await server.find(kind, ids, hint))
             # IMDb numbers everything together; TVDB each kind from 1.
-            if found and self.ids.imdb:
+            if found and ids.imdb:
                 break
         return found
 
 
-def _plain(title: str) -> str:
-    return " ".join(title.casefold().split())
+async def async_search(
+    server: MediaServer,
+    title: str,
+    kinds: Collection[MediaKind],
+    limit: int = _SEARCH_LIMIT,
+    *,
+    fits: Callable[[Item], bool] = lambda _: True,
+) -> list[Reading]:
+    """Return what a server has that is called like *title*, the likest first.
+
+    If nothing of it *fits*, what nearly is called so follows.
+    """
+    found = list(await server.search(title, kinds, limit))
+    if any(fits(one.item) for one in found):
+        return found
+    near: dict[str, Reading] = {}
+    for word in telling_words(title):
+        if word.casefold() == title.strip().casefold():
+            continue  # that was asked for
+        for one in await server.search(word, kinds, _SEARCH_LIMIT):
+            if closeness(title, one.item.title) >= NEARLY:
+                near.setdefault(one.item.item_id, one)
+    known = {one.item.item_id for one in found}
+    found += (one for one in near.values() if one.item.item_id not in known)
+    return nearest_first(found, title, lambda one: one.item)[:limit]
+
+
+def nearest_first[T](
+    found: Iterable[T], title: str, item_of: Callable[[T], Item]
+) -> list[T]:
+    """Return what was found in the order in which it sounds like *title*."""
+    return sorted(found, key=lambda one: -closeness(title, item_of(one).title))
 
 
 def title_words(title: str, year: int | None, kinds: tuple[MediaKind, ...]) -> Words:
-    """Return the words for a title, which may end in its year in brackets.
-
-    A year that is given beside the title is the one that counts.
-    """
+    """Return the words for a title, which may end in its year in brackets."""
     title = title.strip()
-    match = _TITLE_WITH_YEAR.fullmatch(title)
-    if match is not None and year in (None, int(match["year"])):
-        return Words(
-            title,
-            kinds,
-            title=match["title"],
-            year=int(match["year"]),
-            literal=title,
-        )
-    name = title if year is None else f"{title} ({year})"
+    is_said = year is None or split_year(title)[1] == year
+    name = title if is_said else f"{title} ({year})"
     return Words(name, kinds, title=title, year=year)
 
 
@@ -329,7 +388,7 @@ def same_work(one: Item, other: Item) -> bool:
         and one.kind is other.kind
         and one.year is not None
         and one.year == other.year
-        and _plain(one.title) == _plain(other.title)
+        and likeness(one.title, one.year, other.title, other.year) is Likeness.SAME
         and (one.season, one.episode) == (other.season, other.episode)
     )
 
@@ -389,7 +448,7 @@ async def async_resolve_words(
             if allows(reading.item)
         ]
         fitting = [target for target in found if words.fits(target.item)]
-        # A find by ids answers with exactly that; a search with what is like it.
+        # A search also answers with what is like it.
         return fitting, found, None if fitting else SkipReason.NOT_FOUND
 
     asked = words
@@ -401,7 +460,7 @@ async def async_resolve_words(
             for item in known_items(entry)
             if words.fits(item)
         )
-        asked = replace(words, title=next(titles, ""))
+        asked = replace(words, hint=next(titles, ""))
     resolution = Resolution(
         skipped=[Skipped(entry, SkipReason.NOT_LOADED) for entry in not_loaded]
     )
@@ -413,14 +472,36 @@ async def async_resolve_words(
         for target in fitting
         if target.reading is not None
     ]
+    best = max(
+        (words.fit(one.item) for fitting, _, _ in answers for one in fitting),
+        default=Fit.NOT,
+    )
+    chosen = [
+        one.item
+        for fitting, _, _ in answers
+        for one in fitting
+        if words.fit(one.item) is best
+    ]
     for entry, (fitting, found, reason) in zip(lanes, answers, strict=True):
-        sure = [target for target in fitting if not _is_doubtful(target, asked_items)]
+        sure = [
+            target
+            for target in fitting
+            if not _is_doubtful(target, asked_items)
+            and (
+                words.fit(target.item) is best
+                or any(same_work(one, target.item) for one in chosen)
+            )
+        ]
         resolution.targets.extend(sure)
         similar.extend(found)
-        if reason is not None and not sure:
-            resolution.skipped.append(Skipped(entry, reason))
+        if not sure:
+            resolution.skipped.append(Skipped(entry, reason or SkipReason.NOT_FOUND))
     if not resolution.targets:
-        raise nothing_found(words.name, resolution.skipped, similar)
+        raise nothing_found(
+            words.name,
+            resolution.skipped,
+            nearest_first(similar, words.title, lambda one: one.item),
+        )
     first, *others = resolution.targets
     if all(same_work(first.item, target.item) for target in others):
         return resolution

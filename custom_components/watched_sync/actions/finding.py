@@ -8,6 +8,7 @@ from homeassistant.util.json import JsonObjectType
 
 from ..core.identity import Item, MediaKind
 from ..core.play_state import Reading
+from ..core.titles import plain, split_year
 from ..failures import invalid
 from ..lookup import (
     CannotAsk,
@@ -15,6 +16,7 @@ from ..lookup import (
     SkipReason,
     Words,
     async_ask,
+    async_search,
     known_items,
     title_words,
 )
@@ -86,15 +88,17 @@ async def _async_search(
         readings = await async_ask(
             entry,
             # More than are wanted: some may be in a library that is left out.
-            lambda server: server.search(words.title, words.kinds, FOUND_ITEMS_LIMIT),
+            lambda server: async_search(
+                server, words.title, words.kinds, FOUND_ITEMS_LIMIT
+            ),
         )
     except CannotAsk as err:
         found.reason = err.reason
-        part = words.title.casefold()
+        part = plain(split_year(words.title)[0])
         found.items = [
             (item, ledger.reading(item.item_id))
             for item in known_items(entry)
-            if item.kind in words.kinds and part in item.title.casefold()
+            if item.kind in words.kinds and part in plain(item.title)
         ]
     else:
         found.items = [(reading.item, reading) for reading in readings]
@@ -102,10 +106,9 @@ async def _async_search(
     found.items = [
         (item, reading)
         for item, reading in found.items
-        if allows(item)
-        and (words.year is None or item.year == words.year or words.fits(item))
+        if allows(item) and (words.said_year in (None, item.year) or words.fits(item))
     ]
-    found.items.sort(key=lambda pair: not words.fits(pair[0]))
+    found.items.sort(key=lambda pair: -words.fit(pair[0]))
     del found.items[limit:]
     return found
 

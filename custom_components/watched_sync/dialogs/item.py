@@ -26,6 +26,7 @@ from ..core.codec import decode_item, encode_item
 from ..core.errors import ServerError
 from ..core.identity import Item, MediaKind
 from ..failures import flow_error
+from ..lookup import async_search
 from ..runtime import WatchedSyncConfigEntry
 from .options import async_library_names
 
@@ -77,8 +78,11 @@ class TrackItemFlow(ConfigSubentryFlow):
         errors: dict[str, str] = {}
         if user_input is not None:
             try:
-                readings = await entry.runtime_data.server.search(
-                    user_input[CONF_QUERY].strip(), kinds, CANDIDATES
+                readings = await async_search(
+                    entry.runtime_data.server,
+                    user_input[CONF_QUERY].strip(),
+                    kinds,
+                    CANDIDATES,
                 )
             except ServerError as err:
                 errors["base"] = flow_error(err)

@@ -11,7 +11,6 @@ from datetime import date
 from enum import StrEnum
 import re
 from typing import Any, Final
-import unicodedata
 
 from ..actions.fields import ATTR_EXTERNAL_ID, ATTR_TITLE, ATTR_YEAR
 from ..actions.finding import external_ids
@@ -20,6 +19,7 @@ from ..core.identity import Item, MediaKind
 from ..core.lane import Phase
 from ..core.play_state import Reading
 from ..core.ports import MediaServer
+from ..core.titles import Likeness, likeness
 from ..failures import invalid
 from ..lookup import (
     CannotAsk,
@@ -27,15 +27,14 @@ from ..lookup import (
     SkipReason,
     Target,
     async_ask,
+    async_search,
     known_items,
+    nearest_first,
     nothing_found,
     parse_external_id,
     same_work,
 )
 from ..runtime import WatchedSyncConfigEntry
-
-#: Titles a server is asked for; a common word is part of many.
-_SEARCH_LIMIT = 50
 
 #: Works that a question lists.
 _CANDIDATES_ASKED = 5
@@ -43,14 +42,6 @@ _CANDIDATES_ASKED = 5
 _FILMS_AND_SHOWS: Final = (MediaKind.MOVIE, MediaKind.SHOW)
 
 _YEAR_AT_END = re.compile(r"(?P<title>.*\S)\s+\(?(?P<year>(?:18|19|20)\d\d)\)?")
-_NO_LETTERS = re.compile(r"[\W_]+")
-
-#: Small words that are said or left out, in the languages of our sentences.
-_AND: Final = frozenset(("and", "en", "et", "und", "y"))
-_ARTICLES: Final = frozenset(
-    {"a", "an", "the", "das", "den", "der", "die", "l", "la", "le", "les"}
-    | {"el", "las", "los", "de", "een", "het"}
-)
 
 
 class Which(StrEnum):
@@ -150,30 +141,6 @@ class Work:
 # --- by title ---------------------------------------------------------------
 
 
-def _words(text: str) -> list[str]:
-    bare = "".join(
-        letter
-        for letter in unicodedata.normalize("NFKD", text.casefold())
-        if not unicodedata.combining(letter)
-    )
-    # An apostrophe ends nothing: "don't" is also written "dont".
-    bare = bare.replace("'", "").replace("’", "")  # noqa: RUF001 - meant to be this one
-    return [word for word in _NO_LETTERS.split(bare) if word and word not in _AND]
-
-
-def _sound(title: str) -> str:
-    """Return what is heard of a title; "Spider-Man" sounds like "Spiderman"."""
-    return "".join(_words(title))
-
-
-def _dim_sound(title: str) -> str:
-    """Return the same without the article in front."""
-    words = _words(title)
-    if len(words) > 1 and words[0] in _ARTICLES:
-        del words[0]
-    return "".join(words)
-
-
 @dataclass(frozen=True, slots=True)
 class _Guess:
     """One way to understand what was said."""
@@ -182,20 +149,21 @@ class _Guess:
     year: int | None
     kinds: tuple[MediaKind, ...]
 
+    def likeness(self, item: Item) -> Likeness:
+        """Return how well *item* fits; ears are less exact than eyes."""
+        if item.kind not in self.kinds:
+            return Likeness.DIFFERENT
+        return likeness(self.title, self.year, item.title, item.year, heard=True)
+
+    def fits(self, item: Item) -> bool:
+        """Whether *item* may be what was said."""
+        return self.likeness(item) is not Likeness.DIFFERENT
+
     def among(self, targets: Iterable[Target]) -> list[Target]:
         """Return those that sound exactly so, or else those that nearly do."""
-        fitting = [
-            target
-            for target in targets
-            if target.item.kind in self.kinds
-            and (self.year is None or target.item.year == self.year)
-        ]
-        for sound in (_sound, _dim_sound):
-            wanted = sound(self.title)
-            found = [one for one in fitting if sound(one.item.title) == wanted]
-            if found:
-                return found
-        return []
+        fitting = [one for one in targets if self.fits(one.item)]
+        best = max((self.likeness(one.item) for one in fitting), default=None)
+        return [one for one in fitting if self.likeness(one.item) is best]
 
 
 def _guesses(heard: Heard) -> list[_Guess]:
@@ -228,7 +196,7 @@ class _Found:
 
 async def _async_search(
     lanes: Sequence[WatchedSyncConfigEntry],
-    title: str,
+    guess: _Guess,
     kinds: Collection[MediaKind],
 ) -> _Found:
     """Ask every lane for a title; one that cannot be asked says what it knows."""
@@ -238,7 +206,10 @@ async def _async_search(
     ) -> tuple[list[Target], SkipReason | None]:
         try:
             readings = await async_ask(
-                entry, lambda server: server.search(title, kinds, _SEARCH_LIMIT)
+                entry,
+                lambda server: async_search(
+                    server, guess.title, kinds, fits=guess.fits
+                ),
             )
         except CannotAsk as err:
             known = known_items(entry)
@@ -269,7 +240,7 @@ async def async_find(lanes: Sequence[WatchedSyncConfigEntry], heard: Heard) -> W
     kinds = (MediaKind.SHOW,) if heard.is_in_show else _FILMS_AND_SHOWS
     found = _Found()
     for guess in _guesses(heard):
-        answer = await _async_search(lanes, guess.title, kinds)
+        answer = await _async_search(lanes, guess, kinds)
         found.targets.extend(answer.targets)
         found.skipped = answer.skipped
         if hits := guess.among(found.targets):
@@ -277,7 +248,8 @@ async def async_find(lanes: Sequence[WatchedSyncConfigEntry], heard: Heard) -> W
     # What a lane that is away happens to know is not like what was said.
     similar = [one for one in found.targets if one.reading is not None]
     if similar:
-        raise NeedsAnswer(Asks.SIMILAR, name=heard.name, candidates=_distinct(similar))
+        nearest = nearest_first(similar, heard.name, lambda one: one.item)
+        raise NeedsAnswer(Asks.SIMILAR, name=heard.name, candidates=_distinct(nearest))
     raise nothing_found(heard.name, found.skipped)
 
 
@@ -319,8 +291,8 @@ def _naming(targets: Sequence[Target], everything: Iterable[Target]) -> dict[str
     rivals = [
         other
         for other in everything
-        if other.item.title.casefold() == item.title.casefold()
-        and other.item.year == year
+        if likeness(item.title, year, other.item.title, other.item.year)
+        is Likeness.SAME
         and not same_work(other.item, item)
     ]
     if rivals and (ids := external_ids(item)):
