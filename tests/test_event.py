@@ -92,6 +92,7 @@ async def test_nothing_has_happened_at_first(hass: HomeAssistant) -> None:
         "sync_failed",
         "queue_drained",
         "conflict",
+        "not_followed",
     ]
     registered = er.async_get(hass).async_get(EVENT)
     assert registered is not None

@@ -18,7 +18,14 @@ from homeassistant.util.hass_dict import HassKey
 from homeassistant.util.signal_type import SignalType
 
 from .const import DOMAIN
-from .core.activity import Activity, Chronicle, What, gathered, shorten
+from .core.activity import (
+    Activity,
+    Chronicle,
+    LostPlayback,
+    What,
+    gathered,
+    shorten,
+)
 from .core.identity import Item, MediaKind
 from .core.lane import Lane, LaneUpdate
 from .core.operation import Change, MarkUnwatched, MarkWatched
@@ -88,6 +95,17 @@ def async_listen_finished(
         disconnect()
 
     return remove
+
+
+@callback
+def async_tell_lost(
+    hass: HomeAssistant, entry: WatchedSyncConfigEntry, playback: LostPlayback
+) -> None:
+    """Tell that what a followed player plays leads to nothing on this lane."""
+    activity = Activity(What.NOT_FOLLOWED, playback=playback)
+    async_dispatcher_send(
+        hass, _ACTIVITY, LaneActivity(entry.entry_id, entry.title, activity)
+    )
 
 
 class ActivityFeed:
@@ -197,6 +215,11 @@ def _attributes(activity: Activity) -> dict[str, Any]:
         attributes["reason"] = activity.reason and activity.reason.value
     if activity.what is What.CONFLICT:
         attributes |= _server_state(activity.state)
+    if (playback := activity.playback) is not None:
+        attributes["player"] = playback.player
+        attributes["reason"] = playback.why.value
+        if playback.title is not None:
+            attributes["title"] = playback.title
     if activity.left_out:
         attributes["left_out"] = activity.left_out
     return attributes

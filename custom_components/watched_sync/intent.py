@@ -13,6 +13,7 @@ from homeassistant.exceptions import HomeAssistantError, Unauthorized, UnknownUs
 from homeassistant.helpers import config_validation as cv, intent
 import voluptuous as vol
 
+from .actions.fields import WHOLE_NUMBER
 from .core.identity import MediaKind
 from .lookup import ActionScope, SkipReason
 from .runtime import WatchedSyncConfigEntry
@@ -36,11 +37,11 @@ _NAME: Final = {
     vol.Optional("kind"): vol.All(
         vol.Coerce(MediaKind), vol.In([MediaKind.MOVIE, MediaKind.SHOW])
     ),
-    vol.Optional("year"): vol.Coerce(int),
+    vol.Optional("year"): WHOLE_NUMBER,
 }
 _EPISODE: Final = {
-    vol.Optional("season"): vol.All(vol.Coerce(int), vol.Range(min=0)),
-    vol.Optional("episode"): vol.All(vol.Coerce(int), vol.Range(min=0)),
+    vol.Optional("season"): vol.All(WHOLE_NUMBER, vol.Range(min=0)),
+    vol.Optional("episode"): vol.All(WHOLE_NUMBER, vol.Range(min=0)),
     vol.Optional("which"): vol.Coerce(Which),
 }
 _ROOM: Final = {
@@ -187,8 +188,8 @@ class ProgressHandler(_Handler):
             **_NAME,
             **_EPISODE,
             **_ROOM,
-            vol.Optional("hours"): vol.All(vol.Coerce(int), vol.Range(min=0)),
-            vol.Optional("minutes"): vol.All(vol.Coerce(int), vol.Range(min=0)),
+            vol.Optional("hours"): vol.All(WHOLE_NUMBER, vol.Range(min=0)),
+            vol.Optional("minutes"): vol.All(WHOLE_NUMBER, vol.Range(min=0)),
             vol.Optional("percent"): vol.Coerce(float),
         }
 

@@ -25,6 +25,7 @@ from homeassistant.helpers.llm import (
 from homeassistant.util.json import JsonObjectType, JsonValueType
 import voluptuous as vol
 
+from .actions.fields import WHOLE_NUMBER
 from .actions.finding import DEFAULT_MEDIA_TYPES, external_ids
 from .const import DOMAIN
 from .core.identity import Item, MediaKind
@@ -55,7 +56,7 @@ _NAME: Final = {
     vol.Optional(
         "title", description=f"Title of the film or show, without its year. {_NO_ITEM}"
     ): cv.string,
-    vol.Optional("year", description="Year of the film or show"): vol.Coerce(int),
+    vol.Optional("year", description="Year of the film or show"): WHOLE_NUMBER,
     vol.Optional(
         "media_type", description="Whether the title is that of a movie or a show"
     ): vol.In([MediaKind.MOVIE.value, MediaKind.SHOW.value]),
@@ -67,10 +68,10 @@ _NAME: Final = {
 }
 _EPISODE: Final = {
     vol.Optional("season", description="Season number; 0 means specials"): vol.All(
-        vol.Coerce(int), vol.Range(min=0)
+        WHOLE_NUMBER, vol.Range(min=0)
     ),
     vol.Optional("episode", description="Episode number; it needs the season"): vol.All(
-        vol.Coerce(int), vol.Range(min=0)
+        WHOLE_NUMBER, vol.Range(min=0)
     ),
 }
 _WHICH: Final = {
@@ -181,7 +182,7 @@ class FindMediaTool(_Tool):
             ),
             vol.Optional(
                 "limit", description="How many for each server", default=5
-            ): vol.All(vol.Coerce(int), vol.Range(min=1, max=20)),
+            ): vol.All(WHOLE_NUMBER, vol.Range(min=1, max=20)),
         }
     )
 
@@ -292,7 +293,7 @@ class NextUpTool(_Tool):
                 "title",
                 description="Title of the show; leave it out for everything",
             ): cv.string,
-            vol.Optional("year", description="Year of the show"): vol.Coerce(int),
+            vol.Optional("year", description="Year of the show"): WHOLE_NUMBER,
             vol.Optional("external_id", description="Instead of a title"): cv.string,
         }
     )

@@ -460,7 +460,7 @@ async def async_resolve_words(
             for item in known_items(entry)
             if words.fits(item)
         )
-        asked = replace(words, hint=next(titles, ""))
+        asked = replace(words, hint=next(titles, words.hint))
     resolution = Resolution(
         skipped=[Skipped(entry, SkipReason.NOT_LOADED) for entry in not_loaded]
     )

@@ -39,6 +39,7 @@ from .actions.fields import (
     ATTR_YEAR,
     DEFAULT_FOUND_ITEMS,
     DEFAULT_HISTORY_ROWS,
+    WHOLE_NUMBER,
 )
 from .actions.finding import DEFAULT_MEDIA_TYPES, async_find_media
 from .actions.marking import (
@@ -92,9 +93,9 @@ _ITEM: VolDictType = {
     vol.Optional(ATTR_ITEM_ID): cv.string,
     vol.Optional(ATTR_EXTERNAL_ID): cv.string,
     vol.Optional(ATTR_TITLE): cv.string,
-    vol.Optional(ATTR_YEAR): vol.Coerce(int),
-    vol.Optional(ATTR_SEASON): vol.Coerce(int),
-    vol.Optional(ATTR_EPISODE): vol.Coerce(int),
+    vol.Optional(ATTR_YEAR): WHOLE_NUMBER,
+    vol.Optional(ATTR_SEASON): WHOLE_NUMBER,
+    vol.Optional(ATTR_EPISODE): WHOLE_NUMBER,
 }
 _NAMING: VolDictType = {
     **_ITEM,
@@ -136,7 +137,7 @@ UNDO_SCHEMA = vol.Schema(
 GET_HISTORY_SCHEMA = vol.Schema(
     {
         **_LANES,
-        vol.Optional(ATTR_LIMIT, default=DEFAULT_HISTORY_ROWS): vol.Coerce(int),
+        vol.Optional(ATTR_LIMIT, default=DEFAULT_HISTORY_ROWS): WHOLE_NUMBER,
     }
 )
 FIND_MEDIA_SCHEMA = vol.Schema(
@@ -147,7 +148,7 @@ FIND_MEDIA_SCHEMA = vol.Schema(
             cv.ensure_list,
             [vol.All(vol.Coerce(MediaKind), vol.In(DEFAULT_MEDIA_TYPES))],
         ),
-        vol.Optional(ATTR_LIMIT, default=DEFAULT_FOUND_ITEMS): vol.Coerce(int),
+        vol.Optional(ATTR_LIMIT, default=DEFAULT_FOUND_ITEMS): WHOLE_NUMBER,
     }
 )
 EXPLAIN_SCHEMA = vol.Schema({**_ITEM, vol.Optional(ATTR_LANGUAGE): cv.string})

@@ -11,8 +11,15 @@ from unittest.mock import patch
 
 from freezegun.api import FrozenDateTimeFactory
 from homeassistant.config_entries import ConfigEntryState, ConfigSubentry
-from homeassistant.core import HomeAssistant
+from homeassistant.core import (
+    Event,
+    EventStateChangedData,
+    HomeAssistant,
+    State,
+    callback,
+)
 from homeassistant.helpers import entity_registry as er
+from homeassistant.helpers.event import async_track_state_change_event
 import pytest
 from pytest_homeassistant_custom_component.common import (
     MockConfigEntry,
@@ -20,6 +27,7 @@ from pytest_homeassistant_custom_component.common import (
 )
 
 from custom_components.watched_sync.core.errors import Fault, Refused
+from custom_components.watched_sync.core.identity import ProviderIds
 from custom_components.watched_sync.core.lane import Phase
 from custom_components.watched_sync.core.operation import (
     MarkWatched,
@@ -38,7 +46,16 @@ from custom_components.watched_sync.players.following import GRACE
 from custom_components.watched_sync.players.memory import async_get_memory
 from custom_components.watched_sync.runtime import WatchedSyncRuntime
 
-from ..common import MOVIE, MemoryServer, drained, lane_entry, until, use_server
+from ..common import (
+    EPISODES,
+    MOVIE,
+    SHOW,
+    MemoryServer,
+    drained,
+    lane_entry,
+    until,
+    use_server,
+)
 from ..scene import lose_contact
 
 TV = "media_player.tv"
@@ -73,6 +90,16 @@ class House:
         self.server.now = lambda: datetime.now(UTC)
         self.entry: MockConfigEntry
         self.player = TV
+        self.events: list[State] = []
+
+        def happened(event: Event[EventStateChangedData]) -> None:
+            state = event.data["new_state"]
+            if state is not None and "event_type" in state.attributes:
+                self.events.append(state)
+
+        async_track_state_change_event(
+            hass, "event.attic_ada_activity", callback(happened)
+        )
 
     async def follow(
         self,
@@ -163,6 +190,121 @@ async def eventually(condition: Callable[[], bool]) -> None:
 @pytest.fixture
 def house(hass: HomeAssistant, freezer: FrozenDateTimeFactory) -> House:
     return House(hass, freezer, MemoryServer())
+
+
+# --- what leads nowhere -------------------------------------------------
+
+
+def lost(house: House) -> list[tuple[str | None, str]]:
+    """Return title and reason of what was told not to be followed."""
+    return [
+        (one.attributes.get("title"), one.attributes["reason"])
+        for one in house.events
+        if one.attributes["event_type"] == "not_followed"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("attributes", "title", "reason"),
+    [
+        ({**FILM, "media_title": "Arivals"}, "Arivals", "not_found"),
+        ({**FILM, "media_title": "Arrival (1996)"}, "Arrival (1996)", "not_found"),
+        (
+            {**episode(1), "media_season": -1, "media_episode": -1},
+            "Severance",
+            "unknown_episode",
+        ),
+        ({**FILM, "media_title": "Dune"}, "Dune", "ambiguous"),
+    ],
+)
+async def test_playback_that_leads_nowhere_is_told_once(
+    hass: HomeAssistant,
+    freezer: FrozenDateTimeFactory,
+    attributes: dict[str, Any],
+    title: str,
+    reason: str,
+) -> None:
+    dunes = [
+        replace(MOVIE, item_id=f"d{year}", title="Dune", year=year, provider_ids=ids)
+        for year, ids in (
+            (1984, ProviderIds(tmdb="841")),
+            (2021, ProviderIds(tmdb="438631")),
+        )
+    ]
+    house = House(hass, freezer, MemoryServer([MOVIE, SHOW, *EPISODES, *dunes]))
+    await house.follow()
+    await house.plays(**attributes, media_position=0)
+    await house.wait(20)
+    assert lost(house) == []
+    for _ in range(20):
+        await house.wait(30)
+    await house.stops()
+    await house.judged()
+    assert lost(house) == [(title, reason)]
+    told = house.events[-1].attributes
+    assert told["player"] == TV
+    # Once more it is no news.
+    await house.plays(**attributes, media_position=1000)
+    await house.wait(120)
+    await house.stops()
+    await house.judged()
+    assert lost(house) == [(title, reason)]
+    assert house.server.writes == []
+
+
+async def test_what_may_be_any_video_is_told_of_once(house: House) -> None:
+    await house.follow()
+    for number in range(3):
+        await house.plays(
+            media_content_type="video",
+            media_title=f"Holidays {number}",
+            media_duration=3000,
+            media_position=0,
+        )
+        await house.wait(1500)
+        await house.stops()
+        await house.judged()
+    assert lost(house) == [("Holidays 0", "not_found")]
+
+
+async def test_something_that_goes_on_without_a_name_is_told_once(
+    house: House,
+) -> None:
+    await house.follow()
+    await house.plays(**FILM, media_position=0)
+    await house.plays()
+    await house.wait(50)
+    await house.plays(**FILM, media_position=50)
+    await house.wait(60)
+    assert lost(house) == []
+    await house.plays()
+    await house.wait(40)
+    await house.plays(volume_level=0.5)
+    await house.wait(40)
+    assert lost(house) == [(None, "nameless")]
+    await house.stops()
+    await house.plays()
+    await house.wait(80)
+    assert lost(house) == [(None, "nameless")]
+
+
+async def test_what_leads_nowhere_on_purpose_is_not_told(house: House) -> None:
+    await house.follow(libraries=["shows"])
+    await house.plays(**FILM, media_position=0)
+    await house.wait(LENGTH / 2)
+    await house.plays(media_content_type="music", media_title="A song")
+    await house.wait(300)
+    await house.stops()
+    await house.judged()
+    await house.runtime.async_pause()
+    await house.plays(**{**FILM, "media_title": "Arivals"}, media_position=0)
+    await house.plays()
+    await house.wait(100)
+    await house.plays(**{**FILM, "media_title": "Arivals"}, media_position=0)
+    await house.wait(100)
+    await house.stops()
+    await house.judged()
+    assert lost(house) == []
 
 
 # --- the story ----------------------------------------------------------

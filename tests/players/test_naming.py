@@ -25,7 +25,10 @@ from custom_components.watched_sync.players.memory import (
     async_get_memory,
     sighting,
 )
-from custom_components.watched_sync.players.naming import async_resolve_player
+from custom_components.watched_sync.players.naming import (
+    async_plays,
+    async_resolve_player,
+)
 from custom_components.watched_sync.store import PLAYERS_KEY
 
 from ..common import (
@@ -374,10 +377,17 @@ async def test_players_in_an_area_count_only_while_they_play_something(
     assert await mark(hass, label_id="den") == ["m1"]
     assert await mark(hass, entity_id=stopped) == ["e2x1"]
     assert await mark(hass, entity_id=[stopped, playing]) == ["m1", "e2x1"]
-    entity_registry.async_update_entity(playing, labels=set())
-    with pytest.raises(ServiceValidationError) as error:
-        await mark(hass, label_id="den")
-    assert error.value.translation_key == "no_entity"
+    # Something without a name is something: the others count all the same.
+    nameless = add_player(hass, "androidtv", "nameless", "playing")
+    entity_registry.async_update_entity(nameless, labels={"den"})
+    assert await mark(hass, label_id="den") == ["m1"]
+    for still_there, key in ((nameless, "player_plays_nameless"), (None, "no_entity")):
+        entity_registry.async_update_entity(playing, labels=set())
+        if still_there is None:
+            entity_registry.async_update_entity(nameless, labels=set())
+        with pytest.raises(ServiceValidationError) as error:
+            await mark(hass, label_id="den")
+        assert error.value.translation_key == key
 
 
 async def test_choosing_for_whom_stands_in_for_an_unknown_user(
@@ -435,7 +445,6 @@ async def test_choosing_for_whom_stands_in_for_an_unknown_user(
         ({"media_content_type": "tvshow", "media_title": "Part 1"}, None),
         ({"media_content_type": "video", "media_title": "Arrival"}, None),
         ({"media_content_type": "video", "media_content_id": "http://[x"}, None),
-        ({"media_content_id": True}, None),
     ],
 )
 async def test_what_other_players_say_is_found(
@@ -569,6 +578,282 @@ async def test_stream_of_a_server_that_is_away_is_named_by_what_is_known(
     assert await refused(hass, other, lane) == "player_not_supported"
 
 
+# --- ids first, then words ----------------------------------------------------------
+
+HARBOUR = Item("h", MediaKind.SHOW, "Harbour", 2001, ProviderIds(imdb="tt9000100"))
+
+
+def harbour(number: int, imdb: str | None = None) -> Item:
+    """Return an episode of the first season of a show."""
+    return Item(
+        f"h{number}",
+        MediaKind.EPISODE,
+        f"Tide {number}",
+        2001,
+        ProviderIds(imdb=imdb),
+        show_id="h",
+        show_title="Harbour",
+        season_id="hs",
+        season=1,
+        episode=number,
+    )
+
+
+SAYS_3: Mapping[str, Any] = {
+    "media_content_type": "tvshow",
+    "media_series_title": "Harbour",
+    "media_season": 1,
+    "media_episode": 3,
+}
+FIRST, THIRD, OTHER = "tt9000101", "tt9000103", "tt9000999"
+
+
+@pytest.mark.parametrize(
+    ("third", "says", "expected"),
+    [
+        # Ids and words agree, or there are only words.
+        (THIRD, {"media_content_id": {"imdb": THIRD}}, ["h3"]),
+        (None, {}, ["h3"]),
+        # The ids are those of another episode that is there.
+        (THIRD, {"media_content_id": {"imdb": FIRST}}, ["h1"]),
+        (None, {"media_content_id": {"imdb": FIRST}}, ["h1"]),
+        (THIRD, {"media_content_id": f"imdb://{FIRST}"}, ["h1"]),
+        # They lead nowhere: words may decide where they do not contradict.
+        (None, {"media_content_id": {"imdb": OTHER}}, ["h3"]),
+        (THIRD, {"media_content_id": {"tvdb": 77}}, ["h3"]),
+        (THIRD, {"media_content_id": {"imdb": OTHER}}, "nothing_found"),
+        # A title in another language says nothing against them.
+        (
+            THIRD,
+            {"media_series_title": "Hafen", "media_content_id": {"imdb": THIRD}},
+            ["h3"],
+        ),
+        (
+            THIRD,
+            {"media_series_title": "Hafen", "media_content_id": {"imdb": OTHER}},
+            "nothing_found",
+        ),
+        # They are those of the show.
+        (THIRD, {"media_content_id": "imdb://tt9000100"}, ["h3"]),
+        (
+            THIRD,
+            {"media_series_title": "Hafen", "media_content_id": "imdb://tt9000100"},
+            ["h3"],
+        ),
+        (
+            THIRD,
+            {"media_episode": None, "media_content_id": "imdb://tt9000100"},
+            "player_plays_unknown_episode",
+        ),
+        (
+            THIRD,
+            {
+                "media_series_title": None,
+                "media_season": None,
+                "media_content_id": {"imdb": THIRD},
+            },
+            ["h3"],
+        ),
+        # Of a file with several, ids name one.
+        (THIRD, {"media_episode": "3-4", "media_content_id": {"imdb": THIRD}}, "both"),
+        (THIRD, {"media_episode": "3-4", "media_content_id": {"imdb": FIRST}}, ["h1"]),
+        (None, {"media_episode": "3-4", "media_content_id": {"imdb": OTHER}}, "both"),
+    ],
+)
+async def test_ids_come_before_words_and_words_never_contradict_them(
+    hass: HomeAssistant, third: str | None, says: dict[str, Any], expected: Any
+) -> None:
+    server = MemoryServer(
+        [HARBOUR, harbour(1, FIRST), harbour(3, third), harbour(4, "tt9000104")]
+    )
+    lane = await setup_lane(hass, server)
+    player = add_player(hass, "kodi", "tv", "playing", **{**SAYS_3, **says})
+    if expected == "both":
+        expected = ["h3", "h4"]
+    if isinstance(expected, str):
+        assert await refused(hass, player, lane) == expected
+    else:
+        assert await named(hass, player, lane) == [("Ada", one) for one in expected]
+
+
+@pytest.mark.parametrize(
+    ("title", "ids", "expected"),
+    [
+        # The film itself, in another language or by another's name.
+        ("Premier contact", {"imdb": "tt2543164"}, ["m1"]),
+        ("Dune", {"imdb": "tt2543164"}, ["m1"]),
+        # Ids that lead nowhere do not contradict ids of another database.
+        ("Arrival", {"tvdb": "77"}, ["m1"]),
+        ("Arrival", {"imdb": "tt9000999"}, "only_similar"),
+        ("Premier contact", {"tvdb": "77"}, "nothing_found"),
+    ],
+)
+async def test_film_is_named_by_its_ids_and_else_by_its_title(
+    hass: HomeAssistant, title: str, ids: dict[str, str], expected: Any
+) -> None:
+    lane = await setup_lane(hass, MemoryServer(EVERYTHING))
+    player = add_player(
+        hass,
+        "kodi",
+        "tv",
+        "playing",
+        media_content_type="movie",
+        media_title=title,
+        media_content_id=ids,
+    )
+    if isinstance(expected, str):
+        assert await refused(hass, player, lane) == expected
+    else:
+        assert await named(hass, player, lane) == [("Ada", one) for one in expected]
+
+
+async def test_lane_without_the_ids_is_meant_only_if_it_has_the_same_work(
+    hass: HomeAssistant,
+) -> None:
+    lane = await setup_lane(hass, MemoryServer([MOVIE]))
+    bare = [
+        Item("b1", MediaKind.MOVIE, "Arrival", 2016),
+        Item("b2", MediaKind.MOVIE, "Contact", 1997),
+    ]
+    other = await setup_lane(
+        hass, MemoryServer(bare, server_id="server-2", user_id="u2", user_name="Grace")
+    )
+    film = {"media_content_type": "movie", "media_content_id": {"imdb": "tt2543164"}}
+    player = add_player(hass, "kodi", "tv", "playing", media_title="Arrival", **film)
+    assert await named(hass, player, lane, other) == [("Ada", "m1"), ("Grace", "b1")]
+    player = add_player(hass, "kodi", "tv2", "playing", media_title="Contact", **film)
+    assert await named(hass, player, lane, other) == [("Ada", "m1")]
+
+
+@pytest.mark.parametrize(
+    ("one", "expected"),
+    [
+        (5, 5),
+        ("05", 5),
+        (5.0, 5),
+        ("E05", 5),
+        ("Ep. 5", 5),
+        ("Episode 5", 5),
+        ("#5", 5),
+        ("5-6", 5),
+        (-1, None),
+        ("-1", None),
+        ("E-1", None),
+        (5.5, None),
+        ("5.5", None),
+        ("1e3", None),
+        ("5 of 9", None),
+        ("minus 5", None),
+        ("S01E05", None),
+        ("100000", None),
+        ("\N{ARABIC-INDIC DIGIT FIVE}", None),
+        (float("nan"), None),
+        (float("inf"), None),
+        (True, None),
+        ([5], None),
+    ],
+)
+async def test_only_known_forms_of_numbers_are_numbers(
+    hass: HomeAssistant, one: Any, expected: int | None
+) -> None:
+    await setup_lane(hass)
+    plays(hass, **{**EPISODE, "media_season": one, "media_episode": one})
+    played = async_get_memory(hass).last(TV)
+    assert played is not None
+    assert (played.season, played.episode) == (expected, expected)
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [(600, 600.0), (0, 0.0), (-1, None), (float("nan"), None), (float("inf"), None)],
+)
+async def test_times_that_cannot_be_are_not_known(
+    hass: HomeAssistant, value: float, expected: float | None
+) -> None:
+    await setup_lane(hass)
+    plays(hass, "paused", **{**FILM, "media_position": value, "media_duration": value})
+    played = async_get_memory(hass).last(TV)
+    assert played is not None
+    assert played.position == expected
+    assert played.duration == (expected or None)
+
+
+@pytest.mark.parametrize("numbers", [(-1, -1), (1, -1), (-1, 1), (None, None)])
+async def test_unknown_episode_of_a_show_is_refused(
+    hass: HomeAssistant, numbers: tuple[int | None, int | None]
+) -> None:
+    lane = await setup_lane(hass, MemoryServer(EVERYTHING))
+    season_number, number = numbers
+    plays(hass, **{**EPISODE, "media_season": season_number, "media_episode": number})
+    assert await refused(hass, TV, lane) == "player_plays_unknown_episode"
+
+
+# --- something, nothing, and something without a name --------------------------------
+
+
+async def test_something_without_a_name_is_not_what_played_before(
+    hass: HomeAssistant, freezer: FrozenDateTimeFactory
+) -> None:
+    lane = await setup_lane(hass)
+    plays(hass, **FILM)
+    plays(hass, "idle")
+    assert await named(hass, TV, lane) == [("Ada", "m1")]
+    plays(hass, media_position=5)
+    assert async_plays(hass, TV)
+    assert await refused(hass, TV, lane) == "player_plays_nameless"
+    freezer.tick(timedelta(minutes=10))
+    plays(hass, "idle")
+    assert not async_plays(hass, TV)
+    assert await refused(hass, TV, lane) == "player_plays_nameless"
+    # An id that is none names nothing either.
+    plays(hass, media_content_id=True)
+    assert await refused(hass, TV, lane) == "player_plays_nameless"
+
+
+async def test_moment_without_a_name_is_only_between_two_things(
+    hass: HomeAssistant, freezer: FrozenDateTimeFactory
+) -> None:
+    lane = await setup_lane(hass)
+    memory = async_get_memory(hass)
+    plays(hass, **FILM, media_position=600)
+    ended = datetime.now(UTC)
+    plays(hass)
+    assert await refused(hass, TV, lane) == "player_plays_nameless"
+    freezer.tick(30)
+    plays(hass, "off")
+    played = memory.last(TV)
+    assert played is not None
+    assert (played.title, played.ended_at) == ("Arrival (2016)", ended)
+    assert await named(hass, TV, lane) == [("Ada", "m1")]
+    # Or in the middle of one, however long it was silent.
+    plays(hass, **FILM, media_position=600)
+    memory.note_user(TV, memory.key(TV) or "", "u1")
+    plays(hass)
+    freezer.tick(timedelta(minutes=5))
+    plays(hass, **FILM, media_position=900)
+    played = memory.last(TV)
+    assert played is not None
+    assert (played.ended_at, played.user_id) == (None, "u1")
+
+
+async def test_something_without_a_name_is_remembered_over_a_restart(
+    hass: HomeAssistant,
+    hass_storage: dict[str, Any],
+    freezer: FrozenDateTimeFactory,
+) -> None:
+    lane = await setup_lane(hass)
+    freezer.tick(1)
+    plays(hass, **FILM)
+    plays(hass)
+    freezer.tick(600)
+    plays(hass, "off")
+    memory = await restart(hass, hass_storage)
+    played = memory.last(TV)
+    assert played is not None
+    assert not played.is_named
+    assert await refused(hass, TV, lane) == "player_plays_nameless"
+
+
 # --- the memory --------------------------------------------------------------------
 
 
@@ -630,12 +915,6 @@ async def test_position_is_extrapolated_while_it_plays_and_kept_when_it_stops(
     assert position() == 6960
     plays(hass, **FILM)
     assert position() is None
-    # Between two things it plays nothing that has a name.
-    plays(hass)
-    played = memory.last(TV)
-    assert played is not None
-    assert played.title == "Arrival (2016)"
-    assert played.ended_at is not None
 
 
 async def test_restart_forgets_nothing(

@@ -1,6 +1,9 @@
 """What the fields of the actions are called, and how far their values may go."""
 
-from typing import Final
+import re
+from typing import Any, Final
+
+import voluptuous as vol
 
 ATTR_ITEM_ID: Final = "item_id"
 ATTR_EXTERNAL_ID: Final = "external_id"
@@ -37,3 +40,23 @@ FOUND_ITEMS_LIMIT: Final = 50
 
 #: Seconds an action waits at most for its operations to be confirmed.
 WAIT_LIMIT: Final = 300
+
+_WHOLE: Final = re.compile(r"[+-]?[0-9]{1,9}")
+
+
+def _whole(value: Any) -> int:
+    """Return a whole number that came as one or as text. Raises `vol.Invalid`.
+
+    Nothing is cut off or guessed: 1.7 is no season, and neither is true.
+    """
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    if isinstance(value, str) and _WHOLE.fullmatch(value.strip()):
+        return int(value)
+    raise vol.Invalid("expected a whole number")
+
+
+#: A whole number in a schema; the last part tells language models its type.
+WHOLE_NUMBER: Final = vol.All(_whole, vol.Coerce(int))

@@ -94,6 +94,7 @@ async def _async_resolve_entities(
         if isinstance(entity, ItemEntity)
     }
     targets: list[Target] = []
+    refusals: list[ServiceValidationError] = []
     for entity_id in (*sorted(named), *sorted(meant)):
         if switch := switches.get(entity_id):
             entry = switch.coordinator.config_entry
@@ -116,10 +117,12 @@ async def _async_resolve_entities(
                 targets += await async_resolve_player(
                     call.hass, entity_id, lanes, chosen=names_lanes(call)
                 )
-            except ServiceValidationError:
-                # Somewhere in an area there is always a player that plays nothing.
+            except ServiceValidationError as err:
                 if entity_id in named:
                     raise
+                # Somewhere in an area there is always one that plays music.
+                if err.translation_key != "player_plays_nothing":
+                    refusals.append(err)
             continue
         if entity_id in named:
             exists = call.hass.states.get(entity_id) is not None
@@ -128,7 +131,8 @@ async def _async_resolve_entities(
                 entity_id=entity_id,
             )
     if not targets:
-        raise invalid("no_entity")
+        # Something plays there, and this is why it cannot be named.
+        raise refusals[0] if refusals else invalid("no_entity")
     return Resolution(targets)
 
 

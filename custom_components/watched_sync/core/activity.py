@@ -36,6 +36,31 @@ class What(StrEnum):
     SYNC_FAILED = "sync_failed"
     QUEUE_DRAINED = "queue_drained"
     CONFLICT = "conflict"
+    NOT_FOLLOWED = "not_followed"
+
+
+class Lost(StrEnum):
+    """Why what a player plays is not followed."""
+
+    NOT_FOUND = "not_found"
+    AMBIGUOUS = "ambiguous"
+    NAMELESS = "nameless"
+    UNKNOWN_EPISODE = "unknown_episode"
+    UNKNOWN_USER = "unknown_user"
+    OTHER_SERVER = "other_server"
+    UNCLEAR = "unclear"
+
+
+@dataclass(frozen=True, slots=True)
+class LostPlayback:
+    """What a player plays that cannot be followed, in its own words, and why.
+
+    `title` is None for something without a name.
+    """
+
+    player: str
+    title: str | None
+    why: Lost
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +72,7 @@ class Activity:
     is why something failed. `again` says that the item was watched before as well.
     `delivered` is how many operations came to an end before the queue was empty.
     `left_out` counts the others of its kind that came at the same time and are not
-    told.
+    told. `playback` is what a player said that led to no item.
     """
 
     what: What
@@ -58,6 +83,7 @@ class Activity:
     again: bool = False
     delivered: int = 0
     left_out: int = 0
+    playback: LostPlayback | None = None
 
     @property
     def origin(self) -> str:

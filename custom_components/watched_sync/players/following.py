@@ -32,6 +32,7 @@ from homeassistant.util import dt as dt_util
 from homeassistant.util.hass_dict import HassKey
 from homeassistant.util.ulid import ulid_now
 
+from ..activity import async_tell_lost
 from ..connecting import create_server
 from ..const import (
     CONF_KIND,
@@ -42,6 +43,7 @@ from ..const import (
     LOGGER,
     SUBENTRY_PLAYER,
 )
+from ..core.activity import Lost, LostPlayback
 from ..core.errors import ItemGone, Refused
 from ..core.identity import Item
 from ..core.lane import LaneUpdate, Phase
@@ -74,6 +76,7 @@ from .memory import (
     decode_played,
     encode_played,
     played_in,
+    plays_nameless,
     sighting,
 )
 from .naming import async_resolve_played, async_session_user, is_client_of
@@ -83,6 +86,26 @@ GRACE: Final = 5.0
 
 #: Seconds that telling a server of the end may take when we stop following.
 _FAREWELL: Final = 2.0
+
+#: Seconds after which something without a name is not only between two things.
+_NAMELESS_FOR: Final = 60.0
+
+#: Things whose playback led nowhere that are remembered, so that each is told once.
+_MOST_LOST: Final = 50
+
+#: Why a playback leads nowhere, by the error it ended in; whatever is none of these is
+#: as it should be, such as somebody else's session.
+_LOST: Final = {
+    "nothing_found": Lost.NOT_FOUND,
+    "only_similar": Lost.NOT_FOUND,
+    "unknown_item": Lost.NOT_FOUND,
+    "ambiguous": Lost.AMBIGUOUS,
+    "player_plays_nameless": Lost.NAMELESS,
+    "player_plays_unknown_episode": Lost.UNKNOWN_EPISODE,
+    "player_of_unknown_user": Lost.UNKNOWN_USER,
+    "player_of_other_server": Lost.OTHER_SERVER,
+    "player_not_supported": Lost.UNCLEAR,
+}
 
 #: What ended longer ago than this carries its date when it is marked.
 _DATED: Final = timedelta(minutes=5)
@@ -94,8 +117,8 @@ class _Session:
 
     `before` is what the server showed when it began, by item id. `is_own` says that
     the player tells the server itself, `may_report` that we do, `is_reported` that we
-    have, `is_refused` that the server wants to hear of the end alone, and `is_guest`
-    that guest mode was on at some time.
+    have, `is_refused` that the server wants to hear of the end alone, `is_guest` that
+    guest mode was on at some time, and `lost` why nothing was found.
     """
 
     session_id: str
@@ -108,6 +131,7 @@ class _Session:
     is_reported: bool = False
     is_refused: bool = False
     is_guest: bool = False
+    lost: Lost | None = None
 
     @property
     def may_count(self) -> bool:
@@ -250,6 +274,9 @@ class _Follower:
         self._judging: dict[str, tuple[asyncio.Task[None], _Session, Outcome]] = {}
         self._remove_listener: CALLBACK_TYPE | None = None
         self._cancel_timer: CALLBACK_TYPE | None = None
+        self._cancel_nameless: CALLBACK_TYPE | None = None
+        #: The keys of what was told to lead nowhere, the oldest first.
+        self._told: dict[str, None] = {}
 
     # Beginning and ending
 
@@ -302,6 +329,7 @@ class _Follower:
             self._remove_listener()
         if self._cancel_timer is not None:
             self._cancel_timer()
+        self._await_name(None)
         self._keep()
         session = self._session
         steps = self._playback.stop(dt_util.utcnow())
@@ -336,7 +364,38 @@ class _Follower:
     @callback
     def _see(self, state: State | None) -> None:
         now = dt_util.utcnow()
+        self._await_name(state)
         self._do(self._playback.see(sighting(state, now)), state)
+
+    @callback
+    def _await_name(self, state: State | None) -> None:
+        """Tell of something that plays on and on without saying what it is."""
+        if state is not None and plays_nameless(state):
+            if self._cancel_nameless is None:
+                self._cancel_nameless = async_call_later(
+                    self._hass, _NAMELESS_FOR, self._on_nameless
+                )
+        elif self._cancel_nameless is not None:
+            self._cancel_nameless()
+            self._cancel_nameless = None
+
+    @callback
+    def _on_nameless(self, _: datetime) -> None:
+        # The timer has run out, but is kept: it is one thing until there is a name.
+        self._cancel_nameless = _nothing
+        self._tell_lost("", None, Lost.NAMELESS)
+
+    @callback
+    def _tell_lost(self, key: str, title: str | None, why: Lost) -> None:
+        """Tell, once for each thing, that what is played leads nowhere."""
+        if key in self._told or self._runtime.paused:
+            return
+        self._told[key] = None
+        if len(self._told) > _MOST_LOST:
+            del self._told[next(iter(self._told))]
+        async_tell_lost(
+            self._hass, self._entry, LostPlayback(self._entity_id, title, why)
+        )
 
     @callback
     def _on_time(self, _: datetime) -> None:
@@ -419,6 +478,7 @@ class _Follower:
                     case Begin():
                         await self._begin(session)
                     case Report():
+                        self._tell_if_lost(session, step.position, step.duration)
                         if not self._is_outdated(session, step):
                             await self._report(session, step)
                     case Finished(_, verdict, at):
@@ -427,6 +487,19 @@ class _Follower:
                         else:
                             self._memory.drop_session(session.session_id)
             self._wake.clear()
+
+    @callback
+    def _tell_if_lost(
+        self, session: _Session, position: float, duration: float | None
+    ) -> None:
+        """Tell of a playback that would have counted, if it led anywhere."""
+        if session.lost is None or session.is_guest:
+            return
+        if judge(position, duration, self._threshold) != NOTHING:
+            played = session.played
+            # Of what may be any video, one is enough.
+            key = session.key if played.says_what_it_is else session.lost.value
+            self._tell_lost(key, played.series_title or played.title, session.lost)
 
     def _is_outdated(self, session: _Session, step: Report) -> bool:
         """Whether a newer report waits; the one of the end is always sent."""
@@ -525,6 +598,8 @@ class _Follower:
                 targets = []
             elif (targets := await self._find(session)) is None:
                 await self._until_ready()
+        if not targets:
+            self._tell_if_lost(session, verdict.position, session.played.duration)
         states = await self._read(targets)
         wishes = [
             Wish(target.item, change)
@@ -578,6 +653,8 @@ class _Follower:
             if self._runtime.lane.health.phase is not Phase.READY:
                 return None
             LOGGER.debug("What %s plays is not followed: %s", self._entity_id, err)
+            if isinstance(err, ServiceValidationError):
+                session.lost = _LOST.get(err.translation_key or "")
             return []
         return targets
 
@@ -648,6 +725,11 @@ def _asking[T](
 ) -> Callable[[MediaServer], Awaitable[T]]:
     """Give a question its type."""
     return question
+
+
+@callback
+def _nothing() -> None:
+    """Cancel what is over already."""
 
 
 async def _end(tasks: Iterable[asyncio.Task[None]]) -> None:

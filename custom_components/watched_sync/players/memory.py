@@ -8,8 +8,9 @@ costs next to nothing.
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
+import math
 import re
 from typing import Any, Final
 
@@ -52,6 +53,13 @@ MAX_PLAYERS: Final = 100
 _SAVE_SOON: Final = 5.0
 _SAVE_LATER: Final = 60.0
 
+#: How long something without a name may be what plays between two things, or after
+#: the last: anything longer is something else that was played.
+_BETWEEN: Final = timedelta(minutes=1)
+
+#: The key of whatever a player plays without saying what it is.
+_NAMELESS: Final = ""
+
 #: Attributes that only some players have, and that have no constant.
 _ATTR_USER: Final = "username"
 _ATTR_LIBRARY: Final = "media_library_title"
@@ -68,6 +76,10 @@ _ACTIVE: Final = frozenset(
     (MediaPlayerState.PLAYING, MediaPlayerState.PAUSED, MediaPlayerState.BUFFERING)
 )
 
+_MOVIE_OR_EPISODE: Final = frozenset(
+    (MediaType.MOVIE, MediaType.EPISODE, MediaType.TVSHOW)
+)
+
 #: Content types with a play state, or that may turn out to have one.
 _PLAYABLE: Final = frozenset(
     (None, "", MediaType.MOVIE, MediaType.EPISODE, MediaType.TVSHOW, MediaType.VIDEO)
@@ -75,8 +87,14 @@ _PLAYABLE: Final = frozenset(
 #: What Plex calls the libraries of what is in none.
 _NO_LIBRARIES: Final = frozenset(("Live TV", "Preroll", "Unknown"))
 
+#: Words that stand before the number of a season or an episode.
+_LABEL: Final = (
+    r"(?:(?:s|e|ep|season|series|episode|staffel|folge|saison|épisode|temporada"
+    r"|episodio|seizoen|aflevering)\.?\s*|\#)?"
+)
 _NUMBERS: Final = re.compile(
-    r"\D*(\d{1,5})(?:\s*[-/&+,\N{EN DASH}]\s*\D?(\d{1,5}))?\D*"
+    rf"{_LABEL}([0-9]{{1,5}})(?:\s*[-/&+,\N{{EN DASH}}]\s*{_LABEL}([0-9]{{1,5}}))?",
+    re.IGNORECASE,
 )
 _PROVIDERS: Final = ("imdb", "tmdb", "tvdb")
 
@@ -109,6 +127,18 @@ class Played:
     app: str | None = None
     ids: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def is_named(self) -> bool:
+        """Whether anything tells what it is."""
+        return bool(self.content_id or self.title or self.series_title or self.ids)
+
+    @property
+    def says_what_it_is(self) -> bool:
+        """Whether the player says that it is a movie or an episode."""
+        return self.content_type in _MOVIE_OR_EPISODE or bool(
+            self.series_title or self.ids
+        )
+
 
 # --- reading states -----------------------------------------------------------
 
@@ -131,6 +161,15 @@ def content_key(state: State) -> str | None:
     season = attributes.get(ATTR_MEDIA_SEASON)
     episode = attributes.get(ATTR_MEDIA_EPISODE)
     return f"{content_id}\0{title}\0{series}\0{season}\0{episode}"
+
+
+def plays_nameless(state: State) -> bool:
+    """Whether a player plays something that may have a play state, and not what."""
+    return (
+        state.state in _ACTIVE
+        and _is_playable(state.attributes)
+        and content_key(state) is None
+    )
 
 
 def sighting(state: State | None, now: datetime) -> Sighting:
@@ -212,11 +251,17 @@ def _moment(value: Any) -> datetime | None:
 def _seconds(value: Any) -> float | None:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    return max(float(value), 0.0)
+    # Players say -1 for what they do not know.
+    return float(value) if math.isfinite(value) and value >= 0 else None
 
 
 def _numbers(value: Any) -> tuple[int | None, int | None]:
-    """Return the first and the last number of `5`, `"5"` or `"5-6"`."""
+    """Return the first and the last number of `5`, `"5"`, `"E5"` or `"5-6"`.
+
+    Anything else is no number: not -1, with which players say that they do not know.
+    """
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
     match = _NUMBERS.fullmatch(_text(value) or "")
     if match is None:
         return None, None
@@ -232,13 +277,25 @@ def _numbers(value: Any) -> tuple[int | None, int | None]:
 class _Track:
     """The last thing one player played.
 
-    `source` is the last state in which it played, or what was stored of it.
+    `source` is the last state in which it played, or what was stored of it. `before`
+    is what it played before something without a name, which began at `began_at`.
     """
 
     key: str
     source: State | Played
     ended_at: datetime | None = None
     user_id: str | None = None
+    began_at: datetime | None = None
+    before: _Track | None = None
+
+    @property
+    def is_between(self) -> bool:
+        """Whether this was without a name, and too short to be anything."""
+        return (
+            self.began_at is not None
+            and self.ended_at is not None
+            and self.ended_at - self.began_at < _BETWEEN
+        )
 
 
 class PlayerMemory:
@@ -342,19 +399,29 @@ class PlayerMemory:
     @callback
     def _see(self, state: State) -> None:
         track = self._tracks.get(state.entity_id)
-        key = content_key(state)
+        key = _NAMELESS if plays_nameless(state) else content_key(state)
         if key is None:
             if track is not None and track.ended_at is None:
                 track.ended_at = state.last_updated
+                if track.before is not None and track.is_between:
+                    self._tracks[state.entity_id] = track.before
                 self._store.save_within(_SAVE_SOON)
             return
+        if track is not None and track.before is not None and track.before.key == key:
+            # It was silent about it for a while, and goes on.
+            track = self._tracks[state.entity_id] = track.before
         if track is not None and track.key == key:
             track.source = state
             resumed, track.ended_at = track.ended_at is not None, None
             self._store.save_within(_SAVE_SOON if resumed else _SAVE_LATER)
             return
+        new = _Track(key, state)
+        if key == _NAMELESS:
+            new.began_at, new.before = state.last_updated, track
+            if track is not None and track.ended_at is None:
+                track.ended_at = state.last_updated
         self._tracks.pop(state.entity_id, None)
-        self._tracks[state.entity_id] = _Track(key, state)
+        self._tracks[state.entity_id] = new
         if len(self._tracks) > MAX_PLAYERS:
             del self._tracks[next(iter(self._tracks))]
         self._store.save_within(_SAVE_SOON)

@@ -7,6 +7,7 @@ names it as a title would. Whatever is not certain is an error.
 """
 
 from collections.abc import Awaitable, Sequence
+from dataclasses import replace
 from datetime import timedelta
 import re
 from typing import Final
@@ -29,10 +30,12 @@ from ..const import (
     KIND_PLEX,
 )
 from ..core.identity import Item, MediaKind, ProviderIds
+from ..core.matching import contradict
 from ..core.ports import MediaServer
 from ..failures import invalid
 from ..lookup import (
     CannotAsk,
+    Fit,
     Skipped,
     Target,
     Words,
@@ -61,12 +64,15 @@ _LENGTH_TOLERANCE: Final = 0.25
 #: What parts the server's id from the player's, in the unique ids of its players.
 _SEPARATORS: Final = {KIND_PLEX: ":", KIND_JELLYFIN: "-"}
 
+#: Errors after which something else than ids may name what is played.
+_LED_NOWHERE: Final = ("nothing_found", "only_similar", "cannot_look_up")
+
 _EPISODES: Final = (MediaType.EPISODE, MediaType.TVSHOW)
 _PLEX_ID: Final = re.compile(
     r"(?:plex|server)://(?P<server>[^/]+)/"
-    r"(?:com\.plexapp\.plugins\.library/library/metadata/)?(?P<id>\d+)"
+    r"(?:com\.plexapp\.plugins\.library/library/metadata/)?(?P<id>[0-9]+)"
 )
-_PLEX_PATH: Final = re.compile(r"/library/metadata/(?P<id>\d+)(?:/.*)?")
+_PLEX_PATH: Final = re.compile(r"/library/metadata/(?P<id>[0-9]+)(?:/.*)?")
 _JELLYFIN_MEDIA: Final = re.compile(r"media-source://jellyfin/(?P<id>[0-9a-fA-F]{32})")
 _JELLYFIN_PATH: Final = re.compile(
     r".*/(?:videos|items)/(?P<id>[0-9a-f]{32}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})"
@@ -74,7 +80,7 @@ _JELLYFIN_PATH: Final = re.compile(
     re.IGNORECASE,
 )
 _EMBY_PATH: Final = re.compile(
-    r".*/(?:videos|items)/(?P<id>\d+)(?:/.*)?", re.IGNORECASE
+    r".*/(?:videos|items)/(?P<id>[0-9]+)(?:/.*)?", re.IGNORECASE
 )
 
 
@@ -147,6 +153,8 @@ async def async_resolve_played(
         raise invalid("player_plays_nothing", entity_id=entity_id)
     if not played.playable:
         raise invalid("player_plays_nothing", entity_id=entity_id)
+    if not played.is_named:
+        raise invalid("player_plays_nameless", entity_id=entity_id)
     targets: list[Target] = []
     if registered is not None and on_server:
         if played.content_id is None or played.content_type not in (
@@ -344,20 +352,90 @@ async def _if_known(entry: WatchedSyncConfigEntry, item_id: str) -> Target | Non
 async def _episodes(
     entity_id: str, played: Played, lanes: Sequence[WatchedSyncConfigEntry]
 ) -> list[Target]:
-    """Return the episodes a player names by show, season and number, or by ids."""
-    if not played.series_title or played.season is None or played.episode is None:
-        words = _words_by_ids(played, MediaKind.EPISODE)
-        if words is None:
-            raise invalid("player_not_supported", entity_id=entity_id)
-        return (await async_resolve_words(lanes, words, ())).targets
-    name = f"{played.series_title} S{played.season:02}E{played.episode:02}"
-    shows = await async_resolve_words(
-        lanes, title_words(played.series_title, None, (MediaKind.SHOW,)), ()
+    """Return the episodes a player names by ids, or by show, season and number."""
+    words = _words_by_ids(played, (MediaKind.EPISODE, MediaKind.SHOW))
+    error: ServiceValidationError | None = None
+    by_words: list[Target] = []
+    if played.series_title and played.season is not None and played.episode is not None:
+        show = title_words(played.series_title, None, (MediaKind.SHOW,))
+        try:
+            by_words = await _numbered(entity_id, played, lanes, show)
+        except ServiceValidationError as err:
+            error = err
+    elif words is None:
+        raise _unclear(entity_id, played)
+    if words is not None and words.ids is not None:
+        # The episodes of the show are the cheapest place to look for the ids.
+        items = [target.item for target in by_words]
+        if not any(is_named_by(item, words.ids) for item in items):
+            try:
+                return await _numbered(entity_id, played, lanes, words)
+            except ServiceValidationError as err:
+                if err.translation_key not in _LED_NOWHERE:
+                    raise
+                error = error or err
+        agreeing = {item.item_id for item in not_contradicting(items, words.ids)}
+        by_words = [one for one in by_words if one.item.item_id in agreeing]
+    if by_words:
+        return by_words
+    raise error or nothing_found(_name(played), ())
+
+
+def is_named_by(item: Item, ids: ProviderIds) -> bool:
+    """Whether ids that a player gives for an episode are its own or its show's."""
+    return item.provider_ids.matches(ids) or item.show_provider_ids.matches(ids)
+
+
+def not_contradicting(items: Sequence[Item], ids: ProviderIds) -> list[Item]:
+    """Return what words led to, as far as the *ids* given say nothing else.
+
+    Of several episodes in one file, ids name one: the first, if it is none of them.
+    """
+    if not items:
+        return []
+    if any(item.show_provider_ids.matches(ids) for item in items):
+        return [item for item in items if not contradict(item.show_provider_ids, ids)]
+    named = {item.episode for item in items if item.provider_ids.matches(ids)}
+    named = named or {items[0].episode}
+    kept = [
+        item
+        for item in items
+        if item.episode not in named or not contradict(item.provider_ids, ids)
+    ]
+    return kept if any(item.episode in named for item in kept) else []
+
+
+def _unclear(entity_id: str, played: Played) -> ServiceValidationError:
+    """Return the error for a player that does not say which episode it plays."""
+    if played.series_title is None:
+        return invalid("player_not_supported", entity_id=entity_id)
+    return invalid(
+        "player_plays_unknown_episode", entity_id=entity_id, name=played.series_title
     )
+
+
+def _name(played: Played) -> str:
+    if played.series_title is None or played.season is None or played.episode is None:
+        return played.title or played.content_id or "?"
+    return f"{played.series_title} S{played.season:02}E{played.episode:02}"
+
+
+async def _numbered(
+    entity_id: str,
+    played: Played,
+    lanes: Sequence[WatchedSyncConfigEntry],
+    words: Words,
+) -> list[Target]:
+    """Return the episodes that *words* name, or those played of the show they name."""
+    found = await async_resolve_words(lanes, words, ())
+    if found.targets[0].item.kind is not MediaKind.SHOW:
+        return found.targets
+    if played.season is None or played.episode is None:
+        raise _unclear(entity_id, played)
     last = min(played.episode_end or played.episode, played.episode + _MAX_EPISODES - 1)
-    found: dict[tuple[str, str], Target] = {}
-    skipped = list(shows.skipped)
-    for show in shows.targets:
+    episodes: dict[tuple[str, str], Target] = {}
+    skipped = list(found.skipped)
+    for show in found.targets:
         for number in range(played.episode, last + 1):
             try:
                 below = await async_descend(show, played.season, number)
@@ -365,12 +443,12 @@ async def _episodes(
                 skipped.append(Skipped(show.entry, err.reason, show.item))
                 break
             for target in below:
-                found[target.entry.entry_id, target.item.item_id] = target
+                episodes[target.entry.entry_id, target.item.item_id] = target
     targets = [
-        target for target in found.values() if not _is_preview(played, target.item)
+        target for target in episodes.values() if not _is_preview(played, target.item)
     ]
     if not targets:
-        raise nothing_found(name, skipped)
+        raise nothing_found(_name(played), skipped)
     return targets
 
 
@@ -378,40 +456,48 @@ async def _movies(
     entity_id: str, played: Played, lanes: Sequence[WatchedSyncConfigEntry]
 ) -> list[Target]:
     """Return the film a player names by ids, or by its title."""
-    words = _words_by_ids(played, MediaKind.MOVIE)
-    if words is not None:
-        return (await async_resolve_words(lanes, words, ())).targets
-    if played.title is None:
-        raise invalid("player_not_supported", entity_id=entity_id)
-    words = title_words(played.title, None, (MediaKind.MOVIE,))
-    is_sure = played.content_type == MediaType.MOVIE or words.year is not None
+    title = played.title or ""
+    words = title_words(title, None, (MediaKind.MOVIE,))
+    is_sure = played.content_type == MediaType.MOVIE or words.said_year is not None
     if not is_sure and played.duration is None:
         # Any video may bear the title of a film.
+        words = replace(words, title="")
+    if (by_ids := _words_by_ids(played, (MediaKind.MOVIE,))) is not None:
+        words = replace(by_ids, title=words.title)
+    elif not words.title:
         raise invalid("player_not_supported", entity_id=entity_id)
-    found = (await async_resolve_words(lanes, words, ())).targets
     targets = [
         target
-        for target in found
-        if not _is_other_film(played, target.item)
-        and (is_sure or target.item.duration is not None)
+        for target in (await async_resolve_words(lanes, words, ())).targets
+        if words.fit(target.item) is Fit.BY_ID
+        or (
+            not _is_other_film(played, target.item)
+            and (is_sure or target.item.duration is not None)
+        )
     ]
     if not targets:
-        raise nothing_found(played.title, ())
+        raise nothing_found(words.name, ())
     return targets
 
 
-def _words_by_ids(played: Played, kind: MediaKind) -> Words | None:
+def _words_by_ids(played: Played, kinds: tuple[MediaKind, ...]) -> Words | None:
     """Return words for the ids of databases that a player gives, None without any."""
-    title = played.title or ""
+    hint = played.title or ""
     if ids := ProviderIds.told(**played.ids):
-        return Words(title or "?", (kind,), ids=ids, title=title)
+        # They are of what is played, so never those of a show.
+        return Words(hint or "?", kinds[:1], ids=ids, hint=hint)
     try:
-        kinds, ids = parse_external_id(played.content_id or "")
+        meant, ids = parse_external_id(played.content_id or "")
     except ServiceValidationError:
         return None
-    if kind not in kinds:
-        return None
-    return Words(title or played.content_id or "", (kind,), ids=ids, title=title)
+    # Without a kind only IMDb is sure not to mean two things by one number.
+    is_any = len(meant) > 1 and not ids.imdb
+    kinds = tuple(one for one in (kinds[:1] if is_any else kinds) if one in meant)
+    return (
+        Words(hint or played.content_id or "", kinds, ids=ids, hint=hint)
+        if kinds
+        else None
+    )
 
 
 def _is_preview(played: Played, item: Item) -> bool:
