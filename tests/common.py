@@ -38,7 +38,9 @@ from custom_components.watched_sync.core.ports import (
     PlaybackReport,
     ServerInfo,
 )
+from custom_components.watched_sync.core.titles import spellings
 from custom_components.watched_sync.runtime import WatchedSyncRuntime, Wish
+from custom_components.watched_sync.servers.listing import likest_first
 
 MOVIE = Item(
     item_id="m1",
@@ -294,11 +296,14 @@ class MemoryServer(MediaServer):
         self, query: str, kinds: Collection[MediaKind], limit: int
     ) -> Sequence[Reading]:
         await self._request("search", query)
-        return [
+        # Every character counts but for its case, as it may on a server.
+        found = [
             self.reading(item.item_id)
+            for spelling in spellings(query)
             for item in self.items.values()
-            if item.kind in kinds and query.casefold() in item.title.casefold()
-        ][:limit]
+            if item.kind in kinds and spelling.casefold() in item.title.casefold()
+        ]
+        return likest_first(found, query)[:limit]
 
     @override
     async def find(

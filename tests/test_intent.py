@@ -426,6 +426,26 @@ async def test_what_nobody_can_name_is_said_to_be_so(hass: HomeAssistant) -> Non
     assert untouched(entry, server)
 
 
+async def test_what_plays_without_a_name_is_not_what_played_before(
+    hass: HomeAssistant,
+) -> None:
+    entry, server = await house(hass)
+    satellite, den = room(hass, "Den", entry)
+    play(hass, den, MOVIE)
+    hass.states.async_set(den, "idle", {})
+    hass.states.async_set(den, "playing", {})
+    answer, kind = await say(hass, "this one is watched", device_id=satellite)
+    assert kind == "error"
+    assert answer == "Something plays that does not say what it is. Say its title."
+    play(hass, den, replace(episode(1, 1), episode=-1))
+    answer, _ = await say(hass, "this one is watched", device_id=satellite)
+    assert answer == (
+        "An episode of Severance plays, but it is not known which. "
+        "Say its season and episode."
+    )
+    assert untouched(entry, server)
+
+
 async def test_player_that_is_not_exposed_is_not_spoken_of(hass: HomeAssistant) -> None:
     entry, server = await house(hass)
     satellite, den = room(hass, "Den", entry)
@@ -513,6 +533,29 @@ async def test_titles_are_heard_not_read(
     assert (await say(hass, f"I watched {said}"))[0] == f"I marked {title} as watched."
     await drained(hass, entry)
     assert [item_id for item_id, _ in server.writes] == ["f1"]
+
+
+@pytest.mark.parametrize(
+    ("said", "answer"),
+    [
+        ("Harbour's End", "I marked Harbour’s End as watched."),  # noqa: RUF001
+        ("north line", "I marked North Line (2002) as watched."),
+        ("the north line", "I marked North Line (2002) as watched."),
+        (
+            "harbors end",
+            "I did not find harbors end. Do you mean the 1999 movie Harbour’s End?",  # noqa: RUF001
+        ),
+    ],
+)
+async def test_server_that_looks_at_every_character_is_asked_for_each_spelling(
+    hass: HomeAssistant, said: str, answer: str
+) -> None:
+    films = [
+        film("f1", "Harbour’s End", 1999),  # noqa: RUF001 - the other apostrophe
+        film("f2", "North Line (2002)"),
+    ]
+    await house(hass, MemoryServer(films))
+    assert (await say(hass, f"I watched {said}"))[0] == answer
 
 
 async def test_two_works_of_one_title_and_year_are_told_apart_by_their_ids(

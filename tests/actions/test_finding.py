@@ -249,3 +249,33 @@ async def test_other_media_is_refused_by_the_schema(
     await setup_lane(hass)
     with pytest.raises(probatio.Invalid):
         await find(hass, "a", media_type=media_type)
+
+
+@pytest.mark.parametrize(
+    ("query", "ids"),
+    [
+        ("Harbour's End", ["f1", "f2"]),
+        ("harbour’s end (2002)", ["f1"]),  # noqa: RUF001 - the other apostrophe
+        ("The Harbour's End", ["f1", "f2"]),
+        # Nothing is called so: what nearly is, is found by its telling words.
+        ("Harbor's End", ["f1", "f2"]),
+        ("North", ["f3"]),
+        ("Harbor", []),
+    ],
+)
+@pytest.mark.parametrize("is_away", [False, True])
+async def test_title_is_found_however_it_is_spelt(
+    hass: HomeAssistant, query: str, ids: list[str], *, is_away: bool
+) -> None:
+    films = [
+        Item("f3", MediaKind.MOVIE, "The North Line", 2002),
+        Item("f2", MediaKind.MOVIE, "Harbour’s End", 1999),  # noqa: RUF001
+        Item("f1", MediaKind.MOVIE, "Harbour's End (2002)"),
+    ]
+    server = MemoryServer(films)
+    entry = await setup_lane(hass, server, subentries=films)
+    if is_away:
+        await lose_contact(hass, entry, server)
+        # What was read earlier is compared by the same rule, but not guessed from.
+        ids = [] if query == "Harbor's End" or "The" in query else ids
+    assert sorted(await found(hass, query)) == ids

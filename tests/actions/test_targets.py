@@ -11,6 +11,7 @@ from homeassistant.helpers import (
     device_registry as dr,
     entity_registry as er,
 )
+import probatio
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry, MockUser
 
@@ -788,3 +789,89 @@ async def test_user_who_may_not_control_a_switch_may_not_mark_it(
     assert len(answer["operations"]) == 1
     await drained(hass, entry)
     assert shown(hass, MOVIE_SWITCH).state == "on"
+
+
+# --- the one rule for titles --------------------------------------------------------
+
+HARBOUR = Item("f1", MediaKind.MOVIE, "Harbour’s End", 1999)  # noqa: RUF001
+LINE = Item("f2", MediaKind.MOVIE, "North Line (2002)")
+CAFE = Item("f3", MediaKind.MOVIE, "Cafe\N{COMBINING ACUTE ACCENT} Nord", 2010)
+
+
+@pytest.mark.parametrize(
+    ("naming", "item_id"),
+    [
+        ({"title": "Harbour's End"}, "f1"),
+        ({"title": "HARBOUR`S END", "year": 1999}, "f1"),
+        ({"title": "The Harbour's End (1999)"}, "f1"),
+        ({"title": "Harbours End"}, "f1"),
+        ({"title": "North Line"}, "f2"),
+        ({"title": "North Line", "year": 2002}, "f2"),
+        ({"title": "North\N{EN DASH}Line [2002]"}, "f2"),
+        ({"title": "Café Nord"}, "f3"),
+        ({"title": "café nord (2010)"}, "f3"),
+    ],
+)
+async def test_title_is_the_same_however_it_is_spelt(
+    hass: HomeAssistant, naming: dict[str, Any], item_id: str
+) -> None:
+    films = [HARBOUR, LINE, CAFE]
+    server = MemoryServer(films)
+    entry = await setup_lane(hass, server, subentries=films)
+    assert await planned(hass, **naming) == [item_id]
+    await lose_contact(hass, entry, server)
+    assert await planned(hass, **naming) == [item_id]
+
+
+@pytest.mark.parametrize(
+    ("naming", "candidate"),
+    [
+        ({"title": "Harbor's End"}, HARBOUR.title),
+        ({"title": "Cafe Nord"}, CAFE.title),
+        ({"title": "North Line", "year": 2003}, LINE.title),
+        ({"title": "North Line 2"}, LINE.title),
+    ],
+)
+async def test_near_miss_is_no_hit_but_is_offered(
+    hass: HomeAssistant, naming: dict[str, Any], candidate: str
+) -> None:
+    await setup_lane(hass, MemoryServer([HARBOUR, LINE, CAFE]))
+    error = await refused(hass, **naming)
+    assert error.translation_key == "only_similar"
+    assert error.translation_placeholders is not None
+    assert candidate in error.translation_placeholders["candidates"].split(";")[0]
+
+
+async def test_article_makes_no_difference_unless_something_is_called_exactly_so(
+    hass: HomeAssistant,
+) -> None:
+    films = [
+        Item("a1", MediaKind.MOVIE, "The Line", 2001, ProviderIds(tmdb="1")),
+        Item("a2", MediaKind.MOVIE, "Line", 2002, ProviderIds(tmdb="2")),
+        Item("a3", MediaKind.MOVIE, "The Ferry", 2003, ProviderIds(tmdb="3")),
+    ]
+    same = replace(films[1], item_id="b2", title="A Line")
+    await setup_lane(hass, MemoryServer(films))
+    await setup_lane(hass, second_server([same]))
+    assert await planned(hass, title="the line") == ["a1"]
+    # The same work is meant on the other server too, as it is called there.
+    assert await planned(hass, title="line") == ["a2", "b2"]
+    assert await planned(hass, title="ferry") == ["a3"]
+
+
+@pytest.mark.parametrize("number", [1.5, "1.5", "one", True, "", "1e2", None, [1]])
+async def test_only_whole_numbers_are_seasons_episodes_and_years(
+    hass: HomeAssistant, number: Any
+) -> None:
+    await setup_lane(hass, MemoryServer(EVERYTHING))
+    for field in ("season", "episode", "year"):
+        fields = {"title": "Severance", "season": 1, field: number}
+        with pytest.raises(probatio.Invalid):
+            await mark(hass, **fields)
+
+
+@pytest.mark.parametrize("number", [1, 1.0, "1", " 01 "])
+async def test_whole_number_may_come_as_text(hass: HomeAssistant, number: Any) -> None:
+    await setup_lane(hass, MemoryServer(EVERYTHING))
+    named = {"title": "Severance", "season": number, "episode": number}
+    assert await planned(hass, **named) == ["e1x1"]

@@ -342,3 +342,19 @@ async def test_an_item_is_found_again_though_its_device_was_deleted(
     await hass.async_block_till_done()
     assert set(entry.runtime_data.coordinator.tracked_ids) == {OTHER_MOVIE.item_id}
     assert hass.states.get("switch.contact_1997_watched") is not None
+
+
+@pytest.mark.parametrize("query", ["Harbour's End", "harbour's end (2002)", "harbors"])
+async def test_title_is_found_however_it_is_spelt(
+    hass: HomeAssistant, query: str
+) -> None:
+    film = Item("f1", MediaKind.MOVIE, "Harbour’s End", 2002)  # noqa: RUF001
+    entry = await setup_lane(hass, MemoryServer([film, MOVIE]))
+    form = await search(hass, entry, query)
+    if query == "harbors":
+        # Too far away to be offered.
+        assert form["errors"] == {"query": "nothing_found"}
+    else:
+        assert list(candidates(form)) == ["f1"]
+    form = await search(hass, entry, "Harbor's End")
+    assert list(candidates(form)) == ["f1"]

@@ -75,6 +75,10 @@ class Side(ABC):
         """Return the id of a film or show, or of a show's season or episode."""
 
     @abstractmethod
+    def retitle(self, item_id: str, title: str) -> None:
+        """Call an item otherwise on the server."""
+
+    @abstractmethod
     def leaves(self, item_id: str) -> list[str]:
         """Return the ids of the episodes below a show or season, specials too."""
 
@@ -197,6 +201,10 @@ class PlexSide(Side):
         )
 
     @override
+    def retitle(self, item_id: str, title: str) -> None:
+        self.server.retitle(item_id, title)
+
+    @override
     def leaves(self, item_id: str) -> list[str]:
         return self.server.leaves(item_id)
 
@@ -295,6 +303,10 @@ class JellyfinSide(Side):
         library: str | None = None,
     ) -> str:
         return self.server.item_id(title, year, season, episode, library)
+
+    @override
+    def retitle(self, item_id: str, title: str) -> None:
+        self.server.retitle(item_id, title)
 
     @override
     def leaves(self, item_id: str) -> list[str]:

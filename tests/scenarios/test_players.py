@@ -257,6 +257,87 @@ async def test_server_that_was_away_is_told_when_it_is_back(
     assert side.seen(film_id(side)) == ONE_PLAY
 
 
+# --- what it is called ---------------------------------------------------------------
+
+
+async def test_film_is_found_though_the_player_spells_it_otherwise(
+    hass: HomeAssistant, side: Side, tv: Television
+) -> None:
+    side.server.search_is_exact = True
+    film = film_id(side)
+    side.retitle(film, "Harbour’s End")  # noqa: RUF001 - the other apostrophe
+    entry = await follow(hass, side, report_progress=False)
+    tv.film(media_title="Harbour's End")
+    await tv.watch(0.0, 0.95)
+    await tv.stop()
+    await judged(hass, entry)
+    assert side.marks() == [("watched", film)]
+
+
+async def test_id_of_an_episode_counts_more_than_the_number_beside_it(
+    hass: HomeAssistant, side: Side, tv: Television
+) -> None:
+    entry = await follow(hass, side, report_progress=False)
+    seed = library.show("Breaking Bad")
+    pilot = side.item_id(seed.title, season=1, episode=1)
+    tv.length = 3480.0
+    tv.shown = {
+        "media_content_type": "episode",
+        "media_content_id": {"imdb": "tt0959621"},
+        "media_series_title": seed.title,
+        "media_season": 1,
+        "media_episode": 3,
+        "media_duration": tv.length,
+    }
+    await tv.watch(0.0, 0.95)
+    answer = await act(hass, "mark_watched", entity_id=TV, dry_run=True)
+    assert [one["item_id"] for one in answer["operations"]] == [pilot]
+    await tv.stop()
+    await judged(hass, entry)
+    assert side.marks() == [("watched", pilot)]
+
+
+async def test_unknown_episode_and_nameless_thing_mark_nothing_and_say_so(
+    hass: HomeAssistant, side: Side, tv: Television
+) -> None:
+    entry = await follow(hass, side, report_progress=False)
+    tv.episode(-1, 3300)
+    tv.shown["media_season"] = -1
+    await tv.watch(0.0, 0.5, 0.95)
+    await expect_refusal(hass, "player_plays_unknown_episode")
+    assert lost_reason(hass, entry) == "unknown_episode"
+    tv.film()
+    await tv.at(0.95)
+    await tv.stop()
+    tv.shown = {}
+    await tv.watch(0.0, *[0.1] * 7)
+    await expect_refusal(hass, "player_plays_nameless")
+    assert lost_reason(hass, entry) == "nameless"
+    await tv.stop()
+    await judged(hass, entry)
+    # The film that had played before it ended by itself.
+    assert side.marks() == [("watched", film_id(side))]
+
+
+async def expect_refusal(hass: HomeAssistant, key: str) -> None:
+    """Expect that what plays cannot be marked, for one reason."""
+    with pytest.raises(ServiceValidationError) as error:
+        await act(hass, "mark_watched", entity_id=TV)
+    assert error.value.translation_key == key
+
+
+def lost_reason(hass: HomeAssistant, entry: MockConfigEntry) -> str | None:
+    """Return why a player led nowhere, as it was told last."""
+    entity_id = er.async_get(hass).async_get_entity_id(
+        "event", "watched_sync", f"{entry.runtime_data.lane_id}:activity"
+    )
+    state = hass.states.get(entity_id or "")
+    assert state is not None
+    if state.attributes["event_type"] != "not_followed":
+        return None
+    return str(state.attributes["reason"])
+
+
 # --- players that are clients of the server itself ----------------------------------
 
 

@@ -257,7 +257,11 @@ def _distinct(targets: Iterable[Target]) -> list[Target]:
     """Return one target of each work, in their order."""
     works: list[Target] = []
     for target in targets:
-        if not any(same_work(target.item, work.item) for work in works):
+        if not any(
+            (target.entry, target.item.item_id) == (work.entry, work.item.item_id)
+            or same_work(target.item, work.item)
+            for work in works
+        ):
             works.append(target)
     return works[:_CANDIDATES_ASKED]
 
@@ -266,7 +270,10 @@ def _one_work(heard: Heard, hits: Sequence[Target], found: _Found) -> Work:
     if fresh := [one for one in hits if one.reading is not None]:
         # What a lane that is away knows by its title alone may be a remake.
         hits = [
-            one for one in hits if any(same_work(one.item, two.item) for two in fresh)
+            one
+            for one in hits
+            if one.reading is not None
+            or any(same_work(one.item, two.item) for two in fresh)
         ]
     works = _distinct(hits)
     if len(works) > 1:
