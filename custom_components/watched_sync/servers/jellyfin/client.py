@@ -1,9 +1,12 @@
 """One user's view of one Jellyfin server, from 10.9 on, or Emby server."""
 
+import asyncio
 from collections import Counter
 from collections.abc import (
     AsyncGenerator,
     AsyncIterator,
+    Awaitable,
+    Callable,
     Collection,
     Iterable,
     Mapping,
@@ -11,6 +14,7 @@ from collections.abc import (
 )
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from time import monotonic
 from typing import Final, override
 
 from aiohttp import ClientSession
@@ -53,7 +57,7 @@ from ..listing import (
     unique,
 )
 from ..playbacks import Playbacks, device_of
-from ..shelves import HIDDEN, Shelves, in_turns
+from ..shelves import HIDDEN, LIFETIME, Shelves, in_turns
 from ..transport import TIMEOUT, TREE_TIMEOUT, Transport
 from . import wire
 from .dialect import JELLYFIN, Dialect
@@ -195,10 +199,11 @@ class JellyfinClient(MediaServer):
         self._user_id = user_id
         self._known = known
         self._shelves = Shelves(self.libraries, libraries)
-        #: The libraries of films and shows, by item id; None if none has it.
-        self._places: dict[str, str | None] = {}
-        #: The libraries of the folders that these lie in.
-        self._folders: dict[str, str | None] = {}
+        #: The libraries of films and shows, and of the folders they lie in, by id.
+        self._places: dict[str, str] = {}
+        #: Until when those are not asked about again that no library of ours has.
+        self._nowhere_until: dict[str, float] = {}
+        self._placing = asyncio.Lock()
 
     def __repr__(self) -> str:
         """Name the address, never the token."""
@@ -320,21 +325,47 @@ class JellyfinClient(MediaServer):
         """Find out which libraries hold films and shows.
 
         A list of ids is not narrowed by `parentId`. `GET /Items/{id}/Ancestors` names
-        the library, in one request for all that lie in one folder. What is not
-        answered is asked another time, as where an item is was not the reason to ask.
+        the library, in one request for all that lie in one folder; who asks at the
+        same time waits for these answers. What is hidden from the user, or lies in no
+        library of theirs, is asked about again after a while. What is not answered is
+        asked another time, as where an item is was not the reason to ask.
         """
-        missing = [root for root in roots if root not in self._places]
-        for start in range(0, len(missing), _BATCH):
-            batch = missing[start : start + _BATCH]
+        async with self._placing:
+            missing = [root for root in roots if not self._is_placed(root)]
+            if not missing:
+                return
             try:
                 views = {one.library_id for one in await self._shelves.all()}
-                for root, folder in (await self._folders_of(batch)).items():
-                    if folder not in self._folders:
-                        self._folders[folder] = await self._library_above(root)
-                    library = self._folders[folder]
-                    self._places[root] = library if library in views else None
-            except AuthRejected, Fault, Forbidden, ItemGone, Malformed, Refused:
+                folders = await self._by_ids(missing, self._folders_of, _any)
+                for root in missing:
+                    place = await self._place_of(root, folders.get(root))
+                    if place is not None and place in views:
+                        self._places[root] = place
+                    else:
+                        self._nowhere_until[root] = monotonic() + LIFETIME
+            except AuthRejected, Fault, Forbidden, Malformed, Refused:
                 self._shelves.forget()
+
+    def _is_placed(self, root: str) -> bool:
+        return root in self._places or monotonic() < self._nowhere_until.get(root, 0.0)
+
+    async def _place_of(self, root: str, folder: str | None) -> str | None:
+        """Return the library of an item that lies in *folder*; None if it is hidden.
+
+        Where no folder is told, as for what is gone, it stands for itself.
+        """
+        folder = folder or root
+        if not self._is_placed(folder):
+            try:
+                place = await self._library_above(root)
+            except ItemGone:
+                await self._me()  # a proxy may say 404 as well
+                place = None
+            if place is None:
+                self._nowhere_until[folder] = monotonic() + LIFETIME
+            else:
+                self._places[folder] = place
+        return self._places.get(folder)
 
     async def _folders_of(self, roots: Collection[str]) -> dict[str, str]:
         """Read the ids of the folders that films and shows lie in, by theirs."""
@@ -353,6 +384,31 @@ class JellyfinClient(MediaServer):
             self._odd,
             item_id=self._dialect.item_id,
         )
+
+    async def _by_ids[T](
+        self,
+        keys: Sequence[str],
+        read: Callable[[Sequence[str]], Awaitable[Mapping[str, T]]],
+        may_hide_others: Callable[[T], bool],
+    ) -> dict[str, T]:
+        """Read what has *keys*, in lists of ids.
+
+        A list has one row for shows and seasons that are one in several folders (seen
+        on real servers), so beside such a row what is missing is asked for once more.
+        """
+        found: dict[str, T] = {}
+        for start in range(0, len(keys), _BATCH):
+            batch = keys[start : start + _BATCH]
+            while batch:
+                listed = await read(batch)
+                found |= listed
+                missing = [key for key in batch if key not in listed]
+                if len(missing) == len(batch) or not any(
+                    map(may_hide_others, listed.values())
+                ):
+                    break
+                batch = missing
+        return found
 
     async def _library_above(self, item_id: str) -> str | None:
         """Read which library an item lies in. `GET /Items/{id}/Ancestors`."""
@@ -408,23 +464,22 @@ class JellyfinClient(MediaServer):
             if (normal := self._dialect.item_id(key)) is not None
         }
         wanted = list(dict.fromkeys(asked.values()))
-        found: dict[str, Reading] = {}
-        for start in range(0, len(wanted), _BATCH):
-            batch = wanted[start : start + _BATCH]
-            page = await self._page(
-                self._dialect.items,
-                {
-                    "ids": ",".join(batch),
-                    "recursive": "true",
-                    "limit": str(len(batch)),
-                    "enableTotalRecordCount": "false",
-                },
-            )
-            found.update(
-                (reading.item.item_id, reading)
-                for reading in await self._placed([*page.unreadable, *page.readings])
-            )
+        listed = await self._by_ids(wanted, self._read_list, _is_container)
+        found = {one.item.item_id: one for one in await self._placed(listed.values())}
         return {key: found[normal] for key, normal in asked.items() if normal in found}
+
+    async def _read_list(self, keys: Sequence[str]) -> dict[str, Reading]:
+        """Read what one `GET /Items?ids=` lists."""
+        page = await self._page(
+            self._dialect.items,
+            {
+                "ids": ",".join(keys),
+                "recursive": "true",
+                "limit": str(len(keys)),
+                "enableTotalRecordCount": "false",
+            },
+        )
+        return {one.item.item_id: one for one in (*page.unreadable, *page.readings)}
 
     @override
     async def fetch_leaves(self, item: Item) -> Sequence[Reading]:
@@ -895,6 +950,14 @@ def _listed(episode: Item, show_id: str, library_id: str | None) -> Item:
     if episode.show_id == show_id and episode.library_id is None:
         return replace(episode, library_id=library_id)
     return episode.listed_for(show_id)
+
+
+def _is_container(reading: Reading) -> bool:
+    return reading.item.kind.is_container
+
+
+def _any(_: str) -> bool:
+    return True
 
 
 def _root(item: Item) -> str:

@@ -1,0 +1,179 @@
+"""Shows as real Jellyfin servers list them: in several folders, without seasons."""
+
+from collections.abc import AsyncIterator
+
+from aiohttp import ClientSession
+import pytest
+
+from custom_components.watched_sync.core.identity import MediaKind
+from custom_components.watched_sync.servers import shelves
+from custom_components.watched_sync.servers.jellyfin import client as client_module
+from custom_components.watched_sync.servers.jellyfin.client import JellyfinClient
+from tests.fakes.base import FaultKind
+from tests.fakes.jellyfin import FakeJellyfin
+from tests.fakes.library import (
+    MOVIES_LIBRARY,
+    SHOWS_LIBRARY,
+    SeedEpisode,
+    SeedShow,
+)
+
+pytestmark = pytest.mark.usefixtures("socket_enabled")
+
+IDS = {"tvdb": "777001"}
+
+
+def episodes(*places: tuple[int, int]) -> tuple[SeedEpisode, ...]:
+    return tuple(
+        SeedEpisode(season, number, f"S{season}E{number}", 40, None)
+        for season, number in places
+    )
+
+
+def folder(
+    year: int, *places: tuple[int, int], library: str = SHOWS_LIBRARY
+) -> SeedShow:
+    """Return one folder of a show, told apart from the others by a year."""
+    return SeedShow("Two Homes", year, IDS, episodes(*places), library=library)
+
+
+@pytest.fixture
+async def session() -> AsyncIterator[ClientSession]:
+    async with ClientSession() as opened:
+        yield opened
+
+
+@pytest.fixture(params=["10.11", "12.0"])
+async def server(request: pytest.FixtureRequest) -> AsyncIterator[FakeJellyfin]:
+    async with FakeJellyfin(profile=request.param) as running:
+        yield running
+
+
+def client_of(
+    session: ClientSession, server: FakeJellyfin, *libraries: str, user: str = "alex"
+) -> JellyfinClient:
+    return JellyfinClient(
+        session,
+        server.url,
+        server.token_for(user),
+        user_id=server.user_id(user),
+        device_id="test-device",
+        libraries=[server.catalogue.library(one).id for one in libraries],
+    )
+
+
+async def test_shows_and_seasons_that_are_folded_are_all_there(
+    session: ClientSession, server: FakeJellyfin
+) -> None:
+    shows = [server.add_show(folder(2000 + one, (1, one))) for one in (1, 2, 3)]
+    seasons = [one.id for show in shows for one in server.catalogue.children(show)]
+    client = client_of(session, server)
+    asked = [*shows, *seasons]
+    assert set(await client.fetch(asked)) == set(asked)
+    # One request less than there are folders would be too few.
+    assert server.count("/Items$") == 3
+
+
+async def test_what_is_gone_beside_a_show_costs_one_request_more(
+    session: ClientSession, server: FakeJellyfin
+) -> None:
+    client = client_of(session, server)
+    show, film = server.item_id("Severance"), server.item_id("Alien")
+    assert set(await client.fetch([show, film, "f" * 32])) == {show, film}
+    assert server.count("/Items$") == 2
+    server.clear_log()
+    assert set(await client.fetch([film, "f" * 32])) == {film}
+    assert server.count("/Items$") == 1
+
+
+async def test_show_in_two_folders_lists_all_episodes_as_its_own(
+    session: ClientSession, server: FakeJellyfin
+) -> None:
+    first = server.add_show(folder(2001, (1, 1), (2, 1)))
+    server.add_show(folder(2002, (1, 2), (2, 2), (2, 3)))
+    client = client_of(session, server)
+    show = (await client.fetch([first]))[first].item
+    leaves = [one.item for one in await client.fetch_leaves(show)]
+    places = [(one.season, one.episode) for one in leaves]
+    assert places == [(1, 1), (1, 2), (2, 1), (2, 2), (2, 3)]
+    assert all(show.covers(leaf) for leaf in leaves)
+    assert len({leaf.show_id for leaf in leaves}) == 2
+    season_id = next(leaf.season_id for leaf in leaves if leaf.season == 2) or ""
+    season = (await client.fetch([season_id]))[season_id].item
+    below = [one.item for one in await client.fetch_leaves(season)]
+    assert [(one.season, one.episode) for one in below] == [(2, 1), (2, 2), (2, 3)]
+    assert all(season.covers(leaf) for leaf in below)
+
+
+async def test_episodes_of_a_show_in_two_libraries_say_where_they_are(
+    session: ClientSession, server: FakeJellyfin
+) -> None:
+    server.catalogue.add_library("TV B", "tvshows")
+    first = server.add_show(folder(2001, (1, 1)))
+    second = server.add_show(folder(2002, (1, 2), library="TV B"))
+    client = client_of(session, server, "TV B")
+    found = await client.fetch([first, second])
+    places = {
+        first: server.catalogue.library(SHOWS_LIBRARY).id,
+        second: server.catalogue.library("TV B").id,
+    }
+    assert {key: one.item.library_id for key, one in found.items()} == places
+    leaves = [one.item for one in await client.fetch_leaves(found[first].item)]
+    assert {one.library_id for one in leaves} == {
+        places[one.show_id or ""] for one in leaves
+    }
+    server.clear_log()
+    await client.fetch([first, second, *(one.item_id for one in leaves)])
+    assert server.count("/Ancestors$") == 0
+
+
+async def test_seasons_without_folders_are_found(
+    session: ClientSession, server: FakeJellyfin
+) -> None:
+    show_id = server.add_show(
+        SeedShow("Flat", 2013, {}, episodes((1, 1), (2, 1)), season_folders=False)
+    )
+    client = client_of(session, server)
+    show = (await client.fetch([show_id]))[show_id].item
+    leaves = [one.item for one in await client.fetch_leaves(show)]
+    assert [one.season for one in leaves] == [1, 2]
+    ids = [one.season_id or "" for one in leaves]
+    seasons = await client.fetch(ids)
+    assert [seasons[one].item.season for one in ids] == [1, 2]
+    below = await client.fetch_leaves(seasons[ids[0]].item)
+    assert [one.item.item_id for one in below] == [leaves[0].item_id]
+
+
+async def test_what_is_hidden_is_asked_about_once_in_a_while(
+    session: ClientSession, server: FakeJellyfin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A list of ids shows it, and nothing says in which library it is."""
+    now = 1000.0
+    for module in (client_module, shelves):
+        monkeypatch.setattr(module, "monotonic", lambda: now)
+    hidden = server.leaves(server.item_id("Severance"))
+    client = client_of(session, server, MOVIES_LIBRARY, user="sam")
+    found = await client.fetch([*hidden, server.item_id("Alien")])
+    libraries = {one.item.kind: one.item.library_id for one in found.values()}
+    assert libraries == {
+        MediaKind.EPISODE: None,
+        MediaKind.MOVIE: server.catalogue.library(MOVIES_LIBRARY).id,
+    }
+    assert server.count("/Ancestors$") == 2
+    await client.fetch(hidden)
+    assert server.count("/Ancestors$") == 2
+    server.user("sam").libraries = None
+    now += shelves.LIFETIME
+    found = await client.fetch(hidden)
+    assert server.count("/Ancestors$") == 3
+    assert None not in {one.item.library_id for one in found.values()}
+
+
+async def test_where_items_are_is_asked_again_after_a_fault(
+    session: ClientSession, server: FakeJellyfin
+) -> None:
+    client = client_of(session, server, MOVIES_LIBRARY)
+    film = server.item_id("Alien")
+    server.fail(FaultKind.STATUS, path="/Ancestors$", status=500)
+    assert (await client.fetch([film]))[film].item.library_id is None
+    assert (await client.fetch([film]))[film].item.library_id is not None
