@@ -684,3 +684,28 @@ async def test_emby_is_connected_and_told_from_jellyfin(
     assert entry.data["kind"] == "emby"
     assert entry.state is ConfigEntryState.LOADED
     assert entry.runtime_data.coordinator.data.connected
+
+
+async def test_user_who_is_switched_off_is_told_apart_from_a_wrong_password(
+    hass: HomeAssistant, jellyfin: FakeJellyfin
+) -> None:
+    typed = {"url": jellyfin.url, "username": "alex", "verify_ssl": True}
+    right = typed | {"password": jellyfin.password("alex")}
+    form = await choose(hass, "jellyfin_password")
+    result = await submit(hass, form, typed | {"password": "wrong"})
+    assert result["errors"] == {"base": "invalid_auth"}
+    jellyfin.disable("alex")
+    result = await submit(hass, result, right)
+    assert result["errors"] == {"base": "not_let_in"}
+    jellyfin.enable("alex")
+    result = await submit(hass, result, right)
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+    entry = result["result"]
+
+    jellyfin.disable("alex")
+    jellyfin.enable("alex")
+    form = await again(hass, entry, "jellyfin_password")
+    result = await submit(hass, form, {"username": "alex", "password": "alex-password"})
+    assert result["reason"] == "reauth_successful"
+    assert entry.runtime_data.coordinator.data.connected
+    await hass.config_entries.async_unload(entry.entry_id)

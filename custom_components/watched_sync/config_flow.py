@@ -105,7 +105,7 @@ _ANSWERING_WORDS: Final = "answering"
 _API_KEY: Final = re.compile(r"[0-9a-f]{32}")
 
 #: What is wrong with a sign-in and not with an address.
-_SIGN_IN_ERRORS: Final = {"invalid_auth", "api_key", "timeout"}
+_SIGN_IN_ERRORS: Final = {"invalid_auth", "not_let_in", "api_key", "timeout"}
 
 #: What is wrong with an address and said beside it.
 _ADDRESS_ERRORS: Final = {"invalid_url", "redirected"}
@@ -776,6 +776,9 @@ def _errors(
     What the words need to know is put into *placeholders*.
     """
     key = flow_error(error, kind)
+    if isinstance(error, Forbidden) and kind != KIND_PLEX:
+        # Jellyfin says 401 to a wrong password and 403 to a user who is switched off.
+        key = "not_let_in"
     if isinstance(error, Unsupported):
         key = "quick_connect_disabled"
     if isinstance(error, UnsupportedVersion):
