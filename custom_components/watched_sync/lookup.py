@@ -557,11 +557,11 @@ async def async_resolve_id(
     if item := known_item(entry, item_id):
         return Target(entry, item)
     try:
-        readings = await async_ask(entry, lambda server: server.fetch([item_id]))
+        reading = await async_ask(entry, lambda server: server.resolve(item_id))
     except CannotAsk:
         called = gate.line(title or item_id, gate.TITLE)
         return Target(entry, Item(item_id, MediaKind.UNKNOWN, called))
-    if (reading := readings.get(item_id)) is None:
+    if reading is None:
         raise invalid("unknown_item", item_id=item_id, lane=entry.title)
     return Target(entry, reading.item, reading)
 

@@ -561,6 +561,9 @@ class ModelServer:
             },
         )
 
+    async def resolve(self, item_id: str) -> Reading | None:
+        return (await self.fetch([item_id])).get(item_id)
+
     async def fetch_leaves(self, item: Item) -> Sequence[Reading]:
         def leaves() -> list[Reading]:
             if not self._shows(item.item_id):

@@ -1,4 +1,4 @@
-"""Shows as real Jellyfin servers list them: in several folders, without seasons."""
+"""Items as real Jellyfin servers list them: in several folders, in several files."""
 
 from collections.abc import AsyncIterator
 
@@ -177,3 +177,30 @@ async def test_where_items_are_is_asked_again_after_a_fault(
     server.fail(FaultKind.STATUS, path="/Ancestors$", status=500)
     assert (await client.fetch([film]))[film].item.library_id is None
     assert (await client.fetch([film]))[film].item.library_id is not None
+
+
+async def test_further_file_of_a_film_is_the_film(session: ClientSession) -> None:
+    async with FakeJellyfin(profile="12.0") as server:
+        film = server.item_id("Alien")
+        file = server.catalogue.add_version(film, "Alien - 1080p", linked=True).id
+        client = client_of(session, server)
+        assert await client.fetch([file]) == {}
+        for asked in (film, file):
+            reading = await client.resolve(asked)
+            assert reading is not None
+            assert reading.item.item_id == film
+
+
+@pytest.mark.parametrize("item_id", ["f" * 32, "none"])
+async def test_what_no_item_and_no_file_has_is_nothing(
+    session: ClientSession, server: FakeJellyfin, item_id: str
+) -> None:
+    assert await client_of(session, server).resolve(item_id) is None
+
+
+async def test_file_that_names_no_other_is_nothing(session: ClientSession) -> None:
+    """As up to 10.11, where it is a video of its own."""
+    async with FakeJellyfin(profile="10.11") as server:
+        film = server.item_id("Alien")
+        file = server.catalogue.add_version(film, "Alien - 1080p", linked=False).id
+        assert await client_of(session, server).resolve(file) is None

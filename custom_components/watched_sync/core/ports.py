@@ -168,6 +168,13 @@ class MediaServer(Protocol):
         """Read items; an id that is missing in the answer is gone or hidden."""
         ...
 
+    async def resolve(self, item_id: str) -> Reading | None:
+        """Read what an id stands for that a person or a player names; None if nothing.
+
+        A film may have several files, each with an id of its own: it is the film then.
+        """
+        return (await self.fetch([item_id])).get(item_id)
+
     async def fetch_leaves(self, item: Item) -> Sequence[Reading]:
         """Read the episodes below a show or season, in order, existing files only."""
         ...

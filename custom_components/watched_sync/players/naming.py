@@ -342,10 +342,9 @@ async def _if_known(entry: WatchedSyncConfigEntry, item_id: str) -> Target | Non
     if (item := known_item(entry, item_id)) is not None:
         return Target(entry, item)
     try:
-        readings = await async_ask(entry, lambda server: server.fetch([item_id]))
+        reading = await async_ask(entry, lambda server: server.resolve(item_id))
     except CannotAsk:
         return None
-    reading = readings.get(item_id)
     return None if reading is None else Target(entry, reading.item, reading)
 
 

@@ -482,6 +482,31 @@ class JellyfinClient(MediaServer):
         return {one.item.item_id: one for one in (*page.unreadable, *page.readings)}
 
     @override
+    async def resolve(self, item_id: str) -> Reading | None:
+        """Read an item, or the one that has *item_id* as a further file.
+
+        From 12.0 on no list has the id of a further file; `GET /Items/{id}` names all
+        files, the first of which has the id of the film. (Seen on a real server.)
+        """
+        key = self._dialect.item_id(item_id)
+        if key is None:
+            return None
+        if (reading := (await self.fetch([key])).get(key)) is not None:
+            return reading
+        try:
+            answer = await self._server.read(
+                self._path(self._dialect.item, key),
+                {"userId": self._user_id},
+                may_be_missing=True,
+            )
+        except ItemGone:
+            await self._me()  # a proxy may say 404 as well
+            return None
+        files = wire.parse_files(answer, self._odd, item_id=self._dialect.item_id)
+        listed = await self.fetch([one for one in files if one != key])
+        return next(iter(listed.values())) if len(listed) == 1 else None
+
+    @override
     async def fetch_leaves(self, item: Item) -> Sequence[Reading]:
         """Read episodes. `GET /Shows/{id}/Episodes`, for a season with `seasonId`."""
         show_id, only, show_ids = item.item_id, None, item.provider_ids

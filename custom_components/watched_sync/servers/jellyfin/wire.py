@@ -246,6 +246,14 @@ def parse_folders(
     return dict(odd.rows(parse, entries(result, "Items")))
 
 
+def parse_files(
+    answer: Json, odd: Oddities, *, item_id: NormalId = normal_id
+) -> list[str]:
+    """Read the ids of the files that an item consists of out of the item itself."""
+    found = entries(as_row(answer, "the item"), "MediaSources")
+    return odd.rows(lambda entry: _needed_id(entry, "Id", item_id), found)
+
+
 def parse_library_above(
     answer: Json, odd: Oddities, *, item_id: NormalId = normal_id
 ) -> str | None:
