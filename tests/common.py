@@ -5,6 +5,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from itertools import count
+import re
 from typing import Any, override
 from unittest.mock import patch
 
@@ -114,6 +115,7 @@ EPISODES = (
 )
 
 _numbers = count(1)
+_ITEM_ID = re.compile(r"[\w-]{1,64}")
 
 
 class MemoryServer(MediaServer):
@@ -229,7 +231,7 @@ class MemoryServer(MediaServer):
 
     @override
     def item_id(self, text: str) -> str | None:
-        return text
+        return text if _ITEM_ID.fullmatch(text) else None
 
     async def introduce(self) -> str:
         """Say who is there, to somebody without a token."""
@@ -361,7 +363,7 @@ def use_server(hass: HomeAssistant, server: MemoryServer) -> None:
         hass.data[_SERVERS] = {}
 
         def create(
-            hass: HomeAssistant, data: Mapping[str, Any], _: Any = ()
+            hass: HomeAssistant, data: Mapping[str, Any], *_: Any
         ) -> MemoryServer:
             return hass.data[_SERVERS][data["url"]]
 

@@ -12,7 +12,6 @@ from homeassistant.config_entries import (
 )
 from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType
-from homeassistant.helpers.aiohttp_client import async_get_clientsession
 import pytest
 from pytest_homeassistant_custom_component.common import (
     MockConfigEntry,
@@ -43,6 +42,7 @@ from custom_components.watched_sync.servers.jellyfin.client import (
     JellyfinLogin,
 )
 from custom_components.watched_sync.servers.plex.client import PlexClient
+from custom_components.watched_sync.sessions import async_shared_session
 from custom_components.watched_sync.signing_in import async_login
 
 from .common import (
@@ -272,6 +272,10 @@ async def test_an_address_is_stored_with_scheme_and_base_path_and_no_closing_sla
         "   ",
         "http://",
         "ftp://attic",
+        "ftp:/nowhere",
+        "mailto:ada",
+        "http:attic",
+        "attic:",
         "http://ada:secret@attic:32400",
         "attic:port",
     ],
@@ -852,7 +856,7 @@ async def test_signing_in_at_jellyfin_uses_the_session_that_fits(
             )
     sessions = [call.args[0] for call in mock.await_args_list]
     assert sessions == [
-        async_get_clientsession(hass, verify_ssl=verify_ssl)
+        async_shared_session(hass, verify_ssl=verify_ssl)
         for verify_ssl in (True, False)
     ]
     assert mock.await_args_list[0].args[1:] == (

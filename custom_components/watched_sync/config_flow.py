@@ -66,6 +66,7 @@ from .const import (
     SUBENTRY_ITEM,
     SUBENTRY_PLAYER,
 )
+from .core import gate
 from .core.errors import (
     AuthRejected,
     Busy,
@@ -84,6 +85,7 @@ from .dialogs.item import TrackItemFlow
 from .dialogs.options import WatchedSyncOptionsFlow
 from .dialogs.player import ReportPlayerFlow
 from .failures import flow_error
+from .markdown import plain
 from .moves import announced_at, async_follow, async_save
 from .runtime import WatchedSyncConfigEntry
 from .signing_in import PlexSignIn, QuickConnectSignIn, async_login, async_sign_out
@@ -231,7 +233,7 @@ class WatchedSyncConfigFlow(ConfigFlow, domain=DOMAIN):
         self._server_id = server_id
         self._address = {CONF_URL: url}
         self.context["title_placeholders"] = {
-            "name": discovery_info.name.partition("._")[0]
+            "name": gate.line(discovery_info.name.partition("._")[0], gate.NAME)
         }
         return await self.async_step_zeroconf_confirm()
 
@@ -243,7 +245,7 @@ class WatchedSyncConfigFlow(ConfigFlow, domain=DOMAIN):
             step_id="zeroconf_confirm",
             menu_options=_WAYS[KIND_PLEX],
             description_placeholders={
-                **self.context["title_placeholders"],
+                "name": plain(self.context["title_placeholders"]["name"]),
                 "url": self._address[CONF_URL],
             },
         )
@@ -271,7 +273,7 @@ class WatchedSyncConfigFlow(ConfigFlow, domain=DOMAIN):
         return self.async_show_menu(
             step_id="reauth_confirm",
             menu_options=ways,
-            description_placeholders={"name": entry.title},
+            description_placeholders={"name": plain(entry.title)},
         )
 
     async def async_step_reconfigure(
@@ -280,7 +282,7 @@ class WatchedSyncConfigFlow(ConfigFlow, domain=DOMAIN):
         """Follow a server to another address; the sign-in stays."""
         entry = self._get_reconfigure_entry()
         errors: dict[str, str] = {}
-        placeholders = {"name": entry.title}
+        placeholders = {"name": plain(entry.title)}
         if user_input is not None:
             try:
                 data = {**entry.data, **_address(user_input)}
@@ -453,7 +455,7 @@ class WatchedSyncConfigFlow(ConfigFlow, domain=DOMAIN):
             step_id="quick_connect",
             progress_action="quick_connect",
             description_placeholders={
-                "code": self._quick_connect.code,
+                "code": plain(self._quick_connect.code),
                 "url": self._address[CONF_URL],
             },
             progress_task=self._waiting,
@@ -490,7 +492,7 @@ class WatchedSyncConfigFlow(ConfigFlow, domain=DOMAIN):
         step_id = "jellyfin_quick_connect"
         if (entry := self._entry) is not None:
             step_id = "reauth_quick_connect"
-            placeholders = {**(placeholders or {}), "name": entry.title}
+            placeholders = {**(placeholders or {}), "name": plain(entry.title)}
         return self.async_show_form(
             step_id=step_id,
             data_schema=self.add_suggested_values_to_schema(

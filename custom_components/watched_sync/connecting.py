@@ -8,11 +8,12 @@ from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
 import os
+import re
 from typing import Any, Final
 
+from aiohttp import ClientSession
 from homeassistant.const import CONF_TOKEN, CONF_URL, CONF_VERIFY_SSL
 from homeassistant.core import HomeAssistant
-from homeassistant.helpers.aiohttp_client import async_get_clientsession
 
 from .const import (
     CONF_ACCOUNT_TOKEN,
@@ -40,12 +41,16 @@ from .servers.jellyfin.discovery import FoundServer, discover as jellyfin_discov
 from .servers.plex.account import PlexTv, find_address
 from .servers.plex.client import PLEX_TV, PlexClient, server_id_at as plex_server_id_at
 from .servers.transport import Transport, parse_url, without_own_page
+from .sessions import async_entry_session, async_shared_session
 
 #: The environment variable that names another address for plex.tv: a simulated one.
 PLEX_TV_URL: Final = "WATCHED_SYNC_PLEX_TV_URL"
 
 #: Seconds that the servers found in the network have to say what they are.
 _INTRODUCTION: Final = 2.0
+
+#: `ftp:/x` or `http:host`: a scheme, and not a host with its port.
+_OTHER_SCHEME: Final = re.compile(r"[a-z][a-z0-9+.-]*:(?![0-9])", re.IGNORECASE)
 
 #: What Jellyfin and Emby say differently, by the kind of server.
 DIALECTS: Final[Mapping[str, Dialect]] = {KIND_JELLYFIN: JELLYFIN, KIND_EMBY: EMBY}
@@ -60,6 +65,8 @@ def normalise_url(url: str) -> str:
     """
     url = url.strip()
     if "://" not in url:
+        if _OTHER_SCHEME.match(url):
+            raise WrongAddress("the address is not an http or https address")
         url = f"http://{url}"
     return str(without_own_page(parse_url(url))).rstrip("/")
 
@@ -76,15 +83,19 @@ def known_info(data: Mapping[str, Any]) -> ServerInfo:
 
 
 def create_server(
-    hass: HomeAssistant, data: Mapping[str, Any], libraries: Collection[str] = ()
+    hass: HomeAssistant,
+    data: Mapping[str, Any],
+    libraries: Collection[str] = (),
+    session: ClientSession | None = None,
 ) -> PlexClient | JellyfinClient:
     """Return the client for an entry's data; nothing is sent.
 
     Of *libraries* alone it lists and searches; none given means all of them.
     Without CONF_SERVER_ID in *data* the client does not know yet who ought to answer.
-    Raises `WrongAddress` for an address that is none.
+    *session* is the entry's own, once there is one. Raises `WrongAddress` for an
+    address that is none.
     """
-    session = async_get_clientsession(hass, verify_ssl=data[CONF_VERIFY_SSL])
+    session = session or async_shared_session(hass, verify_ssl=data[CONF_VERIFY_SSL])
     if data[CONF_KIND] == KIND_PLEX:
         return PlexClient(
             session,
@@ -110,7 +121,8 @@ def create_server(
 
 def entry_server(hass: HomeAssistant, entry: WatchedSyncConfigEntry) -> MediaServer:
     """Return the client an entry delivers with. Raises `WrongAddress`."""
-    return create_server(hass, entry.data, preferences(entry).libraries)
+    session = async_entry_session(hass, verify_ssl=entry.data[CONF_VERIFY_SSL])
+    return create_server(hass, entry.data, preferences(entry).libraries, session)
 
 
 async def async_identify(hass: HomeAssistant, data: Mapping[str, Any]) -> ServerInfo:
@@ -135,7 +147,7 @@ async def async_server_id(hass: HomeAssistant, data: Mapping[str, Any]) -> str |
 
     None if it tells nobody. Raises `ServerError`; `WrongServer` for another product.
     """
-    session = async_get_clientsession(hass, verify_ssl=data[CONF_VERIFY_SSL])
+    session = async_shared_session(hass, verify_ssl=data[CONF_VERIFY_SSL])
     url, client_id = data[CONF_URL], data[CONF_CLIENT_ID]
     if data[CONF_KIND] == KIND_PLEX:
         return await plex_server_id_at(session, url, client_id)
@@ -230,7 +242,7 @@ async def async_locate(hass: HomeAssistant, data: Mapping[str, Any]) -> dict[str
 
     For an entry that signed in at plex.tv. Raises `ServerError`.
     """
-    session = async_get_clientsession(hass)
+    session = async_shared_session(hass)
     plex_tv = PlexTv(session, data[CONF_CLIENT_ID], url=plex_tv_url())
     server = await plex_tv.server(data[CONF_ACCOUNT_TOKEN], data[CONF_SERVER_ID])
     return {

@@ -76,6 +76,7 @@ async def async_get_config_entry_diagnostics(
             "oldest": _time(snapshot.oldest),
             "rows": [_row(operation) for operation in snapshot.queue],
         },
+        "oddities": dict(runtime.server.oddities),
         "mirroring": _mirroring(entry),
         "ledger": len(lane.ledger),
         "up_next": len(snapshot.up_next),

@@ -14,6 +14,7 @@ from .const import (
 )
 from .core.lane import Lane, LaneUpdate, Phase
 from .core.mirror import Held
+from .markdown import plain
 from .runtime import WatchedSyncConfigEntry
 
 #: What says something only while the entry is loaded.
@@ -85,7 +86,7 @@ def _ask_about(
         is_fixable=True,
         severity=ir.IssueSeverity.WARNING,
         translation_key=cause,
-        translation_placeholders={"name": entry.title},
+        translation_placeholders={"name": plain(entry.title)},
     )
 
 
@@ -102,8 +103,8 @@ def async_unsupported_server(
         severity=ir.IssueSeverity.ERROR,
         translation_key=ISSUE_UNSUPPORTED_SERVER,
         translation_placeholders={
-            "name": entry.data[CONF_SERVER_NAME],
-            "version": version,
+            "name": plain(entry.data[CONF_SERVER_NAME]),
+            "version": plain(version),
         },
     )
 

@@ -14,6 +14,7 @@ from .const import DOMAIN, ISSUE_MASS_CHANGE, ISSUE_UNDELIVERABLE
 from .core.errors import Reason
 from .core.operation import Operation
 from .issues import async_look, async_mass_change
+from .markdown import plain
 from .runtime import WatchedSyncConfigEntry
 
 #: Titles named for each reason; an outage of a library has thousands.
@@ -59,7 +60,7 @@ class UndeliverableFlow(RepairsFlow):
             step_id="init",
             menu_options=["try_again", "discard"],
             description_placeholders={
-                "name": entry.title,
+                "name": plain(entry.title),
                 "count": str(len(rejected)),
                 "reasons": await self._reasons(rejected),
             },
@@ -116,7 +117,7 @@ class UndeliverableFlow(RepairsFlow):
         titles: defaultdict[str, list[str]] = defaultdict(list)
         for operation in rejected:
             titles[operation.last_error or Reason.UNEXPECTED].append(
-                operation.item.full_title
+                plain(operation.item.full_title)
             )
         return "\n".join(
             f"- {words[f'{_REASON_WORDS}.{reason}']}: {len(found)} ({_some(found)})"
@@ -152,8 +153,10 @@ class MassChangeFlow(RepairsFlow):
             step_id="emptied" if held.emptied else "init",
             menu_options=["leave", "copy"] if held.emptied else ["copy", "leave"],
             description_placeholders={
-                "name": entry.title,
-                "targets": ", ".join(sorted(one.title for one in targets if one)),
+                "name": plain(entry.title),
+                "targets": ", ".join(
+                    sorted(plain(one.title) for one in targets if one)
+                ),
                 "count": str(held.count),
                 "watched": str(held.watched),
                 "unwatched": str(held.unwatched),

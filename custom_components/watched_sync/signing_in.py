@@ -8,7 +8,6 @@ from typing import Any, Final
 
 from homeassistant.const import CONF_TOKEN, CONF_URL, CONF_VERIFY_SSL
 from homeassistant.core import HomeAssistant
-from homeassistant.helpers.aiohttp_client import async_get_clientsession
 
 from .connecting import DIALECTS, async_server_id, plex_tv_url
 from .const import (
@@ -42,6 +41,7 @@ from .servers.plex.account import (
     PlexTv,
     find_address,
 )
+from .sessions import async_shared_session
 
 #: Seconds before the end of a code's life in which its loss is just that end.
 _CODE_SLACK: Final = 30.0
@@ -55,7 +55,7 @@ async def async_login(
     *data* names the kind of server, its address and the entry's client id.
     """
     return await jellyfin_authenticate(
-        async_get_clientsession(hass, verify_ssl=data[CONF_VERIFY_SSL]),
+        async_shared_session(hass, verify_ssl=data[CONF_VERIFY_SSL]),
         data[CONF_URL],
         username,
         password,
@@ -75,7 +75,7 @@ async def async_sign_out(hass: HomeAssistant, data: Mapping[str, Any]) -> None:
         return
     try:
         await jellyfin_sign_out(
-            async_get_clientsession(hass, verify_ssl=data[CONF_VERIFY_SSL]),
+            async_shared_session(hass, verify_ssl=data[CONF_VERIFY_SSL]),
             data[CONF_URL],
             data[CONF_TOKEN],
             data[CONF_CLIENT_ID],
@@ -103,7 +103,7 @@ class QuickConnectSignIn:
     async def async_begin(self) -> None:
         """Ask for a code."""
         self._server = QuickConnect(
-            async_get_clientsession(self._hass, verify_ssl=self._data[CONF_VERIFY_SSL]),
+            async_shared_session(self._hass, verify_ssl=self._data[CONF_VERIFY_SSL]),
             self._data[CONF_URL],
             self._data[CONF_CLIENT_ID],
         )
@@ -153,7 +153,7 @@ class PlexSignIn:
     def __init__(self, hass: HomeAssistant, client_id: str) -> None:
         """Prepare; *client_id* is the entry's own."""
         self._hass = hass
-        self._session = async_get_clientsession(hass)
+        self._session = async_shared_session(hass)
         self._client_id = client_id
         self._token = ""
 

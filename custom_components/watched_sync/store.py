@@ -37,6 +37,7 @@ from .core.operation import Operation
 from .core.outbox import HistoryEntry, Outbox
 from .core.play_state import Reading
 from .core.ports import Journal
+from .markdown import plain
 
 VERSION: Final = 1
 MINOR_VERSION: Final = 1
@@ -235,7 +236,7 @@ class OutboxStore(Journal):
                 severity=ir.IssueSeverity.ERROR,
                 translation_key=ISSUE_OUTBOX_LOST,
                 translation_placeholders={
-                    "name": self._title,
+                    "name": plain(self._title),
                     "file": f".storage/{self.key}.corrupt",
                 },
             )
@@ -363,7 +364,7 @@ class OutboxStore(Journal):
             severity=ir.IssueSeverity.ERROR,
             translation_key=ISSUE_OUTBOX_UNWRITABLE,
             translation_placeholders={
-                "name": self._title,
+                "name": plain(self._title),
                 "file": f".storage/{self.key}",
             },
         )

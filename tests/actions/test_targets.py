@@ -19,7 +19,11 @@ from custom_components.watched_sync.const import DOMAIN
 from custom_components.watched_sync.core.errors import Fault, Unreachable
 from custom_components.watched_sync.core.identity import Item, MediaKind, ProviderIds
 from custom_components.watched_sync.core.lane import Phase
-from custom_components.watched_sync.core.operation import MarkWatched, Scope
+from custom_components.watched_sync.core.operation import (
+    MarkUnwatched,
+    MarkWatched,
+    Scope,
+)
 from custom_components.watched_sync.lookup import (
     EXTERNAL_ID_EXAMPLES,
     parse_external_id,
@@ -498,6 +502,57 @@ async def test_unknown_id_is_believed_while_offline(hass: HomeAssistant) -> None
     entry.runtime_data.relay.nudge()
     await drained(hass, entry)
     assert server.writes == [("m2", MarkWatched())]
+
+
+@pytest.mark.parametrize(
+    "item_id",
+    [
+        "../x",
+        "m1?a=b",
+        "m1#",
+        "a/b",
+        "a%2Fb",
+        "m\x001",
+        "m1,m2",
+        "\ud800",
+        "x" * 1_000_000,
+    ],
+)
+@pytest.mark.parametrize("is_away", [False, True])
+async def test_id_that_cannot_be_one_is_refused_unasked_and_never_queued(
+    hass: HomeAssistant, item_id: str, *, is_away: bool
+) -> None:
+    server = MemoryServer()
+    entry = await setup_lane(hass, server)
+    if is_away:
+        await lose_contact(hass, entry, server)
+    error = await refused(hass, entry, item_id=item_id)
+    assert error.translation_key == "impossible_item_id"
+    assert len(str(error.translation_placeholders)) < 500
+    assert str(error.translation_placeholders).encode()
+    assert ("fetch", item_id) not in server.requests
+
+
+async def test_an_id_gets_the_form_of_its_server_before_it_is_queued(
+    hass: HomeAssistant,
+) -> None:
+    class Dashless(MemoryServer):
+        def item_id(self, text: str) -> str | None:
+            return text.replace("-", "").lower()
+
+    server = Dashless()
+    entry = await setup_lane(hass, server)
+    await lose_contact(hass, entry, server)
+    await mark(hass, item_id="0A1B2C3D-0000-1111-2222-333344445555")
+    await hass.services.async_call(
+        DOMAIN,
+        "mark_unwatched",
+        {"item_id": "0a1b2c3d000011112222333344445555"},
+        blocking=True,
+    )
+    (operation,) = entry.runtime_data.lane.outbox
+    assert operation.item.item_id == "0a1b2c3d000011112222333344445555"
+    assert operation.change == MarkUnwatched()
 
 
 @pytest.mark.parametrize("data", [{"scope": "show"}, {"season": 1}])

@@ -317,6 +317,23 @@ async def test_a_frame_that_makes_no_sense_is_ignored(
     } <= {logging.DEBUG}
 
 
+async def test_junk_is_logged_once_and_then_counted(
+    session: ClientSession, desk: Desk, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG, listener_module.__name__)
+    desk.script = says(*["[]"] * 120, LOOK)
+    assert await heard(session, desk) == [Connected(), HINT]
+    assert [
+        record.getMessage()
+        for record in caplog.records
+        if record.name == listener_module.__name__
+    ] == [
+        "Ignored a message: the message is not an object",
+        "Ignored 10 messages, the last: the message is not an object",
+        "Ignored 100 messages, the last: the message is not an object",
+    ]
+
+
 async def test_a_frame_that_is_no_text_is_ignored(
     session: ClientSession, desk: Desk
 ) -> None:

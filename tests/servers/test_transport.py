@@ -7,8 +7,9 @@ from datetime import UTC, datetime, timedelta
 import gzip
 from pathlib import Path
 import ssl
+import threading
 from typing import Any
-from unittest.mock import Mock
+from unittest.mock import Mock, patch
 
 from aiohttp import (
     ClientConnectionError,
@@ -506,6 +507,47 @@ async def test_body_of_exactly_the_limit_is_read(
     monkeypatch.setattr(transport_module, "MAX_BYTES", 1000)
     mocked.get(f"{URL}/a", body='"' + "x" * 998 + '"')
     assert await transport.read("/a") == "x" * 998
+
+
+async def test_room_is_made_for_what_was_asked_for(
+    transport: Transport, mocked: aioresponses
+) -> None:
+    body = '"' + "x" * transport_module.AROUND_BYTES + "x" * 99_998 + '"'
+    mocked.get(f"{URL}/a", body=body, repeat=True)
+    with pytest.raises(Malformed):
+        await transport.read("/a", rows=1)
+    assert await transport.read("/a", rows=10) == body[1:-1]
+
+
+async def test_a_long_answer_is_read_in_another_thread(
+    transport: Transport, mocked: aioresponses
+) -> None:
+    readers: list[int] = []
+
+    def read(value: dict[str, Any]) -> dict[str, Any]:
+        readers.append(threading.get_ident())
+        return value
+
+    rows = [{"id": "x" * 100} for _ in range(1000)]
+    mocked.get(f"{URL}/a", payload=rows)
+    mocked.get(f"{URL}/b", body="[" * 70_000)
+    with patch.object(transport_module, "_as_it_is", read):
+        assert await transport.read("/a") == rows
+        with pytest.raises(Malformed):
+            await transport.read("/b")
+    assert len(readers) == 1000
+    assert threading.get_ident() not in readers
+
+
+@pytest.mark.parametrize("path", ["/..", "/library/../../admin", "/a/../b"])
+async def test_a_path_never_leads_away_from_the_address(
+    transport: Transport, mocked: aioresponses, path: str
+) -> None:
+    with pytest.raises(Refused):
+        await transport.read(path)
+    with pytest.raises(Refused):
+        await transport.image(path)
+    mocked.assert_not_called()
 
 
 # Pictures

@@ -27,6 +27,7 @@ from ..core.errors import ServerError
 from ..core.identity import Item, MediaKind
 from ..failures import flow_error
 from ..lookup import async_search
+from ..markdown import plain
 from ..runtime import WatchedSyncConfigEntry
 from .options import async_library_names
 
@@ -104,7 +105,9 @@ class TrackItemFlow(ConfigSubentryFlow):
                 vol.Schema({vol.Required(CONF_QUERY): TextSelector()}), user_input
             ),
             errors=errors,
-            description_placeholders={"title": before.full_title} if before else None,
+            description_placeholders={"title": plain(before.full_title)}
+            if before
+            else None,
         )
 
     async def async_step_pick(

@@ -134,11 +134,12 @@ class Listener:
         """
         async with self._alone, self._connection(path, params) as socket:
             pulse = _Pulse(socket, dialect.keep_alive)
+            junk = _Junk()
             greeted = dialect.keep_alive is None
             if greeted:
                 yield Connected()
             while (text := await _next_text(socket, pulse)) is not None:
-                for heard in _understood(dialect, text):
+                for heard in _understood(dialect, text, junk):
                     match heard:
                         case Changed():
                             yield heard
@@ -279,15 +280,30 @@ async def _next_frame(socket: ClientWebSocketResponse, pulse: _Pulse) -> WSMessa
             await pulse.due_now()
 
 
-def _understood(dialect: Dialect, text: str) -> Iterator[Heard]:
+class _Junk:
+    """Says what could not be understood: the first time, and then how much of it."""
+
+    def __init__(self) -> None:
+        self._count = 0
+
+    def note(self, what: str) -> None:
+        """Count one message, and log it if that is a power of ten."""
+        self._count += 1
+        if self._count == 1:
+            _LOGGER.debug("Ignored a message: %s", what)
+        elif set(str(self._count)[1:]) == {"0"} and str(self._count)[0] == "1":
+            _LOGGER.debug("Ignored %d messages, the last: %s", self._count, what)
+
+
+def _understood(dialect: Dialect, text: str, junk: _Junk) -> Iterator[Heard]:
     """Yield what a frame says, as far as it can be understood."""
     try:
         yield from dialect.hear(as_row(json.loads(text), "the message"))
     except Malformed as error:
-        _LOGGER.debug("Ignored a message: %s", error)
+        junk.note(str(error))
     except (ValueError, RecursionError) as error:
         # What a decoder says would quote the message.
-        _LOGGER.debug("Ignored a message: %s", type(error).__name__)
+        junk.note(type(error).__name__)
 
 
 async def _no_redirect(

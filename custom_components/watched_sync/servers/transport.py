@@ -4,6 +4,7 @@ Secrets travel in headers only, so neither an address nor a message here can car
 one; messages name the method and the path, never the query.
 """
 
+import asyncio
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -55,7 +56,14 @@ TREE_TIMEOUT: Final = 120.0
 #: Seconds until a connection that is not there yet is given up.
 CONNECT_TIMEOUT: Final = 5.0
 #: Bytes of one answer, once unpacked; a longer one is no answer.
-MAX_BYTES: Final = 64 * 1024 * 1024
+MAX_BYTES: Final = 16 * 1024 * 1024
+#: Bytes of one row of a listing, on average, and of what is around them.
+ROW_BYTES: Final = 16 * 1024
+AROUND_BYTES: Final = 1024 * 1024
+#: Rows that an answer is taken to have if nobody says.
+USUAL_ROWS: Final = 100
+#: Bytes of an answer that is read in another thread: others wait for this one.
+LONG: Final = 64 * 1024
 #: Bytes of one picture.
 MAX_IMAGE_BYTES: Final = 2 * 1024 * 1024
 #: Seconds that a server can make us wait by one `Retry-After`.
@@ -151,20 +159,24 @@ class Transport:
         params: Mapping[str, str] | None = None,
         *,
         may_be_missing: bool = False,
+        rows: int = USUAL_ROWS,
     ) -> Json:
         """GET *path* and return its JSON. Raises any `ServerError`.
 
+        *rows* is how many were asked for: far more than they can need is `Malformed`.
         A 404 is `ItemGone` only for a path that *may_be_missing*. Any other exists on
         every server of its kind, so that something else gave the answer: a proxy
         does while the server behind it restarts.
         """
         try:
-            answer = await self._exchange("GET", path, params=params)
+            answer = await self._exchange(
+                "GET", path, params=params, limit=_room_for(rows)
+            )
         except ItemGone as error:
             if may_be_missing:
                 raise
             raise Unreachable(f"GET {path} led to no server of ours") from error
-        return _parse(answer, f"GET {path}")
+        return await _parse(answer, f"GET {path}")
 
     async def image(self, path: str, params: Mapping[str, str] | None = None) -> Image:
         """GET a picture of no more than 2 MiB. Raises any `ServerError`.
@@ -197,7 +209,7 @@ class Transport:
         answer = await self._exchange(
             "POST", path, params=params, body=body, headers=headers, once=True
         )
-        return _parse(answer, f"POST {path}")
+        return await _parse(answer, f"POST {path}")
 
     async def send(
         self,
@@ -224,7 +236,7 @@ class Transport:
             needs_body=False,
         )
         try:
-            return _parse(answer, f"{method} {path}")
+            return await _parse(answer, f"{method} {path}")
         except Malformed:
             return None
 
@@ -242,6 +254,9 @@ class Transport:
         limit: int | None = None,
     ) -> _Answer:
         what = f"{method} {path}"
+        if ".." in path.split("/"):
+            # The last guard: what such a path is made of was looked at before.
+            raise Refused("the path leads away from the address of the server")
         try:
             async with self._session.request(
                 method,
@@ -386,9 +401,14 @@ def _translated(error: ClientError | OSError, what: str) -> ServerError:
             return Unreachable(said)
 
 
+def _room_for(rows: int) -> int:
+    """Return how many bytes an answer with so many rows may have."""
+    return min(rows * ROW_BYTES + AROUND_BYTES, MAX_BYTES)
+
+
 async def _body(response: ClientResponse, what: str, limit: int | None = None) -> bytes:
     """Read the whole body, as long as it is one that fits."""
-    limit = MAX_BYTES if limit is None else limit
+    limit = _room_for(USUAL_ROWS) if limit is None else limit
     body = bytearray()
     async for chunk in response.content.iter_chunked(_CHUNK):
         body += chunk
@@ -398,13 +418,34 @@ async def _body(response: ClientResponse, what: str, limit: int | None = None) -
     return bytes(body)
 
 
-def _parse(answer: _Answer, what: str) -> Json:
+async def _parse(answer: _Answer, what: str) -> Json:
     if answer.is_html:
         raise Malformed(f"{what} was answered with a page instead of JSON")
     try:
-        value: Json = json.loads(answer.body)
+        if len(answer.body) <= LONG:
+            return _from_json(answer.body)
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(None, _from_long_json, answer.body)
     except (ValueError, RecursionError) as error:
         raise Malformed(f"{what} was not answered with JSON") from error
+
+
+def _from_json(body: bytes) -> Json:
+    value: Json = json.loads(body)
+    return value
+
+
+def _from_long_json(body: bytes) -> Json:
+    """Read JSON so that other threads have their turns meanwhile.
+
+    The decoder is one long call that Python does not interrupt; calling back for each
+    object lets it.
+    """
+    value: Json = json.loads(body, object_hook=_as_it_is)
+    return value
+
+
+def _as_it_is(value: dict[str, Json]) -> dict[str, Json]:
     return value
 
 

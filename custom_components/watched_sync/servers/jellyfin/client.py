@@ -67,6 +67,7 @@ from .notifications import Notifications
 _BATCH: Final = 100
 _PAGE: Final = 500
 _CANDIDATES: Final = 50
+_SESSIONS: Final = 500
 
 #: Members of an item's user data that are computed and not kept.
 _COMPUTED: Final = frozenset(
@@ -693,6 +694,7 @@ class JellyfinClient(MediaServer):
     async def _page(
         self, path: str, params: Mapping[str, str], *, may_be_missing: bool = False
     ) -> Page:
+        limit = int(params.get("limit", _BATCH))
         answer = await self._server.read(
             self._path(path),
             {
@@ -702,20 +704,16 @@ class JellyfinClient(MediaServer):
                 **params,
             },
             may_be_missing=may_be_missing,
+            rows=limit,
         )
-        limit = params.get("limit")
-        return wire.parse_page(
-            answer,
-            self._odd,
-            None if limit is None else int(limit),
-            item_id=self._dialect.item_id,
-        )
+        return wire.parse_page(answer, self._odd, limit, item_id=self._dialect.item_id)
 
     @override
     async def session_user(self, session_id: str) -> str | None:
         """Look for a session among those this user may see. `GET /Sessions`."""
-        sessions = wire.parse_session_users(await self._server.read("/Sessions"))
-        return sessions.get(session_id)
+        # Each says what it plays, with all that is known of it.
+        answer = await self._server.read("/Sessions", rows=_SESSIONS)
+        return wire.parse_session_users(answer).get(session_id)
 
     # Listening
 

@@ -71,6 +71,9 @@ _LEAF_PAGE: Final = 500
 _LISTING_PAGE: Final = 1000
 _CANDIDATES: Final = 50
 
+#: Groups of an answer to a search, one for each kind of thing; people are one.
+_HUBS: Final = 12
+
 #: Rows of a listing that cannot be narrowed to some libraries, where only theirs are
 #: wanted: in one request what takes one for each library otherwise.
 _MIXED: Final = 100
@@ -423,6 +426,7 @@ class PlexClient(MediaServer):
                 "/hubs/search",
                 {"query": query, "limit": str(limit), "includeGuids": "1"},
                 may_be_missing=True,
+                rows=_HUBS * limit,
             )
         except ItemGone, Refused:
             return [
@@ -458,6 +462,7 @@ class PlexClient(MediaServer):
                     "includeGuids": "1",
                     **_bounds(0, limit),
                 },
+                rows=limit,
             )
             found += wire.parse_page(answer, self._odd, limit).readings
         return found
@@ -506,10 +511,10 @@ class PlexClient(MediaServer):
         params = {"includeGuids": "1", **_bounds(0, size)}
         try:
             answer = await self._server.read(
-                "/hubs/continueWatching/items", params, may_be_missing=True
+                "/hubs/continueWatching/items", params, may_be_missing=True, rows=size
             )
         except ItemGone, Refused:
-            answer = await self._server.read("/library/onDeck", params)
+            answer = await self._server.read("/library/onDeck", params, rows=size)
         found = unique(wire.parse_hubs(answer, self._odd))
         return tuple((await self._of_allowed(found) if narrowed else found)[:limit])
 
@@ -587,6 +592,7 @@ class PlexClient(MediaServer):
                 **_bounds(0, limit),
             },
             may_be_missing=may_be_missing,
+            rows=limit,
         )
         return wire.parse_page(answer, self._odd, limit).readings
 
@@ -614,11 +620,11 @@ class PlexClient(MediaServer):
     async def _page(
         self, path: str, params: Mapping[str, str], *, may_be_missing: bool = False
     ) -> Page:
-        return wire.parse_page(
-            await self._server.read(path, params, may_be_missing=may_be_missing),
-            self._odd,
-            int(params["X-Plex-Container-Size"]),
+        size = int(params["X-Plex-Container-Size"])
+        answer = await self._server.read(
+            path, params, may_be_missing=may_be_missing, rows=size
         )
+        return wire.parse_page(answer, self._odd, size)
 
     async def _check_still_plex(self) -> None:
         """Raise `Unreachable` unless it was Plex that answered 404."""
