@@ -25,7 +25,12 @@ from custom_components.watched_sync.coordinator import (
     REFRESH_COOLDOWN,
     WatchedSyncCoordinator,
 )
-from custom_components.watched_sync.core.errors import Forbidden, Reason, Unreachable
+from custom_components.watched_sync.core.errors import (
+    Forbidden,
+    Malformed,
+    Reason,
+    Unreachable,
+)
 from custom_components.watched_sync.core.identity import Item, MediaKind
 from custom_components.watched_sync.core.lane import LaneUpdate, Phase
 from custom_components.watched_sync.core.observer import GLANCE
@@ -877,6 +882,39 @@ async def test_episodes_are_read_again_only_when_something_moved(
     server.requests.clear()
     await refreshed(hass)
     assert server.requests.count(("fetch_leaves", "s1")) == 1
+
+
+async def test_a_show_that_cannot_be_read_does_not_hold_up_the_others(
+    hass: HomeAssistant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = replace(SHOW, item_id="s0", title="Slow Horses")
+    pilot = replace(
+        episode(1, 1), item_id="s0e1", show_id="s0", season_id="s0x1", season=1
+    )
+    server = MemoryServer([other, pilot, SHOW, *EPISODES])
+    entry = await setup_lane(hass, server, subentries=[other, SHOW])
+    coordinator: WatchedSyncCoordinator = entry.runtime_data.coordinator
+    for item_id in ("s0e1", "e1x1"):
+        server.set(item_id, watched=True)
+    real = server.fetch_leaves
+    reported: list[Exception] = []
+
+    async def fail(item: Item) -> Any:
+        if item.item_id == "s0":
+            raise Malformed("nonsense")
+        return await real(item)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(server, "fetch_leaves", fail)
+        patched.setattr(entry.runtime_data.relay, "report", reported.append)
+        await coordinator.async_refresh()
+    assert [type(one) for one in reported] == [Malformed]
+    assert (coordinator.shows["s0"].unwatched, coordinator.shows["s1"].unwatched) == (
+        1,
+        3,
+    )
+    await coordinator.async_refresh()
+    assert coordinator.shows["s0"].unwatched == 0
 
 
 async def test_a_show_that_is_gone_keeps_its_entry_without_progress(

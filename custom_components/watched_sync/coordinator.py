@@ -29,7 +29,7 @@ from .const import (
     SUBENTRY_ITEM,
 )
 from .core.codec import decode_item
-from .core.errors import ItemGone, Reason, ServerError
+from .core.errors import ItemGone, Reason, ServerError, is_outage
 from .core.identity import Item, MediaKind
 from .core.lane import Lane, LaneUpdate, Phase
 from .core.operation import Scope
@@ -427,6 +427,12 @@ class WatchedSyncCoordinator(DataUpdateCoordinator[SyncSnapshot]):
         return found
 
     async def _read_shows(self) -> None:
+        """Read the episodes of tracked shows that changed.
+
+        A show that cannot be read does not hold up the others; raises its `ServerError`
+        in the end.
+        """
+        failed: ServerError | None = None
         for show_id in self._tracked_shows:
             show = self._lane.ledger.reading(show_id)
             if show is None:
@@ -446,11 +452,16 @@ class WatchedSyncCoordinator(DataUpdateCoordinator[SyncSnapshot]):
             except ItemGone:
                 self._leaves.pop(show_id, None)
                 continue
-            except ServerError:
+            except ServerError as err:
                 self._stale_shows.add(show_id)
-                raise
+                if is_outage(err):
+                    raise
+                failed = failed or err
+                continue
             self._leaves[show_id] = _Leaves(tuple(readings), counts)
             self._remember(readings)
+        if failed is not None:
+            raise failed
 
     def _remember(self, readings: Iterable[Reading]) -> None:
         """Take over readings without publishing each batch of them.

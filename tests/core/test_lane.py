@@ -423,6 +423,28 @@ async def test_a_listener_that_left_hears_nothing_more() -> None:
 
 
 @virtual
+async def test_a_listener_that_fails_costs_nobody_else_anything(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    rig = Rig()
+    heard: list[LaneUpdate] = []
+
+    def fail(_: LaneUpdate) -> None:
+        raise KeyError("oops")
+
+    rig.lane.add_listener(fail)
+    rig.lane.add_listener(heard.append)
+    rig.server.add(movie("m1"))
+    rig.start()
+    await rig.ask(MarkWatched(), movie("m1"))
+    await rig.drained()
+    await rig.stop()
+    assert rig.results() == [Result.DELIVERED]
+    assert heard
+    assert "not taken in by everybody" in caplog.text
+
+
+@virtual
 async def test_a_listener_may_leave_while_it_is_told() -> None:
     rig = Rig()
     heard: list[str] = []

@@ -14,10 +14,8 @@ import logging
 from .errors import (
     ItemGone,
     JournalError,
-    LaneDown,
-    Parked,
     ServerError,
-    classify,
+    is_outage,
 )
 from .identity import Item, MediaKind, ProviderIds
 from .lane import Lane, LaneClosed, Phase
@@ -237,7 +235,7 @@ class Copier:
             except ServerError as err:
                 done = False
                 self._failed(move, one.target_id, err)
-                if _is_outage(err):
+                if is_outage(err):
                     break
                 continue
             except Exception as err:  # noqa: BLE001 - one item's trouble is its own
@@ -295,7 +293,7 @@ class Copier:
             return list((await one.target.server.fetch(item_ids)).values())
         except ServerError as err:
             one.failures += 1
-            if _is_outage(err) or one.failures == MOST_FAILURES:
+            if is_outage(err) or one.failures == MOST_FAILURES:
                 raise
             _LOGGER.debug("%s: not read again: %r", self._label, err)
             one.target.report(err)
@@ -320,7 +318,7 @@ class Copier:
             _LOGGER.error(
                 "%s: copying failed unexpectedly", self._label, exc_info=error
             )
-        if not (isinstance(error, ServerError) and _is_outage(error)):
+        if not (isinstance(error, ServerError) and is_outage(error)):
             self._attempts[key] += 1
         if self._attempts[key] >= MAX_ATTEMPTS:
             self._skip(move, target_id, Skip.UNREADABLE)
@@ -516,11 +514,6 @@ class Copier:
         if not item.provider_ids:
             return ()
         return await server.find(item.kind, item.provider_ids, item.title)
-
-
-def _is_outage(error: ServerError) -> bool:
-    """Whether the server cannot be asked at all, for whatever item."""
-    return isinstance(classify(error), LaneDown | Parked)
 
 
 def _by_id(readings: Iterable[Reading], lane: Lane) -> dict[str, Reading]:

@@ -157,6 +157,11 @@ class Rejected:
 type Verdict = Confirmed | RetryLater | LaneDown | Parked | Missing | Rejected
 
 
+def is_outage(error: ServerError) -> bool:
+    """Whether the server cannot be asked at all, for whatever item."""
+    return isinstance(classify(error), LaneDown | Parked)
+
+
 def classify(error: ServerError) -> Verdict:
     """Say what one failed request means."""
     match error:

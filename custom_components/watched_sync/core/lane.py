@@ -16,6 +16,7 @@ from collections.abc import (
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
+import logging
 from types import MappingProxyType
 from typing import Any
 
@@ -25,6 +26,8 @@ from .operation import Operation, Scope
 from .outbox import Outbox, OutboxFull, Outcome, Receipt, Result
 from .play_state import PlayState, Reading
 from .ports import Clock, Journal
+
+_LOGGER = logging.getLogger(__name__)
 
 _NO_STATES: Mapping[str, PlayState] = MappingProxyType({})
 
@@ -275,7 +278,11 @@ class Lane:
                 if not future.done():
                     future.set_result(outcome)
         for listener in list(self._listeners.values()):
-            listener(update)
+            try:
+                listener(update)
+            except Exception:
+                # Neither the others nor whoever delivers are to suffer from it.
+                _LOGGER.exception("What changed was not taken in by everybody")
 
     def set_health(self, health: Health) -> None:
         """Change the health, without publishing."""
