@@ -133,6 +133,18 @@ async def test_an_action_that_returned_is_on_disk(
     assert waiting_on_disk(outbox_file) == [MOVIE.item_id]
 
 
+async def test_what_no_file_can_hold_never_takes_the_others_with_it(
+    hass: HomeAssistant, outbox_file: Path
+) -> None:
+    entry = await offline_lane(hass)
+    odd = Item("odd", MediaKind.MOVIE, "caf\ud83d", duration=7200, year=2**70)
+    for item in (odd, MOVIE):
+        await entry.runtime_data.async_submit([Wish(item, MarkWatched())])
+    assert waiting_on_disk(outbox_file) == ["odd", MOVIE.item_id]
+    held = stored(outbox_file)["operations"][0]["item"]
+    assert held == {"id": "odd", "kind": "movie", "title": "caf", "duration": 7200}
+
+
 async def test_the_file_is_private_and_synced_to_the_disk(
     hass: HomeAssistant, outbox_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -22,7 +22,9 @@ from homeassistant.util import dt as dt_util
 from .const import DOMAIN, ISSUE_OUTBOX_LOST, ISSUE_OUTBOX_UNWRITABLE, LOGGER
 from .core.codec import (
     Json,
+    decode_history_entry,
     decode_move,
+    decode_operation,
     decode_outbox,
     decode_reading,
     encode_history_entry,
@@ -110,9 +112,18 @@ class _Fragments[T]:
     all of them again.
     """
 
-    def __init__(self, encode: Callable[[T], Json], key: Callable[[T], str]) -> None:
-        """Encode with *encode*; *key* names a value among those of one save."""
+    def __init__(
+        self,
+        encode: Callable[[T], Json],
+        decode: Callable[[Json], T],
+        key: Callable[[T], str],
+    ) -> None:
+        """Encode with *encode*; *key* names a value among those of one save.
+
+        *decode* is how a value is read again, through the gate.
+        """
         self._encode = encode
+        self._decode = decode
         self._key = key
         self._known: dict[str, tuple[T, json_fragment]] = {}
 
@@ -123,10 +134,21 @@ class _Fragments[T]:
             key = self._key(value)
             pair = self._known.get(key)
             if pair is None or pair[0] is not value:
-                pair = (value, cached_json_fragment(self._encode(value)))
+                pair = (value, self._fragment(value))
             known[key] = pair
         self._known = known
         return [fragment for _, fragment in known.values()]
+
+    def _fragment(self, value: T) -> json_fragment:
+        """Return the JSON of *value*; what no file can hold is written as it is read.
+
+        One text with a lone surrogate would take the whole file with it.
+        """
+        data = self._encode(value)
+        try:
+            return cached_json_fragment(data)
+        except TypeError:
+            return cached_json_fragment(self._encode(self._decode(data)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,9 +218,15 @@ class OutboxStore(Journal):
         self._closing = False
         self._next: asyncio.Future[None] | None = None
         self._writer: asyncio.Task[None] | None = None
-        self._operations = _Fragments(encode_operation, _id_of_operation)
-        self._rejected = _Fragments(encode_operation, _id_of_operation)
-        self._history = _Fragments(encode_history_entry, _id_of_history)
+        self._operations = _Fragments(
+            encode_operation, decode_operation, _id_of_operation
+        )
+        self._rejected = _Fragments(
+            encode_operation, decode_operation, _id_of_operation
+        )
+        self._history = _Fragments(
+            encode_history_entry, decode_history_entry, _id_of_history
+        )
         self.is_new = True
 
     @property
@@ -383,8 +411,8 @@ class LedgerStore:
         """Prepare; nothing is read or written before `async_load`."""
         self._hass = hass
         self._store = _RecordingStore(hass, ledger_key(entry_id), _ignore)
-        self._readings = _Fragments(encode_reading, _id_of_reading)
-        self._moves = _Fragments(encode_move, _id_of_move)
+        self._readings = _Fragments(encode_reading, decode_reading, _id_of_reading)
+        self._moves = _Fragments(encode_move, decode_move, _id_of_move)
         self._dirty = False
         self._closing = False
         self.ledger = Ledger()
