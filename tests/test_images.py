@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from http import HTTPStatus
 from typing import override
 
@@ -89,7 +90,7 @@ async def stranger(
 async def test_picture_of_an_entity_opens_without_signing_in(
     hass: HomeAssistant, lane: WatchedSyncConfigEntry, stranger: Browser
 ) -> None:
-    answer = await stranger.get(picture_path(hass, lane.entry_id, MOVIE.item_id))
+    answer = await stranger.get(picture_path(hass, lane.entry_id, MOVIE))
     assert answer.status == HTTPStatus.OK
     assert await answer.read() == POSTER.data
     assert answer.content_type == POSTER.content_type
@@ -106,7 +107,7 @@ async def test_entities_show_their_posters(
         for state in hass.states.async_all("switch")
         if state.attributes.get("item_id") == MOVIE.item_id
     ]
-    assert picture_path(hass, lane.entry_id, MOVIE.item_id) in shown
+    assert picture_path(hass, lane.entry_id, MOVIE) in shown
     for path in shown:
         assert (await stranger.get(path)).status == HTTPStatus.OK
 
@@ -114,8 +115,8 @@ async def test_entities_show_their_posters(
 async def test_without_its_key_a_picture_is_refused(
     hass: HomeAssistant, lane: WatchedSyncConfigEntry, stranger: Browser
 ) -> None:
-    path, _, key = picture_path(hass, lane.entry_id, MOVIE.item_id).partition("?")
-    other = picture_path(hass, lane.entry_id, OTHER_MOVIE.item_id).partition("?")[2]
+    path, _, key = picture_path(hass, lane.entry_id, MOVIE).partition("?")
+    other = picture_path(hass, lane.entry_id, OTHER_MOVIE).partition("?")[2]
     for tried in (path, f"{path}?key=", f"{path}?{other}", f"{path}?key=\N{SNOWMAN}"):
         answer = await stranger.get(tried)
         assert answer.status == HTTPStatus.FORBIDDEN, tried
@@ -131,7 +132,7 @@ async def test_whoever_is_signed_in_needs_no_key(
     hass_client: ClientSessionGenerator,
     socket_enabled: None,  # noqa: ARG001 - the answer comes over HTTP
 ) -> None:
-    path = picture_path(hass, lane.entry_id, MOVIE.item_id).partition("?")[0]
+    path = picture_path(hass, lane.entry_id, MOVIE).partition("?")[0]
     client = await hass_client()
     assert (await client.get(path)).status == HTTPStatus.OK
 
@@ -148,7 +149,9 @@ async def test_only_what_a_lane_knows_can_be_asked_for(
     entry_id: str | None,
     item_id: str,
 ) -> None:
-    path = picture_path(hass, entry_id or lane.entry_id, item_id)
+    path = picture_path(
+        hass, entry_id or lane.entry_id, replace(MOVIE, item_id=item_id)
+    )
     answer = await stranger.get(path)
     assert answer.status == HTTPStatus.NOT_FOUND
     assert gallery.asked == []
@@ -160,7 +163,7 @@ async def test_server_is_asked_once_however_many_look(
     gallery: Gallery,
     stranger: Browser,
 ) -> None:
-    path = picture_path(hass, lane.entry_id, MOVIE.item_id)
+    path = picture_path(hass, lane.entry_id, MOVIE)
     answers = await asyncio.gather(*(stranger.get(path) for _ in range(20)))
     assert {answer.status for answer in answers} == {HTTPStatus.OK}
     assert gallery.asked == [MOVIE.item_id]
@@ -173,7 +176,7 @@ async def test_missing_picture_is_asked_for_again_only_later(
     stranger: Browser,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    path = picture_path(hass, lane.entry_id, OTHER_MOVIE.item_id)
+    path = picture_path(hass, lane.entry_id, OTHER_MOVIE)
     for _ in range(3):
         assert (await stranger.get(path)).status == HTTPStatus.NOT_FOUND
     assert gallery.asked == [OTHER_MOVIE.item_id]
@@ -192,12 +195,12 @@ async def test_while_the_server_is_away_it_is_not_asked_and_old_pictures_do(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(images, "KEPT_FOR", -1)
-    path = picture_path(hass, lane.entry_id, MOVIE.item_id)
+    path = picture_path(hass, lane.entry_id, MOVIE)
     assert (await stranger.get(path)).status == HTTPStatus.OK
     gallery.go_down(Unreachable("no route"))
     for _ in range(3):
         assert (await stranger.get(path)).status == HTTPStatus.OK
-    never_read = picture_path(hass, lane.entry_id, OTHER_MOVIE.item_id)
+    never_read = picture_path(hass, lane.entry_id, OTHER_MOVIE)
     answer = await stranger.get(never_read)
     assert answer.status == HTTPStatus.SERVICE_UNAVAILABLE
 
@@ -257,7 +260,7 @@ async def test_unloading_forgets_the_pictures(
     gallery: Gallery,
     stranger: Browser,
 ) -> None:
-    path = picture_path(hass, lane.entry_id, MOVIE.item_id)
+    path = picture_path(hass, lane.entry_id, MOVIE)
     assert (await stranger.get(path)).status == HTTPStatus.OK
     assert await hass.config_entries.async_unload(lane.entry_id)
     # As while its server is away: it comes back.

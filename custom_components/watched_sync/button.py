@@ -95,7 +95,7 @@ class MarkNextButton(TrackedItemEntity, ButtonEntity):
     @override
     async def async_press(self) -> None:
         """Queue it. Raises ServiceValidationError if no episode is left or known."""
-        progress = self.coordinator.shows.get(self.item.item_id)
+        progress = self.progress
         if progress is None or progress.next_episode is None:
             raise no_next_episode(self.item.full_title)
         episode = progress.next_episode.item

@@ -37,6 +37,7 @@ from .core.outbox import Result
 from .core.play_state import PlayState, Reading
 from .core.ports import MediaServer
 from .core.reconcile import CLOCK_TOLERANCE
+from .core.rehoming import find_again
 from .core.relay import Relay
 from .core.snapshot import (
     Failures,
@@ -75,6 +76,7 @@ _READ_AFTER: Final = (Result.DELIVERED, Result.ALREADY_TRUE, Result.OVERRULED)
 class _Leaves:
     """The episodes of a show, and the counts it had when they were read."""
 
+    show: Item
     readings: tuple[Reading, ...]
     counts: tuple[int | None, int | None]
 
@@ -125,11 +127,13 @@ class WatchedSyncCoordinator(DataUpdateCoordinator[SyncSnapshot]):
         self._server = server
         self._ledger = ledger
         self._libraries = preferences(entry).libraries
+        #: By the ids they had when tracking began; they may have others now.
         self._tracked = {
-            item.item_id: item
+            item.item_id: self._as_known(item)
             for subentry in entry.get_subentries_of_type(SUBENTRY_ITEM)
             for item in (decode_item(subentry.data[CONF_ITEM]),)
         }
+        self._lost: set[str] = set()
         self._leaves: dict[str, _Leaves] = {}
         self._stale_shows: set[str] = set()
         self._remembering = False
@@ -145,8 +149,8 @@ class WatchedSyncCoordinator(DataUpdateCoordinator[SyncSnapshot]):
             function=self.async_refresh,
             background=True,
         )
-        for show_id in self._tracked_shows:
-            self._restore_leaves(show_id)
+        for show in self._tracked_shows:
+            self._restore_leaves(show)
         self.data = self._build()
         entry.async_on_unload(lane.add_listener(self._lane_changed))
         entry.async_on_unload(self._library_changed.async_shutdown)
@@ -158,7 +162,7 @@ class WatchedSyncCoordinator(DataUpdateCoordinator[SyncSnapshot]):
 
     @property
     def tracked_ids(self) -> Collection[str]:
-        """Ids of the items tracked by subentries."""
+        """Ids that the items tracked by subentries had when tracking began."""
         return self._tracked.keys()
 
     @property
@@ -191,13 +195,22 @@ class WatchedSyncCoordinator(DataUpdateCoordinator[SyncSnapshot]):
         failures = Failures(self._lane.outbox.rejected)
         return view_of(self._lane, item, self.leaves(item_id), failures)
 
+    def progress(self, show: Item) -> ShowProgress | None:
+        """Return how far a tracked show is; None if its episodes are not known."""
+        if self._lane.ledger.is_anothers(show):
+            return None
+        return self.shows.get(show.item_id)
+
+    def tracked_view(self, tracked_id: str) -> ItemView | None:
+        """Return how a tracked item is, by the id it had when tracking began."""
+        return self.data.tracked.get(tracked_id)
+
     def leaves(self, show_id: str) -> Sequence[Reading]:
         """Return the last readings of a tracked show's episodes, in order."""
         if (leaves := self._leaves.get(show_id)) is None:
             return ()
         return [
-            self._lane.ledger.reading(leaf.item.item_id) or leaf
-            for leaf in leaves.readings
+            self._lane.ledger.reading_of(leaf.item) or leaf for leaf in leaves.readings
         ]
 
     # --- publishing ------------------------------------------------------------
@@ -205,6 +218,7 @@ class WatchedSyncCoordinator(DataUpdateCoordinator[SyncSnapshot]):
     @callback
     def _lane_changed(self, update: LaneUpdate) -> None:
         if update.readings:
+            self._drop_others(update.readings)
             self._ledger.save_later()
         if not self._remembering:
             self._moved.update(reading.item.item_id for reading in update.readings)
@@ -216,6 +230,19 @@ class WatchedSyncCoordinator(DataUpdateCoordinator[SyncSnapshot]):
             self._publish()
         if any(outcome.result in _READ_AFTER for outcome in update.outcomes):
             self._debounced_refresh.async_schedule_call()
+
+    def _drop_others(self, readings: Iterable[Reading]) -> None:
+        """Take off the lists what has the id of something that was on them."""
+        others = {
+            reading.item.item_id
+            for reading in readings
+            if (shown := self.data.items.get(reading.item.item_id)) is not None
+            and not shown.item.is_still(reading.item)
+        }
+        up_next = self._ledger.up_next
+        self._ledger.up_next = tuple(one for one in up_next if one not in others)
+        if self._ledger.last_played in others:
+            self._ledger.last_played = None
 
     @callback
     def _new_day(self, _: datetime) -> None:
@@ -371,6 +398,8 @@ class WatchedSyncCoordinator(DataUpdateCoordinator[SyncSnapshot]):
         missing = wanted - {reading.item.item_id for reading in found}
         if missing:
             found.extend((await self._fetch(missing)).values())
+        # First of all: what was on the lists may have had ids that are others' now.
+        self._remember(found)
         lists = (
             tuple(dict.fromkeys(reading.item.item_id for reading in up_next)),
             next(
@@ -381,8 +410,41 @@ class WatchedSyncCoordinator(DataUpdateCoordinator[SyncSnapshot]):
         if lists != (self._ledger.up_next, self._ledger.last_played):
             self._ledger.up_next, self._ledger.last_played = lists
             self._ledger.save_later()
-        self._remember(found)
         self._note_plays_seen(plays)
+        await self._find_tracked(again=everything)
+
+    async def _find_tracked(self, *, again: bool) -> None:
+        """Look for tracked items that are gone, or whose ids are others' now.
+
+        What was not found is looked for *again* only where everything is read.
+        """
+        ledger = self._lane.ledger
+        for first_id, item in self._tracked.items():
+            if item.item_id not in ledger.absent and not ledger.is_anothers(item):
+                self._lost.discard(first_id)
+                continue
+            if first_id in self._lost and not again:
+                continue
+            self._lost.add(first_id)
+            try:
+                found = await find_again(self._server, item)
+            except ServerError as err:
+                # What is known is shown all the same; the next full look tries again.
+                self._relay.report(err)
+                return
+            if found is None:
+                continue
+            self._lost.discard(first_id)
+            self._tracked[first_id] = found
+            self._remember((await self._fetch([found.item_id])).values())
+
+    def _as_known(self, item: Item) -> Item:
+        """Return a tracked item under the id it has now, as far as that is known."""
+        ledger = self._lane.ledger
+        if not ledger.is_anothers(item):
+            return item
+        now = [one.item for one in ledger if one.item.is_same_work(item)]
+        return now[0] if len(now) == 1 else item
 
     async def _plays(self) -> _Plays:
         """Read what was played last, back to what the last look has seen.
@@ -433,8 +495,10 @@ class WatchedSyncCoordinator(DataUpdateCoordinator[SyncSnapshot]):
         in the end.
         """
         failed: ServerError | None = None
-        for show_id in self._tracked_shows:
-            show = self._lane.ledger.reading(show_id)
+        ledger = self._lane.ledger
+        for tracked in self._tracked_shows:
+            show_id = tracked.item_id
+            show = ledger.reading_of(tracked)
             if show is None:
                 continue
             counts = (show.leaf_count, show.watched_leaf_count)
@@ -442,8 +506,10 @@ class WatchedSyncCoordinator(DataUpdateCoordinator[SyncSnapshot]):
             if (
                 known
                 and known.counts == counts
+                and known.show.is_still(show.item)
                 and not known.are_merged
                 and show_id not in self._stale_shows
+                and not any(ledger.is_anothers(leaf.item) for leaf in known.readings)
             ):
                 continue
             self._stale_shows.discard(show_id)
@@ -458,7 +524,7 @@ class WatchedSyncCoordinator(DataUpdateCoordinator[SyncSnapshot]):
                     raise
                 failed = failed or err
                 continue
-            self._leaves[show_id] = _Leaves(tuple(readings), counts)
+            self._leaves[show_id] = _Leaves(show.item, tuple(readings), counts)
             self._remember(readings)
         if failed is not None:
             raise failed
@@ -534,9 +600,9 @@ class WatchedSyncCoordinator(DataUpdateCoordinator[SyncSnapshot]):
         self._turn = start + room
         return [*first, *(others[start:] + others[:start])[:room]]
 
-    def _restore_leaves(self, show_id: str) -> None:
+    def _restore_leaves(self, tracked: Item) -> None:
         """Take a show's episodes from the ledger, if it has all of them."""
-        show = self._lane.ledger.reading(show_id)
+        show = self._lane.ledger.reading_of(tracked)
         if show is None or not show.leaf_count:
             return
         readings = [
@@ -546,21 +612,22 @@ class WatchedSyncCoordinator(DataUpdateCoordinator[SyncSnapshot]):
         ]
         if len(readings) == show.leaf_count:
             readings.sort(key=lambda one: (one.item.season or 0, one.item.episode or 0))
-            self._leaves[show_id] = _Leaves(
-                tuple(readings), (show.leaf_count, show.watched_leaf_count)
+            self._leaves[tracked.item_id] = _Leaves(
+                show.item, tuple(readings), (show.leaf_count, show.watched_leaf_count)
             )
 
     @property
-    def _tracked_shows(self) -> Iterable[str]:
-        return [
-            item.item_id
-            for item in self._tracked.values()
-            if item.kind is MediaKind.SHOW
-        ]
+    def _tracked_shows(self) -> Iterable[Item]:
+        return [one for one in self._tracked.values() if one.kind is MediaKind.SHOW]
+
+    @property
+    def _tracked_now(self) -> Mapping[str, Item]:
+        """The tracked items by the ids they have now."""
+        return {item.item_id: item for item in self._tracked.values()}
 
     def _follows(self, item: Item) -> bool:
         """Whether what others do to an item is looked at: also if it is tracked."""
-        tracked = self._tracked.keys() & {item.item_id, *item.show_ids}
+        tracked = self._tracked_now.keys() & {item.item_id, *item.show_ids}
         return bool(tracked) or self.allows(item)
 
     @property
@@ -606,18 +673,24 @@ class WatchedSyncCoordinator(DataUpdateCoordinator[SyncSnapshot]):
     @property
     def _shown_ids(self) -> set[str]:
         """Ids of the items a snapshot holds."""
-        shown = {*self._tracked, *self._up_next}
+        shown = {*self._tracked_now, *self._up_next}
         if self._last_played is not None:
             shown.add(self._last_played)
         return shown
 
     def _item(self, item_id: str) -> Item | None:
-        return self._lane.ledger.item(item_id) or self._tracked.get(item_id)
+        return self._lane.ledger.item(item_id) or self._tracked_now.get(item_id)
 
     def _build(self) -> SyncSnapshot:
         known = map(self._item, sorted(self._shown_ids))
         shown = Shown(
             items=[item for item in known if item is not None],
+            tracked={
+                first_id: reading.item
+                if (reading := self._lane.ledger.reading_of(item))
+                else item
+                for first_id, item in self._tracked.items()
+            },
             leaves={show_id: self.leaves(show_id) for show_id in self._leaves},
             up_next=self._up_next,
             last_played=self._last_played,

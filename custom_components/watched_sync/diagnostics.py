@@ -115,11 +115,11 @@ async def async_get_device_diagnostics(
 def _item(entry: WatchedSyncConfigEntry, item_id: str) -> dict[str, Any]:
     runtime = entry.runtime_data
     coordinator, outbox = runtime.coordinator, runtime.lane.outbox
-    view = coordinator.view(item_id)
+    view = coordinator.tracked_view(item_id)
     if view is None:
         return {"status": coordinator.data.status.value, "item": None}
     item = view.item
-    progress = coordinator.shows.get(item_id)
+    progress = coordinator.progress(item)
     return {
         "status": coordinator.data.status.value,
         "item": {

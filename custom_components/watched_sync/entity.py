@@ -11,7 +11,7 @@ from .const import CONF_ITEM, DOMAIN
 from .coordinator import WatchedSyncCoordinator
 from .core.codec import decode_item
 from .core.identity import Item
-from .core.snapshot import ItemView
+from .core.snapshot import ItemView, ShowProgress
 from .images import picture_path
 from .runtime import WatchedSyncRuntime
 
@@ -50,7 +50,7 @@ class ItemEntity(WatchedSyncEntity):
         if self.item is None:
             return None
         entry_id = self.coordinator.config_entry.entry_id
-        return picture_path(self.hass, entry_id, self.item.item_id)
+        return picture_path(self.hass, entry_id, self.item)
 
     @property
     def item(self) -> Item | None:
@@ -90,7 +90,12 @@ class TrackedItemEntity(WatchedSyncEntity):
     @property
     def view(self) -> ItemView | None:
         """How the tracked item is."""
-        return self.coordinator.view(self._tracked.item_id)
+        return self.coordinator.tracked_view(self._tracked.item_id)
+
+    @property
+    def progress(self) -> ShowProgress | None:
+        """How far the tracked show is, as far as its episodes are known."""
+        return self.coordinator.progress(self.item)
 
 
 def tracked_item(subentry: ConfigSubentry) -> Item:

@@ -130,6 +130,9 @@ class ShowsFinished:
         readings = await async_ask(
             self._entry, lambda server: server.fetch_leaves(show)
         )
+        episode = due.activity.item
+        if not any(episode and episode.is_still(leaf.item) for leaf in readings):
+            return False  # the id is another show's by now
         leaves = _aired(map(runtime.lane.ledger.knowing, readings))
         if not leaves or not all(leaves.values()):
             return False

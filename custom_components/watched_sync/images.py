@@ -48,8 +48,9 @@ type _Place = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class _Kept:
-    """A picture, or None where there is none, until a time of the event loop."""
+    """A picture of *item*, or None if there is none, until a time of the event loop."""
 
+    item: Item
     image: Image | None
     until: float
 
@@ -83,6 +84,10 @@ class Pictures:
         """
         place = (entry.entry_id, item.item_id)
         kept = self._kept.get(place)
+        if kept is not None and not kept.item.is_still(item):
+            # The id is another work's by now.
+            self._drop(place)
+            kept = None
         if kept is not None:
             self._kept.move_to_end(place)
             if self.hass.loop.time() < kept.until:
@@ -112,7 +117,7 @@ class Pictures:
                     entry, lambda server: server.image(item, width=WIDTH)
                 )
         now = self.hass.loop.time()
-        kept = _Kept(image, now + (KEPT_FOR if image else MISSING_FOR))
+        kept = _Kept(item, image, now + (KEPT_FOR if image else MISSING_FOR))
         self._keep((entry.entry_id, item.item_id), kept)
         return image
 
@@ -209,7 +214,13 @@ def async_forget(hass: HomeAssistant, entry: WatchedSyncConfigEntry) -> None:
 
 
 @callback
-def picture_path(hass: HomeAssistant, entry_id: str, item_id: str) -> str:
-    """Return the address of an item's picture, with its key, without a host."""
-    path = URL(_PATH) / entry_id / item_id
-    return str(path.with_query(key=hass.data[_PICTURES].key(entry_id, item_id)))
+def picture_path(hass: HomeAssistant, entry_id: str, item: Item) -> str:
+    """Return the address of an item's picture, with its key, without a host.
+
+    It changes with the title: a browser keeps pictures, and the id may become another
+    work's.
+    """
+    path = URL(_PATH) / entry_id / item.item_id
+    key = hass.data[_PICTURES].key(entry_id, item.item_id)
+    title = hashlib.sha256(item.full_title.encode()).hexdigest()[:8]
+    return str(path.with_query(key=key, of=title))

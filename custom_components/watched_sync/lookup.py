@@ -638,6 +638,7 @@ def climb(target: Target, scope: ActionScope) -> Target:
     container = derived_container(target.item, kind)
     if container is None:
         raise invalid(f"no_{kind}_above", name=target.item.full_title)
-    return Target(
-        target.entry, known_item(target.entry, container.item_id) or container
-    )
+    known = known_item(target.entry, container.item_id)
+    if known is None or not container.is_still(known):
+        known = container
+    return Target(target.entry, known)

@@ -19,7 +19,7 @@ from .const import SUBENTRY_ITEM
 from .core.codec import encode_change
 from .core.identity import Item, MediaKind
 from .core.operation import Operation
-from .core.snapshot import ShowProgress, SyncSnapshot, SyncStatus
+from .core.snapshot import SyncSnapshot, SyncStatus
 from .entity import (
     DescribedEntity,
     TrackedItemEntity,
@@ -141,11 +141,6 @@ def _short(operation: Operation) -> dict[str, str | int | None]:
 
 class ShowSensor(TrackedItemEntity, SensorEntity):
     """Something about how far a tracked show is; unknown until it was read."""
-
-    @property
-    def progress(self) -> ShowProgress | None:
-        """How far the show is."""
-        return self.coordinator.shows.get(self.item.item_id)
 
 
 class UnwatchedEpisodesSensor(ShowSensor):

@@ -132,8 +132,7 @@ class TrackedItemSwitch(TrackedItemEntity, WatchedSwitch):
     def extra_state_attributes(self) -> Mapping[str, Any]:
         """Beside the others, how many aired episodes of a show are left."""
         attributes = super().extra_state_attributes
-        progress = self.coordinator.shows.get(self.item.item_id)
-        if progress is None:
+        if (progress := self.progress) is None:
             return attributes
         return {**attributes, "unwatched_episodes": progress.unwatched}
 
@@ -209,8 +208,9 @@ class UpNextSwitch(WatchedSwitch):
     @property
     @override
     def view(self) -> ItemView | None:
-        """How the item is."""
-        return self.coordinator.view(self._item.item_id)
+        """How the item is; None if its id is another's by now."""
+        view = self.coordinator.view(self._item.item_id)
+        return view if view and self._item.is_still(view.item) else None
 
 
 class UpNextSwitches:
@@ -243,14 +243,15 @@ class UpNextSwitches:
             if registered.domain == Platform.SWITCH
             and registered.unique_id.startswith(self._prefix)
         }
-        self._added: set[str] = set()
+        self._added: dict[str, Item] = {}
 
     @callback
     def update(self) -> None:
         """Add what is new and remove what is gone."""
         coordinator = self._runtime.coordinator
         up_next = coordinator.data.up_next[: self._limit]
-        there = self._added | self._remembered
+        self._remove_others()
+        there = self._added.keys() | self._remembered
         wanted = [*up_next, *self._recent(there.difference(up_next))]
         views = {
             item_id: view
@@ -260,9 +261,18 @@ class UpNextSwitches:
         self._remove(there - views.keys())
         new = [view for item_id, view in views.items() if item_id not in self._added]
         if new:
-            self._added.update(view.item.item_id for view in new)
+            self._added |= {view.item.item_id: view.item for view in new}
             self._async_add_entities(UpNextSwitch(self._runtime, view) for view in new)
         self._remembered = set()
+
+    def _remove_others(self) -> None:
+        """Remove the switches of what has an id by now that is another's."""
+        views = {one: self._runtime.coordinator.view(one) for one in self._added}
+        self._remove(
+            item_id
+            for item_id, view in views.items()
+            if view is not None and not self._added[item_id].is_still(view.item)
+        )
 
     def _recent(self, item_ids: Iterable[str]) -> list[str]:
         """Return which items are not to be forgotten yet, newest first.
@@ -275,6 +285,7 @@ class UpNextSwitches:
             done.operation.item.item_id: done.settled_at
             for done in lane.outbox.history
             if done.settled_at > since
+            and not lane.ledger.is_anothers(done.operation.item)
         }
         times = {}
         for item_id in item_ids:
@@ -292,7 +303,7 @@ class UpNextSwitches:
 
     def _remove(self, item_ids: Iterable[str]) -> None:
         for item_id in item_ids:
-            self._added.discard(item_id)
+            self._added.pop(item_id, None)
             entity_id = self._registry.async_get_entity_id(
                 Platform.SWITCH, DOMAIN, f"{self._prefix}{item_id}"
             )

@@ -114,6 +114,7 @@ class UpNextList(WatchedSyncEntity, TodoListEntity):
             if (
                 item_id in listed
                 or view is None
+                or not operation.item.is_still(view.item)
                 or not _is_done(view.desired)
                 or not self.coordinator.allows(view.item)
             ):
@@ -183,7 +184,7 @@ def _mark_alone(outbox: Outbox, item: Item) -> str | None:
     """Return the batch that marked *item*, and nothing else, last."""
     done = [one.operation for one in outbox.history if one.result in _DONE]
     about = [
-        *(one for one in done if one.item.item_id == item.item_id),
+        *(one for one in done if one.is_for(item)),
         *outbox.concerning(item),
     ]
     if not about or not _is_mark(about[-1]):

@@ -322,6 +322,7 @@ SEASON = season(SHOW, 1)
         (bare(STORM), bare(HARVEST), False),
         (bare(STORM), bare(STORM, episode=6), True),
         (bare(STORM), bare(STORM, episode=6, title="TBA"), False),
+        (bare(STORM, aired=None), bare(STORM, episode=6, aired=None), False),
         (bare(STORM, title="TBA"), bare(HARVEST, title="TBA"), False),
         (bare(STORM), bare(STORM, title="Episode 5", duration=2500.0), True),
         # of a show that has another title now

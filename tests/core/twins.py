@@ -335,11 +335,13 @@ class ModelServer:
         self.most_at_once = 0
         self.trouble: Callable[[Request], Trouble | None] | None = None
         self.after_write: Callable[[Item], None] | None = None
+        self.on_change: Callable[[Item, Change], None] | None = None
         self.sockets: list[asyncio.Queue[ServerEvent | ServerError | None]] = []
         self._queued: deque[Trouble | None] = deque()
         self._queued_for: defaultdict[Ask, deque[Trouble | None]] = defaultdict(deque)
         self._poison: dict[str, Trouble] = {}
         self._writing = 0
+        self._lives = 0
         self._offset: timedelta | None = None
 
     @classmethod
@@ -481,7 +483,8 @@ class ModelServer:
         """Have works come back under other ids, as from another database.
 
         *new_ids* are theirs by the old ones; an id may become another work's. What
-        refers to them is renumbered too, what is not named keeps its id.
+        refers to them is renumbered too, also in what was noted, and what is not named
+        keeps its id. Whoever waits for an answer gets none: the server was restarted.
         """
 
         def new(item_id: str | None) -> str | None:
@@ -504,6 +507,11 @@ class ModelServer:
         self.doubled = [new_ids.get(one, one) for one in self.doubled]
         self.touched = {new_ids.get(one, one) for one in self.touched}
         self.hidden = {new_ids.get(one, one) for one in self.hidden}
+        self.requests = [
+            replace(one, item_ids=tuple(new_ids.get(x, x) for x in one.item_ids))
+            for one in self.requests
+        ]
+        self._lives += 1
 
     def swap(self, one: str, other: str) -> None:
         """Have two works come back under each other's ids."""
@@ -693,10 +701,12 @@ class ModelServer:
         request = Request(ask, item_ids, change, self.clock.monotonic())
         self.requests.append(request)
         trouble = self._trouble_with(request)
+        answer = self._in_this_life(answer)
         await asyncio.sleep(self.latency)
         if trouble is None:
+            found = answer()
             self._answered()
-            return answer()
+            return found
         result: Any = None
         match trouble.kind:
             case Kind.HANG:
@@ -724,6 +734,17 @@ class ModelServer:
         if error is not None:
             raise error
         return result
+
+    def _in_this_life[T](self, answer: Callable[[], T]) -> Callable[[], T]:
+        """Return what does nothing once the server was restarted."""
+        life = self._lives
+
+        def answered() -> T:
+            if self._lives != life:
+                raise Unreachable("the server was restarted")
+            return answer()
+
+        return answered
 
     def _trouble_with(self, request: Request) -> Trouble | None:
         if self.down:
@@ -787,9 +808,11 @@ class ModelServer:
                 raise Unsupported("a container has no position")
             for leaf in self._below(item):
                 if leaf.item_id not in self.forbidden:
+                    self._asked(leaf, change)
                     self._apply(leaf, change, dated=False)
         else:
             assert not isinstance(change, SetProgress) or change.watched is None
+            self._asked(self.items[item.item_id], change)
             if isinstance(change, SetProgress) and not self.kind.repeat_safe:
                 change = self._as_plex_client(change, state)
             self._apply(self.items[item.item_id], change, dated=True)
@@ -809,7 +832,12 @@ class ModelServer:
         item = self.items[item_id]
         if item.kind.is_container and change is not None:
             for leaf in self._below(item)[::2]:
+                self._asked(leaf, change)
                 self._apply(leaf, change, dated=False)
+
+    def _asked(self, leaf: Item, change: Change) -> None:
+        if self.on_change is not None:
+            self.on_change(leaf, change)
 
     def _apply(self, leaf: Item, change: Change, *, dated: bool) -> None:
         item_id = leaf.item_id

@@ -12,6 +12,7 @@ import pytest
 from custom_components.watched_sync.core import delivery as delivery_module
 from custom_components.watched_sync.core.delivery import Delivery
 from custom_components.watched_sync.core.doubt import Doubts
+from custom_components.watched_sync.core.identity import Item
 from custom_components.watched_sync.core.operation import Operation
 from custom_components.watched_sync.core.outbox import Outbox, Result
 from custom_components.watched_sync.core.play_state import PlayState
@@ -166,6 +167,43 @@ def test_a_wish_overruled_by_our_own_write_is_noticed(
     monkeypatch.setattr(Operation, "traces_on", lambda *_: ())
     story = _caught()
     assert "nobody had moved" in story or "ended well" in story
+
+
+def test_an_id_that_is_trusted_for_ever_is_noticed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Whatever has the id of an item by now passes for the item."""
+    monkeypatch.setattr(Item, "is_still", lambda *_: True)
+    assert "nobody had asked for" in _caught()
+
+
+def test_worlds_with_restores_are_looked_at_closely() -> None:
+    """Of what this tries and counts there has to be enough to tell."""
+    from tests.core.virtual import VirtualLoop, run  # noqa: PLC0415 - as above
+
+    from .world import World, work_of  # noqa: PLC0415 - only these tests look inside
+
+    restores = changes = moved = 0
+    for seed in range(40):
+        loop = VirtualLoop()
+
+        async def main(seed: int = seed, loop: VirtualLoop = loop) -> World:
+            world = World(seed, loop)
+            await world.live()
+            return world
+
+        for lane in run(main(), loop).lanes:
+            if lane.records.restores:
+                restores += lane.records.restores
+                changes += len(lane.records.changed)
+                moved += sum(
+                    work_of(item) != item_id
+                    for item_id, item in lane.server.items.items()
+                    if not item.kind.is_container
+                )
+    assert restores > 20
+    assert changes > 200
+    assert moved > 20
 
 
 def test_an_operation_that_ends_twice_is_noticed(

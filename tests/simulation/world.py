@@ -6,14 +6,14 @@ stop; the queue has to drain, and then the `invariants` are read.
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Coroutine, Iterable, Iterator
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 import random
 from typing import Any
 
 from custom_components.watched_sync.core.errors import JournalError, Reason
-from custom_components.watched_sync.core.identity import Item
+from custom_components.watched_sync.core.identity import Item, MediaKind
 from custom_components.watched_sync.core.lane import Lane, LaneUpdate, Phase
 from custom_components.watched_sync.core.ledger import Ledger
 from custom_components.watched_sync.core.operation import (
@@ -91,11 +91,36 @@ class Records:
     doubtful_positions: set[str] = field(default_factory=set)
     outages: list[tuple[float, float]] = field(default_factory=list)
     first_moved: dict[str, float] = field(default_factory=dict)
+    #: What our writes changed: the work, how, and when.
+    changed: list[tuple[str, Change, float]] = field(default_factory=list)
+    restores: int = 0
     #: With the moment, and the server's clock minus ours as it was known by then.
     overruled: list[tuple[Operation, float, timedelta]] = field(default_factory=list)
     rejected: list[tuple[Operation, Reason | None]] = field(default_factory=list)
     oddities: list[str] = field(default_factory=list)
     crashes: int = 0
+
+
+def work_of(item: Item) -> str:
+    """Return what a film or episode is called here: the id it had at first."""
+    if item.kind is MediaKind.MOVIE:
+        return item.title.removeprefix("Film ")
+    show_id = (item.show_title or "").removeprefix("Show ")
+    return f"{show_id}.{item.season}.{item.episode}"
+
+
+def means(operation: Operation, leaf: Item) -> bool:
+    """Whether an operation is for a film or episode, by what they are called."""
+    item = operation.item
+    if operation.scope is Scope.ITEM:
+        return work_of(item) == work_of(leaf)
+    is_show = item.kind is MediaKind.SHOW
+    ids = item.provider_ids if is_show else item.show_provider_ids
+    return (
+        ids == leaf.show_provider_ids
+        and (is_show or item.season == leaf.season)
+        and (operation.include_specials or item.is_special or not leaf.is_special)
+    )
 
 
 class SimulatedLane:
@@ -110,6 +135,8 @@ class SimulatedLane:
         self.server = make(world.clock, latency=rng.choice((0.0, 0.02, 0.4)))
         self.server.skew = timedelta(seconds=rng.choice((0, 0, 0, 3, -3, 90)))
         self.server.trouble = self._trouble
+        self.server.on_change = self._note_change
+        self._away = 0
         self.policy = rng.choice((*[Policy.NEWEST] * 4, *Policy))
         self.initial: dict[str, PlayState] = {}
         self._stock(rng)
@@ -133,12 +160,41 @@ class SimulatedLane:
                     last_played=self.world.clock.true_now() - timedelta(days=3),
                 )
         self.initial = dict(self.server.states)
-        self.containers = [
-            item for item in self.server.items.values() if item.kind.is_container
-        ]
         self.leaves = [
             item for item in self.server.items.values() if not item.kind.is_container
         ]
+
+    # Works are named by the ids they had at first. A server that is restored gives
+    # them others.
+
+    def id_now(self, work: str) -> str:
+        """Return the id that a film or episode has now."""
+        return next(
+            item_id
+            for item_id, item in self.server.items.items()
+            if not item.kind.is_container and work_of(item) == work
+        )
+
+    def shown(self, work: str) -> PlayState:
+        """Return what the server shows of a film or episode now."""
+        return self.server.states[self.id_now(work)]
+
+    def works(self, item_ids: Iterable[str]) -> set[str]:
+        """Return which films and episodes have these ids, or lie below them, now."""
+        items = self.server.items
+        return {
+            work_of(leaf)
+            for item_id in item_ids
+            for leaf in items.values()
+            if not leaf.kind.is_container
+            and (
+                leaf.item_id == item_id
+                or (item_id in items and items[item_id].covers(leaf))
+            )
+        }
+
+    def _note_change(self, item: Item, change: Change) -> None:
+        self.records.changed.append((work_of(item), change, self.world.loop.time()))
 
     def _assemble(self, outbox: Outbox, ledger: Ledger) -> None:
         self.journal.outbox = outbox
@@ -217,9 +273,10 @@ class SimulatedLane:
             return  # an episode of a tree may have been left to somebody else
         for item in self.leaves:
             item_id = item.item_id
-            shown = self.server.states[item_id]
+            shown = self.shown(item_id)
             if (
-                operation.reaches(item)
+                means(operation, item)
+                and not self.is_tangled(item)
                 and item_id not in self.records.moved
                 and not operation.change.apply(shown).agrees_with(shown)
                 and not self.keeps_late_position(item_id)
@@ -237,24 +294,29 @@ class SimulatedLane:
         if kind is Kind.LIE and request.ask is not Ask.WRITE:
             return None
         if isinstance(request.change, SetProgress):
-            self.records.doubtful_positions.add(request.item_ids[0])
+            self.records.doubtful_positions |= self.works(request.item_ids)
         seconds = world.rng.uniform(0, 20)
         if kind is Kind.SLOW:
             if world.crashes:
                 return None  # what is not known to be under way cannot be waited for
             seconds *= 12
             if request.ask is Ask.WRITE:
-                self.records.late.update(
-                    item.item_id
-                    for item in self.leaves
-                    if item.item_id == request.item_ids[0]
-                    or self.server.items[request.item_ids[0]].covers(item)
-                )
+                self.records.late |= self.works(request.item_ids)
         return Trouble(
             kind,
             seconds=seconds,
             retry_after=world.rng.choice((None, 3.0, 40.0)),
         )
+
+    async def stay_away(self, seconds: float) -> None:
+        """Have the server be away; it is back when nothing keeps it away any more."""
+        self._away += 1
+        self.server.down = True
+        try:
+            await asyncio.sleep(seconds)
+        finally:
+            self._away -= 1
+            self.server.down = self._away > 0
 
     # --- life and death ------------------------------------------------------
 
@@ -302,9 +364,19 @@ class SimulatedLane:
         return item_id in self.records.doubtful_positions and (
             item_id in self.records.late
             or (
-                not self.server.kind.repeat_safe
-                and self.server.states[item_id].watched is True
+                not self.server.kind.repeat_safe and self.shown(item_id).watched is True
             )
+        )
+
+    def is_tangled(self, item: Item) -> bool:
+        """Whether it may not have been known in time that two wishes are for an item.
+
+        After a restore a show and its episodes may wait under ids of before and after
+        it. That one is part of the other turns out when they are looked at.
+        """
+        return self.records.restores > 0 and any(
+            one.operation.scope is Scope.TREE and means(one.operation, item)
+            for one in self.records.asked
         )
 
     @property
@@ -334,6 +406,11 @@ class World:
         self.trouble_rate = self.rng.choice((0.0, 0.02, 0.1, 0.3))
         self.jumps = self.rng.random() < 0.15
         self.crashes = self.rng.random() < 0.5
+        # Of a chance of its own: worlds without restores are as they were before.
+        self.restoring = random.Random(f"restores {seed}")
+        # Where our clock jumped, nobody can tell which of two wishes came first once
+        # they turn out to be for one work.
+        self.restores = not self.jumps and self.restoring.random() < 0.3
         self._number = 0
         self.lanes = [
             SimulatedLane(self, f"lane {number}")
@@ -351,6 +428,8 @@ class World:
             actors.append(self._disk)
         if self.jumps:
             actors.append(self._clocks)
+        if self.restores:
+            actors.append(self._restores)
         tasks = [self.loop.create_task(self._act(lane, *actors)) for lane in self.lanes]
         await asyncio.wait(tasks)
         for task in tasks:
@@ -414,10 +493,16 @@ class World:
     def _wish(self, lane: SimulatedLane) -> Operation:
         rng = self.rng
         self._number += 1
-        scope, item = Scope.ITEM, rng.choice(lane.leaves)
+        known = list(lane.server.items.values())
+        scope = Scope.ITEM
+        item = rng.choice([one for one in known if not one.kind.is_container])
+        if self.restores and self.restoring.random() < 0.3:
+            # By the id it had at first: somebody remembers that.
+            item = replace(item, item_id=work_of(item))
         change: Change = rng.choice((MarkWatched(), MarkUnwatched()))
         if rng.random() < 0.15:
-            scope, item = Scope.TREE, rng.choice(lane.containers)
+            scope = Scope.TREE
+            item = rng.choice([one for one in known if one.kind.is_container])
         elif rng.random() < 0.25:
             position = rng.choice((0.0, 30.0, 300.0, 900.0, 1500.0))
             change = SetProgress(position)
@@ -428,7 +513,8 @@ class World:
             batch_id=f"b{self._number:05}",
             item=item,
             change=change,
-            asked_at=self.clock.now(),
+            # Two wishes of one moment are in order, as those of two moments are.
+            asked_at=self.clock.now() + timedelta(microseconds=self._number),
             scope=scope,
             include_specials=scope is Scope.TREE and rng.random() < 0.3,
         )
@@ -442,17 +528,17 @@ class World:
             self._move(lane, item)
 
     def _move(self, lane: SimulatedLane, item: Item) -> None:
-        now = self.loop.time()
+        now, item_id = self.loop.time(), lane.id_now(item.item_id)
         lane.records.moved[item.item_id] = now
         lane.records.first_moved.setdefault(item.item_id, now)
         lane.records.played_elsewhere.pop(item.item_id, None)
         match self.rng.randrange(3):
             case 0:
-                lane.server.elsewhere(item.item_id, PlayState(watched=False))
+                lane.server.elsewhere(item_id, PlayState(watched=False))
             case 1:
-                state = lane.server.states[item.item_id]
+                state = lane.server.states[item_id]
                 lane.server.elsewhere(
-                    item.item_id,
+                    item_id,
                     PlayState(
                         watched=state.watched,
                         position=self.rng.choice((120.0, 600.0)),
@@ -461,7 +547,7 @@ class World:
                     ),
                 )
             case _:
-                lane.server.played_elsewhere(item.item_id)
+                lane.server.played_elsewhere(item_id)
                 lane.records.played_elsewhere[item.item_id] = now
 
     async def _outages(self, lane: SimulatedLane) -> None:
@@ -470,15 +556,15 @@ class World:
             await asyncio.sleep(rng.expovariate(1 / 120))
             start = self.loop.time()
             kind = rng.random()
-            if kind < 0.8:
-                lane.server.down = True
-            else:
-                lane.server.token_good = False
+            lane.server.token_good = kind < 0.8
             try:
-                await asyncio.sleep(rng.expovariate(1 / rng.choice((5, 60, 300))))
+                seconds = rng.expovariate(1 / rng.choice((5, 60, 300)))
+                if kind < 0.8:
+                    await lane.stay_away(seconds)
+                else:
+                    await asyncio.sleep(seconds)
             finally:
                 lane.records.outages.append((start, self.loop.time()))
-                lane.server.down = False
                 lane.server.token_good = True
             lane.relay.nudge()
 
@@ -499,6 +585,37 @@ class World:
             await asyncio.sleep(rng.expovariate(1 / 5))
             lane.journal.broken = False
 
+    async def _restores(self, lane: SimulatedLane) -> None:
+        """Have the server come back from another database: ids change their owners."""
+        rng = self.restoring
+        while True:
+            await asyncio.sleep(rng.expovariate(1 / 200))
+            start = self.loop.time()
+            try:
+                await lane.stay_away(rng.uniform(10, 60))
+            finally:
+                lane.records.outages.append((start, self.loop.time()))
+            lane.server.renumber(self._new_ids(lane))
+            lane.records.restores += 1
+            lane.relay.nudge()
+
+    def _new_ids(self, lane: SimulatedLane) -> dict[str, str]:
+        """Return new ids by the old ones: some that were others', some never seen."""
+        rng = self.restoring
+        items = lane.server.items.values()
+        leaves = [one.item_id for one in items if not one.kind.is_container]
+        shows = [one.item_id for one in items if one.kind is MediaKind.SHOW]
+        seasons = [one.item_id for one in items if one.kind is MediaKind.SEASON]
+        moved: list[str] = []
+        for among, most in ((leaves, 6), (shows, 2), (seasons, 3)):
+            if rng.random() < 0.6:
+                moved += rng.sample(among, rng.randint(2, most))
+        shuffled = rng.sample(moved, len(moved))
+        new_ids = dict(zip(moved, shuffled, strict=True))
+        if moved and rng.random() < 0.5:
+            new_ids[moved[0]] = f"new{lane.records.restores}"
+        return new_ids
+
     async def _clocks(self, lane: SimulatedLane) -> None:
         del lane
         rng = self.rng
@@ -516,6 +633,7 @@ def invariants(world: World, lane: SimulatedLane) -> Iterator[str]:
     """Yield every promise that was not kept on *lane*."""
     yield from _accounted(lane)
     yield from _last_wish_holds(world, lane)
+    yield from _nothing_else_changed(lane)
     yield from _no_double_play(lane)
     yield from lane.records.oddities
     yield from _given_up_for_a_reason(world, lane)
@@ -545,8 +663,10 @@ def _accounted(lane: SimulatedLane) -> Iterator[str]:
             or operation_id in lane.records.ended
         ):
             continue
+        meant = {leaf.item_id for leaf in lane.leaves if means(one.operation, leaf)}
         if any(
-            later.operation.reaches(one.operation.item) for later in asked[place + 1 :]
+            meant <= {leaf.item_id for leaf in lane.leaves if means(later, leaf)}
+            for later in (each.operation for each in asked[place + 1 :])
         ):
             continue  # overtaken by one whose news died with the process
         yield f"operation {operation_id} was accepted and is nowhere"
@@ -555,7 +675,22 @@ def _accounted(lane: SimulatedLane) -> Iterator[str]:
 
 
 def _wishes_for(lane: SimulatedLane, item: Item) -> list[Asked]:
-    return [one for one in _asked(lane) if one.operation.reaches(item)]
+    return [one for one in _asked(lane) if means(one.operation, item)]
+
+
+def _nothing_else_changed(lane: SimulatedLane) -> Iterator[str]:
+    """Nothing is done to a work that nobody had asked for, whatever its id is."""
+    wishes = {
+        item.item_id: [
+            (type(one.operation.change), one.at) for one in _wishes_for(lane, item)
+        ]
+        for item in lane.leaves
+    }
+    for work, change, at in lane.records.changed:
+        if not any(
+            kind is type(change) and asked_at <= at for kind, asked_at in wishes[work]
+        ):
+            yield f"nobody had asked for {change} of {work}"
 
 
 def _last_wish_holds(world: World, lane: SimulatedLane) -> Iterator[str]:
@@ -575,6 +710,7 @@ def _last_wish_holds(world: World, lane: SimulatedLane) -> Iterator[str]:
         deciding = _deciding(wishes)
         if (
             not _untouched(world, lane, item_id, deciding)
+            or lane.is_tangled(item)
             # What somebody else did looked like our own write, which came later.
             or (item_id in lane.records.late and item_id in lane.records.moved)
             # By our clock, what came late was too late to be our own.
@@ -592,7 +728,7 @@ def _last_wish_holds(world: World, lane: SimulatedLane) -> Iterator[str]:
         wanted = lane.initial[item_id]
         for one in deciding:
             wanted = one.operation.change.apply(wanted)
-        shown = lane.server.states[item_id]
+        shown = lane.shown(item_id)
         if lane.keeps_late_position(item_id):
             continue
         if not wanted.agrees_with(shown):
@@ -629,11 +765,13 @@ def _untouched(
 
 
 def _no_double_play(lane: SimulatedLane) -> Iterator[str]:
-    for item_id in lane.server.doubled:
+    works = {item.item_id: item for item in lane.leaves}
+    for item_id in lane.works(lane.server.doubled):
         if item_id not in lane.records.moved:
             yield f"{item_id} was marked although it was watched"
-    for item_id, plays in lane.server.plays.items():
-        all_wishes = _wishes_for(lane, lane.server.items[item_id])
+    for id_now, plays in lane.server.plays.items():
+        item_id = work_of(lane.server.items[id_now])
+        all_wishes = _wishes_for(lane, works[item_id])
         wishes = [
             one
             for one in all_wishes
@@ -663,9 +801,11 @@ def _overruled_for_a_reason(lane: SimulatedLane) -> Iterator[str]:
             and lane.records.crashes
         ):
             continue  # what we had marked ourselves beats it, if that was forgotten
+        if any(means(operation, one) and lane.is_tangled(one) for one in lane.leaves):
+            continue  # it may have been one of ours
+        sent_twice = lane.records.late & lane.records.doubtful_positions
         if any(
-            operation.reaches(lane.server.items[item_id])
-            for item_id in lane.records.late & lane.records.doubtful_positions
+            means(operation, item) for item in lane.leaves if item.item_id in sent_twice
         ):
             continue  # sent twice, the first coming late: it is dated like a new play
         if lane.world.jumps and operation.unsure_until is not None:
@@ -673,12 +813,12 @@ def _overruled_for_a_reason(lane: SimulatedLane) -> Iterator[str]:
         moved = any(
             lane.records.first_moved.get(item.item_id, at) < at
             for item in lane.leaves
-            if operation.reaches(item)
+            if means(operation, item)
         )
         if any(
             _looks_newer(lane, operation, item.item_id, offset)
             for item in lane.leaves
-            if operation.reaches(item)
+            if means(operation, item)
         ):
             continue
         if not moved and not lane.may_be_forgetful:
@@ -719,10 +859,11 @@ def _asked_sparingly(lane: SimulatedLane) -> Iterator[str]:
 
 def _newer_play_stands(lane: SimulatedLane) -> Iterator[str]:
     """What somebody watched after the last wish for it stays watched."""
+    works = {item.item_id: item for item in lane.leaves}
     for item_id, played_at in lane.records.played_elsewhere.items():
-        if item_id in lane.records.late:
+        if item_id in lane.records.late or lane.is_tangled(works[item_id]):
             continue
-        wishes = _wishes_for(lane, lane.server.items[item_id])
+        wishes = _wishes_for(lane, works[item_id])
         tolerance = 2 * CLOCK_TOLERANCE.total_seconds()
         if abs(lane.server.skew.total_seconds()) > tolerance / 2:
             continue  # nobody knows the offset before the first answer
@@ -732,7 +873,7 @@ def _newer_play_stands(lane: SimulatedLane) -> Iterator[str]:
             continue  # it may have been our own mark: nobody can tell
         if _between_look_and_write(lane, item_id, played_at):
             continue
-        if not lane.server.states[item_id].watched:
+        if not lane.shown(item_id).watched:
             yield f"{item_id} was watched elsewhere after the last wish, and is not now"
 
 
@@ -743,14 +884,15 @@ def _between_look_and_write(lane: SimulatedLane, item_id: str, moment: float) ->
     look at it and the write cannot be seen by whoever writes. A look counts from when
     the server answered it, which may be long before the answer arrived.
     """
-    look = moment
+    look, id_now = moment, lane.id_now(item_id)
     for request in lane.server.requests:
         at = request.at + lane.server.latency
         if not any(
-            one == item_id
+            one == id_now
             or (
                 request.ask is not Ask.FETCH
-                and lane.server.items[one].covers(lane.server.items[item_id])
+                and one in lane.server.items
+                and lane.server.items[one].covers(lane.server.items[id_now])
             )
             for one in request.item_ids
         ):
@@ -771,7 +913,11 @@ def _in_doubt(lane: SimulatedLane, one: Asked, moment: float) -> bool:
     return ended_at > moment and any(
         request.ask is Ask.WRITE
         and one.at <= request.at <= moment
-        and operation.reaches(lane.server.items[request.item_ids[0]])
+        and any(
+            means(operation, item)
+            for item in lane.leaves
+            if item.item_id in lane.works(request.item_ids)
+        )
         for request in lane.server.requests
     )
 

@@ -333,11 +333,10 @@ class Delivery:
         )
         leaves = self._learn(leaves)
         listed = {leaf.item.item_id: leaf.item for leaf in leaves}
-        self._outcomes.extend(
-            Outcome(one, Result.SUPERSEDED)
-            for one in self._lane.outbox.gather(operation, listed)
-        )
-        operation = self._lane.outbox.get(operation.operation_id) or operation
+        outbox = self._lane.outbox
+        self._superseded(outbox.move_listed(operation, listed))
+        self._superseded(outbox.gather(operation, listed))
+        operation = outbox.get(operation.operation_id) or operation
         operation = operation.as_listed(listed.values())
         scope = in_scope(operation, leaves)
         if not scope:
@@ -661,10 +660,7 @@ class Delivery:
                 self._retry_later(operation, reason_of(err))
             return
         if item is not None:
-            self._outcomes.extend(
-                Outcome(one, Result.SUPERSEDED)
-                for one in self._lane.outbox.move(operation, item)
-            )
+            self._superseded(self._lane.outbox.move(operation, item))
             return
         self._wait_until_there(operation, Reason.MISSING)
 
@@ -706,6 +702,9 @@ class Delivery:
         operation = replace(operation, last_error=reason.value, not_before=None)
         if self._lane.outbox.reject(operation):
             self._outcomes.append(Outcome(operation, Result.REJECTED, None, reason))
+
+    def _superseded(self, operations: Iterable[Operation]) -> None:
+        self._outcomes.extend(Outcome(one, Result.SUPERSEDED) for one in operations)
 
     def _settle(
         self, operation: Operation, result: Result, state: PlayState | None = None

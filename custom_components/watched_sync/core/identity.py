@@ -211,6 +211,22 @@ class Item:
             return self
         return replace(self, listed_under=(*self.listed_under, show_id))
 
+    def below(self, parent: Item) -> Item:
+        """Return this item as one below *parent*, its show or season."""
+        if parent.kind is MediaKind.SHOW:
+            return replace(self, show_id=parent.item_id)
+        return replace(self, season_id=parent.item_id)
+
+    def placed_as(self, known: Item) -> Item:
+        """Return this item below the show and season that *known*, the same, is in."""
+        if (self.show_id, self.season_id) == (known.show_id, known.season_id):
+            return self
+        return replace(
+            self,
+            show_id=known.show_id or self.show_id,
+            season_id=known.season_id or self.season_id,
+        )
+
     def completed_by(self, known: Item) -> Item:
         """Return this item with what only *known* says of the shows it belongs to.
 
@@ -244,11 +260,11 @@ class Item:
         """Whether *now*, read under this item's id, can still be the same work.
 
         An id is a number: a server that was restored or rebuilt gives it to another
-        work. Provider ids decide where they are of one mind. Otherwise two things
-        have to differ, as each of them alone changes when a server refreshes what it
-        knows: a film's or show's title and its year or length, an episode's place in
-        its show and what else is known of it. What is not known differs from nothing,
-        so an item named by its id alone may be anything.
+        work. Provider ids decide where they are of one mind. Otherwise a film or show
+        has to differ by its title and by its year or length, as each alone changes
+        when a server refreshes what it knows. An episode is known by its show and
+        number, or by its title and date if it was renumbered. What is not known
+        differs from nothing: an item named by its id alone may be anything.
         """
         if self is now or MediaKind.UNKNOWN in (self.kind, now.kind):
             return True
@@ -275,7 +291,9 @@ class Item:
         if self.kind is MediaKind.SEASON:
             return not moved
         if moved:
-            return not (renamed or self._looks_other(now))
+            # Renumbered, if it is called so and was aired then: many are "Episode 1".
+            dated = self.aired is not None and self.aired == now.aired
+            return dated and not (renamed or self._looks_other(now))
         in_place = None not in (self.season, self.episode, now.season, now.episode)
         if in_place and (same_show or (self.show_title and now.show_title)):
             return True

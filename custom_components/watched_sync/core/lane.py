@@ -291,7 +291,13 @@ class Lane:
         self.health = health
 
     def _with_base(self, operation: Operation) -> Operation:
-        """Note what both sides agree on now: what the server does later is its move."""
+        """Note what both sides agree on now: what the server does later is its move.
+
+        Whoever names an item may remember it from before its show and season got other
+        ids; what waits for those has to be known as what it waits for.
+        """
+        if (read := self.ledger.reading_of(operation.item)) is not None:
+            operation = replace(operation, item=operation.item.placed_as(read.item))
         if operation.undoes is not None or operation.base or operation.bases:
             return operation  # it says itself what it goes by
         if operation.scope is Scope.ITEM:

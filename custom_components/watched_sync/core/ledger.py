@@ -151,6 +151,11 @@ class Ledger:
         """Return the last reading of *item*; None too if its id is another's now."""
         return reading_of(item, self._readings)
 
+    def is_anothers(self, item: Item) -> bool:
+        """Whether the id of *item* is another work's by now."""
+        known = self._readings.get(item.item_id)
+        return known is not None and not item.is_still(known.item)
+
     def base_of(self, item: Item) -> PlayState | None:
         """Return the play state of *item* last agreed on, None if there is none."""
         reading = self.reading_of(item)

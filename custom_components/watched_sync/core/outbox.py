@@ -349,6 +349,7 @@ class Outbox:
     def move(self, operation: Operation, item: Item) -> list[Operation]:
         """Point a waiting operation to *item*, its item's new id; return what gave way.
 
+        What waits for something below it goes on lying below it.
         Of two wishes for one item the later one stays, also if it was carried out
         already. Nothing happens while a later one is still on its way to the disk.
         """
@@ -381,7 +382,14 @@ class Outbox:
                 moved = replace(moved, change=fold(one.change, moved.change))
             moved = moved.following(one)
             self._remove(one.operation_id)
+        for entry in self._history:
+            # Nobody knew that the two were for one item.
+            if entry.settled_at > moved.asked_at and entry.operation.is_for(item):
+                moved = moved.following(entry.operation)
         self.update(moved)
+        for one in list(self._live.values()):
+            if operation.item.covers(one.item):
+                self._put(replace(one, item=one.item.below(item)))
         return overtaken
 
     def hasten(self, reason: Reason, items: Collection[Item] | None = None) -> bool:
@@ -419,6 +427,28 @@ class Outbox:
         if overtaken:
             self._put(tree)
         return overtaken
+
+    def move_listed(
+        self, tree: Operation, listed: Mapping[str, Item]
+    ) -> list[Operation]:
+        """Point what waits for episodes below *tree* to the ids they are listed with.
+
+        *listed* are those episodes by their ids; what waits has to be known by these
+        while the tree is under way. Return what gave way.
+        """
+        gave_way: list[Operation] = []
+        for waiting in list(self._live.values()):
+            item = waiting.item
+            if (
+                waiting.scope is not Scope.ITEM
+                or not tree.item.covers(item)
+                or (item.item_id in listed and item.is_still(listed[item.item_id]))
+            ):
+                continue
+            now = [leaf for leaf in listed.values() if leaf.is_same_work(item)]
+            if len(now) == 1:
+                gave_way += self.move(waiting, now[0])
+        return gave_way
 
     def settle(self, operation: Operation, result: Result, now: datetime) -> bool:
         """Move an operation to the history; False if it was superseded meanwhile.

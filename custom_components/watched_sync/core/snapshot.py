@@ -73,7 +73,9 @@ class SyncSnapshot:
     """All that entities show of one lane.
 
     `oldest` is when the operation that waits longest was asked for. `queue` holds up
-    to 20 operations, waiting ones first, then those given up.
+    to 20 operations, waiting ones first, then those given up. `tracked` holds the
+    tracked items by the ids they had when tracking began, `items` all that is shown by
+    the ids there are now.
     """
 
     status: SyncStatus
@@ -88,6 +90,7 @@ class SyncSnapshot:
     up_next: tuple[str, ...]
     last_played: str | None
     items: Mapping[str, ItemView]
+    tracked: Mapping[str, ItemView]
     shows: Mapping[str, ShowProgress]
 
 
@@ -95,10 +98,12 @@ class SyncSnapshot:
 class Shown:
     """What is to be shown: items, the episodes of tracked shows, and two lists.
 
-    `leaves` are the last readings of a show's episodes in order, by the show's id.
+    `tracked` are the tracked items by the ids they had when tracking began. `leaves`
+    are the last readings of a show's episodes in order, by the show's id.
     """
 
     items: Sequence[Item]
+    tracked: Mapping[str, Item]
     leaves: Mapping[str, Sequence[Reading]]
     up_next: tuple[str, ...]
     last_played: str | None
@@ -111,6 +116,17 @@ def take_snapshot(lane: Lane, shown: Shown, today: date) -> SyncSnapshot:
     """
     outbox = lane.outbox
     failures = Failures(outbox.rejected)
+
+    def view(item: Item) -> ItemView:
+        return view_of(lane, item, shown.leaves.get(item.item_id, ()), failures)
+
+    items = {one.item_id: view(one) for one in shown.items}
+    tracked = {
+        first_id: there
+        if (there := items.get(one.item_id)) and one.is_still(there.item)
+        else view(one)
+        for first_id, one in shown.tracked.items()
+    }
     oldest = outbox.oldest
     return SyncSnapshot(
         status=_status(lane),
@@ -127,10 +143,8 @@ def take_snapshot(lane: Lane, shown: Shown, today: date) -> SyncSnapshot:
         ),
         up_next=shown.up_next,
         last_played=shown.last_played,
-        items={
-            one.item_id: view_of(lane, one, shown.leaves.get(one.item_id, ()), failures)
-            for one in shown.items
-        },
+        items=items,
+        tracked=tracked,
         shows={
             show_id: _progress(lane, leaves, today)
             for show_id, leaves in shown.leaves.items()
@@ -163,12 +177,16 @@ def _last_error(lane: Lane) -> Reason | None:
 def view_of(
     lane: Lane, item: Item, leaves: Iterable[Reading], failures: Failures
 ) -> ItemView:
-    """Return how an item is; a show with known *leaves* goes by them."""
-    reading = lane.ledger.reading(item.item_id)
+    """Return how an item is; a show with known *leaves* goes by them.
+
+    Of one whose id is another work's now only what is wanted is known.
+    """
+    reading = lane.ledger.reading_of(item)
+    is_lost = lane.ledger.is_anothers(item)
     leaf_count = reading.leaf_count if reading else None
     watched_leaf_count = reading.watched_leaf_count if reading else None
     server: PlayState | None
-    leaves = list(leaves)
+    leaves = [] if is_lost else list(leaves)
     if leaves:
         # Of a show in several folders the server counts those in one of them.
         leaf_count = len(leaves)
@@ -177,7 +195,7 @@ def view_of(
         waiting, desired, server = _sum_up(lane, counting)
     else:
         waiting = lane.outbox.concerning(item)
-        server = lane.ledger.base(item.item_id)
+        server = lane.ledger.base_of(item)
         desired = lane.outbox.desired(item, server or UNKNOWN)
     error: str | None = None
     if any(one.operation_id in lane.in_flight for one in waiting):
@@ -190,6 +208,8 @@ def view_of(
         error = given_up.last_error
     else:
         sync_state = ItemSyncState.SYNCED
+    if error is None and is_lost:
+        error = Reason.MISSING
     return ItemView(
         item=item,
         desired=desired,

@@ -374,8 +374,8 @@ def _restore(
         # Whether it was written nobody knows. `interrupted` tells the relay what to
         # expect beside this base.
         base = touched.interrupted[-1].before[touched.item_id]
-    elif ledger.item(touched.item_id) is not None and not ledger.reading_of(item):
-        # Its id is another's now. Whoever delivers this looks for it elsewhere, and
+    elif ledger.is_anothers(item):
+        # Whoever delivers this looks for it elsewhere, and
         # whether it still shows what we left there, and was not played since.
         base = replace(
             touched.left, last_played=_last_ours(touched.settled_at, clock_offset)

@@ -48,7 +48,7 @@ from ..core.errors import ItemGone, Refused
 from ..core.identity import Item
 from ..core.lane import LaneUpdate, Phase
 from ..core.operation import Change, Origin
-from ..core.play_state import PlayState, Reading
+from ..core.play_state import PlayState, Reading, reading_of
 from ..core.playback import (
     NOTHING,
     Begin,
@@ -683,7 +683,8 @@ class _Follower:
 
         What cannot be read is left out: the relay looks before it writes anyway.
         """
-        item_ids = [target.item.item_id for target in targets]
+        items = [target.item for target in targets]
+        item_ids = {item.item_id for item in items}
         if not item_ids:
             return {}
         try:
@@ -694,12 +695,14 @@ class _Follower:
             return {}
         offset = self._runtime.server.clock_offset or timedelta()
         return {
-            item_id: replace(
+            item.item_id: replace(
                 reading.state,
                 last_played=reading.state.last_played
                 and reading.state.last_played - offset,
             )
-            for item_id, reading in readings.items()
+            for item in items
+            # What has the id by now may not be what was played.
+            if (reading := reading_of(item, readings)) is not None
         }
 
     async def _until_ready(self) -> None:

@@ -293,6 +293,7 @@ async def _by_what_it_says(
         target
         for entry in lanes
         if (target := await _by_content_id(entry, played.content_id or "")) is not None
+        and _may_be(played, target.item)
     ]
     if targets:
         return targets
@@ -301,6 +302,23 @@ async def _by_what_it_says(
     ):
         return await _episodes(entity_id, played, lanes)
     return await _movies(entity_id, played, lanes)
+
+
+def _may_be(played: Played, item: Item) -> bool:
+    """Whether *item*, under the id a player gave, can be what was played then.
+
+    A player is remembered for long, and its server may give the id to another work.
+    """
+    named = Item(
+        item.item_id,
+        item.kind,
+        played.title or "",
+        duration=played.duration,
+        show_title=played.series_title,
+        season=played.season,
+        episode=played.episode,
+    )
+    return named.is_still(item)
 
 
 async def _by_content_id(
