@@ -137,6 +137,8 @@ class LedgerMachine(RuleBasedStateMachine):
         for reading in found:
             item_id = reading.item.item_id
             before = self.known.get(item_id)
+            if before is not None and not before.item.is_still(reading.item):
+                before = None  # the id is another work's by now
             if item_id in self.order:
                 self.order.remove(item_id)
             self.order.append(item_id)
