@@ -1,7 +1,14 @@
 """What tests of the hall share: a server in memory, and an entry that uses it."""
 
 import asyncio
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import (
+    AsyncGenerator,
+    Callable,
+    Collection,
+    Iterable,
+    Mapping,
+    Sequence,
+)
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from itertools import count
@@ -153,6 +160,8 @@ class MemoryServer(MediaServer):
             Library("films", "Films", MediaKind.MOVIE),
             Library("shows", "Shows", MediaKind.SHOW),
         ]
+        #: Whether plays and ids are found without reading the libraries.
+        self.lists_plays = True
         self.down: ServerError | None = None
         self.fail_next: list[ServerError] = []
         self.item_faults: dict[str, ServerError] = {}
@@ -217,7 +226,13 @@ class MemoryServer(MediaServer):
     @property
     @override
     def capabilities(self) -> Capabilities:
-        return Capabilities(concurrency=1, repeat_safe=True, keeps_watched_at=False)
+        return Capabilities(
+            concurrency=1,
+            repeat_safe=True,
+            keeps_watched_at=False,
+            lists_plays=self.lists_plays,
+            finds_by_ids=self.lists_plays,
+        )
 
     @property
     @override
@@ -315,8 +330,15 @@ class MemoryServer(MediaServer):
         return [
             self.reading(item.item_id)
             for item in self.items.values()
-            if item.kind is kind and item.provider_ids.matches(ids)
+            if item.kind is kind
+            and item.provider_ids.matches(ids)
+            and (self.lists_plays or item.title == title)
         ]
+
+    @override
+    async def inventory(self, kind: MediaKind) -> AsyncGenerator[Sequence[Reading]]:
+        await self._request("inventory")
+        yield [self.reading(one) for one in self.items if self.items[one].kind is kind]
 
     @override
     async def up_next(self, limit: int) -> Sequence[Reading]:

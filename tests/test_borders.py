@@ -59,7 +59,13 @@ WORLD = {
 }
 
 #: The only rooms of the study that may wait for something.
-WAITING = {"core.delivery", "core.lane", "core.observer", "core.relay"}
+WAITING = {
+    "core.delivery",
+    "core.lane",
+    "core.observer",
+    "core.relay",
+    "core.survey",
+}
 
 
 @dataclass(frozen=True)

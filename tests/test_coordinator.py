@@ -441,7 +441,8 @@ async def test_an_answer_about_what_is_being_written_is_left_to_the_relay(
     server.gate.clear()
     with pytest.MonkeyPatch.context() as patched:
         # The relay waits for its own answer all the while.
-        patched.setattr(runtime.coordinator, "_server", SimpleNamespace(fetch=fetch))
+        asked = SimpleNamespace(fetch=fetch, capabilities=server.capabilities)
+        patched.setattr(runtime.coordinator, "_server", asked)
         waiting = (
             Wish(MOVIE, MarkWatched()),
             Wish(SHOW, MarkWatched()),
@@ -1020,3 +1021,54 @@ async def test_a_snapshot_with_many_waiting_is_built_quickly_enough_to_publish(
 
 def test_dates_of_the_seeded_episodes_lie_in_the_past() -> None:
     assert all(one.aired and one.aired < date(2026, 1, 1) for one in EPISODES)
+
+
+# --- a server that cannot say what was played last ------------------------------------
+
+
+async def test_nothing_is_asked_that_could_take_minutes(hass: HomeAssistant) -> None:
+    server = MemoryServer()
+    server.lists_plays = False
+    server.up_next_ids = ["m2"]
+    server.set("m1", watched=True, last_played=dt_util.utcnow())
+    entry = await setup_lane(hass, server, subentries=[MOVIE])
+    runtime: WatchedSyncRuntime = entry.runtime_data
+    await runtime.coordinator.catch_up()
+    await runtime.coordinator.glance()
+    await runtime.coordinator.async_refresh()
+    asked = {name for name, _ in server.requests}
+    assert asked <= {"probe", "libraries", "up_next", "fetch", "fetch_leaves"}
+    # Of what is known, the newest is what was played last.
+    assert runtime.coordinator.data.last_played == "m1"
+
+
+async def test_last_played_follows_what_is_known(hass: HomeAssistant) -> None:
+    server = MemoryServer()
+    server.lists_plays = False
+    entry = await setup_lane(hass, server)
+    coordinator: WatchedSyncCoordinator = entry.runtime_data.coordinator
+    assert coordinator.data.last_played is None
+    now = dt_util.utcnow()
+    for minutes, item_id in enumerate(("m1", "e1x1")):
+        server.set(item_id, watched=True, last_played=now + timedelta(minutes=minutes))
+        await coordinator.look(frozenset({item_id}))
+        assert coordinator.data.last_played == item_id
+    # Taken back again: what was played before shows once more.
+    server.states["e1x1"] = PlayState(watched=False)
+    await coordinator.look(frozenset({"e1x1"}))
+    assert coordinator.data.last_played == "m1"
+
+
+async def test_what_was_begun_shows_at_a_glance(hass: HomeAssistant) -> None:
+    server = MemoryServer()
+    server.lists_plays = False
+    entry = await setup_lane(hass, server)
+    runtime: WatchedSyncRuntime = entry.runtime_data
+    await rested(hass, runtime)
+    server.set("m1", position=900.0, last_played=dt_util.utcnow())
+    server.up_next_ids = ["m1", "m2"]
+    await runtime.coordinator.glance()
+    assert runtime.coordinator.data.last_played == "m1"
+    base = runtime.lane.ledger.base("m1")
+    assert base is not None
+    assert base.position == 900.0

@@ -1,7 +1,8 @@
 """Watched Sync: tell Plex and Jellyfin what was watched, and never lose it."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
+from datetime import datetime
 from functools import partial
 import random
 from typing import Any, Final
@@ -10,6 +11,7 @@ from homeassistant.const import CONF_URL
 from homeassistant.core import HassJob, HomeAssistant, callback
 from homeassistant.helpers import config_validation as cv, device_registry as dr
 from homeassistant.helpers.typing import UNDEFINED, ConfigType
+from homeassistant.util.hass_dict import HassKey
 
 from .activity import ActivityFeed
 from .connecting import entry_server, known_info
@@ -36,10 +38,13 @@ from .core.errors import (
     WrongServer,
     classify,
 )
+from .core.identity import MediaKind, ProviderIds
 from .core.lane import Health, Lane, LaneUpdate, Phase
 from .core.observer import Observer
-from .core.ports import MediaServer, ServerInfo
+from .core.play_state import Reading
+from .core.ports import Changed, Clock, MediaServer, ServerInfo
 from .core.relay import Relay
+from .core.survey import Pace, Survey
 from .failures import first_contact_failed, newer_storage, unreadable_storage
 from .images import async_forget as async_forget_images, async_setup_images
 from .issues import (
@@ -62,6 +67,8 @@ from .services import async_setup_services
 from .store import LedgerStore, OutboxStore, StorageNewer, StorageUnreadable
 
 CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
+
+_PACES: HassKey[dict[str, Pace]] = HassKey(f"{DOMAIN}_paces")
 
 #: Seconds that setting up waits for a server; after that it is away.
 FIRST_CONTACT: Final = 10.0
@@ -131,6 +138,15 @@ async def async_setup_entry(hass: HomeAssistant, entry: WatchedSyncConfigEntry) 
         finally:
             opened.set()
 
+    async def find(
+        kind: MediaKind, ids: ProviderIds, title: str | None = None
+    ) -> Sequence[Reading]:
+        return await survey.find(kind, ids, title)
+
+    @callback
+    def hint(change: Changed) -> None:
+        observer.hint(change)
+
     chosen = preferences(entry)
     rng = random.Random()  # noqa: S311 - chance for delays, not for secrets
     relay = Relay(
@@ -143,6 +159,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: WatchedSyncConfigEntry) 
         policy=chosen.conflict_policy,
         max_retry_age=chosen.max_retry_age,
         opening=listen_first,
+        find=find,
     )
     if isinstance(contact, ServerError):
         _start_offline(lane, contact, info.server_name)
@@ -150,7 +167,13 @@ async def async_setup_entry(hass: HomeAssistant, entry: WatchedSyncConfigEntry) 
     async_watch(hass, entry, lane)
     async_watch_address(hass, entry, lane)
     coordinator = WatchedSyncCoordinator(
-        hass, entry, lane=lane, relay=relay, server=server, ledger=ledger
+        hass,
+        entry,
+        lane=lane,
+        relay=relay,
+        server=server,
+        ledger=ledger,
+        find=find,
     )
     mirroring = Mirroring(
         hass,
@@ -163,6 +186,17 @@ async def async_setup_entry(hass: HomeAssistant, entry: WatchedSyncConfigEntry) 
         report=relay.report,
         tell=lambda held: async_mass_change(hass, entry, held),
     )
+    survey = Survey(
+        lane,
+        server,
+        _pace(hass, info.server_id, clock),
+        label=info.server_name,
+        played_until=ledger.plays_seen_until or ledger.moves.since,
+        surveyed=partial(_surveyed, ledger),
+        hint=hint,
+        report=relay.report,
+        clock=clock,
+    )
     activity = ActivityFeed(hass, entry, lane, paused=lambda: ledger.paused)
     observer = Observer(
         lane,
@@ -172,6 +206,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: WatchedSyncConfigEntry) 
         report=relay.report,
         clock=clock,
         rng=rng,
+        look_for_plays=survey.look_for_plays,
     )
     if journal.is_new:
         try:
@@ -184,6 +219,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: WatchedSyncConfigEntry) 
         hass=hass,
         lane=lane,
         relay=relay,
+        survey=survey,
         server=server,
         info=info,
         coordinator=coordinator,
@@ -199,6 +235,9 @@ async def async_setup_entry(hass: HomeAssistant, entry: WatchedSyncConfigEntry) 
         ),
         relay_task=entry.async_create_background_task(
             hass, relay.run(), f"{DOMAIN} {entry.entry_id} relay", eager_start=False
+        ),
+        survey_task=entry.async_create_background_task(
+            hass, survey.run(), f"{DOMAIN} {entry.entry_id} survey", eager_start=False
         ),
         mirroring=mirroring,
         mirroring_task=entry.async_create_background_task(
@@ -219,6 +258,17 @@ async def async_setup_entry(hass: HomeAssistant, entry: WatchedSyncConfigEntry) 
         hass.async_add_shutdown_job(HassJob(partial(_fall_silent, lane, relay)))
     )
     return True
+
+
+def _pace(hass: HomeAssistant, server_id: str, clock: Clock) -> Pace:
+    """Return the pace of a server: of all its lanes, and however often they reload."""
+    return hass.data.setdefault(_PACES, {}).setdefault(server_id, Pace(clock))
+
+
+def _surveyed(ledger: LedgerStore, played_until: datetime) -> None:
+    """Remember what a survey has seen."""
+    ledger.plays_seen_until = played_until
+    ledger.save_later()
 
 
 async def _fall_silent(lane: Lane, relay: Relay) -> None:
@@ -249,7 +299,12 @@ async def async_unload_entry(
         return False
     runtime = entry.runtime_data
     await async_unfollow(hass, entry)
-    tasks = (runtime.mirroring_task, runtime.relay_task, runtime.observer_task)
+    tasks = (
+        runtime.mirroring_task,
+        runtime.relay_task,
+        runtime.observer_task,
+        runtime.survey_task,
+    )
     await runtime.relay.stop(LAST_ANSWERS)
     for task in tasks:
         task.cancel()

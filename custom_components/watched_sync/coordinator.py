@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from operator import itemgetter
 from typing import Any, Final, override
 
 from homeassistant.config_entries import ConfigEntry
@@ -29,13 +30,13 @@ from .const import (
     SUBENTRY_ITEM,
 )
 from .core.codec import decode_item
-from .core.errors import ItemGone, Reason, ServerError, is_outage
+from .core.errors import ItemGone, Reason, ServerError, StillLooking, is_outage
 from .core.identity import Item, MediaKind
 from .core.lane import Lane, LaneUpdate, Phase
 from .core.operation import Scope
 from .core.outbox import Result
 from .core.play_state import PlayState, Reading
-from .core.ports import MediaServer
+from .core.ports import Find, MediaServer
 from .core.reconcile import CLOCK_TOLERANCE
 from .core.rehoming import find_again
 from .core.relay import Relay
@@ -91,7 +92,7 @@ class _Plays:
     """What was played last, as far as it is shown, and when the newest of all was."""
 
     readings: Sequence[Reading]
-    newest: datetime
+    newest: datetime | None
 
 
 class WatchedSyncCoordinator(DataUpdateCoordinator[SyncSnapshot]):
@@ -108,6 +109,7 @@ class WatchedSyncCoordinator(DataUpdateCoordinator[SyncSnapshot]):
         relay: Relay,
         server: MediaServer,
         ledger: LedgerStore,
+        find: Find,
     ) -> None:
         """Show what was stored; nothing is read before the first refresh."""
         super().__init__(
@@ -125,6 +127,7 @@ class WatchedSyncCoordinator(DataUpdateCoordinator[SyncSnapshot]):
         self._lane = lane
         self._relay = relay
         self._server = server
+        self._find = find
         self._ledger = ledger
         self._libraries = preferences(entry).libraries
         #: By the ids they had when tracking began; they may have others now.
@@ -353,7 +356,7 @@ class WatchedSyncCoordinator(DataUpdateCoordinator[SyncSnapshot]):
         async with self._one_read:
             self._moved.clear()
             plays = await self._plays()
-            found = list(plays.readings)
+            found = [*plays.readings, *await self._begun()]
             batch = self._next_batch({reading.item.item_id for reading in found})
             if batch:
                 readings = (await self._fetch(batch)).values()
@@ -383,7 +386,8 @@ class WatchedSyncCoordinator(DataUpdateCoordinator[SyncSnapshot]):
         self._lists_read_at = self.hass.loop.time()
         found: list[Reading] = []
         up_next: list[Reading] = []
-        if self._lists_up_next:
+        # What was begun is told by it as well, where plays are not.
+        if self._lists_up_next or not self._lists_plays:
             up_next = [
                 reading
                 for reading in await self._server.up_next(MAX_UP_NEXT_SWITCHES)
@@ -400,18 +404,26 @@ class WatchedSyncCoordinator(DataUpdateCoordinator[SyncSnapshot]):
             found.extend((await self._fetch(missing)).values())
         # First of all: what was on the lists may have had ids that are others' now.
         self._remember(found)
-        lists = (
-            tuple(dict.fromkeys(reading.item.item_id for reading in up_next)),
-            next(
+        if self._lists_plays:
+            last_played = next(
                 (one.item.item_id for one in plays.readings if one.state.last_played),
                 None,
-            ),
+            )
+        else:
+            last_played = self._newest_known
+        self._keep_lists(
+            tuple(dict.fromkeys(reading.item.item_id for reading in up_next)),
+            last_played,
         )
+        self._note_plays_seen(plays)
+        await self._find_tracked(again=everything)
+
+    def _keep_lists(self, up_next: tuple[str, ...], last_played: str | None) -> None:
+        """Show other lists from now on, and after a restart."""
+        lists = (up_next, last_played)
         if lists != (self._ledger.up_next, self._ledger.last_played):
             self._ledger.up_next, self._ledger.last_played = lists
             self._ledger.save_later()
-        self._note_plays_seen(plays)
-        await self._find_tracked(again=everything)
 
     async def _find_tracked(self, *, again: bool) -> None:
         """Look for tracked items that are gone, or whose ids are others' now.
@@ -427,7 +439,9 @@ class WatchedSyncCoordinator(DataUpdateCoordinator[SyncSnapshot]):
                 continue
             self._lost.add(first_id)
             try:
-                found = await find_again(self._server, item)
+                found = await find_again(self._server, item, self._find)
+            except StillLooking:
+                continue
             except ServerError as err:
                 # What is known is shown all the same; the next full look tries again.
                 self._relay.report(err)
@@ -446,12 +460,40 @@ class WatchedSyncCoordinator(DataUpdateCoordinator[SyncSnapshot]):
         now = [one.item for one in ledger if one.item.is_same_work(item)]
         return now[0] if len(now) == 1 else item
 
+    @property
+    def _lists_plays(self) -> bool:
+        """Whether the server says without effort what was played last."""
+        return self._server.capabilities.lists_plays
+
+    @property
+    def _newest_known(self) -> str | None:
+        """The id of what was played last of all that is known."""
+        played = (
+            (reading.state.last_played, reading.item)
+            for reading in self._lane.ledger
+            if reading.state.last_played is not None
+            and not reading.item.kind.is_container
+            and self.allows(reading.item)
+        )
+        _, item = max(played, key=itemgetter(0), default=(None, None))
+        return None if item is None else item.item_id
+
+    async def _begun(self) -> list[Reading]:
+        """Read what is begun by now, where the server does not list plays."""
+        if self._lists_plays:
+            return []
+        found = await self._server.up_next(MAX_UP_NEXT_SWITCHES)
+        return [one for one in found if self.allows(one.item) and _was_played(one)]
+
     async def _plays(self) -> _Plays:
         """Read what was played last, back to what the last look has seen.
 
         However much was played or marked meanwhile, by us or by others, hides nothing.
+        Where that takes the server long, a survey finds it out.
         """
         seen_until = self._ledger.plays_seen_until or self._ledger.moves.since
+        if not self._lists_plays:
+            return _Plays([], self._ledger.plays_seen_until)
         now = self._lane.clock.now() + (self._server.clock_offset or timedelta())
         limit, before = PLAYS, 0
         while True:
@@ -572,6 +614,9 @@ class WatchedSyncCoordinator(DataUpdateCoordinator[SyncSnapshot]):
 
     def _note_last_played(self, news: Iterable[Reading]) -> None:
         """See at once what was played last, before the lists are read again."""
+        if not self._lists_plays:
+            self._keep_lists(self._ledger.up_next, self._newest_known)
+            return
         for reading in news:
             played_at = reading.state.last_played
             if played_at is None or reading.item.kind.is_container:
@@ -584,8 +629,7 @@ class WatchedSyncCoordinator(DataUpdateCoordinator[SyncSnapshot]):
                 or before.last_played is None
                 or before.last_played < played_at
             ):
-                self._ledger.last_played = reading.item.item_id
-                self._ledger.save_later()
+                self._keep_lists(self._ledger.up_next, reading.item.item_id)
 
     def _next_batch(self, read: Collection[str]) -> list[str]:
         """Return what a glance reads again, apart from what it has *read*."""
@@ -700,11 +744,7 @@ class WatchedSyncCoordinator(DataUpdateCoordinator[SyncSnapshot]):
 
 def _was_played(reading: Reading) -> bool:
     """Whether a film or episode was watched or begun."""
-    return not reading.item.kind.is_container and (
-        bool(reading.state.watched)
-        or reading.state.position > 0
-        or reading.state.last_played is not None
-    )
+    return not reading.item.kind.is_container and not reading.state.is_untouched
 
 
 def _shown(reading: Reading) -> tuple[PlayState, int | None, int | None]:

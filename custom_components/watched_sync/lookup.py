@@ -25,12 +25,20 @@ from homeassistant.helpers import service
 
 from .const import DOMAIN
 from .core import gate
-from .core.errors import ItemGone, LaneDown, Parked, ServerError, classify
+from .core.errors import (
+    ItemGone,
+    LaneDown,
+    Parked,
+    ServerError,
+    StillLooking,
+    Unanswered,
+    classify,
+)
 from .core.identity import Item, MediaKind, ProviderIds
 from .core.lane import Phase
 from .core.matching import contradict
 from .core.play_state import Reading
-from .core.ports import MediaServer
+from .core.ports import Find, MediaServer
 from .core.titles import (
     NEARLY,
     Likeness,
@@ -74,6 +82,8 @@ class SkipReason(StrEnum):
 
     OFFLINE = "offline"
     AUTH_REQUIRED = "auth_required"
+    UNANSWERED = "unanswered"
+    STILL_LOOKING = "still_looking"
     SERVER_ERROR = "server_error"
     NOT_LOADED = "not_loaded"
     NOT_FOUND = "not_found"
@@ -140,6 +150,8 @@ async def async_ask[T](
         return await question(runtime.server)
     except ItemGone:
         raise
+    except StillLooking as err:
+        raise CannotAsk(SkipReason.STILL_LOOKING) from err
     except ServerError as err:
         runtime.relay.report(err)
         match classify(err):
@@ -147,6 +159,8 @@ async def async_ask[T](
                 reason = SkipReason.OFFLINE
             case Parked():
                 reason = SkipReason.AUTH_REQUIRED
+            case _ if isinstance(err, Unanswered):
+                reason = SkipReason.UNANSWERED
             case _:
                 reason = SkipReason.SERVER_ERROR
         raise CannotAsk(reason) from err
@@ -296,19 +310,19 @@ class Words:
         """Whether *item* may be what was named."""
         return self.fit(item) is not Fit.NOT
 
-    async def ask(self, server: MediaServer) -> list[Reading]:
-        """Return what the server finds; some of it may not fit."""
+    async def ask(self, server: MediaServer, find: Find) -> list[Reading]:
+        """Return what the server finds, by ids with *find*; some of it may not fit."""
         if self.ids is not None:
-            found = await self._find(server, self.ids)
+            found = await self._find(find, self.ids)
             if found or not self.title:
                 return found
         return await async_search(server, self.title, self.kinds, fits=self.fits)
 
-    async def _find(self, server: MediaServer, ids: ProviderIds) -> list[Reading]:
+    async def _find(self, find: Find, ids: ProviderIds) -> list[Reading]:
         found: list[Reading] = []
         for kind in self.kinds:
             hint = self.hint or self.title or None
-            found.extend(await server.find(kind, ids, hint))
+            found.extend(await find(kind, ids, hint))
             # IMDb numbers everything together; TVDB each kind from 1.
             if found and ids.imdb:
                 break
@@ -434,7 +448,8 @@ async def async_resolve_words(
     ) -> tuple[list[Target], list[Target], SkipReason | None]:
         allows = entry.runtime_data.coordinator.allows
         try:
-            readings = await async_ask(entry, asked.ask)
+            find = entry.runtime_data.survey.find
+            readings = await async_ask(entry, lambda server: asked.ask(server, find))
         except CannotAsk as err:
             known = [
                 Target(entry, item)

@@ -240,6 +240,7 @@ class Mirroring:
         return Target(
             lane=runtime.lane,
             server=runtime.server,
+            find=runtime.survey.find,
             policy=preferences(entry).conflict_policy,
             report=runtime.relay.report,
             allows=runtime.coordinator.allows,

@@ -23,6 +23,7 @@ from .core.lane import Lane, Phase
 from .core.operation import Change, Operation, Origin, Scope
 from .core.ports import Clock, MediaServer, ServerInfo
 from .core.relay import Relay
+from .core.survey import Survey
 from .failures import REFUSALS, refusal, stopping
 from .mirroring import Mirroring
 from .store import LedgerStore, OutboxStore
@@ -71,6 +72,7 @@ class WatchedSyncRuntime:
     hass: HomeAssistant
     lane: Lane
     relay: Relay
+    survey: Survey
     server: MediaServer
     info: ServerInfo
     coordinator: WatchedSyncCoordinator
@@ -80,6 +82,7 @@ class WatchedSyncRuntime:
     device_id: str
     observer_task: asyncio.Task[None]
     relay_task: asyncio.Task[None]
+    survey_task: asyncio.Task[None]
     mirroring: Mirroring
     mirroring_task: asyncio.Task[None]
 

@@ -1,7 +1,7 @@
 """Copying from lane to lane: who is asked, who is told, and what has to wait."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 import itertools
 import logging
@@ -11,7 +11,8 @@ import pytest
 
 from custom_components.watched_sync.core import copying
 from custom_components.watched_sync.core.copying import Copier, Missing, Target
-from custom_components.watched_sync.core.identity import Item, ProviderIds
+from custom_components.watched_sync.core.errors import StillLooking
+from custom_components.watched_sync.core.identity import Item, MediaKind, ProviderIds
 from custom_components.watched_sync.core.lane import Health, Lane, Phase
 from custom_components.watched_sync.core.ledger import Ledger
 from custom_components.watched_sync.core.mirror import Moves, Skip
@@ -30,6 +31,7 @@ from .samples import at, seen, unseen, wish
 from .twins import (
     ERROR,
     GONE,
+    HANG,
     HTML,
     REFUSE,
     Ask,
@@ -80,6 +82,7 @@ class End:
         return Target(
             self.lane,
             self.server,
+            self.server.find,
             Policy.NEWEST,
             self.reports.append,
             lambda item: item.item_id not in self.hidden,
@@ -822,3 +825,63 @@ async def test_earlier_wish_there_gives_way_and_a_later_one_does_not() -> None:
     await s.copier.copy()
     assert s.target.waiting == [("b", MarkUnwatched())]
     assert s.moves.skips == {Skip.LATER_WISH: 1}
+
+
+# --- a target that is slow ----------------------------------------------------------
+
+
+@virtual
+async def test_what_is_looked_for_still_holds_up_nothing_else() -> None:
+    s = scene()
+    others = [movie(f"m{number}") for number in range(3)]
+    s.target.server.add(*others)
+    s.step(FILM, unseen(), seen())
+    for film in others:
+        s.step(film, unseen(), seen())
+    looking = True
+    real = s.target.server.find
+
+    async def find(
+        kind: MediaKind, ids: ProviderIds, title: str | None = None
+    ) -> Sequence[Reading]:
+        if looking and ids.matches(FILM.provider_ids):
+            raise StillLooking("reading")
+        return await real(kind, ids, title)
+
+    s.target.server.find = find  # type: ignore[method-assign]  # it is a survey's
+    for _ in range(20):
+        assert not await s.copier.copy()
+    assert [item_id for item_id, _ in s.target.waiting] == ["m0", "m1", "m2"]
+    # It is no trouble of the server's, and however long it takes no reason to give up.
+    assert s.target.reports == []
+    assert len(s.moves) == 1
+    looking = False
+    assert await s.copier.copy()
+    assert s.target.waiting[-1][0] == "b"
+
+
+@virtual
+async def test_what_is_not_answered_in_time_is_neither_counted_nor_the_end() -> None:
+    s = scene()
+    s.target.server.add(movie("m1"))
+    s.step(FILM, unseen(), seen())
+    s.step(movie("m1"), unseen(), seen())
+    for _ in range(copying.MAX_ATTEMPTS + 1):
+        s.target.server.on(Ask.FIND, HANG)
+        assert not await s.copier.copy()
+    assert [item_id for item_id, _ in s.target.waiting] == ["m1"]
+    assert len(s.moves) == 1
+    assert await s.copier.copy()
+    assert s.moves.skips == {}
+
+
+@virtual
+async def test_a_round_is_not_spent_on_waiting() -> None:
+    s = scene()
+    films = [movie(f"m{number}") for number in range(10)]
+    for film in films:
+        s.step(film, unseen(), seen())
+    s.target.server.on(Ask.FIND, *[HANG] * 10)
+    assert not await s.copier.copy()
+    assert s.target.server.count(Ask.FIND) == copying.MOST_UNANSWERED
+    assert len(s.moves) == 10

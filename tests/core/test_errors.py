@@ -23,6 +23,7 @@ from custom_components.watched_sync.core.errors import (
     RetryLater,
     ServerError,
     Starting,
+    StillLooking,
     Unanswered,
     Unreachable,
     Unsupported,
@@ -36,8 +37,9 @@ from custom_components.watched_sync.core.errors import (
 VERDICTS: list[tuple[ServerError, Verdict]] = [
     # what happened                       what now
     (Unreachable("x"), LaneDown(Reason.UNREACHABLE)),
-    (Unanswered("x"), LaneDown(Reason.UNREACHABLE)),
+    (Unanswered("x"), RetryLater(Reason.UNREACHABLE)),
     (CertificateRefused("x"), LaneDown(Reason.UNREACHABLE)),
+    (StillLooking("x"), RetryLater(Reason.BUSY)),
     (Busy("x"), LaneDown(Reason.BUSY)),
     (Busy("x", 17.0), LaneDown(Reason.BUSY, 17.0)),
     (Starting("x", 5.0), LaneDown(Reason.BUSY, 5.0)),

@@ -4,6 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncGenerator, Callable
 from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
 import random
 from typing import Any
@@ -25,15 +26,21 @@ from custom_components.watched_sync.core.observer import (
     FULL_LOOK,
     GATHER,
     GLANCE,
+    LOOK_BATCH,
     LOOKS,
-    MOST_HINTS,
     NEXT_LOOK,
     PATIENCE,
     Observer,
 )
 from custom_components.watched_sync.core.operation import MarkWatched
 from custom_components.watched_sync.core.outbox import Outbox
-from custom_components.watched_sync.core.ports import Changed, Connected, ServerEvent
+from custom_components.watched_sync.core.play_state import PlayState, Reading
+from custom_components.watched_sync.core.ports import (
+    Changed,
+    Connected,
+    ServerEvent,
+    Told,
+)
 from custom_components.watched_sync.core.reconcile import Policy
 from custom_components.watched_sync.core.relay import Relay
 
@@ -138,9 +145,10 @@ class Eyes:
 
     async def glance(self) -> None:
         self.done.append(("glance", now()))
-        # As the Plex client does: two lists, and one batch of known items.
+        # Two lists, and one batch of known items.
+        lists = self.server.capabilities.lists_plays
         for _ in range(2):
-            await self.server.last_played(20)
+            await (self.server.last_played if lists else self.server.up_next)(20)
         await self._read(one.item.item_id for one in self.lane.ledger)
 
     async def _read(self, item_ids: Any) -> None:
@@ -433,21 +441,138 @@ async def test_something_somewhere_is_a_look_at_nothing_in_particular() -> None:
         watch.server.hint()
     watch.server.hint("m1")
     await asyncio.sleep(5)
-    assert watch.eyes.looks == [frozenset({"m1"})]
+    assert watch.eyes.looks == [frozenset(), frozenset({"m1"})]
     watch.server.hint()
     watch.server.hint()
     await asyncio.sleep(5)
-    assert watch.eyes.looks[1:] == [frozenset()]
+    assert watch.eyes.looks[2:] == [frozenset()]
 
 
 @virtual
-async def test_more_hints_than_can_be_followed_are_a_look_at_everything() -> None:
+async def test_a_burst_is_looked_at_whole_in_bounded_steps() -> None:
     watch = await Watch().start()
     await asyncio.sleep(60)
     watch.forget()
-    watch.server.hint(*(f"m{n}" for n in range(MOST_HINTS + 1)))
+    hinted = {f"m{n}" for n in range(20 * LOOK_BATCH + 1)}
+    watch.server.hint(*hinted)
     await asyncio.sleep(5)
-    assert [name for name, _ in watch.eyes.done] == ["catch_up"]
+    assert set.union(*map(set, watch.eyes.looks)) == hinted
+    assert [len(one) for one in watch.eyes.looks] == [LOOK_BATCH] * 20 + [1]
+    assert watch.eyes.count("catch_up") == 0
+
+
+@virtual
+async def test_a_full_look_amid_a_burst_drops_nothing_that_it_does_not_read() -> None:
+    watch = await Watch().start()
+    await asyncio.sleep(60)
+    watch.know("m1", "m2")
+    watch.forget()
+    watch.observer.hint(Changed(frozenset({"m1", "m2", "m3", "m4"})))
+    watch.observer._miss()
+    await asyncio.sleep(10)
+    assert watch.eyes.count("catch_up") == 1
+    looked = set.union(*map(set, watch.eyes.looks))
+    assert looked == {"m3", "m4"}
+
+
+# --- what a hint says beside the id ------------------------------------------------
+
+
+def told_of(watch: Watch, *item_ids: str, **changes: Any) -> Changed:
+    """Return a hint that tells what the server shows, but for *changes*."""
+    return Changed(
+        frozenset(item_ids),
+        told={
+            one: Told(replace(watch.server.reading(one).state, **changes))
+            for one in item_ids
+        },
+    )
+
+
+@virtual
+async def test_nothing_is_asked_for_what_shows_what_is_known() -> None:
+    watch = await Watch().start()
+    watch.know("m1", "m2")
+    watch.forget()
+    for socket in watch.server.sockets:
+        socket.put_nowait(told_of(watch, "m1", "m2"))
+    await asyncio.sleep(5)
+    assert watch.eyes.done == []
+    for socket in watch.server.sockets:
+        socket.put_nowait(told_of(watch, "m1"))
+        socket.put_nowait(told_of(watch, "m2", watched=True))
+    await asyncio.sleep(5)
+    assert watch.eyes.looks == [frozenset({"m2"})]
+    # It is read, not believed.
+    assert watch.lane.ledger.reading("m2") == watch.server.reading("m2")
+
+
+@virtual
+async def test_what_was_hinted_at_without_a_word_is_looked_at_all_the_same() -> None:
+    watch = await Watch().start()
+    watch.know("m1", "m2")
+    watch.forget()
+    watch.server.hint("m1")
+    for socket in watch.server.sockets:
+        socket.put_nowait(told_of(watch, "m1", "m2"))
+    watch.server.hint("m2")
+    await asyncio.sleep(5)
+    assert watch.eyes.looks == [frozenset({"m1", "m2"})]
+
+
+@virtual
+async def test_what_is_told_last_counts_and_what_was_absent_is_looked_at() -> None:
+    watch = await Watch().start()
+    watch.know("m1", "m2")
+    watch.lane.ledger.miss({"m2"})
+    watch.forget()
+    for socket in watch.server.sockets:
+        socket.put_nowait(told_of(watch, "m1", watched=True))
+        socket.put_nowait(told_of(watch, "m1", "m2"))
+    await asyncio.sleep(5)
+    assert watch.eyes.looks == [frozenset({"m2"})]
+
+
+@virtual
+async def test_folders_that_nobody_knows_cost_nothing_and_new_titles_one_look() -> None:
+    watch = await Watch().start()
+    parent = show("s")
+    watch.server.add_show(parent, {1: 3})
+    watch.know("s")
+    watch.forget()
+    unwatched = PlayState(watched=False)
+    for socket in watch.server.sockets:
+        socket.put_nowait(
+            Changed(
+                frozenset({"folder", "s"}),
+                told={"folder": Told(unwatched, 28), "s": Told(unwatched, 3)},
+            )
+        )
+    await asyncio.sleep(5)
+    assert watch.eyes.done == []
+    for socket in watch.server.sockets:
+        socket.put_nowait(
+            Changed(
+                frozenset({"folder", "s", "m1"}),
+                told={
+                    "folder": Told(unwatched, 28),
+                    "s": Told(unwatched, 2),
+                    "m1": Told(unwatched),
+                },
+            )
+        )
+    await asyncio.sleep(5)
+    # What was never played and is not known may be up next: the lists say so.
+    assert watch.eyes.looks == [frozenset(), frozenset({"s"})]
+
+
+def test_a_container_whose_counts_are_not_known_shows_nothing() -> None:
+    parent = show("s")
+    told = Told(PlayState(watched=False), 3)
+    assert not told.is_shown_by(Reading(parent, told.state))
+    assert not told.is_shown_by(Reading(parent, told.state, leaf_count=3))
+    assert not told.is_shown_by(Reading(parent, told.state, 3, 1))
+    assert told.is_shown_by(Reading(parent, told.state, 4, 1))
 
 
 @virtual
@@ -534,9 +659,61 @@ async def test_a_look_that_failed_is_made_up_for() -> None:
     base = watch.lane.ledger.base("m1")
     assert base is not None
     assert base.watched
-    assert [name for name, _ in watch.eyes.done] == ["look", "catch_up"]
+    assert [name for name, _ in watch.eyes.done] == ["look", "look"]
     assert [type(one) for one in watch.reports] == [Fault]
     assert watch.phase is Phase.READY
+
+
+@virtual
+async def test_one_item_that_cannot_be_read_does_not_hide_the_others() -> None:
+    watch = await Watch().start()
+    await asyncio.sleep(60)
+    watch.forget()
+    watch.server.poison("m7", ERROR)
+    for n in range(40):
+        watch.server.played_elsewhere(f"m{n}")
+    watch.server.hint(*(f"m{n}" for n in range(40)))
+    await asyncio.sleep(HOUR)
+    assert {one.item.item_id for one in watch.lane.ledger} == {
+        f"m{n}" for n in range(40) if n != 7
+    }
+    # It is asked for now and then.
+    assert 10 < watch.eyes.count("look") < 100
+    watch.server.poison("m7", None)
+    await asyncio.sleep(600)
+    assert watch.lane.ledger.reading("m7") is not None
+
+
+@virtual
+async def test_what_was_told_before_the_server_went_away_is_looked_at_afterwards() -> (
+    None
+):
+    watch = await Watch().start()
+    await asyncio.sleep(60)
+    watch.server.played_elsewhere("m1")
+    watch.server.hint("m1")
+    watch.server.go_away()
+    await asyncio.sleep(HOUR)
+    watch.server.down = False
+    await asyncio.sleep(600)
+    assert watch.lane.ledger.reading("m1") == watch.server.reading("m1")
+
+
+@virtual
+async def test_plays_that_may_be_missed_are_looked_for_after_each_gap() -> None:
+    watch = Watch()
+    asked: list[float] = []
+    watch.observer._look_for_plays = lambda: asked.append(now())
+    await watch.start()
+    assert len(asked) == 1
+    await asyncio.sleep(60)
+    watch.server.cut()
+    await asyncio.sleep(60)
+    assert len(asked) == 2
+    watch.server.refusal = Unsupported("a proxy")
+    watch.server.cut()
+    await asyncio.sleep(HOUR)
+    assert len(asked) > 100
 
 
 # --- sockets that come and go ---------------------------------------------------------

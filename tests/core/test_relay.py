@@ -1,9 +1,10 @@
 """Delivering: look, decide, write, verify, forget; and everything that can go wrong."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
+import itertools
 import logging
 from typing import Any
 
@@ -19,12 +20,15 @@ from custom_components.watched_sync.core.errors import (
     Reason,
     Refused,
     ServerError,
+    StillLooking,
+    Unanswered,
     Unreachable,
 )
 from custom_components.watched_sync.core.identity import (
     NO_IDS,
     Item,
     MediaKind,
+    ProviderIds,
 )
 from custom_components.watched_sync.core.lane import Phase
 from custom_components.watched_sync.core.operation import (
@@ -2345,3 +2349,89 @@ async def test_what_was_never_sent_is_no_write_of_ours() -> None:
     rig.relay.nudge()
     await rig.drained()
     assert rig.server.watched(last.item_id) == [True]
+
+
+# --- slow is not away --------------------------------------------------------------
+
+
+@virtual
+async def test_a_look_given_up_says_nothing_about_the_lane() -> None:
+    rig = with_movies(3).start()
+    rig.server.poison("m0001", HANG)
+    await ask_all(rig, 3)
+    await asyncio.sleep(600)
+    assert {one.operation.item.item_id for one in rig.outcomes} == {"m0000", "m0002"}
+    assert rig.phase is Phase.READY
+    (waiting,) = rig.outbox
+    # It was not refused, so it is no attempt; it is asked for now and then.
+    assert waiting.attempts == 0
+    assert waiting.last_error == Reason.UNREACHABLE
+    asked = [
+        one.at
+        for one in rig.server.requests
+        if one.ask is Ask.FETCH and one.item_ids == ("m0001",)
+    ]
+    assert len(asked) > 3
+    assert all(later - one >= 120 for one, later in itertools.pairwise(asked))
+    await asyncio.sleep(24 * 3600)
+    assert rig.outbox.get(waiting.operation_id) is not None
+    rig.server.poison("m0001", None)
+    await rig.drained(600)
+    assert rig.server.watched("m0001") == [True]
+
+
+@virtual
+async def test_a_server_that_shows_nothing_any_more_is_away_in_the_end() -> None:
+    rig = with_movies(8).start()
+
+    def reads_hang(request: Request) -> Trouble | None:
+        return HANG if request.ask is Ask.FETCH else None
+
+    rig.server.trouble = reads_hang
+    await ask_all(rig, 8)
+    await rig.until(lambda: rig.phase is Phase.BACKING_OFF)
+    assert rig.lane.health.reason is Reason.UNREACHABLE
+    rig.server.trouble = None
+    await rig.drained()
+    assert {one.result for one in rig.outcomes} == {Result.DELIVERED}
+
+
+@virtual
+async def test_a_start_that_is_too_slow_to_catch_up_is_one_all_the_same() -> None:
+    rig = with_movies(1)
+    errors = [Unanswered("given up")]
+
+    async def opening() -> None:
+        raise errors.pop()
+
+    rig.relay._opening, rig.relay._opened = opening, False
+    rig.start()
+    await ask_all(rig, 1)
+    await rig.drained(5)
+    assert rig.phase is Phase.READY
+    assert rig.lane.health.failures == 0
+
+
+@virtual
+async def test_what_is_looked_for_still_is_asked_for_soon_again() -> None:
+    rig = with_movies(1).start()
+    rig.server.replace_file("m0000", "new")
+    real = rig.server.find
+    answers: list[ServerError] = [StillLooking("reading"), StillLooking("reading")]
+
+    async def find(
+        kind: MediaKind, ids: ProviderIds, title: str | None = None
+    ) -> Sequence[Reading]:
+        if answers:
+            raise answers.pop()
+        return await real(kind, ids, title)
+
+    rig.relay._delivery._find = find
+    await rig.ask(None, movies(1)[0])
+    await asyncio.sleep(60)
+    (waiting,) = rig.outbox
+    assert waiting.attempts == 0
+    assert waiting.last_error == Reason.MISSING
+    assert rig.server.count(Ask.PROBE) == 0
+    await rig.drained(900)
+    assert rig.server.watched("new") == [True]

@@ -19,6 +19,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import partial
 import json
 from typing import Any, Self
 from zlib import crc32
@@ -87,8 +88,16 @@ PLEX = Capabilities(
 
 #: As `servers/jellyfin/client.py` says.
 JELLYFIN = Capabilities(
-    concurrency=1, repeat_safe=True, keeps_watched_at=True, announces_marks=True
+    concurrency=1,
+    repeat_safe=True,
+    keeps_watched_at=True,
+    announces_marks=True,
+    lists_plays=False,
+    finds_by_ids=False,
 )
+
+#: Rows of one step of an inventory.
+PAGE = 10
 
 UNWATCHED = PlayState(watched=False)
 
@@ -105,6 +114,7 @@ class Ask(StrEnum):
     WRITE = "write"
     SEARCH = "search"
     FIND = "find"
+    INVENTORY = "inventory"
     UP_NEXT = "up_next"
     LAST_PLAYED = "last_played"
     LISTEN = "listen"
@@ -296,13 +306,14 @@ class ModelServer:
 
     `requests` lists everything that arrived. `plays` counts the plays our marks added,
     by item id, and `doubled` names items we marked although they were watched to the
-    end already. `touched` names items that another client changed. `playing` is the
-    last report of every playback that has not stopped, by session. With `clears_flag`
-    it is a Jellyfin up to 10.11: a watched item is not watched any more from the
-    moment somebody begins it again until near its end. `states` then knows that it was
-    (`begun_again`), what is read does not say so. `same_show` holds the ids of shows
-    that are one show in several folders. What is `forbidden` is listed, and no write
-    knows it.
+    end already. `touched` names items that another client changed, `foreign` those
+    whose title is in another language than whoever looks for it expects. `playing` is
+    the last report of every playback that has not stopped, by session. With
+    `clears_flag` it is a Jellyfin up to 10.11: a watched item is not watched any more
+    from the moment somebody begins it again until near its end. `states` then knows
+    that it was (`begun_again`), what is read does not say so. `same_show` holds
+    the ids of shows that are one show in several folders. What is `forbidden` is
+    listed, and no write knows it.
     """
 
     def __init__(
@@ -325,6 +336,7 @@ class ModelServer:
         self.hidden: set[str] = set()
         self.forbidden: set[str] = set()
         self.same_show: frozenset[str] = frozenset()
+        self.foreign: set[str] = set()
         self.down = False
         self.token_good = True
         self.requests: list[Request] = []
@@ -617,7 +629,8 @@ class ModelServer:
     async def find(
         self, kind: MediaKind, ids: ProviderIds, title: str | None = None
     ) -> Sequence[Reading]:
-        del title  # the model needs no narrowing
+        if not (self.kind.finds_by_ids or title):
+            return await self._request(Ask.FIND, (), list)
         return await self._request(
             Ask.FIND,
             (),
@@ -627,8 +640,24 @@ class ModelServer:
                 if item.kind is kind
                 and item.provider_ids.matches(ids)
                 and item.item_id not in self.hidden
+                and (self.kind.finds_by_ids or item.item_id not in self.foreign)
             ],
         )
+
+    async def inventory(self, kind: MediaKind) -> AsyncGenerator[Sequence[Reading]]:
+        """Read all items of a kind, some with each request."""
+        if self.kind.finds_by_ids:
+            raise Unsupported("nobody needs it")
+        held = [
+            item_id
+            for item_id, item in self.items.items()
+            if item.kind is kind and item_id not in self.hidden
+        ]
+        for start in range(0, max(len(held), 1), PAGE):
+            page = held[start : start + PAGE]
+            yield await self._request(
+                Ask.INVENTORY, (), partial(list, map(self.reading, page))
+            )
 
     async def up_next(self, limit: int) -> Sequence[Reading]:
         return await self._request(
@@ -642,6 +671,8 @@ class ModelServer:
         )
 
     async def last_played(self, limit: int) -> Sequence[Reading]:
+        if not self.kind.lists_plays:
+            raise Unsupported("this kind of server would take minutes")
         return await self._request(
             Ask.LAST_PLAYED,
             (),

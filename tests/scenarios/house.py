@@ -14,6 +14,7 @@ from typing import Any, override
 
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import HomeAssistant
+from homeassistant.helpers import entity_registry as er
 import orjson
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
@@ -407,6 +408,17 @@ def runtime_of(entry: MockConfigEntry) -> WatchedSyncRuntime:
     """Return what a loaded entry is made of."""
     runtime: WatchedSyncRuntime = entry.runtime_data
     return runtime
+
+
+def state_of(hass: HomeAssistant, entry: MockConfigEntry, key: str) -> str:
+    """Return what a lane's sensor shows."""
+    entity_id = er.async_get(hass).async_get_entity_id(
+        "sensor", DOMAIN, f"{entry.unique_id}:{key}"
+    )
+    assert entity_id is not None
+    state = hass.states.get(entity_id)
+    assert state is not None
+    return state.state
 
 
 def waiting(entry: MockConfigEntry) -> list[Operation]:

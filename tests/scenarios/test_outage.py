@@ -5,11 +5,8 @@ from itertools import pairwise
 import logging
 
 from homeassistant.core import HomeAssistant
-from homeassistant.helpers import entity_registry as er
 import pytest
-from pytest_homeassistant_custom_component.common import MockConfigEntry
 
-from custom_components.watched_sync.const import DOMAIN
 from custom_components.watched_sync.core.backoff import LANE_BACKOFF
 from custom_components.watched_sync.core.lane import Phase
 from tests.common import drained, until
@@ -26,22 +23,12 @@ from .house import (
     cut_off,
     on_disk,
     runtime_of,
+    state_of,
     waiting,
 )
 from .machine import TimeMachine
 
 HOUR = 3600.0
-
-
-def state_of(hass: HomeAssistant, entry: MockConfigEntry, key: str) -> str:
-    """Return what a lane's sensor shows."""
-    entity_id = er.async_get(hass).async_get_entity_id(
-        "sensor", DOMAIN, f"{entry.unique_id}:{key}"
-    )
-    assert entity_id is not None
-    state = hass.states.get(entity_id)
-    assert state is not None
-    return state.state
 
 
 async def test_hour_without_a_server_and_a_thousand_wishes(

@@ -1,16 +1,19 @@
 """What the core may rely on about libraries, whichever kind of server it talks to."""
 
+from collections.abc import Awaitable, Callable, Sequence
+
 import pytest
 
 from custom_components.watched_sync.core.errors import AuthRejected, Unreachable
 from custom_components.watched_sync.core.identity import MediaKind, ProviderIds
 from custom_components.watched_sync.core.operation import MarkWatched
+from custom_components.watched_sync.core.play_state import Reading
 from custom_components.watched_sync.core.ports import MediaServer
 from custom_components.watched_sync.servers import shelves
 from tests.fakes.base import FakeClock, FaultKind
 from tests.fakes.library import MOVIES_4K_LIBRARY, MOVIES_LIBRARY, SHOWS_LIBRARY
 
-from .contract import UNWATCHED, Bench
+from .contract import UNWATCHED, Bench, found_by
 
 BOTH_KINDS = (MediaKind.MOVIE, MediaKind.SHOW)
 BLADE_RUNNER = ProviderIds(imdb="tt0083658")
@@ -19,6 +22,12 @@ BLADE_RUNNER = ProviderIds(imdb="tt0083658")
 async def ids_of(server: MediaServer) -> dict[str, str]:
     """Return the ids of a server's libraries, by name."""
     return {one.title: one.library_id for one in await server.libraries()}
+
+
+def listed(client: MediaServer) -> Callable[[int], Awaitable[Sequence[Reading]]]:
+    """Return what lists something of each allowed library."""
+    plays = client.capabilities.lists_plays
+    return client.last_played if plays else client.up_next
 
 
 async def narrowed(bench: Bench, *titles: str, user: str = "alex") -> MediaServer:
@@ -103,8 +112,9 @@ class LibraryContract:
         await bench.watch(episode)
         shows = await narrowed(bench, SHOWS_LIBRARY)
         ids = await ids_of(shows)
-        played = await shows.last_played(10)
-        assert [one.item.item_id for one in played] == [episode]
+        lists_plays = shows.capabilities.lists_plays
+        played = await shows.last_played(10) if lists_plays else []
+        assert [one.item.item_id for one in played] == [episode] * lists_plays
         following = await shows.up_next(10)
         assert [one.item.item_id for one in following] == [
             bench.item_id("Severance", season=1, episode=2)
@@ -113,11 +123,12 @@ class LibraryContract:
             ids[SHOWS_LIBRARY]
         }
         films = await narrowed(bench, MOVIES_LIBRARY, MOVIES_4K_LIBRARY)
-        newest = [one.item.title for one in await films.last_played(10)]
-        assert newest[0] == "Alien"
-        assert "Severance" not in newest
+        if lists_plays:
+            newest = [one.item.title for one in await films.last_played(10)]
+            assert newest[0] == "Alien"
+            assert "Severance" not in newest
+            assert await films.last_played(0) == ()
         assert [one.item.title for one in await films.up_next(10)] == ["Alien"]
-        assert await films.last_played(0) == ()
         assert await films.up_next(0) == ()
 
     async def test_plays_elsewhere_do_not_crowd_out_those_allowed(
@@ -129,7 +140,8 @@ class LibraryContract:
             clock.advance(60)
             await bench.watch(bench.item_id("Severance", season=1, episode=number))
         client = await narrowed(bench, MOVIES_4K_LIBRARY)
-        assert [one.item.item_id for one in await client.last_played(3)] == [film]
+        if client.capabilities.lists_plays:
+            assert [one.item.item_id for one in await client.last_played(3)] == [film]
 
     async def test_items_name_their_library_where_that_matters(
         self, bench: Bench
@@ -159,7 +171,7 @@ class LibraryContract:
         client = await narrowed(bench, MOVIES_LIBRARY)
         ids = await ids_of(client)
         for title in ("Blade Runner", None, "Nothing of that name"):
-            found = await client.find(MediaKind.MOVIE, BLADE_RUNNER, title)
+            found = await found_by(client, MediaKind.MOVIE, BLADE_RUNNER, title)
             assert {one.item.library_id for one in found} == {
                 ids[MOVIES_LIBRARY],
                 ids[MOVIES_4K_LIBRARY],
@@ -180,14 +192,14 @@ class LibraryContract:
         monkeypatch.setattr(shelves, "monotonic", lambda: now)
         client = await narrowed(bench, MOVIES_LIBRARY)
         bench.server.clear_log()
-        await client.last_played(5)
+        await listed(client)(5)
         first = len(bench.server.requests)
         bench.server.clear_log()
-        await client.last_played(5)
+        await listed(client)(5)
         assert len(bench.server.requests) == first - 1
         now += shelves.LIFETIME
         bench.server.clear_log()
-        await client.last_played(5)
+        await listed(client)(5)
         assert len(bench.server.requests) == first
 
     async def test_removed_library_allows_nothing_and_harms_nothing(
@@ -195,7 +207,7 @@ class LibraryContract:
     ) -> None:
         await bench.watch(bench.item_id("Alien"))
         client = bench.client_of("alex", libraries=["4711"])
-        assert await client.last_played(5) == ()
+        assert await listed(client)(5) == ()
         assert await client.up_next(5) == ()
         assert await client.search("Alien", BOTH_KINDS, 5) == ()
 
@@ -205,24 +217,24 @@ class LibraryContract:
         """Jellyfin says 401 to it, which would be the token's end elsewhere."""
         await bench.watch(bench.item_id("Severance", season=1, episode=1))
         client = await narrowed(bench, MOVIES_4K_LIBRARY, SHOWS_LIBRARY)
-        assert len(await client.last_played(5)) == 1
+        assert len(await listed(client)(5)) == 1
         bench.hide(MOVIES_4K_LIBRARY)
-        played = await client.last_played(5)
+        played = await listed(client)(5)
         assert [one.item.show_title for one in played] == ["Severance"]
         found = await client.search("Severance", BOTH_KINDS, 5)
         assert [one.item.title for one in found] == ["Severance"]
 
     async def test_revoked_token_is_no_hidden_library(self, bench: Bench) -> None:
         client = await narrowed(bench, MOVIES_LIBRARY)
-        await client.last_played(5)
+        await listed(client)(5)
         bench.revoke()
-        for ask in (client.last_played, client.up_next):
+        for ask in (listed(client), client.up_next):
             with pytest.raises(AuthRejected):
                 await ask(5)
 
     async def test_lost_route_is_no_hidden_library(self, bench: Bench) -> None:
         client = await narrowed(bench, MOVIES_LIBRARY)
-        await client.last_played(5)
+        await listed(client)(5)
         bench.server.fail(FaultKind.STATUS, status=404, times=None)
         with pytest.raises(Unreachable):
-            await client.last_played(5)
+            await listed(client)(5)

@@ -27,7 +27,6 @@ from custom_components.watched_sync.core.errors import (
 from custom_components.watched_sync.core.identity import (
     Item,
     MediaKind,
-    ProviderIds,
 )
 from custom_components.watched_sync.core.operation import (
     Change,
@@ -577,8 +576,38 @@ async def test_listing_of_many_pages_is_read_to_its_end(
     leaves = await client.fetch_leaves(show)
     assert len(leaves) == len(server.leaves(show.item_id)) > 300
     assert len({leaf.item.item_id for leaf in leaves}) == len(leaves)
-    copies = await client.find(MediaKind.MOVIE, ProviderIds(imdb="tt0114709"))
-    assert [one.item.title for one in copies] == ["Toy Story"]
+    monkeypatch.setattr(
+        "custom_components.watched_sync.servers.jellyfin.client._INVENTORY_PAGE", 7
+    )
+    for kind, type_name in ((MediaKind.MOVIE, "Movie"), (MediaKind.SHOW, "Series")):
+        server.clear_log()
+        pages = [page async for page in client.inventory(kind)]
+        held = [
+            one.id for one in server.catalogue.items.values() if one.kind == type_name
+        ]
+        assert sorted(one.item.item_id for page in pages for one in page) == sorted(
+            held
+        )
+        # Each is one request: of one library, without an order, and not counted.
+        asked = server.find("/Items$")
+        assert len(asked) == len(pages) >= 2
+        assert {"parentId", "includeItemTypes"} <= set(asked[0].query)
+        assert not {"sortBy", "filters"} & set(asked[0].query)
+        assert {one.query["enableTotalRecordCount"] for one in asked} == {"false"}
+
+
+async def test_library_that_is_hidden_meanwhile_is_no_end_of_an_inventory(
+    session: ClientSession, server: FakeJellyfin
+) -> None:
+    client = client_of(session, server)
+    user = server.user("alex")
+    await client.libraries()
+    pages = client.inventory(MediaKind.MOVIE)
+    assert await anext(pages)
+    user.libraries = frozenset({"TV Shows"})
+    assert [page async for page in pages] == []
+    shows = [one async for page in client.inventory(MediaKind.SHOW) for one in page]
+    assert shows
 
 
 async def test_episode_that_is_only_announced_is_no_leaf(

@@ -1,12 +1,14 @@
 """What Jellyfin's socket messages mean: where to look, and how to stay connected."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 from hypothesis import given, strategies as st
 import pytest
 
 from custom_components.watched_sync.core.errors import Malformed
-from custom_components.watched_sync.core.ports import Changed
+from custom_components.watched_sync.core.play_state import PlayState
+from custom_components.watched_sync.core.ports import Changed, Told
 from custom_components.watched_sync.servers.jellyfin.dialect import EMBY
 from custom_components.watched_sync.servers.jellyfin.notifications import Notifications
 from custom_components.watched_sync.servers.listener import GoodBye, Heard, KeepAlive
@@ -41,17 +43,23 @@ def look(*item_ids: str) -> Changed:
     return Changed(frozenset(item_ids))
 
 
+def told(*item_ids: str) -> Changed:
+    """Return the hint that says of items what `user_data` says."""
+    state = PlayState(watched=True)
+    return Changed(frozenset(item_ids), told=dict.fromkeys(item_ids, Told(state)))
+
+
 @pytest.mark.parametrize(
     ("said", "expected"),
     [
-        (user_data(FILM), [look(FILM)]),
-        (user_data(FILM, FOLDER, FILM), [look(FILM, FOLDER)]),
+        (user_data(FILM), [told(FILM)]),
+        (user_data(FILM, FOLDER, FILM), [told(FILM, FOLDER)]),
         # The ids may be written with dashes and in capitals.
         (
             user_data("11111111-1111-1111-1111-111111111111", user=USER.upper()),
-            [look(FILM)],
+            [told(FILM)],
         ),
-        (user_data(FILM, "no id", "0" * 32), [look(FILM)]),
+        (user_data(FILM, "no id", "0" * 32), [told(FILM)]),
         (user_data(), []),
         (user_data("no id"), []),
         # A session hears of users who joined it as well.
@@ -141,9 +149,46 @@ def test_jellyfin_wants_to_hear_of_us_and_emby_does_not() -> None:
     assert Notifications(USER, EMBY).keep_alive is None
 
 
+def test_what_is_told_is_said_beside_the_hint() -> None:
+    """As recorded: a film and the folder it is in; a season's row counts."""
+    rows = [
+        {
+            "PlaybackPositionTicks": 18_000_000_000,
+            "PlayCount": 2,
+            "LastPlayedDate": "2026-11-30T06:56:18.1850415Z",
+            "Played": False,
+            "ItemId": FILM,
+        },
+        {"UnplayedItemCount": 28, "PlayCount": 0, "Played": False, "ItemId": FOLDER},
+        # What makes no sense is looked at in any case.
+        {"PlayCount": "many", "Played": True, "ItemId": SHOW},
+        {"ItemId": "4" * 32},
+    ]
+    data = {"UserId": USER, "UserDataList": rows}
+    (change,) = hears(message("UserDataChanged", data))
+    assert isinstance(change, Changed)
+    assert change.item_ids == {FILM, FOLDER, SHOW, "4" * 32}
+    at = datetime(2026, 11, 30, 6, 56, 18, 185041, tzinfo=UTC)
+    assert change.told == {
+        FILM: Told(
+            PlayState(watched=False, position=1800.0, play_count=2, last_played=at)
+        ),
+        FOLDER: Told(PlayState(watched=False), 28),
+    }
+
+
+def test_a_burst_comes_in_bounded_steps() -> None:
+    ids = [f"{n:032x}" for n in range(1, 20_001)]
+    changes = [one for one in hears(user_data(*ids)) if isinstance(one, Changed)]
+    assert [len(one.item_ids) for one in changes] == [500] * 40
+    assert set().union(*(one.item_ids for one in changes)) == set(ids)
+    lists = [one for one in hears(library(ItemsAdded=ids)) if isinstance(one, Changed)]
+    assert [len(one.item_ids) for one in lists] == [500] * 40
+
+
 def test_emby_numbers_its_items() -> None:
     ear = Notifications(USER, EMBY)
-    assert list(ear.hear(user_data("17", "x", FILM[:20]))) == [look("17")]
+    assert list(ear.hear(user_data("17", "x", FILM[:20]))) == [told("17")]
 
 
 MESSAGES = st.fixed_dictionaries(

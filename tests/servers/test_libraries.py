@@ -60,7 +60,6 @@ async def test_nobody_asks_where_items_are_unless_it_matters(
     server.clear_log()
     await client.search("Alien", {MediaKind.MOVIE}, 5)
     await client.up_next(5)
-    await client.last_played(5)
     assert server.count("/UserViews$") == 0
     assert not [one for one in server.requests if "parentId" in one.query]
 

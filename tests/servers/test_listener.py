@@ -582,3 +582,50 @@ async def test_a_socket_that_breaks_as_life_is_shown_is_lost(
     desk.script = says(greeting(60))
     with pytest.raises(Unreachable):
         await heard(session, desk, Words("here"))
+
+
+@pytest.mark.parametrize(
+    ("asleep", "is_lost"), [(0.0, False), (49.0, False), (51.0, True), (3600.0, True)]
+)
+async def test_whoever_was_silent_for_too_long_listens_anew(
+    session: ClientSession, desk: Desk, asleep: float, *, is_lost: bool
+) -> None:
+    """The event loop's clock stands still while a laptop sleeps."""
+    wall = 1_000_000.0
+
+    async def script(socket: web.WebSocketResponse) -> None:
+        nonlocal wall
+        await socket.send_str(greeting(60))
+        await socket.receive()
+        wall += asleep
+        await says(LOOK)(socket)
+
+    desk.script = script
+    listener = Listener(session, desk.url, {}, wall=lambda: wall)
+    async with asyncio.timeout(PATIENCE):
+        heard_of = listener.events("/socket", Words("here"))
+        assert await anext(heard_of) == Connected()
+        if is_lost:
+            with pytest.raises(Unreachable, match="nothing of us"):
+                await anext(heard_of)
+        else:
+            assert [event async for event in heard_of] == [HINT]
+
+
+async def test_a_loop_that_was_stalled_does_not_show_life_too_late(
+    session: ClientSession, desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Late is worse than never: the server would go on to tell nothing."""
+    desk.script = says(greeting(60), greeting(60))
+    real = listener_module._Pulse.beat
+    stalled = iter((51.0,))
+
+    async def once(pulse: Any) -> None:
+        await real(pulse)
+        monotonic, wall = pulse._heard_at
+        pulse._heard_at = (monotonic - next(stalled, 0.0), wall)
+
+    monkeypatch.setattr(listener_module._Pulse, "beat", once)
+    with pytest.raises(Unreachable, match="nothing of us"):
+        await heard(session, desk, Words("here"))
+    assert desk.received.qsize() == 1

@@ -281,7 +281,8 @@ class Mirrored:
 
     def find_target(self, name: str) -> Target | Missing:
         side = next(one for one in self.sides if one.name == name)
-        return Target(side.lane, side.server, Policy.NEWEST, side.relay.report)
+        server = side.server
+        return Target(side.lane, server, server.find, Policy.NEWEST, side.relay.report)
 
     async def live(self) -> None:
         """Let everything happen, then let it come to rest, and look at it."""

@@ -15,6 +15,8 @@ from .errors import (
     ItemGone,
     JournalError,
     ServerError,
+    StillLooking,
+    Unanswered,
     is_outage,
 )
 from .identity import Item, MediaKind, ProviderIds
@@ -33,7 +35,7 @@ from .mirror import (
 from .operation import Operation, Origin
 from .outbox import OutboxFull
 from .play_state import UNKNOWN, PlayState, Reading, reading_of
-from .ports import Clock, MediaServer
+from .ports import Clock, Find, MediaServer
 from .reconcile import Policy
 
 _LOGGER = logging.getLogger(__name__)
@@ -52,13 +54,20 @@ MOST_MISSES = 20
 #: Reads that one round lets fail while it looks for what spoils an answer.
 MOST_FAILURES = 20
 
+#: Questions that nobody answers in time before a round ends: each takes half a minute.
+MOST_UNANSWERED = 3
+
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A lane that is to follow; *report* hears of reads there that failed."""
+    """A lane that is to follow; *report* hears of reads there that failed.
+
+    *find* looks for copies there and never takes long.
+    """
 
     lane: Lane
     server: MediaServer
+    find: Find
     policy: Policy
     report: Callable[[ServerError], None]
     allows: Callable[[Item], bool] = field(default=lambda _: True)
@@ -102,6 +111,7 @@ class _Round:
     shelf: Shelf | None = None
     misses: int = 0
     failures: int = 0
+    unanswered: int = 0
 
 
 class Copier:
@@ -232,11 +242,18 @@ class Copier:
                 copies = await self._find(move, one, online=online)
             except _NotNow:
                 continue
+            except StillLooking:
+                done = False
+                continue
             except ServerError as err:
                 done = False
                 self._failed(move, one.target_id, err)
                 if is_outage(err):
                     break
+                if isinstance(err, Unanswered):
+                    one.unanswered += 1
+                    if one.unanswered == MOST_UNANSWERED:
+                        break
                 continue
             except Exception as err:  # noqa: BLE001 - one item's trouble is its own
                 done = False
@@ -293,7 +310,7 @@ class Copier:
             return list((await one.target.server.fetch(item_ids)).values())
         except ServerError as err:
             one.failures += 1
-            if is_outage(err) or one.failures == MOST_FAILURES:
+            if _is_no_answer(err) or one.failures == MOST_FAILURES:
                 raise
             _LOGGER.debug("%s: not read again: %r", self._label, err)
             one.target.report(err)
@@ -309,7 +326,8 @@ class Copier:
     def _failed(self, move: Move, target_id: str, error: Exception) -> None:
         """Have a move wait for another attempt, or pass it over after so many.
 
-        An outage is not counted. A fault of ours in one item is logged once.
+        Neither an outage nor an answer that did not come in time is counted. A fault
+        of ours in one item is logged once.
         """
         key = (move.item.item_id, target_id)
         if isinstance(error, ServerError) or self._attempts[key]:
@@ -318,7 +336,7 @@ class Copier:
             _LOGGER.error(
                 "%s: copying failed unexpectedly", self._label, exc_info=error
             )
-        if not (isinstance(error, ServerError) and is_outage(error)):
+        if not (isinstance(error, ServerError) and _is_no_answer(error)):
             self._attempts[key] += 1
         if self._attempts[key] >= MAX_ATTEMPTS:
             self._skip(move, target_id, Skip.UNREADABLE)
@@ -462,6 +480,8 @@ class Copier:
         item = await self._with_show(move.item)
         try:
             readings = await self._candidates(item, one)
+        except StillLooking:
+            raise
         except ServerError as err:
             one.target.report(err)
             raise
@@ -506,14 +526,19 @@ class Copier:
 
     async def _candidates(self, item: Item, one: _Round) -> Sequence[Reading]:
         """Ask for what may be *item* on another lane."""
-        server, show_ids = one.target.server, item.show_provider_ids
+        target, show_ids = one.target, item.show_provider_ids
         if item.kind is MediaKind.EPISODE and show_ids:
             if show_ids not in one.shows:
-                one.shows[show_ids] = await _leaves(server, show_ids, item.show_title)
+                one.shows[show_ids] = await _leaves(target, show_ids, item.show_title)
             return one.shows[show_ids]
         if not item.provider_ids:
             return ()
-        return await server.find(item.kind, item.provider_ids, item.title)
+        return await target.find(item.kind, item.provider_ids, item.title)
+
+
+def _is_no_answer(error: ServerError) -> bool:
+    """Whether an error says nothing about the item that was asked for."""
+    return is_outage(error) or isinstance(error, Unanswered)
 
 
 def _by_id(readings: Iterable[Reading], lane: Lane) -> dict[str, Reading]:
@@ -534,14 +559,12 @@ def _known(ledger: Iterable[Reading]) -> list[Item]:
     ]
 
 
-async def _leaves(
-    server: MediaServer, ids: ProviderIds, title: str | None
-) -> list[Reading]:
+async def _leaves(target: Target, ids: ProviderIds, title: str | None) -> list[Reading]:
     """Read the episodes of every copy of a show, each with the ids of its show."""
     found: list[Reading] = []
-    for show in await server.find(MediaKind.SHOW, ids, title):
+    for show in await target.find(MediaKind.SHOW, ids, title):
         try:
-            leaves = await server.fetch_leaves(show.item)
+            leaves = await target.server.fetch_leaves(show.item)
         except ItemGone:
             continue  # listed still, and not there any more
         found += [replace(leaf, item=leaf.item.of_show(show.item)) for leaf in leaves]

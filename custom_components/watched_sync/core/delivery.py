@@ -28,6 +28,7 @@ from .errors import (
     Rejected,
     RetryLater,
     ServerError,
+    StillLooking,
     Unanswered,
     Unreachable,
     Verdict,
@@ -39,7 +40,7 @@ from .lane import Lane, LaneUpdate, Phase
 from .operation import Change, MarkWatched, Operation, Scope
 from .outbox import Outcome, Result
 from .play_state import PlayState, Reading, reading_of
-from .ports import Clock, MediaServer, Random
+from .ports import Clock, Find, MediaServer, Random
 from .reconcile import (
     Accept,
     Decision,
@@ -59,6 +60,13 @@ MAX_ATTEMPTS = 8
 
 #: How long to wait before looking again for an item the server does not know.
 MISSING_RECHECK = timedelta(hours=1)
+
+#: The same while its library is read to find out.
+LOOKING_RECHECK = timedelta(minutes=5)
+
+#: How long to wait before asking again for what the server could not show in time:
+#: three times as long as the clients wait for an answer.
+SLOW_RECHECK = timedelta(seconds=90)
 
 #: Seconds for which a reading is worth writing over. No server compares before it
 #: writes, so what somebody watches between a look and a write is lost.
@@ -123,11 +131,15 @@ class Delivery:
         rng: Random,
         policy: Policy,
         max_retry_age: timedelta,
+        find: Find | None = None,
     ) -> None:
         """Deliver for *lane* to *server*; *host* judges the server by its answers.
 
         An operation whose item is missing for longer than *max_retry_age* is given up.
+        *find* looks for it under another id and never takes long; the server's own
+        where there is no other.
         """
+        self._find = find or server.find
         self._lane = lane
         self._server = server
         self._host = host
@@ -154,6 +166,21 @@ class Delivery:
             await self._deliver_tree(operations[0])
         else:
             await self._deliver_items(operations)
+
+    def postpone(self, operation: Operation) -> None:
+        """Have an operation wait whose item nobody would show us in time.
+
+        The server is there and may be at work on it still, so it is not asked again at
+        once; and as it has refused nothing, this is no attempt.
+        """
+        self._lane.outbox.update(
+            replace(
+                operation,
+                not_before=self._clock.now() + SLOW_RECHECK,
+                last_error=Reason.UNREACHABLE.value,
+            )
+        )
+        self._lane.save_later()
 
     async def judge_failure(self, operation: Operation, error: ServerError) -> None:
         """Have an operation wait, or give it up, because of what befell its item.
@@ -651,10 +678,13 @@ class Delivery:
         """Look for an item under another id; or wait until it is there again."""
         if self._lane.health.phase is not Phase.READY:
             return
+        item, recheck = None, MISSING_RECHECK
         try:
-            item = await find_again(self._server, operation.item)
+            item = await find_again(self._server, operation.item, self._find)
         except ItemGone:
-            item = None  # the search still lists what is not there any more
+            pass  # the search still lists what is not there any more
+        except StillLooking:
+            recheck = LOOKING_RECHECK
         except ServerError as err:
             if not isinstance(err, _HALTING) or await self._host.is_there(err):
                 self._retry_later(operation, reason_of(err))
@@ -662,9 +692,14 @@ class Delivery:
         if item is not None:
             self._superseded(self._lane.outbox.move(operation, item))
             return
-        self._wait_until_there(operation, Reason.MISSING)
+        self._wait_until_there(operation, Reason.MISSING, recheck)
 
-    def _wait_until_there(self, operation: Operation, reason: Reason) -> None:
+    def _wait_until_there(
+        self,
+        operation: Operation,
+        reason: Reason,
+        recheck: timedelta = MISSING_RECHECK,
+    ) -> None:
         """Look now and then for what is missing, until it is missing for too long."""
         now = self._clock.now()
         since = operation.missing_since or now
@@ -675,7 +710,7 @@ class Delivery:
             replace(
                 operation,
                 missing_since=since,
-                not_before=now + MISSING_RECHECK,
+                not_before=now + recheck,
                 last_error=reason.value,
             )
         )

@@ -13,7 +13,14 @@ class Unreachable(ServerError):
 
 
 class Unanswered(Unreachable):
-    """The request was sent and nobody answered in time; it may be carried out yet."""
+    """The request was sent and nobody answered in time; it may be carried out yet.
+
+    It says nothing about the server: others may be answered meanwhile, so ask it.
+    """
+
+
+class StillLooking(ServerError):
+    """To say it takes the server longer than anybody waits; ask again in a while."""
 
 
 class Busy(ServerError):
@@ -167,8 +174,12 @@ def classify(error: ServerError) -> Verdict:
     match error:
         case Busy(retry_after=after):
             return LaneDown(Reason.BUSY, after)
+        case Unanswered():
+            return RetryLater(Reason.UNREACHABLE)
         case Unreachable():
             return LaneDown(Reason.UNREACHABLE)
+        case StillLooking():
+            return RetryLater(Reason.BUSY)
         case WrongServer():
             return LaneDown(Reason.WRONG_SERVER)
         case UnsupportedVersion(version=version):

@@ -14,10 +14,11 @@ from .mirror import Skip
 #: Years by which two databases may differ about one work.
 _YEARS_APART = 1
 
-type _IdKey = tuple[MediaKind, str, str]
+type IdKey = tuple[MediaKind, str, str]
 
 
-def _keys(kind: MediaKind, ids: ProviderIds) -> list[_IdKey]:
+def id_keys(kind: MediaKind, ids: ProviderIds) -> list[IdKey]:
+    """Return what an item of this kind is found by: each id, among its own kind."""
     named = (("imdb", ids.imdb), ("tmdb", ids.tmdb), ("tvdb", ids.tvdb))
     return [(kind, name, value) for name, value in named if value]
 
@@ -33,18 +34,18 @@ class Shelf:
 
     def __init__(self, items: Iterable[Item]) -> None:
         """Put films and episodes up; episodes know the ids of their shows."""
-        self._by_id: defaultdict[_IdKey, list[Item]] = defaultdict(list)
-        self._by_number: defaultdict[tuple[_IdKey, int, int], list[Item]] = defaultdict(
+        self._by_id: defaultdict[IdKey, list[Item]] = defaultdict(list)
+        self._by_number: defaultdict[tuple[IdKey, int, int], list[Item]] = defaultdict(
             list
         )
         for item in items:
             if item.kind not in (MediaKind.MOVIE, MediaKind.EPISODE):
                 continue
-            for key in _keys(item.kind, item.provider_ids):
+            for key in id_keys(item.kind, item.provider_ids):
                 self._by_id[key].append(item)
             if item.season is None:
                 continue
-            for key in _keys(MediaKind.SHOW, item.show_provider_ids):
+            for key in id_keys(MediaKind.SHOW, item.show_provider_ids):
                 for number in item.numbers:
                     self._by_number[key, item.season, number].append(item)
 
@@ -107,7 +108,7 @@ class Shelf:
         if item.season is None:
             return
         for place in item.numbers:
-            for show in _keys(MediaKind.SHOW, item.show_provider_ids):
+            for show in id_keys(MediaKind.SHOW, item.show_provider_ids):
                 for one in self._by_number.get((show, item.season, place), ()):
                     is_other_show = contradict(
                         one.show_provider_ids, item.show_provider_ids
@@ -121,7 +122,7 @@ class Shelf:
     def _named(self, item: Item) -> list[Item]:
         found = {
             one.item_id: one
-            for key in _keys(item.kind, item.provider_ids)
+            for key in id_keys(item.kind, item.provider_ids)
             for one in self._by_id.get(key, ())
             if not contradict(one.provider_ids, item.provider_ids)
         }

@@ -8,8 +8,9 @@ before it delivers.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import aclosing, suppress
+from itertools import islice
 import logging
 from typing import Protocol
 
@@ -22,7 +23,7 @@ from .errors import (
     WrongServer,
 )
 from .lane import Lane, LaneUpdate, Phase
-from .ports import Changed, Clock, Connected, MediaServer, Random
+from .ports import Changed, Clock, Connected, MediaServer, Random, Told
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -35,8 +36,8 @@ GATHER = 0.3
 LOOKS = 60
 NEXT_LOOK = 3.0
 
-#: Ids of one burst; more than that are not looked at one by one.
-MOST_HINTS = 500
+#: Items of one look, at most; the others are looked at next.
+LOOK_BATCH = 500
 
 #: Seconds between two glances at a server that does not announce marks, or whose
 #: socket cannot be had: three requests each make less than six a minute.
@@ -59,6 +60,9 @@ REFUSED_BACKOFF = Backoff(base=60.0, cap=900.0, floor=30.0)
 #: Delays between two looks at everything for what may have been missed. A socket that
 #: comes and goes is no reason to read everything all the time.
 FULL_LOOK_BACKOFF = Backoff(base=5.0, cap=3600.0, floor=2.0)
+
+#: Delays before looking again at what could not be read.
+FAILED_LOOK_BACKOFF = Backoff(base=5.0, cap=300.0, floor=2.0)
 
 #: Failed attempts at a socket, one after the other, that are reported.
 _REPORTED_FAILURES = 2
@@ -95,11 +99,14 @@ class Observer:
         report: Callable[[ServerError], None],
         clock: Clock,
         rng: Random,
+        look_for_plays: Callable[[], None] = lambda: None,
     ) -> None:
         """Observe *server* for *reader*.
 
-        *report* hears of reads that failed and of sockets that closed.
+        *report* hears of reads that failed and of sockets that closed. *look_for_plays*
+        is called where plays may have been missed that no reading shows.
         """
+        self._look_for_plays = look_for_plays
         self._lane = lane
         self._server = server
         self._reader = reader
@@ -117,6 +124,9 @@ class Observer:
         # Hints: when to look at what, and not before when.
         self._stirred = asyncio.Event()
         self._due: dict[str, tuple[float, ...]] = {}
+        self._told: dict[str, Told] = {}
+        self._batch = LOOK_BATCH
+        self._failed_looks = 0
         self._due_all: float | None = None
         self._looks_left = float(LOOKS)
         self._looked_at = 0.0
@@ -199,7 +209,9 @@ class Observer:
                         case Connected():
                             self._connected()
                         case Changed():
-                            self._take(event)
+                            self.hint(event)
+                            # A burst comes in many: others want to live as well.
+                            await asyncio.sleep(0)
         except ServerError as err:
             _LOGGER.debug("%s: no socket: %r", self._label, err)
             error = err
@@ -241,7 +253,7 @@ class Observer:
 
     # --- hints ---------------------------------------------------------------
 
-    def _take(self, change: Changed) -> None:
+    def hint(self, change: Changed) -> None:
         """Note where to look, and when."""
         now = self._clock.monotonic()
         soon = now + GATHER
@@ -253,9 +265,11 @@ class Observer:
             if any(one <= soon for one in known):
                 times.discard(soon)
             self._due[item_id] = tuple(sorted({*known, *times}))
-        if len(self._due) > MOST_HINTS:
-            self._due.clear()
-            self._miss()
+            # What was hinted at without a word has to be looked at in any case.
+            if item_id in change.told and (not known or item_id in self._told):
+                self._told[item_id] = change.told[item_id]
+            else:
+                self._told.pop(item_id, None)
         self._stirred.set()
 
     def _miss(self) -> None:
@@ -289,31 +303,82 @@ class Observer:
     async def _look(self, now: float) -> None:
         """Look at what is due, or about to be."""
         item_ids, everything = self._take_due(now + GATHER)
+        item_ids, is_new = self._worth_reading(item_ids)
+        everything |= is_new
+        item_ids -= self._in_flight(item_ids)
+        if not item_ids and not everything:
+            await asyncio.sleep(0)
+            return
         rested = (now - self._looked_at) / NEXT_LOOK
         self._looks_left = min(self._looks_left + rested, LOOKS) - 1
         self._looked_at = now
         self._not_before = now if self._looks_left >= 1 else now + NEXT_LOOK
-        item_ids -= self._in_flight(item_ids)
         try:
-            if item_ids or everything:
+            if everything:
+                await self._reader.look(frozenset())
+            if item_ids:
                 await self._reader.look(frozenset(item_ids))
         except ServerError:
-            # Nobody will hint at them again.
-            self._miss()
+            self._look_again(item_ids)
             raise
+        self._failed_looks = 0
+        self._batch = min(self._batch * 2, LOOK_BATCH)
+
+    def _look_again(self, item_ids: Iterable[str]) -> None:
+        """Have another look at items some time, as nobody will hint at them again.
+
+        It may be one of them that cannot be read: next time fewer are read at once.
+        """
+        self._failed_looks += 1
+        self._batch = max(self._batch // 2, 1)
+        again = self._clock.monotonic() + FAILED_LOOK_BACKOFF.delay(
+            self._failed_looks, self._rng
+        )
+        for item_id in item_ids:
+            self._told.pop(item_id, None)
+            # To the end of the queue, so that others get their turn.
+            self._due[item_id] = tuple(sorted((again, *self._due.pop(item_id, ()))))
+
+    def _worth_reading(self, item_ids: set[str]) -> tuple[set[str], bool]:
+        """Return what is not shown already by what was told, and whether lists may be.
+
+        A folder or show that nobody knows is none of ours; what is below it is told
+        as well. An item that nobody knows and that was never played may be up next.
+        """
+        ledger = self._lane.ledger
+        worth: set[str] = set()
+        is_new = False
+        for item_id in item_ids:
+            told = self._told.pop(item_id, None)
+            known = ledger.reading(item_id)
+            if told is None:
+                worth.add(item_id)
+            elif known is not None:
+                if item_id in ledger.absent or not told.is_shown_by(known):
+                    worth.add(item_id)
+            elif told.unwatched is None:
+                if told.state.is_untouched:
+                    is_new = True
+                else:
+                    worth.add(item_id)
+        return worth, is_new
 
     def _take_due(self, horizon: float) -> tuple[set[str], bool]:
-        """Take out what is due until *horizon*; what has to wait stays."""
-        due = {item_id for item_id, times in self._due.items() if times[0] <= horizon}
+        """Take out what is due until *horizon*, a batch of it; the rest stays."""
+        ripe = (item_id for item_id, one in self._due.items() if one[0] <= horizon)
+        due = set(islice(ripe, self._batch))
         for item_id in due:
-            if later := tuple(one for one in self._due[item_id] if one > horizon):
-                self._due[item_id] = later
-            else:
-                del self._due[item_id]
+            self._set_due(item_id, [one for one in self._due[item_id] if one > horizon])
         everything = self._due_all is not None and self._due_all <= horizon
         if everything:
             self._due_all = None
         return due, everything
+
+    def _set_due(self, item_id: str, times: Sequence[float]) -> None:
+        if times:
+            self._due[item_id] = tuple(times)
+        else:
+            self._due.pop(item_id, None)
 
     def _in_flight(self, item_ids: set[str]) -> set[str]:
         """Return those being written right now: the relay looks at them itself."""
@@ -347,9 +412,15 @@ class Observer:
         self._next_full_look = now + FULL_LOOK_BACKOFF.delay(
             self._full_looks, self._rng
         )
-        # What was told until now will be read; what is told meanwhile may be newer.
-        self._take_due(now + GATHER)
+        # What was told until now of what is known will be read; what is told meanwhile
+        # may be newer.
+        for item_id, times in list(self._due.items()):
+            if self._lane.ledger.item(item_id) is not None:
+                later = tuple(one for one in times if one > now + GATHER)
+                self._set_due(item_id, later)
+        self._due_all = None
         self._missed = False
+        self._look_for_plays()
         try:
             await self._reader.catch_up()
         except ServerError:
@@ -365,3 +436,4 @@ class Observer:
             self._miss()
         elif not (self._live and self._server.capabilities.announces_marks):
             await self._reader.glance()
+            self._look_for_plays()

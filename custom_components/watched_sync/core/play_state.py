@@ -32,6 +32,11 @@ class PlayState:
     last_played: datetime | None = None
     begun_again: bool = field(default=False, compare=False)
 
+    @property
+    def is_untouched(self) -> bool:
+        """Whether nobody has watched or begun it, or that is not known."""
+        return not self.watched and self.position == 0 and self.last_played is None
+
     def agrees_with(self, other: PlayState) -> bool:
         """Whether both show a user the same thing; unknown agrees with nothing.
 

@@ -1,7 +1,7 @@
 """The doors of the study: what the core needs from the world outside."""
 
 from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Protocol
@@ -19,7 +19,9 @@ class Capabilities:
     `concurrency` is how many writes may be under way at once. `repeat_safe` says
     that marking a watched item again adds no play. `keeps_watched_at` says that the
     server keeps the date a mark carries, `announces_marks` that marks made elsewhere
-    are told over the socket. A resume position below `min_position`
+    are told over the socket, `lists_plays` that it says cheaply what was played last,
+    and `finds_by_ids` that `find` misses nothing: where it does not, an `inventory` is
+    needed to say that something is not there. A resume position below `min_position`
     seconds, or from `max_progress` (a fraction of the duration) on, is not kept.
     """
 
@@ -27,6 +29,8 @@ class Capabilities:
     repeat_safe: bool
     keeps_watched_at: bool
     announces_marks: bool = False
+    lists_plays: bool = True
+    finds_by_ids: bool = True
     min_position: float = 0.0
     max_progress: float = 1.0
 
@@ -72,15 +76,38 @@ class Connected:
 
 
 @dataclass(frozen=True, slots=True)
+class Told:
+    """What a server says of an item beside the hint, worth comparing but no reading.
+
+    `unwatched` is how many episodes below it are not watched; None if it has none
+    below, as a film or an episode.
+    """
+
+    state: PlayState
+    unwatched: int | None = None
+
+    def is_shown_by(self, known: Reading) -> bool:
+        """Whether a reading shows the same already."""
+        if self.unwatched is None:
+            return self.state == known.state
+        if known.leaf_count is None or known.watched_leaf_count is None:
+            return False
+        unwatched = known.leaf_count - known.watched_leaf_count
+        return (self.state.watched, self.unwatched) == (known.state.watched, unwatched)
+
+
+@dataclass(frozen=True, slots=True)
 class Changed:
     """These items may have changed; an empty set says that something has.
 
     `again` are delays, in seconds, after which it is worth looking once more: some
-    servers tell of a playback's end before they have written it down.
+    servers tell of a playback's end before they have written it down. `told` is what
+    was said of some of them, by their ids: what is known already is not asked for.
     """
 
     item_ids: frozenset[str]
     again: tuple[float, ...] = ()
+    told: Mapping[str, Told] = field(default_factory=dict)
 
 
 type ServerEvent = Connected | Changed
@@ -195,8 +222,20 @@ class MediaServer(Protocol):
     async def find(
         self, kind: MediaKind, ids: ProviderIds, title: str | None = None
     ) -> Sequence[Reading]:
-        """Find every copy of a work by its provider ids; *title* narrows the search."""
+        """Find every copy of a work by its provider ids; *title* narrows the search.
+
+        Where `capabilities.finds_by_ids` is False only what bears the title is found.
+        """
         ...
+
+    def inventory(self, kind: MediaKind) -> AsyncGenerator[Sequence[Reading]]:
+        """Read all films or shows, one page of one library with each step.
+
+        Each step is one request, which the server may take minutes for, and which it
+        may go on working on when nobody waits any more: see `survey`. Raises
+        `Unsupported` where `find` and `last_played` do without.
+        """
+        raise Unsupported(f"this server is not read {kind} by {kind}")
 
     async def up_next(self, limit: int) -> Sequence[Reading]:
         """Read what this user would watch next, in the server's order."""
@@ -212,7 +251,10 @@ class MediaServer(Protocol):
         yield  # what makes it a generator
 
     async def last_played(self, limit: int) -> Sequence[Reading]:
-        """Read what this user played last, newest first."""
+        """Read what this user played last, newest first.
+
+        Raises `Unsupported` where `capabilities.lists_plays` is False.
+        """
         ...
 
     async def session_user(self, session_id: str) -> str | None:  # noqa: ARG002 - for servers that can be asked
@@ -243,6 +285,16 @@ class MediaServer(Protocol):
         An episode without one shows its season's or show's. Raises `ItemGone` where
         there is none, and `Malformed` for what is no picture or far too large a one.
         """
+        ...
+
+
+class Find(Protocol):
+    """How `MediaServer.find` is called, whoever answers."""
+
+    async def __call__(
+        self, kind: MediaKind, ids: ProviderIds, title: str | None = None
+    ) -> Sequence[Reading]:
+        """Find every copy of a work. Raises `StillLooking` while that is not known."""
         ...
 
 

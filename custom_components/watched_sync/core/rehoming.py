@@ -7,18 +7,21 @@ rebuilt numbers everything anew. What the world calls a work stays.
 from .errors import ItemGone
 from .identity import Item, MediaKind
 from .play_state import reading_of
-from .ports import MediaServer
+from .ports import Find, MediaServer
 
 
-async def find_again(server: MediaServer, item: Item) -> Item | None:
+async def find_again(
+    server: MediaServer, item: Item, find: Find | None = None
+) -> Item | None:
     """Return *item* as it is under another id, None if that cannot be said for sure.
 
     It goes by provider ids alone. Several matches mean no match: writing to the wrong
-    item is worse than waiting. Raises `ServerError`.
+    item is worse than waiting. *find* is asked in place of the server's own, and
+    may be `StillLooking`. Raises `ServerError`.
     """
     same = {
         found.item_id: found
-        for found in await _candidates(server, item)
+        for found in await _candidates(server, item, find or server.find)
         if found.item_id != item.item_id and found.is_same_work(item)
     }
     if len(same) != 1:
@@ -29,17 +32,15 @@ async def find_again(server: MediaServer, item: Item) -> Item | None:
     return None if reading is None else reading.item.completed_by(work)
 
 
-async def _candidates(server: MediaServer, item: Item) -> list[Item]:
+async def _candidates(server: MediaServer, item: Item, find: Find) -> list[Item]:
     is_part = item.kind in (MediaKind.EPISODE, MediaKind.SEASON)
     if not (is_part and item.show_provider_ids):
         if not item.provider_ids:
             return []
-        readings = await server.find(item.kind, item.provider_ids, item.title)
+        readings = await find(item.kind, item.provider_ids, item.title)
         return [reading.item for reading in readings]
     found: list[Item] = []
-    for show in await server.find(
-        MediaKind.SHOW, item.show_provider_ids, item.show_title
-    ):
+    for show in await find(MediaKind.SHOW, item.show_provider_ids, item.show_title):
         try:
             leaves = [leaf.item for leaf in await server.fetch_leaves(show.item)]
         except ItemGone:

@@ -22,6 +22,7 @@ from .errors import (
     Rejected,
     RetryLater,
     ServerError,
+    Unanswered,
     Unreachable,
     WrongServer,
     classify,
@@ -29,7 +30,7 @@ from .errors import (
 from .lane import Health, Lane, LaneUpdate, Phase
 from .operation import Operation
 from .play_state import Reading
-from .ports import Clock, MediaServer, Random
+from .ports import Clock, Find, MediaServer, Random
 from .reconcile import Decision, Policy
 
 _LOGGER = logging.getLogger(__name__)
@@ -64,12 +65,14 @@ class Relay:
         policy: Policy,
         max_retry_age: timedelta,
         opening: Callable[[], Awaitable[None]] | None = None,
+        find: Find | None = None,
     ) -> None:
         """Deliver for *lane* to *server*, which must be the one called *server_id*.
 
         *label* names the server in the log. An operation whose item is missing for
         longer than *max_retry_age* is given up. *opening* is awaited before the first
-        delivery and whenever the server is back: listen before you speak.
+        delivery and whenever the server is back: listen before you speak. *find* looks
+        for an item that is gone, as `Delivery` says.
         """
         self._lane = lane
         self._server = server
@@ -85,6 +88,7 @@ class Relay:
             rng=rng,
             policy=policy,
             max_retry_age=max_retry_age,
+            find=find,
         )
         self._opening = opening
         self._opened = opening is None
@@ -279,16 +283,18 @@ class Relay:
     async def _listen_first(self) -> None:
         """Hear what happened meanwhile, so that nothing old overwrites it.
 
-        A server that answers but fails to list something is no reason to hold wishes
-        back: each is compared with a fresh reading before it is sent.
+        A server that answers but fails to list something, or takes too long to, is no
+        reason to hold wishes back: each is compared with a fresh reading before it is
+        sent.
         """
         if self._opening is None:
             return
         try:
             await self._opening()
-        except Busy, Unreachable:
-            raise
         except ServerError as err:
+            is_away = isinstance(err, Busy | Unreachable)
+            if is_away and not isinstance(err, Unanswered):
+                raise
             _LOGGER.debug("%s: could not catch up: %r", self._label, err)
 
     def _judge(self, error: ServerError) -> None:
@@ -437,6 +443,9 @@ class Relay:
             self._poisoned.clear()
             self._go_down(LaneDown(reason_of(error)))
             return
-        await self._delivery.judge_failure(operation, error)
+        if isinstance(error, Unanswered):
+            self._delivery.postpone(operation)
+        else:
+            await self._delivery.judge_failure(operation, error)
 
     # --- verdicts ----------------------------------------------------------

@@ -6,11 +6,18 @@ closing it ends the connection.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping
+from collections.abc import (
+    AsyncGenerator,
+    Callable,
+    Iterable,
+    Iterator,
+    Mapping,
+)
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 import json
 import logging
+import time
 from typing import Final, Protocol
 
 from aiohttp import (
@@ -56,13 +63,16 @@ HANDSHAKE_TIMEOUT: Final = 10.0
 HEARTBEAT: Final = 30.0
 #: Seconds in which a greeting, or the answer to a sign of life, has to come.
 ANSWER_TIMEOUT: Final = 10.0
-#: Bytes of one frame; a list of long play queues exceeds aiohttp's own limit.
-MAX_FRAME: Final = 16 * 1024 * 1024
+#: Bytes of one frame: a burst of marks is one, of some 190 bytes for each, and a list
+#: of long play queues is long as well.
+MAX_FRAME: Final = 64 * 1024 * 1024
 
 _CLOSE_TIMEOUT: Final = 1.0
 #: Seconds between two messages that keep a connection alive, at least and at most.
 _MIN_PERIOD: Final = 1.0
 _MAX_PERIOD: Final = 3600.0
+#: Of the time after which a server takes us for dead, how much we may be silent.
+_MOST_SILENCE: Final = 5 / 6
 
 _GOOD_BYES: Final = (WSCloseCode.OK, WSCloseCode.GOING_AWAY)
 
@@ -110,9 +120,18 @@ class Listener:
     """
 
     def __init__(
-        self, session: ClientSession, url: str, headers: Mapping[str, str]
+        self,
+        session: ClientSession,
+        url: str,
+        headers: Mapping[str, str],
+        *,
+        wall: Callable[[], float] = time.time,
     ) -> None:
-        """Prepare for *url*, base path kept; raises `WrongAddress` if it is none."""
+        """Prepare for *url*, base path kept; raises `WrongAddress` if it is none.
+
+        *wall* is the wall clock, in seconds, by which a sleep of the machine shows.
+        """
+        self._wall = wall
         self._session = session
         self._base = parse_url(url)
         self._headers = dict(headers)
@@ -133,7 +152,7 @@ class Listener:
         and `Unreachable`.
         """
         async with self._alone, self._connection(path, params) as socket:
-            pulse = _Pulse(socket, dialect.keep_alive)
+            pulse = _Pulse(socket, dialect.keep_alive, self._wall)
             junk = _Junk()
             greeted = dialect.keep_alive is None
             if greeted:
@@ -199,8 +218,17 @@ class _Pulse:
     `due` is when something has to happen, by the event loop's time.
     """
 
-    def __init__(self, socket: ClientWebSocketResponse, message: str | None) -> None:
+    def __init__(
+        self,
+        socket: ClientWebSocketResponse,
+        message: str | None,
+        wall: Callable[[], float],
+    ) -> None:
         """Wait for the greeting of a server that wants to hear *message*."""
+        self._wall = wall
+        #: When we were heard last, by both clocks, and how old that may become.
+        self._heard_at: tuple[float, float] | None = None
+        self._most_silence = 0.0
         self._socket = socket
         self._message = message
         self._loop = asyncio.get_running_loop()
@@ -210,7 +238,11 @@ class _Pulse:
         self.due = self._said_at + (ANSWER_TIMEOUT if self._waits else HEARTBEAT)
 
     def felt(self) -> None:
-        """Take anything that was heard as a sign of life."""
+        """Take anything that was heard as a sign of life.
+
+        Raises `Unreachable` where the server may not take us for alive any more.
+        """
+        self._check_silence()
         if self._message is None:
             self._waits = False
             self.due = self._loop.time() + HEARTBEAT
@@ -222,6 +254,7 @@ class _Pulse:
         """Say it now, and twice as often as the server wants to hear it."""
         if self._message is not None:
             self._period = min(max(seconds / 2, _MIN_PERIOD), _MAX_PERIOD)
+            self._most_silence = max(seconds * _MOST_SILENCE, ANSWER_TIMEOUT)
             await self.beat()
 
     async def due_now(self) -> None:
@@ -232,6 +265,8 @@ class _Pulse:
 
     async def beat(self) -> None:
         """Show that we are here, and wait for an answer."""
+        self._check_silence()
+        self._heard_at = (self._loop.time(), self._wall())
         self._waits = True
         self._said_at = self._loop.time()
         self.due = self._said_at + ANSWER_TIMEOUT
@@ -242,6 +277,20 @@ class _Pulse:
                 await self._socket.send_str(self._message)
         except (ClientError, OSError) as error:
             raise Unreachable(f"the socket is lost: {type(error).__name__}") from error
+
+    def _check_silence(self) -> None:
+        """Raise `Unreachable` if we were silent for nearly as long as is allowed.
+
+        Jellyfin 12.0 tells such a socket nothing any more and leaves it open (seen on a
+        real server), so it has to be had anew. The event loop's clock stands still
+        while a machine sleeps, and the wall clock may be set: either is believed.
+        """
+        if self._message is None or self._heard_at is None:
+            return
+        monotonic, wall = self._heard_at
+        silence = max(self._loop.time() - monotonic, self._wall() - wall)
+        if silence > self._most_silence:
+            raise Unreachable("the server heard nothing of us for too long")
 
     async def answer(self, ping: bytes) -> None:
         """Answer the server's own ping; if that fails the next frame tells."""

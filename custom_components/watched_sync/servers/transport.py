@@ -53,6 +53,8 @@ from .fields import Json
 TIMEOUT: Final = 30.0
 #: The same for a write that a server carries out episode by episode.
 TREE_TIMEOUT: Final = 120.0
+#: The same for what is nice to know, and keeps nobody waiting.
+PATIENCE: Final = 300.0
 #: Seconds until a connection that is not there yet is given up.
 CONNECT_TIMEOUT: Final = 5.0
 #: Bytes of one answer, once unpacked; a longer one is no answer.
@@ -160,6 +162,7 @@ class Transport:
         *,
         may_be_missing: bool = False,
         rows: int = USUAL_ROWS,
+        timeout: float = TIMEOUT,  # noqa: ASYNC109 - becomes aiohttp's own timeout
     ) -> Json:
         """GET *path* and return its JSON. Raises any `ServerError`.
 
@@ -170,7 +173,7 @@ class Transport:
         """
         try:
             answer = await self._exchange(
-                "GET", path, params=params, limit=_room_for(rows)
+                "GET", path, params=params, limit=_room_for(rows), timeout=timeout
             )
         except ItemGone as error:
             if may_be_missing:

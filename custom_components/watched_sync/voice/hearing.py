@@ -318,10 +318,11 @@ async def _async_find_by_id(
     targets: list[Target] = []
     skipped: list[Skipped] = []
 
-    async def find(server: MediaServer) -> list[Reading]:
-        return [one for kind in kinds for one in await server.find(kind, ids)]
-
     async def on_lane(entry: WatchedSyncConfigEntry) -> None:
+        async def find(_: MediaServer) -> list[Reading]:
+            survey = entry.runtime_data.survey
+            return [one for kind in kinds for one in await survey.find(kind, ids)]
+
         try:
             readings = await async_ask(entry, find)
             targets.extend(Target(entry, one.item, one) for one in readings)

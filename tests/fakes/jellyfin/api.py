@@ -214,6 +214,13 @@ class Api:
             answer = refusal.answer
         return self._response(answer)
 
+    def lists_widely(self, request: web.Request) -> bool:
+        """Whether a request is a listing that old statistics make slow."""
+        if request.method != "GET" or not request.path.lower().endswith("/items"):
+            return False
+        query = Query(request.query.items(), self.jf.local, self._read_id)
+        return self.jf.listing.is_wide(query)
+
     @property
     def _read_id(self) -> Callable[[str], str | None]:
         return read_emby_id if self.jf.profile.emby else read_guid

@@ -41,8 +41,8 @@ class Profile:
     idle_stop_simulates: bool
     """A player that fell silent is stopped where it would be by now, not where it
     last said it was."""
-    silent_sockets_torn_down: bool
-    """A socket without KeepAlive for 60 s is closed, not just left alone."""
+    silent_sockets_go_deaf: bool
+    """A socket without KeepAlive for 60 s is told nothing any more, and not closed."""
     users_may_watch_sessions: bool
     """`SessionsStart` works for those who are not administrators."""
     key_sockets_attached: bool
@@ -89,7 +89,7 @@ _10_10 = Profile(
     percentage_without_asking=False,
     last_second_is_the_end=False,
     idle_stop_simulates=True,
-    silent_sockets_torn_down=False,
+    silent_sockets_go_deaf=False,
     users_may_watch_sessions=False,
     key_sockets_attached=False,
     quick_connect_by_get=True,
@@ -116,7 +116,7 @@ _10_11 = Profile(
     percentage_without_asking=False,
     last_second_is_the_end=True,
     idle_stop_simulates=True,
-    silent_sockets_torn_down=False,
+    silent_sockets_go_deaf=False,
     users_may_watch_sessions=True,
     key_sockets_attached=True,
     quick_connect_by_get=True,
@@ -143,7 +143,7 @@ _12_0 = Profile(
     percentage_without_asking=True,
     last_second_is_the_end=True,
     idle_stop_simulates=False,
-    silent_sockets_torn_down=True,
+    silent_sockets_go_deaf=True,
     users_may_watch_sessions=True,
     key_sockets_attached=True,
     quick_connect_by_get=False,
@@ -170,7 +170,7 @@ _EMBY = Profile(
     percentage_without_asking=False,
     last_second_is_the_end=False,
     idle_stop_simulates=False,
-    silent_sockets_torn_down=False,
+    silent_sockets_go_deaf=False,
     users_may_watch_sessions=True,
     key_sockets_attached=True,
     quick_connect_by_get=False,

@@ -9,6 +9,7 @@ import ssl
 from typing import Any, override
 
 from aiohttp import web
+from aiohttp.typedefs import Handler
 
 from tests.fakes.base import HOST, FakeClock, FakeServer, FakeSocket
 from tests.fakes.library import (
@@ -121,6 +122,13 @@ class FakeJellyfin(FakeServer):
         self.sessions = Sessions(self.profile, self.clock, self.describe_sessions)
         self.resume_rules = ResumeRules()
         self.stuck_items: set[str] = set()
+        self.stale_statistics = 0.0
+        """Seconds that each wide listing takes, also when nobody waits any more."""
+        self.wide_listings: list[datetime] = []
+        """When each of those began."""
+        self.most_wide_listings = 0
+        """The highest number of them worked on at the same time."""
+        self._wide_listings = 0
         self.without_picture: set[str] = set()
         self._fail_after: int | None = None
         self._debounce = debounce
@@ -195,6 +203,20 @@ class FakeJellyfin(FakeServer):
         self._discovery = transport
         bound: int = transport.get_extra_info("sockname")[1]
         return bound
+
+    @override
+    async def _handle(
+        self, request: web.Request, handler: Handler
+    ) -> web.StreamResponse:
+        if self.stale_statistics and self._api.lists_widely(request):
+            self.wide_listings.append(self.clock())
+            self._wide_listings += 1
+            self.most_wide_listings = max(self.most_wide_listings, self._wide_listings)
+            try:
+                await asyncio.sleep(self.stale_statistics)
+            finally:
+                self._wide_listings -= 1
+        return await super()._handle(request, handler)
 
     @override
     def add_routes(self, router: web.UrlDispatcher) -> None:

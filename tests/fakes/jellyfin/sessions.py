@@ -33,6 +33,8 @@ class Socket:
     last_keep_alive: datetime
     watched: bool = True
     """Whether the server still looks after its keep-alive."""
+    deaf: bool = False
+    """Nothing is said to it any more, although it is open."""
     session_updates: timedelta | None = None
     """The interval asked for with `SessionsStart`."""
     sessions_sent: datetime | None = None
@@ -236,7 +238,7 @@ class Sessions:
 
     def send(self, socket: Socket, kind: str, data: Any = None) -> None:
         """Send one message."""
-        if self.muted:
+        if self.muted or socket.deaf:
             return
         envelope = {"Data": data, "MessageId": uuid.uuid4().hex, "MessageType": kind}
         socket.wire.push(compact(envelope))
@@ -270,8 +272,7 @@ class Sessions:
             silent = (now - socket.last_keep_alive).total_seconds()
             if socket.watched and silent >= KEEP_ALIVE_SECONDS:
                 socket.watched = False
-                if self._profile.silent_sockets_torn_down:
-                    self.close(socket, "")
+                socket.deaf = self._profile.silent_sockets_go_deaf
             elif socket.watched and silent > _REMIND_SECONDS:
                 self.send(socket, "ForceKeepAlive", KEEP_ALIVE_SECONDS)
         if any(session.item_id for session in self.all.values()):

@@ -38,7 +38,8 @@ class Dialect:
     With `replaces_user_data`, members that are not sent lose their values, and a
     position without a date is not offered to be resumed. `first_play` says, beside
     the mark of an item never played, when that was; None where each repetition of
-    such a mark would count. `having` narrows a listing to what bears one of some ids;
+    such a mark would count. `lists_plays` says that what was played last is listed
+    without effort. `having` narrows a listing to what bears one of some ids;
     None where nothing does.
 
     The socket at `socket` is asked with the token in its address where
@@ -63,6 +64,7 @@ class Dialect:
     replaces_user_data: bool = False
     first_play: Callable[[datetime], Mapping[str, str]] | None = None
     having: Callable[[ProviderIds], Mapping[str, str]] | None = None
+    lists_plays: bool = False
     announces_marks: bool = True
     socket: str
     socket_by_query: bool = False
@@ -159,6 +161,7 @@ EMBY: Final = Dialect(
     replaces_user_data=True,
     first_play=_date_played,
     having=_any_provider_id,
+    lists_plays=True,
     # That a mark is told of was seen, that each one is was not.
     announces_marks=False,
     socket="/embywebsocket",

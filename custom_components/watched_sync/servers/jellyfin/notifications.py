@@ -7,17 +7,22 @@ sessions of the user, including the one that made it; only progress is not, unti
 playback stops.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import batched
+from types import MappingProxyType
 from typing import Final
 
 from ...core.errors import Malformed
-from ...core.ports import Changed
+from ...core.ports import Changed, Told
 from ..fields import Row, as_row, entries, flag, needed_text, number, text, texts
 from ..listener import GoodBye, Heard, KeepAlive
 from . import wire
 from .dialect import JELLYFIN, Dialect
 
 _KEEP_ALIVE: Final = '{"MessageType":"KeepAlive"}'
+#: Rows of a frame taken in at once; one told of 633 marks, and nothing limits them.
+_STEP: Final = 500
+_NOTHING: Final[Mapping[str, Told]] = MappingProxyType({})
 _LISTS: Final = ("ItemsRemoved", "ItemsUpdated", "ItemsAdded")
 
 
@@ -48,11 +53,23 @@ class Notifications:
     def _user_data(self, change: Row) -> Iterator[Changed]:
         """Look at the items whose user data were written, if they are our user's.
 
-        A session may be told of other users who joined it.
+        A session may be told of other users who joined it. Beside each item come its
+        season and show, or the folder of the library, which is no item of ours; and a
+        mark that changed nothing is told as well (seen on real servers).
         """
-        if wire.normal_id(needed_text(change, "UserId")) == self._user_id:
-            listed = entries(change, "UserDataList")
-            yield from self._changed(texts(listed, "ItemId"))
+        if wire.normal_id(needed_text(change, "UserId")) != self._user_id:
+            return
+        normal = self._dialect.item_id
+        listed = entries(change, "UserDataList")
+        for some in batched(listed, _STEP, strict=False):
+            told = {
+                item_id: said
+                for row in some
+                if isinstance(row, Mapping)
+                for named in texts([row], "ItemId")
+                if (item_id := normal(named)) and (said := wire.parse_told(row))
+            }
+            yield from self._changed(texts(some, "ItemId"), told)
 
     def _library(self, change: Row) -> Iterator[Changed]:
         """Look at what came, went or was rewritten; or at all, if that is not said."""
@@ -63,12 +80,15 @@ class Notifications:
             if isinstance(item_id, str)
         ]
         if named:
-            yield from self._changed(named)
+            for some in batched(named, _STEP, strict=False):
+                yield from self._changed(some)
         elif not flag(change, "IsEmpty"):
             yield Changed(frozenset())
 
-    def _changed(self, named: Iterable[str]) -> Iterator[Changed]:
+    def _changed(
+        self, named: Iterable[str], told: Mapping[str, Told] = _NOTHING
+    ) -> Iterator[Changed]:
         normal = self._dialect.item_id
         item_ids = {item_id for one in named if (item_id := normal(one))}
         if item_ids:
-            yield Changed(frozenset(item_ids))
+            yield Changed(frozenset(item_ids), told=told)

@@ -18,7 +18,7 @@ from typing import Final
 from ...core.errors import Malformed
 from ...core.identity import Item, MediaKind, ProviderIds
 from ...core.play_state import UNKNOWN, PlayState, Reading
-from ...core.ports import Library
+from ...core.ports import Library, Told
 from ..fields import (
     Json,
     Oddities,
@@ -322,6 +322,19 @@ def parse_row(
     leaves = odd.read(tally, entry, "RecursiveItemCount")
     unplayed = odd.read(tally, user_data or {}, "UnplayedItemCount")
     return _container_reading(item, state, leaves, unplayed)
+
+
+def parse_told(user_data: Row) -> Told | None:
+    """Read what a notification says of an item; None if it makes no sense.
+
+    Of a folder, show or season it is how many episodes are left.
+    """
+    odd = Oddities()
+    state = _play_state(user_data, odd)
+    unwatched = odd.read(tally, user_data, "UnplayedItemCount")
+    if state.watched is None or odd.counts:
+        return None
+    return Told(state if unwatched is None else PlayState(state.watched), unwatched)
 
 
 def date_played(at: datetime) -> str:
