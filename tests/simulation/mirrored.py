@@ -86,6 +86,9 @@ class Side:
         self.touched: dict[str, float] = {}
         self.doubled: list[str] = []
         self.copied = 0
+        server.clears_flag = (
+            server.kind.repeat_safe and world.more.random() < 0.5 and not world.calmer
+        )
         server.skew = timedelta(seconds=world.rng.choice((0, 0, 3, -3, 90)))
         server.add(
             *(
@@ -249,10 +252,15 @@ def _work(item: Item) -> str:
 class Mirrored:
     """Two lanes, each of which may follow the other."""
 
-    def __init__(self, seed: int, loop: VirtualLoop) -> None:
-        """Everything follows from *seed*."""
+    def __init__(self, seed: int, loop: VirtualLoop, *, calmer: bool = False) -> None:
+        """Everything follows from *seed*.
+
+        In a *calmer* world nobody watches anything step by step, no flag is cleared at
+        the start of a play, and nothing dies in the first minute.
+        """
         self.seed = seed
         self.rng = random.Random(seed)
+        self.calmer = calmer
         self.loop = loop
         self.clock = VirtualClock()
         self.lock = asyncio.Lock()
@@ -260,6 +268,11 @@ class Mirrored:
         self.trouble_rate = self.rng.choice((0.0, 0.0, 0.05, 0.2))
         self.crashes = self.rng.random() < 0.4
         self.outages = self.rng.random() < 0.5
+        #: What came into these worlds later has a chance of its own, so that the others
+        #: stay as they were.
+        self.more = random.Random(f"{seed} more")
+        self.plays = self.more.random() < 0.4 and not calmer
+        self.early = self.more.random() < 0.15 and not calmer
         self._number = 0
         make = (ModelServer.plex, ModelServer.jellyfin)
         self.began_at = self.clock.now()
@@ -271,6 +284,8 @@ class Mirrored:
         self.begun: set[str] = set()
         #: What others did to each work: when, and what it showed then.
         self.changes: dict[str, list[tuple[float, PlayState]]] = {}
+        #: Works that are played, or were until just now: nobody else touches them.
+        self.playing: set[str] = set()
 
     def new_id(self) -> str:
         self._number += 1
@@ -288,8 +303,12 @@ class Mirrored:
         """Let everything happen, then let it come to rest, and look at it."""
         for side in self.sides:
             side.assemble()
+        if self.early:
+            await self._burst_and_die()
         await asyncio.sleep(2 * LOOK)
         actors = [self.loop.create_task(self._others())]
+        if self.plays:
+            actors.append(self.loop.create_task(self._players()))
         if self.outages:
             actors += [
                 self.loop.create_task(self._outages(side)) for side in self.sides
@@ -328,12 +347,12 @@ class Mirrored:
         for work in one.works:
             ours = one.server.states[one.works[work].item_id]
             theirs = other.server.states[other.works[work].item_id]
-            if not ours.agrees_with(theirs) and work not in self.begun:
+            if not ours.means_the_same_as(theirs) and work not in self.begun:
                 yield f"{work}: {ours} and {theirs}"
         yield from self._not_the_last_word()
         copied = sum(side.copied + side.moves.copied for side in self.sides)
         changed = sum(map(len, self.changes.values()))
-        if not self.crashes and copied > changed:
+        if not (self.crashes or self.early) and copied > changed:
             yield f"{changed} changes were copied {copied} times"
         for side in self.sides:
             for item_id in side.doubled:
@@ -345,14 +364,16 @@ class Mirrored:
         Who that was is certain where what went before left a date, or was noticed
         before the last.
         """
-        calm = self.trouble_rate == 0 and not self.outages and not self.crashes
+        calm = not (self.trouble_rate or self.outages or self.crashes or self.early)
         for work, changes in self.changes.items():
             (last_at, last), earlier = changes[-1], changes[:-1]
             certain = all(
                 last_at - at > (NOTICED if calm or state.last_played else EVENTFUL)
                 for at, state in earlier
             )
-            shown = self.sides[0].server.states[self.sides[0].works[work].item_id]
+            side = self.sides[0]
+            shown = side.server.states[side.works[work].item_id].keeping_flag()
+            last = last.keeping_flag()
             if (
                 certain
                 and (calm or last.watched)
@@ -371,9 +392,10 @@ class Mirrored:
             # Also of a server that only we cannot reach.
             side = rng.choice(self.sides)
             work = rng.choice(list(side.works))
+            if work in self.playing:
+                continue
             item = side.works[work]
             state = side.server.states[item.item_id]
-            side.touched[item.item_id] = self.loop.time()
             kind = rng.random()
             if kind < 0.5:
                 side.server.played_elsewhere(item.item_id)
@@ -389,9 +411,60 @@ class Mirrored:
                         last_played=side.server.server_now(),
                     ),
                 )
-            self.changes.setdefault(work, []).append(
-                (self.loop.time(), side.server.states[item.item_id])
-            )
+            self._record(side, work)
+
+    def _record(self, side: Side, work: str) -> None:
+        """Note that somebody else has done something to a work just now."""
+        item_id = side.works[work].item_id
+        side.touched[item_id] = self.loop.time()
+        self.changes.setdefault(work, []).append(
+            (self.loop.time(), side.server.states[item_id])
+        )
+
+    async def _players(self) -> None:
+        """Have others watch: from the beginning, halfway or to the end, or again."""
+        while True:
+            await asyncio.sleep(self.more.expovariate(1 / 100))
+            side = self.more.choice(self.sides)
+            work = self.more.choice(list(side.works))
+            self.playing.add(work)
+            await self._play(side, work)
+            await asyncio.sleep(NOTICED)
+            self.playing.discard(work)
+
+    async def _play(self, side: Side, work: str) -> None:
+        """Watch something, step by step."""
+        rng, server, item = self.more, side.server, side.works[work]
+        length = item.duration or 0.0
+        if rng.random() < 0.1:
+            # As it comes from apps that lost their session.
+            server.stop_elsewhere(item.item_id, 0.97 * length)
+            self._record(side, work)
+            return
+        server.begin_elsewhere(item.item_id)
+        self._record(side, work)
+        part = 0.0
+        for _ in range(rng.randrange(1, 5)):
+            await asyncio.sleep(rng.uniform(1, 90))
+            part += rng.uniform(0.1, 0.3)
+            server.progress_elsewhere(item.item_id, part * length)
+            self._record(side, work)
+        if rng.random() < 0.5:
+            server.stop_elsewhere(item.item_id, 0.97 * length)
+            self._record(side, work)
+
+    async def _burst_and_die(self) -> None:
+        """Have everything be watched at once in the first minute, and die soon after.
+
+        Little is known by then, and less is on the disk.
+        """
+        await asyncio.sleep(self.more.uniform(0, self.more.choice((5, 60))))
+        side = self.more.choice(self.sides)
+        for work, item in side.works.items():
+            side.server.played_elsewhere(item.item_id)
+            self._record(side, work)
+        await asyncio.sleep(self.more.uniform(0, self.more.choice((3, 30))))
+        await self._restart()
 
     async def _outages(self, side: Side) -> None:
         rng = self.rng
@@ -405,17 +478,20 @@ class Mirrored:
         """Have the process die, and start again."""
         while True:
             await asyncio.sleep(self.rng.uniform(60, 900))
-            await asyncio.wait([task for side in self.sides for task in side.die()])
-            self.lock = asyncio.Lock()
-            for side in self.sides:
-                side.assemble()
+            await self._restart()
+
+    async def _restart(self) -> None:
+        await asyncio.wait([task for side in self.sides for task in side.die()])
+        self.lock = asyncio.Lock()
+        for side in self.sides:
+            side.assemble()
 
 
-def simulate(seed: int) -> None:
+def simulate(seed: int, *, calmer: bool = False) -> None:
     """Live through the world of *seed*. Raises `Broken` if a promise was not kept."""
     loop = VirtualLoop()
 
     async def main() -> None:
-        await Mirrored(seed, loop).live()
+        await Mirrored(seed, loop, calmer=calmer).live()
 
     run(main(), loop)

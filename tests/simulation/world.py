@@ -133,6 +133,11 @@ class SimulatedLane:
         self.name = name
         make = rng.choice((ModelServer.plex, ModelServer.jellyfin))
         self.server = make(world.clock, latency=rng.choice((0.0, 0.02, 0.4)))
+        # Of a chance of its own, so that the worlds without it stay as they were.
+        self.server.clears_flag = (
+            self.server.kind.repeat_safe
+            and random.Random(f"{world.seed} {name}").random() < 0.5
+        )
         self.server.skew = timedelta(seconds=rng.choice((0, 0, 0, 3, -3, 90)))
         self.server.trouble = self._trouble
         self.server.on_change = self._note_change
@@ -536,13 +541,14 @@ class World:
             case 0:
                 lane.server.elsewhere(item_id, PlayState(watched=False))
             case 1:
+                if lane.server.clears_flag:
+                    lane.server.begin_elsewhere(item_id)
                 state = lane.server.states[item_id]
                 lane.server.elsewhere(
                     item_id,
-                    PlayState(
-                        watched=state.watched,
+                    replace(
+                        state,
                         position=self.rng.choice((120.0, 600.0)),
-                        play_count=state.play_count,
                         last_played=lane.server.server_now(),
                     ),
                 )
@@ -873,7 +879,7 @@ def _newer_play_stands(lane: SimulatedLane) -> Iterator[str]:
             continue  # it may have been our own mark: nobody can tell
         if _between_look_and_write(lane, item_id, played_at):
             continue
-        if not lane.shown(item_id).watched:
+        if not lane.shown(item_id).keeping_flag().watched:
             yield f"{item_id} was watched elsewhere after the last wish, and is not now"
 
 
