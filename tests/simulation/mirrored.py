@@ -20,11 +20,16 @@ from custom_components.watched_sync.core.codec import (
 )
 from custom_components.watched_sync.core.copying import Copier, Missing, Target
 from custom_components.watched_sync.core.errors import ServerError
-from custom_components.watched_sync.core.identity import Item
+from custom_components.watched_sync.core.identity import Item, MediaKind
 from custom_components.watched_sync.core.lane import Lane, LaneUpdate, Phase
 from custom_components.watched_sync.core.ledger import Ledger
 from custom_components.watched_sync.core.mirror import Moves
-from custom_components.watched_sync.core.operation import SetProgress
+from custom_components.watched_sync.core.operation import (
+    Change,
+    MarkUnwatched,
+    MarkWatched,
+    SetProgress,
+)
 from custom_components.watched_sync.core.outbox import Outbox, Result
 from custom_components.watched_sync.core.play_state import PlayState
 from custom_components.watched_sync.core.reconcile import Policy
@@ -100,14 +105,46 @@ class Side:
         )
         parent = replace(show(f"{name}-s"), provider_ids=show("s").provider_ids)
         server.add_show(parent, {1: 3})
-        self.works = {
-            _work(item): item
-            for item in server.items.values()
-            if not item.kind.is_container
-        }
+        server.on_change = self._note_change
+        #: What was written to which work, and the restores of the server.
+        self.written: list[tuple[str, Change]] = []
+        self.restores = 0
+        self._away = 0
         self.journal = MemoryJournal(seconds=world.rng.choice((0.0, 0.01, 0.2)))
         self.stored = json.dumps({"readings": [], "moves": [], "since": None})
         self.tasks: list[asyncio.Task[None]] = []
+
+    @property
+    def works(self) -> dict[str, Item]:
+        """All films and episodes as they are now, by what they are called."""
+        return {
+            _work(item): item
+            for item in self.server.items.values()
+            if not item.kind.is_container
+        }
+
+    async def stay_away(self, seconds: float) -> None:
+        """Have the server be away; it is back when nothing keeps it away any more."""
+        self._away += 1
+        self.server.down = True
+        try:
+            await asyncio.sleep(seconds)
+        finally:
+            self._away -= 1
+            self.server.down = self._away > 0
+
+    def restore(self, rng: random.Random) -> None:
+        """Come back from another database: ids change their owners."""
+        ids = [item.item_id for item in self.works.values()]
+        moved = rng.sample(ids, rng.randint(2, 5))
+        new_ids = dict(zip(moved, rng.sample(moved, len(moved)), strict=True))
+        if rng.random() < 0.5:
+            new_ids[moved[0]] = f"{self.name}-new{self.restores}"
+        self.server.renumber(new_ids)
+        self.restores += 1
+
+    def _note_change(self, item: Item, change: Change) -> None:
+        self.written.append((_work(item), change))
 
     def assemble(self) -> None:
         """Begin a life with what is on disk."""
@@ -221,7 +258,7 @@ class Side:
 
     def _written(self, item: Item) -> None:
         """Note a play too many, unless somebody was quicker than our request."""
-        touched = self.touched.get(item.item_id, -OVERTAKEN)
+        touched = self.touched.get(_work(item), -OVERTAKEN)
         if self.server.doubled and self.world.loop.time() - touched >= OVERTAKEN:
             self.doubled += self.server.doubled
         self.server.doubled.clear()
@@ -246,7 +283,10 @@ class Side:
 
 
 def _work(item: Item) -> str:
-    return item.item_id.partition("-")[2]
+    if item.kind is MediaKind.MOVIE:
+        return item.title.partition("-")[2]
+    show = (item.show_title or "").partition("-")[2]
+    return f"{show}.{item.season}.{item.episode}"
 
 
 class Mirrored:
@@ -273,6 +313,9 @@ class Mirrored:
         self.more = random.Random(f"{seed} more")
         self.plays = self.more.random() < 0.4 and not calmer
         self.early = self.more.random() < 0.15 and not calmer
+        # Of a chance of its own: worlds without restores are as they were before.
+        self.restoring = random.Random(f"restores {seed}")
+        self.restores = self.restoring.random() < 0.3 and not calmer and not self.plays
         self._number = 0
         make = (ModelServer.plex, ModelServer.jellyfin)
         self.began_at = self.clock.now()
@@ -313,6 +356,10 @@ class Mirrored:
             actors += [
                 self.loop.create_task(self._outages(side)) for side in self.sides
             ]
+        if self.restores:
+            actors += [
+                self.loop.create_task(self._restores(side)) for side in self.sides
+            ]
         if self.crashes:
             actors.append(self.loop.create_task(self._crashes()))
         await asyncio.sleep(EVENTFUL)
@@ -350,6 +397,7 @@ class Mirrored:
             if not ours.means_the_same_as(theirs) and work not in self.begun:
                 yield f"{work}: {ours} and {theirs}"
         yield from self._not_the_last_word()
+        yield from self._nobody_has_changed()
         copied = sum(side.copied + side.moves.copied for side in self.sides)
         changed = sum(map(len, self.changes.values()))
         if not (self.crashes or self.early) and copied > changed:
@@ -357,6 +405,20 @@ class Mirrored:
         for side in self.sides:
             for item_id in side.doubled:
                 yield f"{item_id} was marked although it was watched"
+
+    def _nobody_has_changed(self) -> Iterator[str]:
+        """Yield what was written to a work to which nobody had done that."""
+        for side in self.sides:
+            for work, change in side.written:
+                states = [state for _, state in self.changes.get(work, ())]
+                if isinstance(change, MarkUnwatched):
+                    done = any(not state.watched for state in states)
+                elif isinstance(change, MarkWatched):
+                    done = any(state.watched for state in states)
+                else:
+                    done = bool(states)
+                if not done:
+                    yield f"{change} of {work}, which nobody had changed so"
 
     def _not_the_last_word(self) -> Iterator[str]:
         """Yield works that do not show what was done to them last.
@@ -416,7 +478,7 @@ class Mirrored:
     def _record(self, side: Side, work: str) -> None:
         """Note that somebody else has done something to a work just now."""
         item_id = side.works[work].item_id
-        side.touched[item_id] = self.loop.time()
+        side.touched[work] = self.loop.time()
         self.changes.setdefault(work, []).append(
             (self.loop.time(), side.server.states[item_id])
         )
@@ -470,9 +532,15 @@ class Mirrored:
         rng = self.rng
         while True:
             await asyncio.sleep(rng.uniform(60, 600))
-            side.server.down = True
-            await asyncio.sleep(rng.uniform(5, 300))
-            side.server.down = False
+            await side.stay_away(rng.uniform(5, 300))
+
+    async def _restores(self, side: Side) -> None:
+        """Have a server come back from another database now and then."""
+        rng = self.restoring
+        while True:
+            await asyncio.sleep(rng.uniform(60, 900))
+            await side.stay_away(rng.uniform(10, 120))
+            side.restore(rng)
 
     async def _crashes(self) -> None:
         """Have the process die, and start again."""
