@@ -19,18 +19,19 @@ from custom_components.watched_sync.core.identity import (
     MediaKind,
 )
 from custom_components.watched_sync.core.ledger import Ledger
+from custom_components.watched_sync.core.mirror import Moves
 from custom_components.watched_sync.core.operation import (
     MarkUnwatched,
     MarkWatched,
     SetProgress,
 )
 from custom_components.watched_sync.core.outbox import Result
-from custom_components.watched_sync.core.play_state import Reading
+from custom_components.watched_sync.core.play_state import PlayState, Reading
 from custom_components.watched_sync.core.rehoming import find_again
 from custom_components.watched_sync.core.undo import UndoPlan, plan_undo
 
 from .rig import Rig
-from .samples import seen, unseen, wish
+from .samples import at, seen, unseen, wish
 from .twins import GONE, Ask, ModelServer, episode, movie, season, show
 from .virtual import virtual
 
@@ -410,3 +411,32 @@ async def test_a_later_batch_for_another_work_does_not_stand_in_the_way() -> Non
     found = plan(rig, first.batch_id)
     assert [one.why for one in found.untouched] == []
     assert [one.item for one in found.restores] == [LONG_NIGHT]
+
+
+# --- the mirror -----------------------------------------------------------------------
+
+
+def test_what_waits_to_be_copied_makes_way_and_waits_on() -> None:
+    moves = Moves(since=at(0))
+
+    def note(item: Item, known: PlayState, now: PlayState) -> None:
+        moves.note(
+            known,
+            Reading(item, now),
+            ["b"],
+            cause=None,
+            now=at(60),
+            clock_offset=None,
+        )
+
+    note(LONG_NIGHT, unseen(), seen())
+    note(under("1017", TIN_FRIENDS), unseen(), seen())
+    note(LONG_NIGHT, unseen(), seen())
+    note(under("1017", LONG_NIGHT), seen(), unseen())
+    titles = [one.item.title for one in moves]
+    assert titles.count("Tin Friends") == 1
+    assert "The Long Night" in titles
+    assert len({one.item.item_id for one in moves}) == len(moves)
+    for move in moves:
+        moves.settle(move, "b")
+    assert not len(moves)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from custom_components.watched_sync.core import copying
+from custom_components.watched_sync.core.identity import Item
 from custom_components.watched_sync.core.mirror import Moves
 from custom_components.watched_sync.core.play_state import PlayState
 
@@ -57,6 +58,13 @@ def test_a_move_that_is_forgotten_is_noticed(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(Moves, "settle", settle)
     monkeypatch.setattr(Moves, "offer", Moves.settle)
     assert "PlayState" in _caught(first=140, calmer=True)
+
+
+def test_an_id_that_is_trusted_for_ever_is_noticed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(Item, "is_still", lambda *_: True)
+    assert "PlayState" in _caught(first=10)
 
 
 def test_copying_what_is_there_already_is_noticed(
