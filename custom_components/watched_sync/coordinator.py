@@ -363,8 +363,9 @@ class WatchedSyncCoordinator(DataUpdateCoordinator[SyncSnapshot]):
                 found.extend(one for one in readings if self._follows(one.item))
             news = self._news(found)
             # Rows of a list and of single items differ in detail: only play states
-            # that moved are worth remembering.
-            self._remember(news)
+            # that moved are worth remembering, or looking at again.
+            doubted = filter(self._lane.recent.shows_what_was, found)
+            self._remember([*news, *doubted])
             self._note_plays_seen(plays)
             self._note_last_played(news)
             self._publish()
@@ -406,7 +407,12 @@ class WatchedSyncCoordinator(DataUpdateCoordinator[SyncSnapshot]):
         self._remember(found)
         if self._lists_plays:
             last_played = next(
-                (one.item.item_id for one in plays.readings if one.state.last_played),
+                (
+                    one.item.item_id
+                    for one in plays.readings
+                    if one.state.last_played
+                    and not self._lane.recent.shows_what_was(one)
+                ),
                 None,
             )
         else:
@@ -603,13 +609,19 @@ class WatchedSyncCoordinator(DataUpdateCoordinator[SyncSnapshot]):
         )
 
     def _news(self, readings: Iterable[Reading]) -> list[Reading]:
-        """Return the readings that show another play state than is known."""
-        ledger = self._lane.ledger
+        """Return the readings that show another play state than is known.
+
+        What may show what was is no news before it was looked at again.
+        """
+        ledger, recent = self._lane.ledger, self._lane.recent
         return [
             reading
             for reading in readings
-            if (known := ledger.reading(reading.item.item_id)) is None
-            or _shown(known) != _shown(reading)
+            if not recent.shows_what_was(reading)
+            and (
+                (known := ledger.reading(reading.item.item_id)) is None
+                or _shown(known) != _shown(reading)
+            )
         ]
 
     def _note_last_played(self, news: Iterable[Reading]) -> None:

@@ -130,7 +130,13 @@ class Rig:
 
     def asks(self) -> list[str]:
         """Return what was asked of the server, one letter per request."""
-        letters = {Ask.PROBE: "P", Ask.FETCH: "F", Ask.LEAVES: "L", Ask.WRITE: "W"}
+        letters = {
+            Ask.PROBE: "P",
+            Ask.FETCH: "F",
+            Ask.LEAVES: "L",
+            Ask.WRITE: "W",
+            Ask.ALONE: "A",
+        }
         return [letters.get(one.ask, "?") for one in self.server.requests]
 
     def gaps(self, ask: Ask) -> Sequence[float]:

@@ -91,6 +91,12 @@ def with_movies(count: int, make: Make = ModelServer.jellyfin, **options: Any) -
     return rig
 
 
+def one_at_a_time(rig: Rig) -> Rig:
+    """Have the server be one that takes one write after the other."""
+    rig.server.kind = replace(rig.server.kind, concurrency=1)
+    return rig
+
+
 def with_show(
     seasons: dict[int, int], make: Make = ModelServer.jellyfin, **options: Any
 ) -> Rig:
@@ -202,7 +208,7 @@ async def test_a_server_slow_to_answer_every_look_is_written_to_all_the_same() -
 
 @virtual
 async def test_after_slow_writes_the_others_are_looked_at_again_first() -> None:
-    rig = with_movies(3)
+    rig = one_at_a_time(with_movies(3))
     for item in movies(3):
         rig.server.states[item.item_id] = seen(plays=1, last=at(-9999))
     rig.lane.remember(readings(rig.server, movies(3)))
@@ -638,7 +644,7 @@ async def test_a_position_is_verified_against_what_was_there_when_it_was_written
     rig.server.elsewhere("m0000", unseen())
     await rig.drained()
     assert rig.results() == [Result.DELIVERED]
-    assert rig.server.states["m0000"] == unseen(600)
+    assert rig.server.states["m0000"].agrees_with(unseen(600))
 
 
 @virtual
@@ -777,7 +783,7 @@ async def test_a_mark_under_way_when_we_were_stopped_is_looked_at_not_repeated()
 async def test_whoever_is_told_to_stop_waits_for_answers_and_sends_nothing_more() -> (
     None
 ):
-    rig = with_movies(3).start()
+    rig = one_at_a_time(with_movies(3)).start()
     rig.server.latency = 2
     await ask_all(rig, 3)
     await rig.until(lambda: rig.server.count(Ask.WRITE) == 1)
@@ -1809,7 +1815,7 @@ async def test_a_show_marked_while_an_episode_is_on_its_way_is_marked(
 
 @virtual
 async def test_a_wish_dropped_while_others_are_written_is_not_sent() -> None:
-    rig = with_movies(5)
+    rig = one_at_a_time(with_movies(5))
     dropped = (await ask_all(rig, 5))[3:]
     rig.start()
     await rig.until(lambda: rig.server.count(Ask.WRITE) == 2)
@@ -1938,7 +1944,8 @@ async def test_a_show_of_three_hundred_episodes_is_four_requests(make: Make) -> 
     rig = with_show(dict.fromkeys(range(1, 11), 30), make).start()
     await rig.ask(None, SHOW)
     await rig.drained()
-    assert rig.asks() == ["F", "L", "W", "L"]
+    looked_alone = ["A"] if make == ModelServer.jellyfin else []
+    assert rig.asks() == ["F", "L", "W", "L", *looked_alone]
     assert all(state.watched for state in rig.server.states.values())
     assert set(rig.server.plays.values()) == {1}
     assert rig.results() == [Result.DELIVERED]
@@ -1952,7 +1959,8 @@ async def test_p14_specials_stay_as_they_are_unless_asked_for(make: Make) -> Non
     rig = with_show({0: 5, 1: 30, 2: 30}, make).start()
     await rig.ask(None, SHOW)
     await rig.drained()
-    assert rig.asks() == ["F", "L", "W", "W", "L"]
+    looked_alone = ["A"] if make == ModelServer.jellyfin else []
+    assert rig.asks() == ["F", "L", "W", "W", "L", *looked_alone]
     assert rig.server.watched(*(f"s.0.{one}" for one in range(1, 6))) == [False] * 5
     assert sum(state.watched is True for state in rig.server.states.values()) == 60
     await rig.ask(None, SHOW, include_specials=True)

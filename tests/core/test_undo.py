@@ -688,9 +688,9 @@ async def test_episodes_watched_before_stay_watched(make: Make) -> None:
     await undo_and_wait(rig)
     assert shown(rig) == before
     assert [item_id for item_id, _ in rig.server.writes[writes:]] == [
+        "s.2",
         "s.1.1",
         "s.1.3",
-        "s.2",
     ]
     assert len(leaves) == 7
 

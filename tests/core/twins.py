@@ -88,16 +88,21 @@ PLEX = Capabilities(
 
 #: As `servers/jellyfin/client.py` says.
 JELLYFIN = Capabilities(
-    concurrency=1,
+    concurrency=4,
     repeat_safe=True,
     keeps_watched_at=True,
     announces_marks=True,
     lists_plays=False,
     finds_by_ids=False,
+    shows_what_was=True,
+    writes_whole=True,
 )
 
 #: Rows of one step of an inventory.
 PAGE = 10
+
+#: Seconds after which a Jellyfin of 10.11 tells of marks: none may come for so long.
+NOTICE = 0.5
 
 UNWATCHED = PlayState(watched=False)
 
@@ -120,6 +125,7 @@ class Ask(StrEnum):
     LISTEN = "listen"
     LIBRARIES = "libraries"
     REPORT = "report"
+    ALONE = "alone"
     IMAGE = "image"
 
 
@@ -308,12 +314,19 @@ class ModelServer:
     by item id, and `doubled` names items we marked although they were watched to the
     end already. `touched` names items that another client changed, `foreign` those
     whose title is in another language than whoever looks for it expects. `playing` is
-    the last report of every playback that has not stopped, by session. With
+    the last report of every playback that has not stopped, by session. `overlapped`
+    names items that we wrote to while another write to them was under way. With
     `clears_flag` it is a Jellyfin up to 10.11: a watched item is not watched any more
     from the moment somebody begins it again until near its end. `states` then knows
     that it was (`begun_again`), what is read does not say so. `same_show` holds
     the ids of shows that are one show in several folders. What is `forbidden` is
     listed, and no write knows it.
+
+    `alone` is what items show that are asked for by themselves, where that is not what
+    lists show: so after marks of containers on a server that *leaves_old_state*, as
+    Jellyfin 12.0. `stale` is what items show instead of what they are, for
+    `turns_over` seconds: so on one that *shows_what_was*, as Jellyfin 10.11, after
+    marks that were followed by one of their container before they were told.
     """
 
     def __init__(
@@ -323,6 +336,8 @@ class ModelServer:
         *,
         server_id: str = "server",
         latency: float = 0.02,
+        leaves_old_state: bool = False,
+        shows_what_was: bool = False,
     ) -> None:
         """Answer every request after *latency* seconds."""
         self.clock = clock
@@ -348,6 +363,15 @@ class ModelServer:
         self.trouble: Callable[[Request], Trouble | None] | None = None
         self.after_write: Callable[[Item], None] | None = None
         self.on_change: Callable[[Item, Change], None] | None = None
+        self.leaves_old_state = leaves_old_state
+        self.shows_what_was = shows_what_was
+        self.turns_over = 30.0
+        self.alone: dict[str, PlayState] = {}
+        self.stale: dict[str, PlayState] = {}
+        self.overlapped: list[str] = []
+        self._noticed: dict[str, PlayState] = {}
+        self._notice: asyncio.TimerHandle | None = None
+        self._under_way: Counter[str] = Counter()
         self.sockets: list[asyncio.Queue[ServerEvent | ServerError | None]] = []
         self._queued: deque[Trouble | None] = deque()
         self._queued_for: defaultdict[Ask, deque[Trouble | None]] = defaultdict(deque)
@@ -365,6 +389,16 @@ class ModelServer:
     def jellyfin(cls, clock: VirtualClock, **options: Any) -> Self:
         """Return a server that counts as Jellyfin does."""
         return cls(clock, JELLYFIN, **options)
+
+    @classmethod
+    def jellyfin_10_11(cls, clock: VirtualClock, **options: Any) -> Self:
+        """Return a Jellyfin that may show what was."""
+        return cls(clock, JELLYFIN, shows_what_was=True, **options)
+
+    @classmethod
+    def jellyfin_12(cls, clock: VirtualClock, **options: Any) -> Self:
+        """Return a Jellyfin on which the marks of containers leave an old state."""
+        return cls(clock, JELLYFIN, leaves_old_state=True, **options)
 
     # --- a test's handles --------------------------------------------------
 
@@ -412,7 +446,18 @@ class ModelServer:
     def elsewhere(self, item_id: str, state: PlayState) -> None:
         """Have another client of this user set a play state."""
         self.touched.add(item_id)
+        self.written_to(item_id)
         self.states[item_id] = state
+        self._tell_later(item_id)
+
+    def mark_elsewhere(self, item_id: str, *, watched: bool) -> None:
+        """Have another client mark or un-mark an item, or all below a container."""
+        item = self.items[item_id]
+        leaves = self._below(item) if item.kind.is_container else [item]
+        change = MarkWatched() if watched else MarkUnwatched()
+        self.touched.update(leaf.item_id for leaf in leaves)
+        for leaf in leaves:
+            self._change(leaf, change, dated=False, alone=leaf is item)
 
     def tell(self, event: ServerEvent | ServerError | None) -> None:
         """Send an event to whoever listens; an error or None ends the subscription."""
@@ -432,8 +477,11 @@ class ModelServer:
         )
 
     def begin_elsewhere(self, item_id: str) -> None:
-        """Have a player of this user begin something: Jellyfin counts and dates it."""
-        state = self.states[item_id]
+        """Have a player of this user begin something: Jellyfin counts and dates it.
+
+        It starts from what is shown of the item alone.
+        """
+        state = self.alone.get(item_id, self.states[item_id])
         if not self.kind.repeat_safe:
             self.elsewhere(item_id, state)
             return
@@ -600,6 +648,11 @@ class ModelServer:
         """Carry a write out, counted as one under way while it lasts."""
         self._writing += 1
         self.most_at_once = max(self.most_at_once, self._writing)
+        written = [item.item_id]
+        if item.kind.is_container:
+            written += [leaf.item_id for leaf in self._below(item)]
+        self._under_way.update(written)
+        self.overlapped += [one for one in written if self._under_way[one] > 1]
         try:
             await self._request(
                 Ask.WRITE,
@@ -609,6 +662,20 @@ class ModelServer:
             )
         finally:
             self._writing -= 1
+            self._under_way.subtract(written)
+
+    async def is_whole(self, leaf: Reading) -> bool:
+        if not self.kind.repeat_safe:
+            return True  # Plex has one view, and is not asked
+        item_id = leaf.item.item_id
+        whole = await self._request(
+            Ask.ALONE,
+            (item_id,),
+            lambda: self.alone.get(item_id, leaf.state).agrees_with(leaf.state),
+        )
+        if not whole:
+            self.kind = replace(self.kind, marks_containers=False)
+        return whole
 
     async def search(
         self, query: str, kinds: Collection[MediaKind], limit: int
@@ -817,8 +884,9 @@ class ModelServer:
         """Return what the server says of an item, without asking it."""
         item = self.items[item_id]
         if not item.kind.is_container:
+            state = self.stale.get(item_id, self.states[item_id])
             # No server says that it was watched before.
-            return Reading(item, replace(self.states[item_id], begun_again=False))
+            return Reading(item, replace(state, begun_again=False))
         # Of a show in several folders those in one of them are counted.
         leaves = [
             self.states[leaf.item_id] for leaf in self._below(item) if item.covers(leaf)
@@ -840,15 +908,28 @@ class ModelServer:
             for leaf in self._below(item):
                 if leaf.item_id not in self.forbidden:
                     self._asked(leaf, change)
-                    self._apply(leaf, change, dated=False)
+                    self._change(leaf, change, dated=False, alone=False)
         else:
             assert not isinstance(change, SetProgress) or change.watched is None
             self._asked(self.items[item.item_id], change)
-            if isinstance(change, SetProgress) and not self.kind.repeat_safe:
-                change = self._as_plex_client(change, state)
-            self._apply(self.items[item.item_id], change, dated=True)
+            if isinstance(change, SetProgress):
+                if self.kind.repeat_safe:
+                    self.as_jellyfin_client(item.item_id, change, state)
+                else:
+                    change = self._as_plex_client(change, state)
+            self._change(self.items[item.item_id], change, dated=True, alone=True)
         if self.after_write is not None:
             self.after_write(item)
+
+    def as_jellyfin_client(
+        self, item_id: str, change: SetProgress, state: PlayState
+    ) -> None:
+        """Write what the Jellyfin client sends with a position: all there is to say."""
+        date = change.at or state.last_played
+        if date is None and (change.position or state.watched):
+            date = self.server_now()
+        self.written_to(item_id)
+        self.states[item_id] = replace(state, last_played=date)
 
     @staticmethod
     def _as_plex_client(change: SetProgress, state: PlayState) -> Change:
@@ -864,7 +945,49 @@ class ModelServer:
         if item.kind.is_container and change is not None:
             for leaf in self._below(item)[::2]:
                 self._asked(leaf, change)
-                self._apply(leaf, change, dated=False)
+                self._change(leaf, change, dated=False, alone=False)
+
+    def _change(self, leaf: Item, change: Change, *, dated: bool, alone: bool) -> None:
+        """Carry a change out for one item, *alone* or as one below a container."""
+        item_id = leaf.item_id
+        if alone:
+            self.written_to(item_id)
+        else:
+            self.stale.pop(item_id, None)
+            if self.leaves_old_state:
+                self.alone.setdefault(item_id, self.states[item_id])
+        self._apply(leaf, change, dated=dated)
+        if alone:
+            self._tell_later(item_id)
+
+    def written_to(self, item_id: str) -> None:
+        """Have what is written to an item by itself be all there is to show."""
+        self.alone.pop(item_id, None)
+        self.stale.pop(item_id, None)
+
+    def _tell_later(self, item_id: str) -> None:
+        """Tell of an item, as it is now, once nothing has happened for a moment."""
+        if not self.shows_what_was:
+            return
+        self._noticed[item_id] = self.states[item_id]
+        if self._notice is not None:
+            self._notice.cancel()
+        self._notice = asyncio.get_running_loop().call_later(NOTICE, self._tell)
+
+    def _tell(self) -> None:
+        told, self._noticed = self._noticed, {}
+        stale = {
+            item_id: state
+            for item_id, state in told.items()
+            if item_id in self.states and state != self.states[item_id]
+        }
+        self.stale |= stale
+        asyncio.get_running_loop().call_later(self.turns_over, self._turn_over, stale)
+
+    def _turn_over(self, stale: Mapping[str, PlayState]) -> None:
+        for item_id, state in stale.items():
+            if self.stale.get(item_id) is state:
+                del self.stale[item_id]
 
     def _asked(self, leaf: Item, change: Change) -> None:
         if self.on_change is not None:
@@ -910,7 +1033,8 @@ class ModelServer:
             raise ItemGone(item_id)
         leaf = self.items[item_id]
         before = self.playing.get(report.session_id)
-        state = self.states[item_id]
+        state = self.states[item_id] = self.alone.get(item_id, self.states[item_id])
+        self.written_to(item_id)
         far = 0.9 * (leaf.duration or 0.0)
         # A watched item that is begun again stays watched: its start is not told.
         if before is None and self.kind.repeat_safe and not state.watched:

@@ -195,11 +195,6 @@ class ExpectedDifference:
 
 
 _PLAYLISTS: Final = "the recorded servers had a folder of playlists as well"
-_OLD_STATE: Final = (
-    "12.0 shows of an episode what was before its season was marked, wherever a single "
-    "item is asked for, and fills a partial write from that"
-)
-_MARK: Final = ("Played", "PlayCount", "LastPlayedDate")
 
 EXPECTED: Final = (
     *(
@@ -207,20 +202,6 @@ EXPECTED: Final = (
             name, "items by id", 4, ("Items rows", "TotalRecordCount"), _PLAYLISTS
         )
         for name in ("10.11", "12.0")
-    ),
-    ExpectedDifference(
-        "12.0", "a season", 3, tuple(f"UserData.{one}" for one in _MARK), _OLD_STATE
-    ),
-    ExpectedDifference("12.0", "a season", 4, _MARK, _OLD_STATE),
-    ExpectedDifference(
-        "12.0",
-        "a season",
-        5,
-        tuple(
-            f"Items[].UserData.{one}"
-            for one in (*_MARK, "UnplayedItemCount", "PlayedPercentage")
-        ),
-        _OLD_STATE,
     ),
 )
 """What is otherwise in one place alone, row by row."""

@@ -725,6 +725,24 @@ class MediaServerContract:
         await bench.mark(item, MarkUnwatched())
         assert not any(bench.state(one).watched for one in episodes)
 
+    async def test_marks_in_quick_succession_end_as_the_last_says(
+        self, bench: Bench
+    ) -> None:
+        """Its notices may have a server show what was; what is written counts."""
+        show = await bench.item("Chernobyl")
+        items = [
+            await bench.item("Chernobyl", season=1, episode=number)
+            for number in range(1, 6)
+        ]
+        for item in items:
+            await bench.mark(item, MarkWatched())
+        await bench.mark(show, MarkUnwatched())
+        await asyncio.sleep(0.6)
+        assert not any(bench.state(one.item_id).watched for one in items)
+        for item in items:
+            await bench.mark(item, MarkWatched())
+        assert all(bench.state(one.item_id).watched for one in items)
+
     async def test_mark_of_a_gone_item_says_so(self, bench: Bench) -> None:
         item = await bench.item("Alien")
         bench.remove(item.item_id)
@@ -758,6 +776,21 @@ class MediaServerContract:
         state = bench.state(item.item_id)
         assert state.watched is False
         assert state.position == 0
+
+    @pytest.mark.parametrize("watched", [True, False])
+    async def test_position_leaves_what_a_season_was_marked_as(
+        self, bench: Bench, *, watched: bool
+    ) -> None:
+        """A server may hold another, older state of an episode than it lists."""
+        season = await bench.item("Severance", season=1)
+        item = await bench.item("Severance", season=1, episode=3)
+        if not watched:
+            await bench.mark(season, MarkWatched())
+        await bench.mark(season, MarkWatched() if watched else MarkUnwatched())
+        await bench.mark(item, SetProgress(900))
+        state = bench.state(item.item_id)
+        assert state.watched is watched
+        assert state.position == pytest.approx(900, abs=1)
 
     async def test_container_has_no_resume_position(self, bench: Bench) -> None:
         item = await bench.item("Chernobyl")

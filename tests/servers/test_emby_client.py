@@ -14,6 +14,7 @@ from yarl import URL
 from custom_components.watched_sync.core.errors import (
     AuthRejected,
     Forbidden,
+    ItemGone,
     Malformed,
     ServerError,
     Starting,
@@ -472,11 +473,24 @@ async def test_item_without_user_data_is_not_written_over(
     client: JellyfinClient, mocked: aioresponses
 ) -> None:
     mocked.get(
-        f"{ADDRESS}/Users/{USER}/Items/{FILM}", payload={"Id": FILM, "Type": "Movie"}
+        f"{ADDRESS}/Users/{USER}/Items?ids={FILM}&recursive=true",
+        payload={"Items": [{"Id": FILM, "Type": "Movie"}]},
     )
     with pytest.raises(Malformed):
         await client.write(Item(FILM, MediaKind.MOVIE, "x"), SetProgress(60), UNWATCHED)
     assert len(sent(mocked)) == 1
+
+
+async def test_item_that_is_not_listed_any_more_is_gone(
+    session: ClientSession, server: FakeEmby
+) -> None:
+    film = server.item_id("Alien")
+    client = client_of(session, server)
+    reading = (await client.fetch([film]))[film]
+    server.remove_item(film)
+    with pytest.raises(ItemGone):
+        await client.write(reading.item, SetProgress(600), reading.state)
+    assert server.count("UserData$") == 0
 
 
 async def test_lost_route_is_not_a_lost_item(

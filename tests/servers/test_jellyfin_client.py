@@ -197,30 +197,62 @@ async def test_dated_mark_adds_no_play(
 
 
 @pytest.mark.parametrize(
-    ("change", "expected"),
+    ("change", "ticks", "date"),
     [
-        (SetProgress(90.5), {"PlaybackPositionTicks": 905_000_000}),
-        (SetProgress(0), {"PlaybackPositionTicks": 0}),
-        (SetProgress(9000), {"PlaybackPositionTicks": 60_000_000_000}),
-        (
-            SetProgress(60, at=AT),
-            {
-                "PlaybackPositionTicks": 600_000_000,
-                "LastPlayedDate": "2026-10-31T21:30:00Z",
-            },
-        ),
+        (SetProgress(90.5), 905_000_000, "2026-10-01T08:00:00Z"),
+        (SetProgress(0), 0, "2026-10-01T08:00:00Z"),
+        (SetProgress(9000), 60_000_000_000, "2026-10-01T08:00:00Z"),
+        (SetProgress(60, at=AT), 600_000_000, "2026-10-31T21:30:00Z"),
     ],
 )
-async def test_progress_writes_the_position_and_nothing_else(
+@pytest.mark.parametrize(("watched", "plays"), [(True, 3), (False, 1)])
+async def test_position_is_sent_with_all_that_was_read_of_the_item(
     client: JellyfinClient,
     mocked: aioresponses,
     change: Change,
-    expected: dict[str, Any],
+    ticks: int,
+    date: str,
+    *,
+    watched: bool,
+    plays: int,
+) -> None:
+    """A server may fill in what is left out from what it showed before."""
+    item = Item(FILM, MediaKind.MOVIE, "x", duration=6000)
+    state = PlayState(
+        watched=watched,
+        position=7.0,
+        play_count=plays,
+        last_played=datetime(2026, 10, 1, 8, tzinfo=UTC),
+    )
+    request = await written(client, mocked, item, change, state)
+    assert request.line == f"POST /UserItems/{FILM}/UserData"
+    assert request.options["json"] == {
+        "Played": watched,
+        "PlayCount": plays,
+        "PlaybackPositionTicks": ticks,
+        "LastPlayedDate": date,
+    }
+
+
+async def test_position_of_what_has_no_date_is_of_now(
+    client: JellyfinClient, mocked: aioresponses
 ) -> None:
     item = Item(FILM, MediaKind.MOVIE, "x", duration=6000)
-    request = await written(client, mocked, item, change)
-    assert request.line == f"POST /UserItems/{FILM}/UserData"
-    assert request.options["json"] == expected
+    request = await written(client, mocked, item, SetProgress(60))
+    date = request.options["json"]["LastPlayedDate"]
+    assert datetime.now(UTC) - datetime.fromisoformat(date) < timedelta(hours=1)
+
+
+async def test_cleared_position_of_what_has_no_date_gets_none(
+    client: JellyfinClient, mocked: aioresponses
+) -> None:
+    item = Item(FILM, MediaKind.MOVIE, "x", duration=6000)
+    request = await written(client, mocked, item, SetProgress(0))
+    assert request.options["json"] == {
+        "Played": False,
+        "PlayCount": 0,
+        "PlaybackPositionTicks": 0,
+    }
 
 
 async def test_position_is_sent_as_it_is_where_no_duration_is_known(
@@ -228,7 +260,59 @@ async def test_position_is_sent_as_it_is_where_no_duration_is_known(
 ) -> None:
     item = Item(FILM, MediaKind.MOVIE, "x")
     request = await written(client, mocked, item, SetProgress(9000))
-    assert request.options["json"] == {"PlaybackPositionTicks": 90_000_000_000}
+    assert request.options["json"]["PlaybackPositionTicks"] == 90_000_000_000
+
+
+# Marks of shows and seasons
+
+
+@pytest.fixture
+async def newest() -> AsyncIterator[FakeJellyfin]:
+    async with FakeJellyfin(profile="12.0") as running:
+        yield running
+
+
+async def test_mark_of_a_season_that_leaves_an_old_state_is_found_out(
+    session: ClientSession, newest: FakeJellyfin
+) -> None:
+    client = client_of(session, newest)
+    await client.identify()
+    season_id = newest.item_id("Chernobyl", season=1)
+    episode_id = newest.item_id("Chernobyl", season=1, episode=1)
+    found = await client.fetch([season_id, episode_id])
+    assert client.capabilities.marks_containers
+    await client.write(found[season_id].item, MarkWatched(), found[season_id].state)
+    leaf = (await client.fetch([episode_id]))[episode_id]
+    assert leaf.state.watched is True
+    assert not await client.is_whole(leaf)
+    assert not client.capabilities.marks_containers
+    await client.write(leaf.item, MarkWatched(), leaf.state)
+    assert await client.is_whole(leaf)
+    assert not client.capabilities.marks_containers, "once seen, not wanted any more"
+
+
+async def test_mark_of_a_season_that_reaches_everything_stays_wanted(
+    session: ClientSession, server: FakeJellyfin
+) -> None:
+    client = client_of(session, server)
+    season_id = server.item_id("Chernobyl", season=1)
+    episode_id = server.item_id("Chernobyl", season=1, episode=1)
+    found = await client.fetch([season_id])
+    await client.write(found[season_id].item, MarkWatched(), found[season_id].state)
+    leaf = (await client.fetch([episode_id]))[episode_id]
+    assert await client.is_whole(leaf)
+    assert client.capabilities.marks_containers
+
+
+async def test_episode_that_is_gone_has_nothing_left_behind(
+    session: ClientSession, server: FakeJellyfin
+) -> None:
+    client = client_of(session, server)
+    episode_id = server.item_id("Chernobyl", season=1, episode=1)
+    leaf = (await client.fetch([episode_id]))[episode_id]
+    server.remove_item(episode_id)
+    assert await client.is_whole(leaf)
+    assert client.capabilities.marks_containers
 
 
 async def test_dashes_in_an_id_are_understood(

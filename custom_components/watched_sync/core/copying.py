@@ -542,8 +542,14 @@ def _is_no_answer(error: ServerError) -> bool:
 
 
 def _by_id(readings: Iterable[Reading], lane: Lane) -> dict[str, Reading]:
-    """Return readings by item id, together with what their lane knows from before."""
-    known = map(lane.ledger.knowing, readings)
+    """Return readings by item id, together with what their lane knows from before.
+
+    What may show what was shows what is known instead.
+    """
+    known = [
+        lane.ledger.knowing(replace(one, state=lane.recent.state_of(one)))
+        for one in readings
+    ]
     return {reading.item.item_id: reading for reading in known}
 
 

@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 import math
 from typing import Protocol
 
@@ -37,10 +37,11 @@ from .errors import (
 )
 from .identity import Item, MediaKind
 from .lane import Lane, LaneUpdate, Phase
-from .operation import Change, MarkWatched, Operation, Scope
+from .operation import Change, MarkWatched, Operation, Scope, SetProgress
 from .outbox import Outcome, Result
 from .play_state import PlayState, Reading, reading_of
 from .ports import Clock, Find, MediaServer, Random
+from .recent import LOOK_AGAIN
 from .reconcile import (
     Accept,
     Decision,
@@ -242,7 +243,13 @@ class Delivery:
     async def _deliver_items(self, operations: Sequence[Operation]) -> None:
         wanted_ids = {one.item.item_id for one in operations}
         found, read_at = await self._read_fresh(lambda: self._server.fetch(wanted_ids))
-        found = {one.item.item_id: one for one in self._learn(found.values())}
+        found = {one.item.item_id: one for one in self._knowing(found.values())}
+        doubted: dict[str, PlayState] = {}
+        for operation in operations:
+            if (reading := reading_of(operation.item, found)) is not None:
+                doubted |= self._contradicted(operation, [reading])
+        self._learn(one for item_id, one in found.items() if item_id not in doubted)
+        look_again_at = self._next_look_at()
         missing: list[Operation] = []
         wanted: dict[str, Operation] = {}
         writes: list[_Write] = []
@@ -250,7 +257,14 @@ class Delivery:
             reading = reading_of(operation.item, found)
             if reading is None:
                 missing.append(operation)
-            elif planned := self._look(operation, reading):
+                continue
+            item_id = reading.item.item_id
+            if item_id in doubted:
+                if not self._lane.recent.was_looked_at_again(item_id):
+                    self._wait_until(operation, look_again_at)
+                    continue
+                reading = replace(reading, state=doubted[item_id])
+            if planned := self._look(operation, reading):
                 wanted[planned.operation_id] = planned
                 writes.append(
                     _Write(
@@ -358,13 +372,22 @@ class Delivery:
         leaves, _ = await self._read_fresh(
             lambda: self._server.fetch_leaves(operation.item)
         )
-        leaves = self._learn(leaves)
+        leaves = self._knowing(leaves)
         listed = {leaf.item.item_id: leaf.item for leaf in leaves}
         outbox = self._lane.outbox
         self._superseded(outbox.move_listed(operation, listed))
         self._superseded(outbox.gather(operation, listed))
         operation = outbox.get(operation.operation_id) or operation
         operation = operation.as_listed(listed.values())
+        doubted = self._contradicted(operation, in_scope(operation, leaves))
+        self._learn(one for one in leaves if one.item.item_id not in doubted)
+        if not all(map(self._lane.recent.was_looked_at_again, doubted)):
+            self._wait_until(operation, self._next_look_at())
+            return
+        leaves = [
+            replace(one, state=doubted.get(one.item.item_id, one.state))
+            for one in leaves
+        ]
         scope = in_scope(operation, leaves)
         if not scope:
             # Neither a show that suddenly lists nothing is done, nor one whose first
@@ -385,9 +408,26 @@ class Delivery:
             )
             for leaf in scope
         }
-        steps = plan_tree(operation, leaves, decisions, self._server.capabilities)
+        left_alone = {
+            item_id
+            for item_id, decision in decisions.items()
+            if isinstance(decision, Accept)
+        }
+        steps = plan_tree(
+            operation,
+            leaves,
+            decisions,
+            self._server.capabilities,
+            self._lane.recent.written_alone(),
+        )
         if not steps:
             if self._may_be_turned(operation, scope):
+                return
+            # Whatever was written then, nobody has looked yet what it left behind.
+            if not await self._is_whole(operation, leaves, operation.before):
+                await self._write_singly(
+                    operation, leaves, operation.before, left_alone
+                )
                 return
             self._settle(operation, _result_of_tree(operation, decisions))
             self._lane.outbox.agree(
@@ -428,21 +468,27 @@ class Delivery:
                 for step in steps
             ]
         )
-        left_alone = {
-            item_id
-            for item_id, decision in decisions.items()
-            if isinstance(decision, Accept)
-        }
         if sent.attempted and await self._host.is_there(sent.halted):
-            await self._verify_tree(operation, left_alone, sent)
+            swept = {
+                leaf.item.item_id
+                for step in steps
+                if step.item.kind.is_container
+                for leaf in step.leaves
+            }
+            await self._verify_tree(operation, left_alone, sent, swept)
 
     async def _verify_tree(
-        self, operation: Operation, left_alone: Collection[str], sent: _Sent
+        self,
+        operation: Operation,
+        left_alone: Collection[str],
+        sent: _Sent,
+        swept: Collection[str] = (),
     ) -> None:
         """Look whether every episode that is listed now shows what was wanted.
 
         That goes for those that were as wanted before, and for new ones, but not for
-        those that were *left_alone*, as somebody else has the last word there.
+        those that were *left_alone*, as somebody else has the last word there. Those
+        *swept* were marked with their season or show.
         """
         leaves = self._learn(await self._server.fetch_leaves(operation.item))
         scope = in_scope(operation, leaves)
@@ -454,6 +500,9 @@ class Delivery:
         ]
         if scope and not wrong:
             self._host.has_written()
+            if not await self._is_whole(operation, leaves, swept):
+                await self._write_singly(operation, leaves, swept, left_alone)
+                return
             if not self._may_be_turned(operation, scope):
                 now = {leaf.item.item_id: leaf.state for leaf in leaves}
                 self._settle(operation, Result.DELIVERED)
@@ -463,6 +512,56 @@ class Delivery:
             self._wait_until_there(operation, Reason.NO_EPISODES)
             return
         await self._carry_out(operation, _verdict_on_tree(wrong, sent.errors))
+
+    async def _is_whole(
+        self,
+        operation: Operation,
+        leaves: Iterable[Reading],
+        swept: Collection[str],
+    ) -> bool:
+        """Whether the mark of a container has left nothing as it was.
+
+        One of the *swept* episodes tells, one that has changed.
+        """
+        if not self._server.capabilities.marks_containers:
+            return True
+        for leaf in leaves:
+            before = operation.before.get(leaf.item.item_id)
+            if (
+                before is not None
+                and leaf.item.item_id in swept
+                and not before.agrees_with(leaf.state)
+            ):
+                return await self._server.is_whole(leaf)
+        return True
+
+    async def _write_singly(
+        self,
+        operation: Operation,
+        leaves: Iterable[Reading],
+        swept: Collection[str],
+        left_alone: Collection[str],
+    ) -> None:
+        """Write once more, one by one, what the mark of a container has changed."""
+        rest = [
+            leaf
+            for leaf in leaves
+            if leaf.item.item_id in swept and leaf.item.item_id in operation.before
+        ]
+        sent = await self._send(
+            [
+                _Write(
+                    operation.operation_id,
+                    leaf.item,
+                    (operation.change,),
+                    leaf.state,
+                    {leaf.item.item_id: leaf.state},
+                )
+                for leaf in rest
+            ]
+        )
+        if sent.attempted and await self._host.is_there(sent.halted):
+            await self._verify_tree(operation, left_alone, sent)
 
     def _decide(
         self, operation: Operation, reading: Reading, base: PlayState | None
@@ -528,12 +627,15 @@ class Delivery:
     ) -> _Sent:
         """Send writes, as many at once as the server likes; stop when it is gone.
 
+        Shows and seasons come first and one after the other. No two of the writes are
+        for the same item.
+
         Stop as well when something was written and it is later than *fresh_until*: the
         others are looked at again first. While all fail, all are tried, for that tells
         what the trouble is.
         """
         sent = _Sent()
-        queue = deque(writes)
+        queue = deque(one for one in writes if one.item.kind.is_container)
 
         def is_stale() -> bool:
             return (
@@ -558,9 +660,11 @@ class Delivery:
                 except ServerError as err:
                     sent.errors[write.item.item_id] = err
 
-        workers = min(self._server.capabilities.concurrency, len(writes))
         self._answered.clear()
         try:
+            await work()
+            queue.extend(one for one in writes if not one.item.kind.is_container)
+            workers = min(self._server.capabilities.concurrency, len(queue))
             if workers <= 1:
                 await work()
             else:
@@ -572,17 +676,51 @@ class Delivery:
         return sent
 
     async def _write(self, write: _Write) -> None:
-        shown = write.leaves
+        shown, state = write.leaves, write.state
         self._doubts.write_follows(write.item)
         for change in write.changes:
             try:
-                await self._server.write(write.item, change, write.state)
+                await self._server.write(write.item, change, state)
             except Unanswered, asyncio.CancelledError:
-                self._note_doubt(write, change, shown)
+                self._note_doubt(write, self._as_sent(change, state), shown)
                 raise
             shown = {item_id: change.apply(state) for item_id, state in shown.items()}
+            state = change.apply(state)
+            self._lane.recent.wrote(shown, alone=not write.item.kind.is_container)
+
+    # --- reads that show what was ----------------------------------------
+
+    def _contradicted(
+        self, operation: Operation, shown: Iterable[Reading]
+    ) -> dict[str, PlayState]:
+        """Return what is known instead of what these show as wanted, by item id."""
+        if not self._server.capabilities.shows_what_was:
+            return {}
+        return {
+            one.item.item_id: known
+            for one in shown
+            if one.state.watched is not None
+            and operation.change.apply(one.state).agrees_with(one.state)
+            and (known := self._lane.recent.contradicts(one)) is not None
+        }
+
+    def _next_look_at(self) -> datetime:
+        return self._clock.now() + timedelta(seconds=self._rng.uniform(*LOOK_AGAIN))
+
+    def _wait_until(self, operation: Operation, at: datetime) -> None:
+        self._lane.outbox.update(replace(operation, not_before=at))
+        self._lane.save_later()
 
     # --- writes that nobody answered -------------------------------------
+
+    def _as_sent(self, change: Change, state: PlayState) -> Change:
+        """Return all that *change* does to an item showing *state*, whenever it comes.
+
+        A position may take the flag along, and come after the mark of a later wish.
+        """
+        if isinstance(change, SetProgress) and self._server.capabilities.writes_whole:
+            return replace(change, watched=state.watched)
+        return change
 
     def _note_doubt(
         self, write: _Write, change: Change, before: Mapping[str, PlayState]
@@ -750,12 +888,16 @@ class Delivery:
         self._lane.last_synced = now
         self._outcomes.append(Outcome(operation, result, state))
 
+    def _knowing(self, readings: Iterable[Reading]) -> list[Reading]:
+        """Return what was read with what was known of it before."""
+        return [self._lane.ledger.knowing(one) for one in readings]
+
     def _learn(self, readings: Iterable[Reading]) -> list[Reading]:
         """Take over what was read; return it with what was known of it before."""
-        known = [self._lane.ledger.knowing(one) for one in readings]
+        known = self._knowing(readings)
         shown = {one.item.item_id: one for one in known}
         self._doubts.see(shown)
-        self._readings.extend(self._lane.ledger.remember(shown.values()))
+        self._readings.extend(self._lane.learn(shown.values()))
         return known
 
 

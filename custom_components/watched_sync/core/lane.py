@@ -26,6 +26,7 @@ from .operation import Operation, Scope
 from .outbox import Outbox, OutboxFull, Outcome, Receipt, Result
 from .play_state import PlayState, Reading
 from .ports import Clock, Journal
+from .recent import Recent
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -64,12 +65,15 @@ class LaneUpdate:
     """What changed in one go: ended operations, fresh readings, or only health.
 
     `before` is what the items of the readings showed until then, by item id; whoever
-    publishes leaves it out. An item that was not known before is not in it.
+    publishes leaves it out. An item that was not known before is not in it. `doubted`
+    are items that are to be looked at again, as what was read of them may be what was;
+    it is left out like `before`.
     """
 
     outcomes: tuple[Outcome, ...] = ()
     readings: tuple[Reading, ...] = ()
     before: Mapping[str, PlayState] = field(default=_NO_STATES)
+    doubted: frozenset[str] = frozenset()
 
 
 type LaneListener = Callable[[LaneUpdate], None]
@@ -113,6 +117,7 @@ class Lane:
         self.outbox = outbox
         self.ledger = ledger
         self.clock = clock
+        self.recent = Recent(clock)
         self.health = Health(Phase.READY, clock.now())
         self.last_synced: datetime | None = None
         self.in_flight: frozenset[str] = frozenset()
@@ -123,6 +128,7 @@ class Lane:
         self._writer: asyncio.Task[None] | None = None
         self._listeners: dict[object, LaneListener] = {}
         self._waiters: dict[str, list[asyncio.Future[Outcome]]] = {}
+        self._doubted: set[str] = set()
         self._closed = False
 
     # --- wishes in ---------------------------------------------------------
@@ -203,9 +209,31 @@ class Lane:
 
     def remember(self, readings: Iterable[Reading]) -> None:
         """Take over what the server says of some items, and publish what is news."""
-        news = self.ledger.remember(readings)
-        if news:
+        news = self.learn(readings)
+        if news or self._doubted:
             self.publish(LaneUpdate(readings=tuple(news)))
+
+    def learn(self, readings: Iterable[Reading]) -> list[Reading]:
+        """Take over what the server says of some items; return what is news.
+
+        What may be what was is not taken over: the next update says that it is to be
+        looked at again.
+        """
+        believed: list[Reading] = []
+        for one in readings:
+            item_id = one.item.item_id
+            known = self.ledger.reading(item_id)
+            if known is not None and not known.item.is_still(one.item):
+                self.recent.forget(item_id)
+                known = None
+            if self.recent.doubt(one):
+                self._doubted.add(item_id)
+                continue
+            self.recent.see(
+                None if known is None else known.state, self.ledger.knowing(one)
+            )
+            believed.append(one)
+        return self.ledger.remember(believed)
 
     async def ended(
         self, operation_ids: Collection[str], seconds: float
@@ -273,6 +301,9 @@ class Lane:
                 {one.item.item_id for one in update.readings}
             )
             update = replace(update, before=moves)
+        if self._doubted:
+            update = replace(update, doubted=frozenset(self._doubted))
+            self._doubted.clear()
         for outcome in update.outcomes:
             for future in self._waiters.pop(outcome.operation.operation_id, ()):
                 if not future.done():

@@ -24,6 +24,7 @@ from .errors import (
 )
 from .lane import Lane, LaneUpdate, Phase
 from .ports import Changed, Clock, Connected, MediaServer, Random, Told
+from .recent import LOOK_AGAIN
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -163,7 +164,8 @@ class Observer:
     async def run(self) -> None:
         """Observe until cancelled."""
 
-        def stirred(_: LaneUpdate) -> None:
+        def stirred(update: LaneUpdate) -> None:
+            self._look_at_doubted(update.doubted)
             self._stirred.set()
 
         remove = self._lane.add_listener(stirred)
@@ -255,6 +257,7 @@ class Observer:
 
     def hint(self, change: Changed) -> None:
         """Note where to look, and when."""
+        self._lane.recent.hear(change.item_ids)
         now = self._clock.monotonic()
         soon = now + GATHER
         if not change.item_ids:
@@ -271,6 +274,18 @@ class Observer:
             else:
                 self._told.pop(item_id, None)
         self._stirred.set()
+
+    def _look_at_doubted(self, item_ids: frozenset[str]) -> None:
+        """Look once more at what may show what was: soon, then less and less often."""
+        if not item_ids:
+            return
+        wait = self._rng.uniform(*LOOK_AGAIN)
+        at = self._clock.monotonic() + max(
+            wait, self._lane.recent.doubted_for(item_ids)
+        )
+        for item_id in item_ids:
+            self._due[item_id] = tuple(sorted({*self._due.get(item_id, ()), at}))
+            self._told.pop(item_id, None)
 
     def _miss(self) -> None:
         self._missed = True

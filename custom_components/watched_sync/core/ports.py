@@ -16,12 +16,17 @@ from .play_state import PlayState, Reading
 class Capabilities:
     """What a kind of server can do; the relay plans by it.
 
-    `concurrency` is how many writes may be under way at once. `repeat_safe` says
-    that marking a watched item again adds no play. `keeps_watched_at` says that the
-    server keeps the date a mark carries, `announces_marks` that marks made elsewhere
-    are told over the socket, `lists_plays` that it says cheaply what was played last,
-    and `finds_by_ids` that `find` misses nothing: where it does not, an `inventory` is
-    needed to say that something is not there. A resume position below `min_position`
+    `concurrency` is how many single items may be written at once; shows and seasons
+    are marked one after the other. `repeat_safe` says that marking a watched item
+    again adds no play. `keeps_watched_at` says that the server keeps the date a mark
+    carries, `announces_marks` that marks made elsewhere are told over the socket,
+    `lists_plays` that it says cheaply what was played last, and `finds_by_ids` that
+    `find` misses nothing: where it does not, an `inventory` is needed to say that
+    something is not there. Unless `marks_containers`, the mark of a show or season
+    leaves something of its episodes as it was. `shows_what_was` says that a read may
+    for a while answer with what was before marks in quick succession. Where it
+    `writes_whole`, a position takes the watched flag along that was read before. A
+    resume position below `min_position`
     seconds, or from `max_progress` (a fraction of the duration) on, is not kept.
     """
 
@@ -31,6 +36,9 @@ class Capabilities:
     announces_marks: bool = False
     lists_plays: bool = True
     finds_by_ids: bool = True
+    marks_containers: bool = True
+    shows_what_was: bool = False
+    writes_whole: bool = False
     min_position: float = 0.0
     max_progress: float = 1.0
 
@@ -212,6 +220,14 @@ class MediaServer(Protocol):
         A container means everything below it.
         """
         ...
+
+    async def is_whole(self, leaf: Reading) -> bool:  # noqa: ARG002 - for servers with two views
+        """Ask whether the mark of a show or season has reached all of one episode.
+
+        *leaf* is the episode as a list shows it since. Where it has not, such marks
+        are not wanted any more: `capabilities` say so from then on.
+        """
+        return True
 
     async def search(
         self, query: str, kinds: Collection[MediaKind], limit: int

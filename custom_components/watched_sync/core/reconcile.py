@@ -6,7 +6,7 @@ the change wanted; and *remote*, what the server shows now. Only against a base 
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -191,6 +191,7 @@ def plan_tree(
     leaves: Sequence[Reading],
     decisions: Mapping[str, Decision],
     capabilities: Capabilities,
+    marked_lately: Collection[str] = (),
 ) -> list[Step]:
     """Plan the fewest writes that carry out *decisions* below one show or season.
 
@@ -199,17 +200,28 @@ def plan_tree(
     where it changes nothing else: no leaf out of scope lies below it, none is to
     stay as it is, and none is already watched on a server that would count that as
     another play. After a failed attempt every leaf is written singly, because some
-    servers fail in the middle of a container.
+    servers fail in the middle of a container. So it is where the mark of a container
+    is not whole. Nor is a container marked while one of *marked_lately* lies below it,
+    the ids of leaves that were written singly a moment ago, on a server that would
+    then show what was.
     """
-    if operation.attempts or (
-        isinstance(operation.change, MarkWatched)
-        and operation.change.at is not None
-        and capabilities.keeps_watched_at
+    if (
+        operation.attempts
+        or not capabilities.marks_containers
+        or (
+            isinstance(operation.change, MarkWatched)
+            and operation.change.at is not None
+            and capabilities.keeps_watched_at
+        )
     ):
         return _single_steps(operation, leaves, decisions)
     repeatable = capabilities.repeat_safe or isinstance(operation.change, MarkUnwatched)
 
-    def sweepable(below: Iterable[Reading]) -> bool:
+    def sweepable(below: Sequence[Reading]) -> bool:
+        if capabilities.shows_what_was and any(
+            leaf.item.item_id in marked_lately for leaf in below
+        ):
+            return False
         found = [decisions.get(leaf.item.item_id) for leaf in below]
         return any(isinstance(decision, Push) for decision in found) and all(
             isinstance(decision, Push) or (isinstance(decision, NoOp) and repeatable)

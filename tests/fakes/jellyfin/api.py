@@ -684,7 +684,7 @@ class Api:
         """Describe one item, with everything there is to say."""
         user = self._asked_user(call)
         item = self._item(call, user)
-        dto = self.jf.states.item(item, user, self.jf.server_id, ALL_FIELDS)
+        dto = self.jf.states.item(item, user, self.jf.server_id, ALL_FIELDS, alone=True)
         return json_answer(dto)
 
     @_route("GET", "/Items/{item}/Ancestors")
@@ -765,7 +765,7 @@ class Api:
     # -- play states ---------------------------------------------------------
 
     def _user_data_answer(self, user: FakeUser, item: Item) -> Answer:
-        return json_answer(self.jf.states.user_data(user, item, ()))
+        return json_answer(self.jf.states.user_data(user, item, (), alone=True))
 
     @_route("POST", "/UserPlayedItems/{item}")
     @_route("POST", "/Users/{user}/PlayedItems/{item}")
@@ -808,7 +808,7 @@ class Api:
     def _favorite(self, call: Call, *, favorite: bool) -> Answer:
         user = self._user(call)
         item = self._item(call, user)
-        self.jf.states.row(user, item).favorite = favorite
+        self.jf.states.row_alone(user, item).favorite = favorite
         self.jf.states.save(user, item, "UpdateUserRating")
         return self._user_data_answer(user, item)
 
@@ -834,7 +834,7 @@ class Api:
         user = self._may_use_user_data(call, "update")
         item = self._item(call, user)
         change = self._changes(call.body())
-        row = self.jf.states.row(user, item)
+        row = self.jf.states.row_alone(user, item)
         if self.jf.profile.emby:
             # What is not sent is not there.
             change = {

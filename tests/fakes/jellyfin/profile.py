@@ -72,6 +72,13 @@ class Profile:
     versions_linked: bool
     """The files of one film or episode are marked together, and only the first one is
     answered by `/Items?ids=`; else each is something of its own."""
+    folder_marks_leave_old_state: bool = False
+    """After the mark of a folder whatever asks for one item of it alone is answered
+    with what that item was before, until it is written to by itself."""
+    late_notices_show_what_was: bool = False
+    """The notice of an item that was marked tells what it was then. Where its folder
+    was marked otherwise in the meantime, that is what every read shows, until a cache
+    of a hundred rows has turned over."""
     emby: bool = False
     """It is Emby: decimal item ids, paths below the user alone, no Quick Connect,
     listings that tell less unasked, user data that are replaced as a whole, next
@@ -108,6 +115,7 @@ _10_10 = Profile(
 _10_11 = Profile(
     name="10.11",
     version="10.11.11",
+    late_notices_show_what_was=True,
     legacy_authorization=True,
     separate_copies=True,
     start_resets_played=True,
@@ -135,6 +143,7 @@ _10_11 = Profile(
 _12_0 = Profile(
     name="12.0",
     version="12.0.0",
+    folder_marks_leave_old_state=True,
     legacy_authorization=False,
     separate_copies=True,
     start_resets_played=False,

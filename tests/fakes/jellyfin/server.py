@@ -503,13 +503,13 @@ class FakeJellyfin(FakeServer):
         for marked, leaf in enumerate(leaves):
             if item.is_folder and marked == self._fail_after:
                 refuse_with_text(500)
-            row = self.states.row(user, leaf)
-            if leaf.id in self.stuck_items:
-                pass
-            elif played:
-                mark_played(row, date_played, self.clock())
-            else:
-                mark_unplayed(row)
+            if leaf.id not in self.stuck_items:
+                row = self.states.before_mark(user, leaf, by_folder=item.is_folder)
+                if played:
+                    mark_played(row, date_played, self.clock())
+                else:
+                    mark_unplayed(row)
+                self.states.marked(user, leaf, by_folder=item.is_folder)
             self.states.save(user, leaf, "TogglePlayed")
             if leaf.id not in self.stuck_items:
                 self._follow(user, leaf, played=played)
@@ -557,7 +557,11 @@ class FakeJellyfin(FakeServer):
         item = self.catalogue.items[item_id]
         if played is not None:
             self.mark(user, item, played=played)
-        row = self.states.row(user, item)
+        row = (
+            self.states.row(user, item)
+            if item.is_folder
+            else self.states.row_alone(user, item)
+        )
         if position_ticks is not None:
             row.position_ticks = position_ticks
         if play_count is not None:
@@ -579,7 +583,9 @@ class FakeJellyfin(FakeServer):
         """Take note that a session started to play."""
         self._check_in(session, item, position, paused=paused)
         for user in self._watchers(session):
-            on_start(self.states.row(user, item), item, self.profile, self.clock())
+            on_start(
+                self.states.row_alone(user, item), item, self.profile, self.clock()
+            )
             self.states.save(user, item, "PlaybackStart")
         self.sessions.changed()
 
@@ -590,7 +596,7 @@ class FakeJellyfin(FakeServer):
         self._check_in(session, item, position, paused=paused)
         if position is not None:
             for user in self._watchers(session):
-                row = self.states.row(user, item)
+                row = self.states.row_alone(user, item)
                 update_play_state(row, item, position, self.profile, self.resume_rules)
                 self.states.save(user, item, "PlaybackProgress")
         self.sessions.changed()
@@ -608,7 +614,7 @@ class FakeJellyfin(FakeServer):
         session.paused = False
         if item is not None and not failed:
             for user in self._watchers(session):
-                row = self.states.row(user, item)
+                row = self.states.row_alone(user, item)
                 if position is None:
                     on_stop_without_position(row)
                 else:
@@ -700,6 +706,7 @@ class FakeJellyfin(FakeServer):
         changed, self._changed = self._changed, {}
         for user_id, items in changed.items():
             user = self.users[user_id]
+            self.states.notify(user_id)
             data = {
                 "UserId": user_id,
                 "UserDataList": [

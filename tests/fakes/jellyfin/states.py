@@ -1,5 +1,6 @@
 """Play states of all users, and how items look in answers."""
 
+from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, time
@@ -19,12 +20,18 @@ ALL_FIELDS = frozenset(FIELDS | EMBY_FIELDS)
 CREATED = datetime(2024, 1, 1, tzinfo=UTC)
 """When all items came into the library and were last changed."""
 
+type _Key = tuple[str, str]
+"""A user's id, and what that user's row of an item goes by."""
+
+_CACHED = 100
+"""Rows that the cache of 10.11 keeps for each core; the simulated server has one."""
+
 
 class States:
     """User data, stored and computed.
 
     Every change goes through `save`, which calls *saved* with the user, the item and
-    the reason (`UserDataSaveReason`).
+    the reason (`UserDataSaveReason`). It is made to what `row` or `row_alone` returns.
     """
 
     def __init__(
@@ -37,18 +44,49 @@ class States:
         self._profile = profile
         self._saved = saved
         self.merging = Merging(catalogue, profile)
-        self._rows: dict[tuple[str, str], UserData] = {}
+        self._rows: dict[_Key, UserData] = {}
+        #: What items show that are asked for alone, where that is not their row (12.0).
+        self._alone: dict[_Key, UserData] = {}
+        #: What the next notices tell of marked items, and what reads have shown of
+        #: them: None where that is the row (10.11).
+        self._noticed: dict[_Key, UserData] = {}
+        self._cache: OrderedDict[_Key, UserData | None] = OrderedDict()
+
+    def _key(self, user: FakeUser, item: Item) -> _Key:
+        if self._profile.separate_copies:
+            return user.id, item.id
+        return user.id, self._catalogue.user_data_key(item)
 
     def row(self, user: FakeUser, item: Item) -> UserData:
         """Return the stored row, made on first use; changing it needs `save`."""
-        key = (
-            item.id
-            if self._profile.separate_copies
-            else self._catalogue.user_data_key(item)
-        )
-        return self._rows.setdefault((user.id, key), UserData())
+        return self._rows.setdefault(self._key(user, item), UserData())
 
-    def _shown(self, user: FakeUser, item: Item) -> UserData:
+    def row_alone(self, user: FakeUser, item: Item) -> UserData:
+        """Return the stored row to be changed by a request for this item alone.
+
+        What that does not change comes from what such requests were told so far.
+        """
+        key, row = self._key(user, item), self.row(user, item)
+        if (shown := self._alone.pop(key, None)) is not None:
+            row = self._rows[key] = shown
+        self._cache.pop(key, None)
+        self._noticed.pop(key, None)
+        return row
+
+    def shown(self, user: FakeUser, item: Item, *, alone: bool = False) -> UserData:
+        """Return what a read shows, in a list or of the item *alone*."""
+        key, row = self._key(user, item), self._of_all_files(user, item)
+        if alone and key in self._alone:
+            return self._alone[key]
+        if not self._profile.late_notices_show_what_was:
+            return row
+        cached = self._cache.pop(key, None)
+        self._cache[key] = cached
+        while len(self._cache) > _CACHED:
+            self._cache.popitem(last=False)
+        return cached or row
+
+    def _of_all_files(self, user: FakeUser, item: Item) -> UserData:
         """Return the row that is shown: for the first of several files that of all."""
         row = self.row(user, item)
         if not self._profile.versions_linked or item.is_folder or item.version_of:
@@ -65,13 +103,43 @@ class States:
         """Tell that the row was changed."""
         self._saved(user, item, reason)
 
-    def snapshot(self) -> dict[tuple[str, str], UserData]:
-        """Copy all rows."""
-        return {key: replace(row) for key, row in self._rows.items()}
+    def before_mark(self, user: FakeUser, leaf: Item, *, by_folder: bool) -> UserData:
+        """Return the row that a mark of *leaf*, or of a folder above it, changes."""
+        if not by_folder:
+            return self.row_alone(user, leaf)
+        key, row = self._key(user, leaf), self.row(user, leaf)
+        if self._profile.folder_marks_leave_old_state:
+            self._alone.setdefault(key, replace(row))
+        self._cache.pop(key, None)
+        return row
 
-    def restore(self, snapshot: dict[tuple[str, str], UserData]) -> None:
+    def marked(self, user: FakeUser, leaf: Item, *, by_folder: bool) -> None:
+        """Remember what the notice of a mark will be made of."""
+        if self._profile.late_notices_show_what_was and not by_folder:
+            self._noticed[self._key(user, leaf)] = replace(self.row(user, leaf))
+
+    def notify(self, user_id: str) -> None:
+        """Have the notices of what changed go out to a user's clients."""
+        for key in [one for one in self._noticed if one[0] == user_id]:
+            told = self._noticed.pop(key)
+            if told != self._rows[key]:
+                self._cache[key] = told
+                self._cache.move_to_end(key)
+
+    def turn_over(self) -> None:
+        """Have other items be read until nothing of what was is left in the cache."""
+        self._cache.clear()
+
+    def snapshot(self) -> tuple[dict[_Key, UserData], ...]:
+        """Copy all rows, and what is shown in their place."""
+        return tuple(
+            {key: replace(row) for key, row in rows.items()}
+            for rows in (self._rows, self._alone, self._noticed)
+        )
+
+    def restore(self, snapshot: tuple[dict[_Key, UserData], ...]) -> None:
         """Put back what `snapshot` copied."""
-        self._rows = snapshot
+        self._rows, self._alone, self._noticed = snapshot
 
     # -- visibility ----------------------------------------------------------
 
@@ -145,10 +213,15 @@ class States:
     # -- answers -------------------------------------------------------------
 
     def user_data(
-        self, user: FakeUser, item: Item, fields: Collection[str] = ALL_FIELDS
+        self,
+        user: FakeUser,
+        item: Item,
+        fields: Collection[str] = ALL_FIELDS,
+        *,
+        alone: bool = False,
     ) -> Json:
-        """Return a `UserItemDataDto`."""
-        row = self._shown(user, item)
+        """Return a `UserItemDataDto`, for a list or for a request of *alone* this."""
+        row = self.shown(user, item, alone=alone)
         dto: Json = {
             "Rating": row.rating,
             "PlayedPercentage": None,
@@ -183,6 +256,7 @@ class States:
         *,
         user_data: bool = True,
         images: bool = True,
+        alone: bool = False,
     ) -> Json:
         """Return a `BaseItemDto`; without a user it has no UserData."""
         series = self._catalogue.get(item.series_id)
@@ -211,7 +285,7 @@ class States:
             "MediaType": item.media_type,
         }
         if user is not None and user_data:
-            dto["UserData"] = self.user_data(user, item, fields)
+            dto["UserData"] = self.user_data(user, item, fields, alone=alone)
         extras: dict[str, Callable[[], Any]] = {
             "ProviderIds": lambda: dict(item.provider_ids),
             "DateCreated": lambda: wire_date(CREATED),

@@ -45,7 +45,7 @@ from ...core.ports import (
     ServerInfo,
 )
 from ...core.titles import spellings
-from ..fields import Json, Oddities, as_row, row
+from ..fields import Json, Oddities, as_row, entries, row, text
 from ..listener import Listener
 from ..listing import (
     Page,
@@ -70,10 +70,8 @@ _INVENTORY_PAGE: Final = 1000
 _CANDIDATES: Final = 50
 _SESSIONS: Final = 500
 
-#: Members of an item's user data that are computed and not kept.
-_COMPUTED: Final = frozenset(
-    ("ItemId", "Key", "PlayedPercentage", "ServerId", "UnplayedItemCount")
-)
+#: Members of an item's user data that are no play state and are kept.
+_KEPT: Final = ("IsFavorite", "Likes", "Rating")
 
 #: The first version whose `POST /Sessions/Playing` leaves a watched film watched.
 _KEEPS_WATCHED: Final = (12,)
@@ -81,10 +79,12 @@ _KEEPS_WATCHED: Final = (12,)
 _QUALITY: Final = "90"
 
 _CAPABILITIES: Final = Capabilities(
-    concurrency=1,
+    concurrency=4,
     repeat_safe=True,
     keeps_watched_at=True,
     announces_marks=True,
+    shows_what_was=True,
+    writes_whole=True,
 )
 
 
@@ -201,6 +201,8 @@ class JellyfinClient(MediaServer):
             lists_plays=dialect.lists_plays,
             finds_by_ids=dialect.having is not None,
         )
+        #: Versions of the server on which marks of shows and seasons go wrong.
+        self._half_marking: set[str] = set()
         self._user_id = user_id
         self._known = known
         self._shelves = Shelves(self.libraries, libraries)
@@ -217,7 +219,9 @@ class JellyfinClient(MediaServer):
     @property
     @override
     def capabilities(self) -> Capabilities:
-        """What Jellyfin can do."""
+        """What Jellyfin can do, as far as this version has shown it."""
+        if self._version in self._half_marking:
+            return replace(self._capabilities, marks_containers=False)
         return self._capabilities
 
     @property
@@ -285,6 +289,10 @@ class JellyfinClient(MediaServer):
         if wire.normal_id(user.user_id) != wire.normal_id(self._user_id):
             raise WrongServer("the token is another user's")
         return user
+
+    @property
+    def _version(self) -> str:
+        return self._known.version if self._known else ""
 
     def _path(self, template: str, item_id: str = "") -> str:
         """Return one of the dialect's paths."""
@@ -817,9 +825,35 @@ class JellyfinClient(MediaServer):
             case SetProgress(position, watched=None, at=at):
                 if item.duration is not None:
                     position = min(position, item.duration)
-                await self._set_position(key, position, at)
+                await self._set_position(key, position, at, state)
             case _:
                 raise Unsupported("a flag and a position are two writes")
+
+    @override
+    async def is_whole(self, leaf: Reading) -> bool:
+        """Ask for one item alone, and compare. `GET /Items/{id}`.
+
+        Seen on Jellyfin 12.0: after a mark of a show or season each of its episodes
+        shows by itself what it was before, while lists are right. What is started or
+        written to then starts from the old state. Which versions do so is not known
+        beforehand, and remembered for as long as this client lives.
+        """
+        key = self._checked(leaf.item.item_id)
+        try:
+            answer = await self._server.read(
+                self._path(self._dialect.item, key),
+                {"userId": self._user_id},
+                may_be_missing=True,
+            )
+        except ItemGone:
+            return True  # nothing is left that could be wrong
+        alone = wire.parse_row(
+            as_row(answer, "the item"), self._odd, item_id=self._dialect.item_id
+        )
+        whole = alone is None or alone.state.agrees_with(leaf.state)
+        if not whole:
+            self._half_marking.add(self._version)
+        return whole
 
     async def _mark(self, method: str, item: Item) -> None:
         """Send `POST` or `DELETE /UserPlayedItems/{id}`; both repeat without harm."""
@@ -840,56 +874,63 @@ class JellyfinClient(MediaServer):
         if self._dialect.first_play is not None and state.play_count == 0:
             await self._send("POST", path, params=self._dialect.first_play(at))
             return
+        watched = PlayState(
+            watched=True, play_count=max(state.play_count, 1), last_played=at
+        )
         try:
-            await self._set_user_data(
-                key,
-                {
-                    "Played": True,
-                    "PlayCount": max(state.play_count, 1),
-                    "PlaybackPositionTicks": 0,
-                    "LastPlayedDate": wire.date_played(at),
-                },
-            )
+            await self._set_user_data(key, watched)
         except Forbidden:
             await self._send("POST", path)
 
     async def _set_position(
-        self, key: str, position: float, at: datetime | None
+        self, key: str, position: float, at: datetime | None, state: PlayState
     ) -> None:
-        """Set the resume position of one item, and its date where there is one."""
-        values: dict[str, Json] = {"PlaybackPositionTicks": wire.ticks(position)}
-        if at is not None:
-            values["LastPlayedDate"] = wire.date_played(at)
-        await self._set_user_data(key, values)
+        """Set the resume position of one item that shows *state*, and perhaps its date.
 
-    async def _set_user_data(self, key: str, values: Mapping[str, Json]) -> None:
-        """Send `POST /UserItems/{id}/UserData`; what is not named stays as it is."""
+        What has no date gets that of now: Emby offers nothing to be resumed without
+        one, and Jellyfin 12.0 might fill in one that is not true any more.
+        """
+        date = at or state.last_played
+        if date is None and (position or state.watched):
+            date = datetime.now(UTC) + (self.clock_offset or timedelta())
+        await self._set_user_data(
+            key, replace(state, position=position, last_played=date)
+        )
+
+    async def _set_user_data(self, key: str, state: PlayState) -> None:
+        """Send `POST /UserItems/{id}/UserData` with all of a play state.
+
+        What is not named is filled in by the server, from what it holds for the item
+        alone: that may be older than what its lists show (see `is_whole`).
+        """
+        values: dict[str, Json] = {
+            "Played": state.watched,
+            "PlayCount": state.play_count,
+            "PlaybackPositionTicks": wire.ticks(state.position),
+        }
+        if state.last_played is not None:
+            values["LastPlayedDate"] = wire.date_played(state.last_played)
         if self._dialect.replaces_user_data:
-            values = {**await self._kept_user_data(key), **values}
-            if values["PlaybackPositionTicks"]:
-                # Only what has a date is offered to be resumed.
-                now = datetime.now(UTC) + (self.clock_offset or timedelta())
-                values = {"LastPlayedDate": wire.date_played(now), **values}
+            values |= await self._kept_user_data(key)
         path = self._path(self._dialect.user_data, key)
         await self._send("POST", path, body=values)
 
     async def _kept_user_data(self, key: str) -> dict[str, Json]:
         """Read what would be lost of an item's user data: favourite, rating, ..."""
-        try:
-            answer = await self._server.read(
-                self._path(self._dialect.item, key), may_be_missing=True
-            )
-        except ItemGone:
-            await self._me()  # a proxy may say 404 as well
-            raise
-        stored = row(as_row(answer, "the item"), "UserData")
+        answer = as_row(
+            await self._server.read(
+                self._path(self._dialect.items), {"ids": key, "recursive": "true"}
+            ),
+            "the answer",
+        )
+        found = [as_row(one, "an item") for one in entries(answer, "Items")]
+        item = next((one for one in found if text(one, "Id") == key), None)
+        if item is None:
+            raise ItemGone("the item is gone")
+        stored = row(item, "UserData")
         if stored is None:
             raise Malformed("the item has no user data")
-        return {
-            name: stored[name]
-            for name in stored
-            if name not in _COMPUTED and stored[name] is not None
-        }
+        return {name: stored[name] for name in _KEPT if stored.get(name) is not None}
 
     async def _send(
         self,
@@ -956,7 +997,7 @@ class JellyfinClient(MediaServer):
         before, playback.play_count = playback.play_count, reading.state.play_count
         if before is not None and reading.state.play_count > before:
             return False  # it was told, and only the answer was lost
-        version = wire.version_numbers(self._known.version) if self._known else ()
+        version = wire.version_numbers(self._version)
         return reading.state.watched is False or version >= _KEEPS_WATCHED
 
     async def _report(self, what: str, report: PlaybackReport, body: Json) -> None:
