@@ -123,7 +123,9 @@ async def pass_time(hass: HomeAssistant, seconds: float) -> None:
 def on_disk(folder: Path) -> Outbox:
     """Return the outbox that the next start would find."""
     text = (folder / f"{DOMAIN}.{ENTRY}.outbox").read_text()
-    return decode_outbox(json.loads(text)["data"])
+    stored = decode_outbox(json.loads(text)["data"])
+    assert not stored.damaged
+    return stored.outbox
 
 
 def names(folder: Path) -> list[str]:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import count
 import json
 import os
@@ -17,16 +17,23 @@ from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import issue_registry as ir
 from homeassistant.helpers.storage import Store
 from homeassistant.util import dt as dt_util
+from homeassistant.util.file import WriteError
 import pytest
 from pytest_homeassistant_custom_component.common import (
     MockConfigEntry,
     async_fire_time_changed,
 )
 
+from custom_components.watched_sync import store
 from custom_components.watched_sync.const import DOMAIN
+from custom_components.watched_sync.core.codec import encode_operation
 from custom_components.watched_sync.core.errors import JournalError
 from custom_components.watched_sync.core.identity import Item, MediaKind
-from custom_components.watched_sync.core.operation import MarkUnwatched, MarkWatched
+from custom_components.watched_sync.core.operation import (
+    MarkUnwatched,
+    MarkWatched,
+    Operation,
+)
 from custom_components.watched_sync.core.outbox import OUTBOX_LIMIT, OutboxFull
 from custom_components.watched_sync.runtime import WatchedSyncRuntime, Wish
 from custom_components.watched_sync.store import PLAYERS_KEY, OutboxStore
@@ -403,7 +410,6 @@ SPOILT = {
     "null": lambda _: b"null",
     "no version": lambda _: b'{"data": {}}',
     "nothing in it": lambda _: b"{}",
-    "an unknown change": lambda content: content.replace(b"mark_watched", b"marked"),
 }
 
 
@@ -436,6 +442,133 @@ async def test_a_damaged_outbox_is_kept_aside_and_told_of(
     assert waiting_on_disk(outbox_file) == [OTHER_MOVIE.item_id]
     await hass.config_entries.async_remove(entry.entry_id)
     assert issue_registry.async_get_issue(DOMAIN, f"outbox_lost_{ENTRY}") is None
+
+
+def full_of(number: int) -> dict[str, Any]:
+    """Return what says that a film of this number waits, on disk."""
+    operation = Operation(
+        f"op{number}", "batch", film(number), MarkWatched(), datetime.now(UTC)
+    )
+    return encode_operation(operation)
+
+
+#: What the issue of a damaged file was about, and more of that kind.
+ODD_ROWS: dict[str, Callable[[dict[str, Any]], Any]] = {
+    "an id that is a number": lambda row: row["item"].update(id=5),
+    "a reason nobody knows": lambda row: row.update(last_error="zzz"),
+    "a date without a zone": lambda row: row.update(asked_at="2026-03-01T12:00:00"),
+    "an unknown change": lambda row: row["change"].update(type="marked"),
+    "no item": lambda row: row.pop("item"),
+}
+
+
+@pytest.mark.parametrize("part", ["operations", "rejected", "history"])
+@pytest.mark.parametrize("spoil", ODD_ROWS.values(), ids=ODD_ROWS)
+async def test_a_damaged_row_is_kept_aside_and_told_of_and_the_others_go_on(
+    hass: HomeAssistant,
+    folder: Path,
+    outbox_file: Path,
+    issue_registry: ir.IssueRegistry,
+    spoil: Callable[[dict[str, Any]], Any],
+    part: str,
+) -> None:
+    server = MemoryServer([film(1), film(2), MOVIE])
+    entry = await setup_lane(hass, server, entry_id=ENTRY)
+    await hass.config_entries.async_unload(entry.entry_id)
+    content = json.loads(take(outbox_file))
+    row = full_of(1)
+    done = {"result": "delivered", "settled_at": row["asked_at"]}
+    content["data"]["operations"] = [full_of(2)]
+    content["data"][part].append(
+        {"operation": row} | done if part == "history" else row
+    )
+    spoil(row)
+    damaged = json.dumps(content).encode()
+    put(outbox_file, damaged)
+
+    await hass.config_entries.async_setup(entry.entry_id)
+    await hass.async_block_till_done()
+    await drained(hass, entry)
+    assert server.states["film2"].watched
+    issue = issue_registry.async_get_issue(DOMAIN, f"outbox_damaged_{ENTRY}")
+    assert issue is not None
+    assert issue.is_persistent
+    [aside] = [name for name in names(folder) if ".outbox.corrupt." in name]
+    assert take(folder / aside) == damaged
+    assert mode(folder / aside) == 0o600
+    assert issue.translation_placeholders == {
+        "name": entry.title,
+        "count": "1",
+        "titles": "Film 1" if "item" in row else "…",
+        "file": f".storage/{aside}",
+    }
+    assert issue_registry.async_get_issue(DOMAIN, f"outbox_lost_{ENTRY}") is None
+    await entry.runtime_data.async_submit([Wish(MOVIE, MarkWatched())])
+
+    # It was set aside for good: the next start finds nothing to tell of.
+    await hass.config_entries.async_unload(entry.entry_id)
+    issue_registry.async_delete(DOMAIN, issue.issue_id)
+    await hass.config_entries.async_setup(entry.entry_id)
+    await hass.async_block_till_done()
+    assert issue_registry.async_get_issue(DOMAIN, issue.issue_id) is None
+    await hass.config_entries.async_remove(entry.entry_id)
+    assert names(folder) == []
+
+
+async def test_many_damaged_rows_are_told_of_by_some_of_their_titles(
+    hass: HomeAssistant, outbox_file: Path, issue_registry: ir.IssueRegistry
+) -> None:
+    entry = await setup_lane(hass, entry_id=ENTRY)
+    await hass.config_entries.async_unload(entry.entry_id)
+    content = json.loads(take(outbox_file))
+    rows = [full_of(number) | {"last_error": "zzz"} for number in range(7)]
+    rows[0]["item"]["title"] = "[a](http://b)"
+    content["data"]["operations"] = rows
+    put(outbox_file, json.dumps(content).encode())
+    await hass.config_entries.async_setup(entry.entry_id)
+    issue = issue_registry.async_get_issue(DOMAIN, f"outbox_damaged_{ENTRY}")
+    assert issue is not None
+    assert issue.translation_placeholders is not None
+    assert issue.translation_placeholders["count"] == "7"
+    shown = issue.translation_placeholders["titles"].split(", ")
+    assert shown[1:] == ["Film 1", "Film 2", "Film 3", "Film 4", "…"]
+    assert shown[0].startswith(r"\[a\]")
+
+
+async def test_a_file_damaged_in_places_that_cannot_be_kept_is_not_overwritten(
+    hass: HomeAssistant, outbox_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entry = await setup_lane(hass, entry_id=ENTRY)
+    await hass.config_entries.async_unload(entry.entry_id)
+    content = json.loads(take(outbox_file))
+    content["data"]["operations"] = [full_of(1), 5]
+    damaged = json.dumps(content).encode()
+    put(outbox_file, damaged)
+
+    def full(*_: object, **__: object) -> None:
+        raise WriteError
+
+    monkeypatch.setattr(store, "write_utf8_file_atomic", full)
+    await hass.config_entries.async_setup(entry.entry_id)
+    assert entry.state is ConfigEntryState.SETUP_RETRY
+    assert entry.error_reason_translation_key == "storage_unreadable"
+    assert take(outbox_file) == damaged
+
+
+@pytest.mark.parametrize("version", [0, "1", None])
+async def test_a_file_of_no_version_of_ours_is_kept_aside(
+    hass: HomeAssistant,
+    outbox_file: Path,
+    issue_registry: ir.IssueRegistry,
+    version: object,
+) -> None:
+    entry = await setup_lane(hass, entry_id=ENTRY)
+    await hass.config_entries.async_unload(entry.entry_id)
+    content = json.loads(take(outbox_file)) | {"version": version}
+    put(outbox_file, json.dumps(content).encode())
+    await hass.config_entries.async_setup(entry.entry_id)
+    assert entry.state is ConfigEntryState.LOADED
+    assert issue_registry.async_get_issue(DOMAIN, f"outbox_lost_{ENTRY}")
 
 
 async def test_a_missing_outbox_is_no_loss(
@@ -483,7 +616,10 @@ async def test_a_damaged_file_that_cannot_be_kept_aside_is_not_overwritten(
     assert take(outbox_file) == b"[]"
 
 
-@pytest.mark.parametrize("content", [b'{"version": 1, "data": {}}', b"[]", b"\0"])
+@pytest.mark.parametrize(
+    "content",
+    [b'{"version": 1, "data": {}}', b'{"version": 1, "data": []}', b"[]", b"\0"],
+)
 async def test_a_damaged_ledger_is_read_anew(
     hass: HomeAssistant, folder: Path, content: bytes
 ) -> None:
@@ -493,6 +629,54 @@ async def test_a_damaged_ledger_is_read_anew(
     entry = await setup_lane(hass, server, entry_id=ENTRY)
     assert entry.state is ConfigEntryState.LOADED
     assert entry.runtime_data.coordinator.data.up_next == (MOVIE.item_id,)
+
+
+async def test_damaged_rows_of_the_ledger_are_read_anew_and_the_others_kept(
+    hass: HomeAssistant, folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    file = folder / f"{DOMAIN}.{ENTRY}.ledger"
+    server = MemoryServer()
+    entry = await setup_lane(hass, server, entry_id=ENTRY)
+    runtime: WatchedSyncRuntime = entry.runtime_data
+    runtime.lane.remember(map(server.reading, ("m1", "m2", "e1x1", "e1x2")))
+    await runtime.async_pause()
+    await hass.config_entries.async_unload(entry.entry_id)
+    content = json.loads(take(file))
+    data = content["data"]
+    rows = {row["item"]["id"]: row for row in data["readings"]}
+    rows["m1"]["state"]["position"] = "x"
+    move = {
+        "item": rows["m2"]["item"],
+        "after": {"watched": True},
+        "before": {"other": None},
+        "moved_at": "2026-03-01T12:00:00",
+        "seen_at": "2026-03-01T12:00:00+00:00",
+    }
+    data |= {
+        "moves": [move, 5],
+        "up_next": "m1",
+        "last_played": 7,
+        "plays_seen_until": "yesterday",
+        "moves_since": "2026-03-01T12:00:00",
+        "absent": [5],
+        "paused": "x",
+    }
+    put(file, json.dumps(content).encode())
+    server.go_down()
+    caplog.clear()
+
+    await hass.config_entries.async_setup(entry.entry_id)
+    assert entry.state is ConfigEntryState.LOADED
+    ledger = entry.runtime_data.lane.ledger
+    assert {one.item.item_id for one in ledger} == {"e1x1", "e1x2"}
+    assert entry.runtime_data.paused
+    assert "8 rows are damaged and left out" in caplog.text
+    assert "2 changes that waited to be copied cannot be understood" in caplog.text
+    server.come_up()
+    entry.runtime_data.relay.nudge()
+    await entry.runtime_data.async_submit([Wish(MOVIE, MarkWatched())])
+    await drained(hass, entry)
+    assert server.states["m1"].watched
 
 
 async def test_a_first_start_with_a_broken_disk_says_so_and_refuses_wishes(

@@ -82,6 +82,7 @@ CONF_REPORT_PROGRESS: Final = "report_progress"
 
 # Repair issues, each followed by `_<entry id>`.
 ISSUE_MASS_CHANGE: Final = "mass_change"
+ISSUE_OUTBOX_DAMAGED: Final = "outbox_damaged"
 ISSUE_OUTBOX_LOST: Final = "outbox_lost"
 ISSUE_OUTBOX_UNWRITABLE: Final = "outbox_unwritable"
 ISSUE_UNDELIVERABLE: Final = "undeliverable"

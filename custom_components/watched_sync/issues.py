@@ -7,6 +7,7 @@ from .const import (
     CONF_SERVER_NAME,
     DOMAIN,
     ISSUE_MASS_CHANGE,
+    ISSUE_OUTBOX_DAMAGED,
     ISSUE_OUTBOX_LOST,
     ISSUE_OUTBOX_UNWRITABLE,
     ISSUE_UNDELIVERABLE,
@@ -112,5 +113,5 @@ def async_unsupported_server(
 @callback
 def async_remove(hass: HomeAssistant, entry_id: str) -> None:
     """Withdraw everything that was said about an entry."""
-    for cause in (ISSUE_OUTBOX_LOST, *_OF_LOADED):
+    for cause in (ISSUE_OUTBOX_DAMAGED, ISSUE_OUTBOX_LOST, *_OF_LOADED):
         ir.async_delete_issue(hass, DOMAIN, issue_id(cause, entry_id))

@@ -6,7 +6,7 @@ and refuses instead. Only this file touches `Store`.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -18,10 +18,20 @@ from homeassistant.helpers import issue_registry as ir
 from homeassistant.helpers.json import cached_json_fragment, json_fragment
 from homeassistant.helpers.storage import Store
 from homeassistant.util import dt as dt_util
+from homeassistant.util.file import WriteError, write_utf8_file_atomic
 
-from .const import DOMAIN, ISSUE_OUTBOX_LOST, ISSUE_OUTBOX_UNWRITABLE, LOGGER
+from .const import (
+    DOMAIN,
+    ISSUE_OUTBOX_DAMAGED,
+    ISSUE_OUTBOX_LOST,
+    ISSUE_OUTBOX_UNWRITABLE,
+    LOGGER,
+)
+from .core import members
 from .core.codec import (
+    DAMAGE,
     Json,
+    StoredOutbox,
     decode_history_entry,
     decode_move,
     decode_operation,
@@ -31,13 +41,18 @@ from .core.codec import (
     encode_move,
     encode_operation,
     encode_reading,
+    history_key,
+    item_id_in,
+    move_key,
+    operation_key,
+    reading_key,
+    salvage,
+    title_in,
 )
 from .core.errors import JournalError
 from .core.ledger import Ledger
-from .core.mirror import Move, Moves
-from .core.operation import Operation
-from .core.outbox import HistoryEntry, Outbox
-from .core.play_state import Reading
+from .core.mirror import Moves
+from .core.outbox import Outbox
 from .core.ports import Journal
 from .markdown import plain
 
@@ -50,8 +65,11 @@ OUTBOX_DELAY: Final = 2.0
 RETRY_DELAY: Final = 60.0
 LEDGER_DELAY: Final = 10.0
 
-#: What decoding a file raises that is JSON, but not what we wrote.
-_DAMAGED: Final = (AttributeError, IndexError, KeyError, TypeError, ValueError)
+#: What Home Assistant raises besides for a file that is JSON, but none of its own.
+_DAMAGED: Final = (*DAMAGE, AttributeError, IndexError, NotImplementedError)
+
+#: Titles named of what could not be read.
+_TITLES_SHOWN: Final = 5
 
 #: The name, below `.storage`, of what players played last.
 PLAYERS_KEY: Final = f"{DOMAIN}.players"
@@ -178,12 +196,33 @@ async def _load(hass: HomeAssistant, store: Store[dict[str, Any]]) -> _Contents:
 
 async def _keep_aside(hass: HomeAssistant, path: Path) -> None:
     """Rename a damaged file, as Home Assistant does with what is not JSON at all."""
-    aside = path.with_name(f"{path.name}.corrupt.{dt_util.utcnow().isoformat()}")
+    aside = _aside(path)
     LOGGER.error("%s cannot be understood; it was kept as %s", path.name, aside.name)
     try:
         await hass.async_add_executor_job(path.rename, aside)
     except OSError as err:
         raise StorageUnreadable(path.name) from err
+
+
+async def _copy_aside(hass: HomeAssistant, path: Path) -> str:
+    """Keep a file that is damaged in places, and go on with it; return the copy's name.
+
+    The rest of it is never gone from the disk, not even until the next write.
+    """
+    aside = _aside(path)
+
+    def copy() -> None:
+        write_utf8_file_atomic(str(aside), path.read_bytes(), private=True, mode="wb")
+
+    try:
+        await hass.async_add_executor_job(copy)
+    except (OSError, WriteError) as err:
+        raise StorageUnreadable(path.name) from err
+    return aside.name
+
+
+def _aside(path: Path) -> Path:
+    return path.with_name(f"{path.name}.corrupt.{dt_util.utcnow().isoformat()}")
 
 
 async def _remove(hass: HomeAssistant, store: Store[dict[str, Any]]) -> None:
@@ -218,14 +257,10 @@ class OutboxStore(Journal):
         self._closing = False
         self._next: asyncio.Future[None] | None = None
         self._writer: asyncio.Task[None] | None = None
-        self._operations = _Fragments(
-            encode_operation, decode_operation, _id_of_operation
-        )
-        self._rejected = _Fragments(
-            encode_operation, decode_operation, _id_of_operation
-        )
+        self._operations = _Fragments(encode_operation, decode_operation, operation_key)
+        self._rejected = _Fragments(encode_operation, decode_operation, operation_key)
         self._history = _Fragments(
-            encode_history_entry, decode_history_entry, _id_of_history
+            encode_history_entry, decode_history_entry, history_key
         )
         self.is_new = True
 
@@ -238,48 +273,76 @@ class OutboxStore(Journal):
         """Return what was stored; from now on that outbox is what is written.
 
         A file that cannot be understood is kept aside and told of in a repair issue:
-        what it held is lost, which is not the same as an empty outbox. Raises
-        `StorageNewer`, `StorageUnreadable`; the file is untouched then.
+        what it held is lost, which is not the same as an empty outbox. So are single
+        rows, for which the others need not wait. Raises `StorageNewer`,
+        `StorageUnreadable`; the file is untouched then.
         """
         contents = await _load(self._hass, self._store)
         lost = contents.lost
         if contents.data is not None:
             try:
-                self._outbox = await self._hass.async_add_executor_job(
+                stored = await self._hass.async_add_executor_job(
                     self._decode, contents.data
                 )
             except _DAMAGED as err:
                 LOGGER.debug("%s is damaged: %r", self.key, err)
                 await _keep_aside(self._hass, Path(self._store.path))
                 lost = True
+            else:
+                self._outbox = stored.outbox
+                if stored.damaged:
+                    await self._set_aside(stored.damaged)
         self.is_new = contents.data is None and not lost
         if lost:
             self.save_later()
-            ir.async_create_issue(
-                self._hass,
-                DOMAIN,
-                f"{ISSUE_OUTBOX_LOST}_{self._entry_id}",
-                is_fixable=True,
-                is_persistent=True,
-                severity=ir.IssueSeverity.ERROR,
-                translation_key=ISSUE_OUTBOX_LOST,
-                translation_placeholders={
-                    "name": plain(self._title),
-                    "file": f".storage/{self.key}.corrupt",
-                },
-            )
+            self._tell(ISSUE_OUTBOX_LOST, file=f".storage/{self.key}.corrupt")
         return self._outbox
 
-    def _decode(self, data: Mapping[str, Any]) -> Outbox:
+    def _decode(self, data: object) -> StoredOutbox:
         """Return what a file held; a thread's work, as it takes long for a long queue.
 
         The first save would encode all of it, so that is done here as well.
         """
-        outbox = decode_outbox(data)
-        self._operations.of(outbox)
-        self._rejected.of(outbox.rejected)
-        self._history.of(outbox.history)
-        return outbox
+        stored = decode_outbox(data)
+        self._operations.of(stored.outbox)
+        self._rejected.of(stored.outbox.rejected)
+        self._history.of(stored.outbox.history)
+        return stored
+
+    async def _set_aside(self, damaged: Sequence[Any]) -> None:
+        """Keep rows that are not understood, and tell of them; the others go on."""
+        aside = await _copy_aside(self._hass, Path(self._store.path))
+        LOGGER.error(
+            "%s: %d rows cannot be understood; it was kept as %s as it was",
+            self.key,
+            len(damaged),
+            aside,
+        )
+        self.save_later()
+        titles = list(dict.fromkeys(filter(None, map(title_in, damaged))))
+        more = len(titles) > _TITLES_SHOWN or not titles
+        self._tell(
+            ISSUE_OUTBOX_DAMAGED,
+            count=str(len(damaged)),
+            titles=", ".join(
+                [*map(plain, titles[:_TITLES_SHOWN]), *(["…"] if more else [])]
+            ),
+            file=f".storage/{aside}",
+        )
+
+    @callback
+    def _tell(self, cause: str, **placeholders: str) -> None:
+        """Tell of a loss in a repair issue, until somebody has read that."""
+        ir.async_create_issue(
+            self._hass,
+            DOMAIN,
+            f"{cause}_{self._entry_id}",
+            is_fixable=True,
+            is_persistent=True,
+            severity=ir.IssueSeverity.ERROR,
+            translation_key=cause,
+            translation_placeholders={"name": plain(self._title), **placeholders},
+        )
 
     @override
     async def save(self) -> None:
@@ -411,8 +474,8 @@ class LedgerStore:
         """Prepare; nothing is read or written before `async_load`."""
         self._hass = hass
         self._store = _RecordingStore(hass, ledger_key(entry_id), _ignore)
-        self._readings = _Fragments(encode_reading, decode_reading, _id_of_reading)
-        self._moves = _Fragments(encode_move, decode_move, _id_of_move)
+        self._readings = _Fragments(encode_reading, decode_reading, reading_key)
+        self._moves = _Fragments(encode_move, decode_move, move_key)
         self._dirty = False
         self._closing = False
         self.ledger = Ledger()
@@ -430,41 +493,54 @@ class LedgerStore:
     async def async_load(self) -> None:
         """Read what was stored. Raises `StorageNewer`, `StorageUnreadable`."""
         contents = await _load(self._hass, self._store)
-        if contents.data is None:
+        if not isinstance(contents.data, dict):
             return
-        try:
-            (
-                self.ledger,
-                self.up_next,
-                self.last_played,
-                self.plays_seen_until,
-                self.paused,
-                self.moves,
-            ) = await self._hass.async_add_executor_job(self._decode, contents.data)
-        except _DAMAGED as err:
-            LOGGER.debug("%s is damaged: %r", self.key, err)
+        await self._hass.async_add_executor_job(self._decode, contents.data)
 
-    def _decode(
-        self, data: Mapping[str, Any]
-    ) -> tuple[Ledger, tuple[str, ...], str | None, datetime | None, bool, Moves]:
-        """Return what a file held; in a thread, for the same reasons."""
-        ledger = Ledger(map(decode_reading, data["readings"]), data.get("absent", ()))
-        self._readings.of(ledger)
-        since, seen_until = data.get("moves_since"), data.get("plays_seen_until")
-        moves = Moves(
-            map(decode_move, data.get("moves", ())),
-            since=since and datetime.fromisoformat(since),
+    def _decode(self, data: Mapping[str, Any]) -> None:
+        """Take over what a file held; in a thread, for the same reasons.
+
+        What is damaged is left out, and read again of the server. That goes for an
+        item as a whole, so that a move whose row is damaged is seen once more if it
+        was a play.
+        """
+        readings = salvage(data.get("readings"), decode_reading, reading_key)
+        moves = salvage(data.get("moves", []), decode_move, move_key)
+        damaged = len(readings.damaged) + len(moves.damaged)
+
+        def member[T](key: str, read: Callable[[Any], T]) -> T | None:
+            nonlocal damaged
+            try:
+                return None if (value := data.get(key)) is None else read(value)
+            except DAMAGE:
+                damaged += 1
+                return None
+
+        lost = {one for row in moves.damaged if (one := item_id_in(row)) is not None}
+        self.ledger = Ledger(
+            (one for one in readings.values if one.item.item_id not in lost),
+            member("absent", members.texts) or (),
+        )
+        self.moves = Moves(
+            moves.values,
+            since=member("moves_since", members.moment),
             emptied=bool(data.get("emptied")),
         )
-        self._moves.of(moves)
-        return (
-            ledger,
-            tuple(data["up_next"]),
-            data["last_played"],
-            seen_until and datetime.fromisoformat(seen_until),
-            bool(data.get("paused")),
-            moves,
-        )
+        self.up_next = tuple(member("up_next", members.texts) or ())
+        self.last_played = member("last_played", members.text)
+        self.plays_seen_until = member("plays_seen_until", members.moment)
+        # Whatever is written there: a guest's doings are told nobody by mistake.
+        self.paused = bool(data.get("paused"))
+        self._readings.of(self.ledger)
+        self._moves.of(self.moves)
+        if damaged:
+            LOGGER.debug("%s: %d rows are damaged and left out", self.key, damaged)
+        if moves.damaged:
+            LOGGER.warning(
+                "%s: %d changes that waited to be copied cannot be understood",
+                self.key,
+                len(moves.damaged),
+            )
 
     @callback
     def save_later(self) -> None:
@@ -569,22 +645,6 @@ class PlayersStore:
     def _take(self) -> dict[str, Any]:
         self._due = None
         return self._snapshot()
-
-
-def _id_of_operation(operation: Operation) -> str:
-    return operation.operation_id
-
-
-def _id_of_history(entry: HistoryEntry) -> str:
-    return entry.operation.operation_id
-
-
-def _id_of_reading(reading: Reading) -> str:
-    return reading.item.item_id
-
-
-def _id_of_move(move: Move) -> str:
-    return move.item.item_id
 
 
 def _ignore(_: Exception | None) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from custom_components.watched_sync.core import gate
+from custom_components.watched_sync.core.errors import Reason
 from custom_components.watched_sync.core.identity import Item, MediaKind, ProviderIds
 from custom_components.watched_sync.core.mirror import Move
 from custom_components.watched_sync.core.operation import (
@@ -100,7 +101,7 @@ items = st.builds(
     episode=st.none() | st.integers(min_value=0, max_value=9999),
     episode_end=numbers,
     aired=st.none() | st.dates(),
-    listed_under=st.lists(words, max_size=2, unique=True).map(tuple),
+    listed_under=st.lists(ids, max_size=2, unique=True).map(tuple),
 )
 states = st.builds(
     PlayState,
@@ -143,7 +144,7 @@ operations = st.builds(
     base=st.none() | states,
     before=st.dictionaries(words, states, max_size=3),
     traces=st.dictionaries(words, st.lists(states, max_size=2).map(tuple), max_size=2),
-    last_error=st.none() | words,
+    last_error=st.none() | st.sampled_from(Reason).map(str),
     missing_since=maybe_times,
     undoes=st.none() | words,
     bases=st.dictionaries(words, states, max_size=3),
@@ -172,13 +173,15 @@ history_entries = st.builds(
 )
 
 
-def _by_id(found: list[Operation]) -> list[Operation]:
-    return list({one.operation_id: one for one in found}.values())
+def _outbox(found: list[Operation], history: list[HistoryEntry]) -> Outbox:
+    half = (len(found) + 1) // 2
+    return Outbox(found[:half], found[half:], history)
 
 
 outboxes = st.builds(
-    Outbox,
-    st.lists(operations, max_size=4).map(_by_id),
-    st.lists(operations, max_size=3).map(_by_id),
-    st.lists(history_entries, max_size=3),
+    _outbox,
+    st.lists(operations, max_size=7, unique_by=lambda one: one.operation_id),
+    st.lists(
+        history_entries, max_size=3, unique_by=lambda one: one.operation.operation_id
+    ),
 )

@@ -1,7 +1,9 @@
 """What is stored comes back the same, and damage is never taken for emptiness."""
 
+from collections.abc import Iterable, Iterator
 from datetime import timedelta, timezone
 import json
+from typing import Any
 
 from hypothesis import given, settings, strategies as st
 import pytest
@@ -23,13 +25,18 @@ from custom_components.watched_sync.core.codec import (
     encode_outbox,
     encode_reading,
     encode_state,
+    item_id_in,
+    title_in,
 )
 from custom_components.watched_sync.core.identity import Item, ProviderIds
+from custom_components.watched_sync.core.ledger import Ledger
+from custom_components.watched_sync.core.members import DamagedRow
 from custom_components.watched_sync.core.mirror import Move
 from custom_components.watched_sync.core.operation import Change, MarkWatched, Operation
-from custom_components.watched_sync.core.outbox import HistoryEntry, Outbox
+from custom_components.watched_sync.core.outbox import HistoryEntry, Outbox, Result
 from custom_components.watched_sync.core.play_state import PlayState, Reading
 
+from .rig import Rig
 from .samples import (
     at,
     changes,
@@ -43,10 +50,8 @@ from .samples import (
     unseen,
     wish,
 )
-from .twins import episode, show
-
-#: What `decode_outbox` may raise; its callers rely on it.
-DAMAGE = (AttributeError, KeyError, TypeError, ValueError)
+from .twins import episode, movie, show
+from .virtual import run
 
 
 def through_json[T](data: T) -> T:
@@ -92,7 +97,9 @@ def test_history_comes_back_the_same(entry: HistoryEntry) -> None:
 @given(outboxes)
 @settings(max_examples=50)
 def test_an_outbox_comes_back_the_same(outbox: Outbox) -> None:
-    again = decode_outbox(through_json(encode_outbox(outbox)))
+    found = decode_outbox(through_json(encode_outbox(outbox)))
+    assert not found.damaged
+    again = found.outbox
     assert list(again) == list(outbox)
     assert list(again.rejected) == list(outbox.rejected)
     assert list(again.history) == list(outbox.history)
@@ -193,38 +200,246 @@ _json = st.recursive(
 )
 
 
-@given(
-    outboxes.filter(lambda one: len(one) > 0),
-    st.data(),
-)
-@settings(max_examples=100)
-def test_a_damaged_file_raises_or_means_something_and_nothing_else(
+def mutate(stored: Any, data: st.DataObject) -> None:
+    """Replace, drop or repeat one value anywhere in *stored*."""
+    here = stored
+    while True:
+        places = sorted(here) if isinstance(here, dict) else range(len(here))
+        place = data.draw(st.sampled_from(places))
+        inner = here[place]
+        if isinstance(inner, dict | list) and inner and data.draw(st.booleans()):
+            here = inner
+            continue
+        match data.draw(st.sampled_from(["replace", "drop", "repeat"])):
+            case "drop":
+                del here[place]
+            case "repeat" if isinstance(here, list):
+                here.append(inner)
+            case _:
+                here[place] = data.draw(_json)
+        return
+
+
+def parts_of(stored: dict[str, Any]) -> list[Any]:
+    return [stored.get(part) for part in ("operations", "rejected", "history")]
+
+
+def all_in(outbox: Outbox) -> list[Any]:
+    return [*outbox, *outbox.rejected, *outbox.history]
+
+
+@given(outboxes.filter(lambda one: len(all_in(one)) > 0), st.data())
+@settings(max_examples=200)
+def test_damage_anywhere_costs_its_row_and_no_row_is_lost_silently(
     outbox: Outbox, data: st.DataObject
 ) -> None:
-    """Replace one value anywhere in the file by any other JSON."""
     stored = through_json(encode_outbox(outbox))
-    here: object = stored
-    while isinstance(here, dict | list) and here:
-        place = data.draw(
-            st.sampled_from(
-                sorted(here) if isinstance(here, dict) else range(len(here))
-            )
+    rows = [row for part in parts_of(stored) for row in through_json(part)]
+    mutate(stored, data)
+    found = decode_outbox(stored)
+    there = [
+        row
+        for part in parts_of(stored)
+        for row in (part if isinstance(part, list) else [part])
+    ]
+    assert len(all_in(found.outbox)) + len(found.damaged) == len(there)
+    # At most one row was changed; all others mean what they meant.
+    kept = [row for part in parts_of(encode_outbox(found.outbox)) for row in part]
+    untouched = [row for row in rows if row in there]
+    assert all(row in kept for row in untouched)
+    # What is understood is stored again, and then the same.
+    text = json.dumps(encode_outbox(found.outbox), allow_nan=False)
+    once_more = decode_outbox(json.loads(text))
+    assert not once_more.damaged
+    assert all_in(once_more.outbox) == all_in(found.outbox)
+
+
+@given(st.data())
+@settings(max_examples=60, deadline=None)
+def test_lane_with_a_damaged_file_starts_and_delivers_all_other_rows(
+    data: st.DataObject,
+) -> None:
+    films = [movie(f"m{number}") for number in range(4)]
+    stored = through_json(encode_outbox(Outbox([wish(None, film) for film in films])))
+    before = through_json(stored["operations"])
+    mutate(stored["operations"], data)
+    untouched = [row for row in before if row in stored["operations"]]
+
+    async def deliver() -> None:
+        rig = Rig()
+        rig.server.add(*films)
+        rig._assemble(decode_outbox(stored).outbox, Ledger())
+        rig.start()
+        await rig.until(
+            lambda: all(
+                rig.server.states[row["item"]["id"]].watched for row in untouched
+            ),
+            seconds=24 * 3600,
         )
-        inner = here[place]
-        if not isinstance(inner, dict | list) or not inner or data.draw(st.booleans()):
-            here[place] = data.draw(_json)
-            break
-        here = inner
-    try:
-        again = decode_outbox(stored)
-    except DAMAGE:
-        return
-    assert isinstance(again, Outbox)
+        await rig.stop()
+
+    run(deliver())
+
+
+def full_row() -> dict[str, Any]:
+    """Return a stored operation with every member there is."""
+    state = {
+        "watched": True,
+        "position": 61.5,
+        "play_count": 2,
+        "last_played": at(0).isoformat(),
+        "begun_again": True,
+    }
+    item = {
+        "id": "7",
+        "kind": "episode",
+        "title": "T",
+        "year": 2001,
+        "ids": {"imdb": "tt0000001", "tmdb": "1", "tvdb": "2"},
+        "duration": 60.5,
+        "library_id": "1",
+        "show_id": "2",
+        "show_title": "S",
+        "show_ids": {"imdb": "tt0000002"},
+        "season_id": "3",
+        "season": 1,
+        "episode": 2,
+        "episode_end": 3,
+        "aired": "2001-02-03",
+        "listed_under": ["4"],
+    }
+    moment = at(0).isoformat()
+    return {
+        "id": "op",
+        "batch_id": "batch",
+        "item": item,
+        "change": {
+            "type": "set_progress",
+            "position": 5.5,
+            "watched": True,
+            "at": moment,
+        },
+        "asked_at": moment,
+        "origin": "user",
+        "scope": "item",
+        "include_specials": True,
+        "attempts": 3,
+        "not_before": moment,
+        "base": state,
+        "before": {"7": state},
+        "traces": {"7": [state]},
+        "last_error": "busy",
+        "missing_since": moment,
+        "undoes": "other",
+        "bases": {"7": state},
+        "unsure_until": moment,
+        "works": [item],
+    }
+
+
+def ways_into(value: Any) -> Iterator[list[Any]]:
+    """Yield the way to every value inside of a JSON value."""
+    pairs: Iterable[tuple[Any, Any]] = ()
+    if isinstance(value, dict):
+        pairs = value.items()
+    elif isinstance(value, list):
+        pairs = enumerate(value)
+    for place, inner in pairs:
+        yield [place]
+        yield from ([place, *way] for way in ways_into(inner))
+
+
+def _kind_of(value: Any) -> type:
+    return float if type(value) is int else type(value)
+
+
+#: One of each type of JSON; none is of the type that most members have.
+ODD = (5, "zzz", True, [7], {"a": 7}, -1.5, 1e300)
+
+
+@pytest.mark.parametrize("way", ways_into(full_row()), ids=str)
+def test_a_member_of_another_type_damages_its_row_and_no_other(way: list[Any]) -> None:
+    *outer, last = way
+    other = through_json(encode_operation(wish()))
+    for odd in ODD:
+        row = full_row()
+        here = row
+        for place in outer:
+            here = here[place]
+        right = here[last]
+        here[last] = odd
+        found = decode_outbox(
+            {"operations": [row, other], "rejected": [], "history": []}
+        )
+        assert other["id"] in found.outbox
+        assert found.damaged in ([], [row])
+        assert found.damaged or _kind_of(odd) is _kind_of(right)
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        {"item": {"id": 5, "kind": "movie", "title": "T"}},
+        {"last_error": "zzz"},
+        {"asked_at": "2026-03-01T12:00:00"},
+        {"asked_at": "0001-01-01T00:00:00+14:00"},
+        {"asked_at": "9999-12-31T23:59:59+00:00"},
+        {"change": {"type": "set_progress", "position": "x"}},
+        {"change": {"type": "set_progress", "position": 1e300}},
+        {"change": {"type": "set_progress", "position": None}},
+        {"base": {"watched": "yes"}},
+        {"base": {}},
+        {"attempts": -1},
+        {"attempts": 2.5},
+        {"id": ""},
+        {"scope": []},
+    ],
+    ids=str,
+)
+def test_operations_that_nobody_wrote_are_set_aside(spoil: dict[str, Any]) -> None:
+    row = through_json(encode_operation(wish())) | spoil
+    found = decode_outbox({"operations": [row], "rejected": [], "history": []})
+    assert found.damaged == [row]
+    assert not len(found.outbox)
+
+
+def test_two_rows_of_one_id_are_one_operation_and_one_damaged_row() -> None:
+    first, second = wish(operation_id="a"), wish(operation_id="a", item=movie("2"))
+    rows = [through_json(encode_operation(one)) for one in (first, second)]
+    found = decode_outbox({"operations": rows, "rejected": rows[1:], "history": []})
+    assert list(found.outbox) == [first]
+    assert found.damaged == [rows[1], rows[1]]
+    done = through_json(
+        encode_history_entry(HistoryEntry(first, Result.DELIVERED, at(0)))
+    )
+    found = decode_outbox({"operations": [], "rejected": [], "history": [done, done]})
+    assert (len(found.outbox.history), found.damaged) == (1, [done])
 
 
 @pytest.mark.parametrize("missing", ["operations", "rejected", "history"])
-def test_a_file_without_one_of_its_parts_is_damaged_not_empty(missing: str) -> None:
-    stored = encode_outbox(Outbox())
-    del stored[missing]
-    with pytest.raises(KeyError):
+def test_a_part_that_is_missing_is_damage_and_not_emptiness(missing: str) -> None:
+    stored = through_json(encode_outbox(Outbox([wish()], [wish()])))
+    there = {one["id"] for part in stored.values() for one in part}
+    gone = {one["id"] for one in stored.pop(missing)}
+    found = decode_outbox(stored)
+    assert found.damaged == [None]
+    assert {one.operation_id for one in all_in(found.outbox)} == there - gone
+
+
+@pytest.mark.parametrize("stored", [None, [], "x", {}, {"operations": 1}], ids=str)
+def test_what_is_no_outbox_at_all_is_not_read_as_one(stored: object) -> None:
+    with pytest.raises(DamagedRow):
         decode_outbox(stored)
+
+
+def test_a_damaged_row_tells_what_it_was_about_as_far_as_it_can() -> None:
+    film = through_json(encode_operation(wish()))
+    assert title_in(film) == wish().item.title
+    part = through_json(encode_operation(wish(item=episode(show(), 1, 2))))
+    assert title_in({"operation": part}) == (
+        f"{part['item']['show_title']}: {part['item']['title']}"
+    )
+    assert item_id_in(film) == film["item"]["id"]
+    for row in (None, 5, {}, {"item": 5}, {"item": {"title": 5, "id": 5}}):
+        assert title_in(row) is None
+        assert item_id_in(row) is None

@@ -1119,7 +1119,9 @@ class MemoryJournal:
 
     def restore(self) -> Outbox:
         """Return the outbox that a new start would find."""
-        return decode_outbox(json.loads(self.text))
+        stored = decode_outbox(json.loads(self.text))
+        assert not stored.damaged
+        return stored.outbox
 
     def _save_late(self) -> None:
         self._timer = None

@@ -1,15 +1,18 @@
 """Core types as JSON-native values and back; what the storage files hold.
 
-Defaults are left out, times are ISO 8601 in UTC. Reading is strict: what cannot be
-understood raises, so that a damaged file is never taken for an empty one. Texts and
-numbers pass the gate as those of servers do: what was stored may be older than it.
+Defaults are left out, times are ISO 8601 in UTC. Reading is strict: a row with a
+member of another type than we write raises one of `DAMAGE`, so that nothing is guessed
+from it, and never costs the rows beside it (`salvage`). Texts and numbers pass the gate
+as those of servers do: what was stored may be older than it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from typing import Any
+from typing import Any, Final
 
-from . import gate
+from . import gate, members
+from .errors import Reason
 from .identity import NO_IDS, Item, MediaKind, ProviderIds
 from .mirror import Move
 from .operation import (
@@ -25,6 +28,9 @@ from .outbox import HistoryEntry, Outbox, Result
 from .play_state import PlayState, Reading
 
 type Json = dict[str, Any]
+
+#: What reading a row raises that is JSON, but not what we wrote.
+DAMAGE: Final = (KeyError, OverflowError, TypeError, ValueError)
 
 
 def _time(value: datetime) -> str:
@@ -43,7 +49,10 @@ def encode_ids(ids: ProviderIds) -> Json:
 
 def decode_ids(data: Mapping[str, Any]) -> ProviderIds:
     """Return provider ids from JSON."""
-    return ProviderIds.told(data.get("imdb"), data.get("tmdb"), data.get("tvdb"))
+    data = members.mapping(data)
+    return ProviderIds.told(
+        *(_optional(data, name, members.text) for name in ("imdb", "tmdb", "tvdb"))
+    )
 
 
 def encode_item(item: Item) -> Json:
@@ -74,27 +83,26 @@ def encode_item(item: Item) -> Json:
 
 def decode_item(data: Mapping[str, Any]) -> Item:
     """Return an item from JSON."""
+    data = members.mapping(data)
     return Item(
-        item_id=gate.stored_id(data["id"]),
+        item_id=gate.stored_id(members.text(data["id"])),
         kind=MediaKind(data["kind"]),
-        title=gate.line(data["title"], gate.TITLE),
+        title=_title(data["title"]),
         year=_whole(data, "year", gate.YEARS),
-        provider_ids=decode_ids(data["ids"]) if "ids" in data else NO_IDS,
-        duration=gate.length(data["duration"]) if "duration" in data else None,
+        provider_ids=_optional(data, "ids", decode_ids) or NO_IDS,
+        duration=_length(data, "duration"),
         library_id=_other_id(data, "library_id"),
         show_id=_other_id(data, "show_id"),
-        show_title=gate.line(data["show_title"], gate.TITLE)
-        if "show_title" in data
-        else None,
-        show_provider_ids=decode_ids(data["show_ids"])
-        if "show_ids" in data
-        else NO_IDS,
+        show_title=_optional(data, "show_title", _title),
+        show_provider_ids=_optional(data, "show_ids", decode_ids) or NO_IDS,
         season_id=_other_id(data, "season_id"),
         season=_whole(data, "season", gate.NUMBERS),
         episode=_whole(data, "episode", gate.NUMBERS),
         episode_end=_whole(data, "episode_end", gate.NUMBERS),
-        aired=date.fromisoformat(data["aired"]) if "aired" in data else None,
-        listed_under=tuple(data.get("listed_under", ())),
+        aired=_optional(data, "aired", _date),
+        listed_under=tuple(
+            map(gate.stored_id, members.texts(data.get("listed_under", [])))
+        ),
     )
 
 
@@ -114,12 +122,14 @@ def encode_state(state: PlayState) -> Json:
 
 def decode_state(data: Mapping[str, Any]) -> PlayState:
     """Return a play state from JSON."""
+    data = members.mapping(data)
+    watched = data["watched"]
     return PlayState(
-        watched=data["watched"],
-        position=gate.length(data.get("position", 0.0)) or 0.0,
+        watched=None if watched is None else members.flag(watched),
+        position=_length(data, "position") or 0.0,
         play_count=_whole(data, "play_count", gate.COUNTS) or 0,
-        last_played=_play_time(data.get("last_played")),
-        begun_again=data.get("begun_again", False),
+        last_played=_optional(data, "last_played", members.play_time),
+        begun_again=_flag(data, "begun_again"),
     )
 
 
@@ -138,6 +148,7 @@ def encode_reading(reading: Reading) -> Json:
 
 def decode_reading(data: Mapping[str, Any]) -> Reading:
     """Return a reading from JSON."""
+    data = members.mapping(data)
     return Reading(
         decode_item(data["item"]),
         decode_state(data["state"]),
@@ -170,19 +181,20 @@ def encode_move(move: Move) -> Json:
 
 def decode_move(data: Mapping[str, Any]) -> Move:
     """Return a move from JSON."""
+    data = members.mapping(data)
     return Move(
         item=decode_item(data["item"]),
         after=decode_state(data["after"]),
         before={
             target: None if state is None else decode_state(state)
-            for target, state in data["before"].items()
+            for target, state in members.mapping(data["before"]).items()
         },
-        moved_at=datetime.fromisoformat(data["moved_at"]),
-        seen_at=datetime.fromisoformat(data["seen_at"]),
-        trusted=data.get("trusted", False),
-        held=data.get("held", False),
-        batch_id=data.get("batch_id"),
-        offered=frozenset(data.get("offered", ())),
+        moved_at=members.moment(data["moved_at"]),
+        seen_at=members.moment(data["seen_at"]),
+        trusted=_flag(data, "trusted"),
+        held=_flag(data, "held"),
+        batch_id=_optional(data, "batch_id", members.own_id),
+        offered=frozenset(members.texts(data.get("offered", []))),
     )
 
 
@@ -202,14 +214,19 @@ def encode_change(change: Change) -> Json:
 
 def decode_change(data: Mapping[str, Any]) -> Change:
     """Return a change from JSON; raises ValueError for a type not known."""
-    at = _decode_time(data.get("at"))
+    data = members.mapping(data)
+    at = _optional(data, "at", members.moment)
     match data["type"]:
         case "mark_watched":
             return MarkWatched(at)
         case "mark_unwatched":
             return MarkUnwatched()
         case "set_progress":
-            return SetProgress(data["position"], data.get("watched"), at)
+            return SetProgress(
+                members.position(data["position"]),
+                _optional(data, "watched", members.flag),
+                at,
+            )
         case other:
             msg = f"unknown change {other!r}"
             raise ValueError(msg)
@@ -255,35 +272,33 @@ def encode_operation(operation: Operation) -> Json:
 
 def decode_operation(data: Mapping[str, Any]) -> Operation:
     """Return an operation from JSON."""
+    data = members.mapping(data)
     return Operation(
-        operation_id=data["id"],
-        batch_id=data["batch_id"],
+        operation_id=members.own_id(data["id"]),
+        batch_id=members.own_id(data["batch_id"]),
         item=decode_item(data["item"]),
         change=decode_change(data["change"]),
-        asked_at=datetime.fromisoformat(data["asked_at"]),
+        asked_at=members.moment(data["asked_at"]),
         origin=Origin(data["origin"]),
         scope=Scope(data["scope"]),
-        include_specials=data.get("include_specials", False),
-        attempts=data.get("attempts", 0),
-        not_before=_decode_time(data.get("not_before")),
-        base=decode_state(data["base"]) if "base" in data else None,
-        before={
-            item_id: decode_state(state)
-            for item_id, state in data.get("before", {}).items()
-        },
+        include_specials=_flag(data, "include_specials"),
+        attempts=_optional(data, "attempts", members.count) or 0,
+        not_before=_optional(data, "not_before", members.moment),
+        base=_optional(data, "base", decode_state),
+        before=_states(data, "before"),
         traces={
-            item_id: tuple(map(decode_state, states))
-            for item_id, states in data.get("traces", {}).items()
+            item_id: tuple(map(decode_state, members.rows(states)))
+            for item_id, states in members.mapping(data.get("traces", {})).items()
         },
-        last_error=data.get("last_error"),
-        missing_since=_decode_time(data.get("missing_since")),
-        undoes=data.get("undoes"),
-        bases={
-            item_id: decode_state(state)
-            for item_id, state in data.get("bases", {}).items()
+        last_error=_optional(data, "last_error", _reason),
+        missing_since=_optional(data, "missing_since", members.moment),
+        undoes=_optional(data, "undoes", members.own_id),
+        bases=_states(data, "bases"),
+        unsure_until=_optional(data, "unsure_until", members.moment),
+        works={
+            item.item_id: item
+            for item in map(decode_item, members.rows(data.get("works", [])))
         },
-        unsure_until=_decode_time(data.get("unsure_until")),
-        works={item.item_id: item for item in map(decode_item, data.get("works", ()))},
     )
 
 
@@ -298,23 +313,123 @@ def encode_history_entry(entry: HistoryEntry) -> Json:
 
 def decode_history_entry(data: Mapping[str, Any]) -> HistoryEntry:
     """Return a history entry from JSON."""
+    data = members.mapping(data)
     return HistoryEntry(
         decode_operation(data["operation"]),
         Result(data["result"]),
-        datetime.fromisoformat(data["settled_at"]),
+        members.moment(data["settled_at"]),
     )
 
 
-def decode_outbox(data: Mapping[str, Any]) -> Outbox:
-    """Return an outbox from its stored form.
+@dataclass(frozen=True, slots=True)
+class Salvaged[T]:
+    """What an array of rows holds, in order; its damaged rows as they were found."""
 
-    Raises AttributeError, KeyError, TypeError or ValueError for anything else.
+    values: list[T]
+    damaged: list[Any]
+
+
+def salvage[T](
+    stored: object,
+    decode: Callable[[Any], T],
+    key: Callable[[T], str],
+    taken: Collection[str] = (),
+) -> Salvaged[T]:
+    """Read *stored* row by row, so that a damaged one costs nothing but itself.
+
+    *key* names a value; a row whose name an earlier one bears, or that is *taken*, is
+    damaged too. What is no array is one damaged row.
     """
-    return Outbox(
-        map(decode_operation, data["operations"]),
-        map(decode_operation, data["rejected"]),
-        map(decode_history_entry, data["history"]),
+    if not isinstance(stored, list):
+        return Salvaged([], [stored])
+    values: dict[str, T] = {}
+    damaged: list[Any] = []
+    for row in stored:
+        try:
+            value = decode(row)
+        except DAMAGE:
+            damaged.append(row)
+            continue
+        if key(value) in values or key(value) in taken:
+            damaged.append(row)
+        else:
+            values[key(value)] = value
+    return Salvaged(list(values.values()), damaged)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredOutbox:
+    """What an outbox file holds: what is understood, and its damaged rows as found."""
+
+    outbox: Outbox
+    damaged: list[Any]
+
+
+def decode_outbox(data: object) -> StoredOutbox:
+    """Return an outbox from its stored form, and what of that is damaged.
+
+    A part that is missing, or no array, is one damaged row. Raises one of `DAMAGE` for
+    what is no outbox at all.
+    """
+    stored = members.mapping(data)
+    parts = ("operations", "rejected", "history")
+    if not any(isinstance(stored.get(part), list) for part in parts):
+        raise members.DamagedRow("no outbox")
+    waiting, rejected, history = map(stored.get, parts)
+    operations = salvage(waiting, decode_operation, operation_key)
+    given_up = salvage(
+        rejected,
+        decode_operation,
+        operation_key,
+        taken={one.operation_id for one in operations.values},
     )
+    done = salvage(history, decode_history_entry, history_key)
+    return StoredOutbox(
+        Outbox(operations.values, given_up.values, done.values),
+        [*operations.damaged, *given_up.damaged, *done.damaged],
+    )
+
+
+def title_in(row: object) -> str | None:
+    """Return what a damaged row of an outbox was about, as far as it can be told."""
+    match row:
+        case {"item": {"title": str(title), **item}} | {
+            "operation": {"item": {"title": str(title), **item}}
+        }:
+            show = item.get("show_title")
+            whole = f"{show}: {title}" if isinstance(show, str) else title
+            return gate.line(whole, gate.TITLE) or None
+        case _:
+            return None
+
+
+def item_id_in(row: object) -> str | None:
+    """Return the id of the item that a damaged row was about, if it can be told."""
+    match row:
+        case {"item": {"id": str(item_id)}}:
+            return gate.stored_id(item_id)
+        case _:
+            return None
+
+
+def operation_key(operation: Operation) -> str:
+    """Return what names an operation among those stored."""
+    return operation.operation_id
+
+
+def history_key(entry: HistoryEntry) -> str:
+    """Return what names an entry of the history among those stored."""
+    return entry.operation.operation_id
+
+
+def reading_key(reading: Reading) -> str:
+    """Return what names a reading among those stored."""
+    return reading.item.item_id
+
+
+def move_key(move: Move) -> str:
+    """Return what names a move among those stored."""
+    return move.item.item_id
 
 
 def encode_outbox(outbox: Outbox) -> Json:
@@ -326,19 +441,47 @@ def encode_outbox(outbox: Outbox) -> Json:
     }
 
 
+def _optional[T](
+    data: Mapping[str, Any], key: str, read: Callable[[Any], T]
+) -> T | None:
+    """Return a member that may be left out."""
+    value = data.get(key)
+    return None if value is None else read(value)
+
+
+def _flag(data: Mapping[str, Any], key: str) -> bool:
+    return members.flag(data.get(key, False))
+
+
+def _reason(value: object) -> str:
+    return Reason(members.text(value)).value
+
+
+def _title(value: object) -> str:
+    return gate.line(members.text(value), gate.TITLE)
+
+
 def _other_id(data: Mapping[str, Any], key: str) -> str | None:
-    return gate.stored_id(data[key]) if data.get(key) else None
+    value = _optional(data, key, members.text)
+    return gate.stored_id(value) if value else None
 
 
 def _whole(data: Mapping[str, Any], key: str, bounds: range) -> int | None:
-    value = data.get(key)
+    value = _optional(data, key, members.number)
     return None if value is None else gate.whole(value, bounds)
 
 
-def _play_time(value: str | None) -> datetime | None:
-    moment = _decode_time(value)
-    return None if moment is None else gate.play_time(moment)
+def _length(data: Mapping[str, Any], key: str) -> float | None:
+    value = _optional(data, key, members.number)
+    return None if value is None else gate.length(value)
 
 
-def _decode_time(value: str | None) -> datetime | None:
-    return None if value is None else datetime.fromisoformat(value)
+def _date(value: object) -> date:
+    return date.fromisoformat(members.text(value))
+
+
+def _states(data: Mapping[str, Any], key: str) -> dict[str, PlayState]:
+    return {
+        item_id: decode_state(state)
+        for item_id, state in members.mapping(data.get(key, {})).items()
+    }
