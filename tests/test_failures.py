@@ -81,7 +81,7 @@ SERVER_FAILS: list[tuple[ServerError, Meets]] = [
         Meets("offline", "unsupported_version", "unsupported_server"),
     ),
     (AuthRejected("x"), Meets("auth_required", "auth_required")),
-    (Forbidden("x"), Meets("auth_required", "auth_required")),
+    (Forbidden("x"), Meets("offline", "forbidden")),
     (Refused("x"), Meets("offline", "refused")),
     (Unsupported("x"), Meets("offline", "unsupported")),
     (ItemGone("x"), Meets("offline", "wrong_server")),
@@ -107,7 +107,7 @@ WRITE_FAILS: list[tuple[ServerError, Meets]] = [
     (Forbidden("x"), Meets("failed", "forbidden", "undeliverable")),
     (Refused("x"), Meets("failed", "refused", "undeliverable")),
     (Unsupported("x"), Meets("failed", "unsupported", "undeliverable")),
-    (ItemGone("x"), Meets("pending", "missing")),
+    (ItemGone("x"), Meets("failed", "forbidden", "undeliverable")),
     (Fault("x"), Meets("failed", "server_fault", "undeliverable")),
     (Malformed("x"), Meets("failed", "malformed", "undeliverable")),
 ]
@@ -435,7 +435,7 @@ def test_refusal_of_a_wish_says_why(error: Any, key: str) -> None:
         (UnsupportedVersion("x", "1"), ConfigEntryNotReady, "read_unsupported_version"),
         (Malformed("x"), ConfigEntryNotReady, "read_unknown"),
         (AuthRejected("x"), ConfigEntryAuthFailed, "read_invalid_auth"),
-        (Forbidden("x"), ConfigEntryAuthFailed, "read_invalid_auth"),
+        (Forbidden("x"), ConfigEntryNotReady, "read_forbidden"),
     ],
 )
 def test_first_contact_that_fails_says_why(

@@ -5,9 +5,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from homeassistant.config_entries import SOURCE_REAUTH, ConfigEntryState
-from homeassistant.core import CoreState, HomeAssistant
+from homeassistant.core import (
+    DOMAIN as HOMEASSISTANT_DOMAIN,
+    CoreState,
+    HomeAssistant,
+)
 from homeassistant.exceptions import HomeAssistantError
-from homeassistant.helpers import device_registry as dr
+from homeassistant.helpers import device_registry as dr, issue_registry as ir
 from homeassistant.setup import async_setup_component
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
@@ -77,7 +81,13 @@ async def test_an_accepted_wish_reaches_the_server_and_is_confirmed(
 
 @pytest.mark.parametrize(
     "error",
-    [Unreachable("away"), Busy("busy"), Fault("500"), UnsupportedVersion("old", "1")],
+    [
+        Unreachable("away"),
+        Busy("busy"),
+        Fault("500"),
+        Forbidden("outside the hours"),
+        UnsupportedVersion("old", "1"),
+    ],
 )
 async def test_first_set_up_without_a_server_is_retried(
     hass: HomeAssistant, error: ServerError
@@ -89,15 +99,11 @@ async def test_first_set_up_without_a_server_is_retried(
     assert server.requests == [("probe", None)]
 
 
-@pytest.mark.parametrize("error", [None, Forbidden("403")])
 async def test_first_set_up_with_a_refused_sign_in_asks_for_another(
-    hass: HomeAssistant, error: ServerError | None
+    hass: HomeAssistant,
 ) -> None:
     server = MemoryServer()
-    if error is None:
-        server.revoke()
-    else:
-        server.go_down(error)
+    server.revoke()
     entry = await setup_lane(hass, server)
     assert entry.state is ConfigEntryState.SETUP_ERROR
     assert len(reauth_flows(hass)) == 1
@@ -161,16 +167,12 @@ async def test_what_waits_survives_a_restart(hass: HomeAssistant) -> None:
     ]
 
 
-@pytest.mark.parametrize("error", [None, Forbidden("403")])
 async def test_a_refused_sign_in_at_a_later_start_parks_and_asks_once(
-    hass: HomeAssistant, error: ServerError | None
+    hass: HomeAssistant,
 ) -> None:
     server = MemoryServer()
     entry = await setup_lane(hass, server)
-    if error is None:
-        server.revoke()
-    else:
-        server.go_down(error)
+    server.revoke()
     runtime = await restart(hass, entry)
 
     assert entry.state is ConfigEntryState.LOADED
@@ -201,6 +203,34 @@ async def test_a_sign_in_refused_while_running_asks_once_until_it_is_accepted(
     await until(runtime, lambda: server.requests[-1][0] == "probe")
     await hass.async_block_till_done()
     assert len(reauth_flows(hass)) == 1
+
+
+async def test_a_sign_in_that_works_again_needs_nobody_any_more(
+    hass: HomeAssistant,
+) -> None:
+    server = MemoryServer()
+    entry = await setup_lane(hass, server)
+    runtime: WatchedSyncRuntime = entry.runtime_data
+    server.revoke()
+    runtime.relay.nudge()
+    await until(runtime, lambda: runtime.lane.health.phase is Phase.PARKED)
+    await hass.async_block_till_done()
+    registry = ir.async_get(hass)
+    issue = (HOMEASSISTANT_DOMAIN, f"config_entry_reauth_{DOMAIN}_{entry.entry_id}")
+    assert len(reauth_flows(hass)) == 1
+    assert registry.async_get_issue(*issue)
+
+    # An outage says nothing of the sign-in.
+    server.go_down(Unreachable("away"))
+    runtime.relay.nudge()
+    await until(runtime, lambda: runtime.lane.health.phase is Phase.BACKING_OFF)
+    assert len(reauth_flows(hass)) == 1
+
+    server.come_up()
+    runtime.relay.nudge()
+    await until(runtime, lambda: runtime.lane.health.phase is Phase.READY)
+    assert reauth_flows(hass) == []
+    assert not registry.async_get_issue(*issue)
 
 
 @pytest.mark.parametrize("error", [Fault("500"), Unreachable("away")])

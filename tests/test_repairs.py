@@ -152,7 +152,7 @@ async def test_dialog_says_how_many_and_why(hass: HomeAssistant) -> None:
         "count": "8",
         "reasons": (
             "- Refused by the server: 7 (Film 0, Film 1, Film 2, Film 3, Film 4, …)\n"
-            "- Not allowed for this user: 1 (Arrival (2016))"
+            "- Not allowed for this user, or not now: 1 (Arrival (2016))"
         ),
     }
 

@@ -7,6 +7,7 @@ from functools import partial
 import random
 from typing import Any, Final
 
+from homeassistant.config_entries import SOURCE_REAUTH
 from homeassistant.const import CONF_URL
 from homeassistant.core import HassJob, HomeAssistant, callback
 from homeassistant.helpers import config_validation as cv, device_registry as dr
@@ -27,11 +28,11 @@ from .const import (
 )
 from .coordinator import WatchedSyncCoordinator
 from .core.errors import (
-    Forbidden,
     JournalError,
     LaneDown,
     Parked,
     Reason,
+    Rejected,
     ServerError,
     Unreachable,
     UnsupportedVersion,
@@ -391,10 +392,10 @@ def _start_offline(lane: Lane, error: ServerError, label: str) -> None:
     match classify(error):
         case Parked():
             health = Health(Phase.PARKED, now, Reason.AUTH_REQUIRED)
-        case _ if isinstance(error, Forbidden):
-            health = Health(Phase.PARKED, now, Reason.AUTH_REQUIRED)
         case LaneDown(reason, version=version):
             health = Health(Phase.BACKING_OFF, now, reason, version=version)
+        case Rejected(Reason.FORBIDDEN as reason):
+            health = Health(Phase.BACKING_OFF, now, reason)
         case _:
             health = Health(Phase.BACKING_OFF, now, Reason.UNREACHABLE)
     LOGGER.info(
@@ -408,16 +409,24 @@ def _start_offline(lane: Lane, error: ServerError, label: str) -> None:
 def _watch_sign_in(
     hass: HomeAssistant, entry: WatchedSyncConfigEntry, lane: Lane
 ) -> None:
-    """Ask for a new sign-in, once, whenever the server stops accepting ours."""
-    asked = False
+    """Ask for a new sign-in, once, whenever the server stops accepting ours.
+
+    Once it accepts it again, nobody has to sign in any more.
+    """
+    phase: Phase | None = None
 
     @callback
     def look(_: LaneUpdate) -> None:
-        nonlocal asked
-        parked = lane.health.phase is Phase.PARKED
-        if parked and not asked:
+        nonlocal phase
+        if lane.health.phase is phase:
+            return
+        phase = lane.health.phase
+        if phase is Phase.PARKED:
             entry.async_start_reauth(hass)
-        asked = parked
+        elif phase is Phase.READY:
+            # That withdraws Home Assistant's repair issue as well.
+            for flow in list(entry.async_get_active_flows(hass, {SOURCE_REAUTH})):
+                hass.config_entries.flow.async_abort(flow["flow_id"])
 
     entry.async_on_unload(lane.add_listener(look))
     look(LaneUpdate())

@@ -111,10 +111,14 @@ def nothing_left_to_undo() -> ServiceValidationError:
 def first_contact_failed(
     error: ServerError, server_name: str
 ) -> ConfigEntryAuthFailed | ConfigEntryNotReady:
-    """Say why an entry that never ran cannot be set up now."""
-    key = f"read_{flow_error(error)}"
+    """Say why an entry that never ran cannot be set up now.
+
+    A server that does not let a good sign-in in (403) may do so in an hour.
+    """
+    is_forbidden = isinstance(error, Forbidden)
+    key = "read_forbidden" if is_forbidden else f"read_{flow_error(error)}"
     placeholders = {"server": server_name}
-    if isinstance(error, AuthRejected | Forbidden):
+    if isinstance(error, AuthRejected):
         return ConfigEntryAuthFailed(
             translation_domain=DOMAIN,
             translation_key=key,

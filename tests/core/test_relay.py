@@ -14,6 +14,7 @@ from custom_components.watched_sync.core.delivery import MISSING_RECHECK, reason
 from custom_components.watched_sync.core.errors import (
     AuthRejected,
     Busy,
+    Forbidden,
     ItemGone,
     LaneDown,
     Malformed,
@@ -30,7 +31,7 @@ from custom_components.watched_sync.core.identity import (
     MediaKind,
     ProviderIds,
 )
-from custom_components.watched_sync.core.lane import Phase
+from custom_components.watched_sync.core.lane import Health, Phase
 from custom_components.watched_sync.core.operation import (
     Change,
     MarkUnwatched,
@@ -1250,7 +1251,7 @@ async def test_a_read_that_failed_elsewhere_takes_a_lane_down_that_is_down() -> 
         (Trouble(Kind.WRONG), Phase.BACKING_OFF, Reason.WRONG_SERVER),
         (Trouble(Kind.BAD_REQUEST), Phase.BACKING_OFF, Reason.REFUSED),
         (AUTH, Phase.PARKED, Reason.AUTH_REQUIRED),
-        (FORBIDDEN, Phase.PARKED, Reason.AUTH_REQUIRED),
+        (FORBIDDEN, Phase.BACKING_OFF, Reason.FORBIDDEN),
     ],
     ids=lambda value: getattr(getattr(value, "kind", None), "value", None),
 )
@@ -1341,7 +1342,7 @@ async def test_a_parked_lane_waits_for_a_person_and_burns_nothing(
     asked = rig.server.count()
     assert rig.lane.health.reason is Reason.AUTH_REQUIRED
     await rig.ask(None, movies(3)[2])
-    await asyncio.sleep(86_400)
+    await asyncio.sleep(3500)
     assert rig.server.count() == asked
     rig.relay.nudge()
     await asyncio.sleep(1)
@@ -1356,6 +1357,135 @@ async def test_a_parked_lane_waits_for_a_person_and_burns_nothing(
         "Model (User) does not accept our sign-in any more",
         "Model (User) is back: delivered 3, waiting 0",
     ]
+
+
+@virtual
+async def test_a_parked_lane_looks_once_an_hour_and_goes_on_by_itself() -> None:
+    rig = with_movies(1).start()
+    rig.server.token_good = False
+    await rig.ask(None, movies(1)[0])
+    await rig.until(lambda: rig.phase is Phase.PARKED)
+    asked, parked_at = rig.server.count(), rig.clock.now()
+    assert rig.lane.health.next_attempt == parked_at + timedelta(hours=1)
+    await asyncio.sleep(86_400 - 60)
+    assert rig.server.count() == asked + 23
+    rig.server.token_good = True
+    await rig.drained(120)
+    assert rig.results() == [Result.DELIVERED]
+
+
+@virtual
+async def test_a_lane_that_starts_parked_looks_in_an_hour() -> None:
+    rig = with_movies(1)
+    rig.lane.set_health(
+        Health(Phase.PARKED, rig.clock.now(), Reason.AUTH_REQUIRED),
+    )
+    rig.start()
+    await asyncio.sleep(3590)
+    assert rig.server.count() == 0
+    await rig.until(lambda: rig.phase is Phase.READY, 20)
+
+
+@pytest.mark.parametrize("waiting", [0, 2])
+@virtual
+async def test_a_server_that_lets_nobody_in_for_hours_is_asked_and_recovers_alone(
+    waiting: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    rig = with_movies(3).start()
+    rig.server.trouble = lambda _: FORBIDDEN
+    rig.relay.report(Forbidden("outside the hours"))
+    await ask_all(rig, waiting)
+    await asyncio.sleep(2 * 3600)
+    assert rig.phase is Phase.BACKING_OFF
+    assert rig.lane.health.reason is Reason.FORBIDDEN
+    probes = rig.gaps(Ask.PROBE)
+    assert max(probes) <= 300
+    assert min(probes[2:]) >= 30, "who bans bans longer if one knocks all the time"
+    assert [one.attempts for one in rig.outbox] == [0] * waiting
+    rig.server.trouble = None
+    await rig.until(lambda: rig.phase is Phase.READY, 300)
+    await rig.drained(30)
+    await settle()
+    assert rig.results() == [Result.DELIVERED] * waiting
+    assert caplog.messages == [
+        "Lost contact with Model (User): forbidden",
+        f"Model (User) is back: delivered {waiting}, waiting 0",
+    ]
+
+
+@pytest.mark.parametrize("asked_before", [1, 2, 3, 4])
+@virtual
+async def test_hours_that_end_in_the_middle_of_a_delivery_give_nothing_up(
+    asked_before: int,
+) -> None:
+    rig = with_movies(3).start()
+
+    def closed(_: Request) -> Trouble | None:
+        return FORBIDDEN if rig.server.count() > asked_before else None
+
+    rig.server.trouble = closed
+    gone = movie("gone")
+    await rig.ask(None, gone)
+    await ask_all(rig, 3)
+    await rig.until(lambda: rig.phase is Phase.BACKING_OFF)
+    assert rig.lane.health.reason is Reason.FORBIDDEN
+    assert [one.attempts for one in rig.outbox] == [0] * len(rig.outbox)
+    assert not rig.outbox.rejected
+    rig.server.trouble = None
+    await rig.until(lambda: len(rig.outbox) == 1, 600)
+    assert rig.server.watched("m0000", "m0001", "m0002") == [True] * 3
+
+
+@virtual
+async def test_a_report_older_than_the_last_success_is_no_news() -> None:
+    rig = with_movies(1).start()
+    await rig.until(lambda: rig.phase is Phase.READY)
+    # Two look-ups are answered with 503 at once.
+    rig.relay.report(Busy("503"))
+    rig.relay.report(Busy("503"))
+    await rig.until(lambda: rig.phase is Phase.BACKING_OFF)
+    rig.relay.report(Busy("503"))
+    rig.relay.report(Unreachable("dropped"))
+    rig.relay.nudge()
+    await rig.until(lambda: rig.phase is Phase.READY, 5)
+    asked = rig.server.count()
+    updates = len(rig.updates)
+    await asyncio.sleep(600)
+    assert rig.phase is Phase.READY
+    assert len(rig.updates) == updates, "it went down once more in between"
+    assert rig.server.count() == asked
+
+
+@virtual
+async def test_a_report_from_before_a_delivery_is_no_news_after_it() -> None:
+    rig = with_movies(1).start()
+    await rig.ask(None, movies(1)[0])
+    await rig.until(lambda: rig.server.count(Ask.WRITE) == 1)
+    rig.relay.report(Busy("503"))
+    await rig.drained()
+    await asyncio.sleep(60)
+    assert rig.phase is Phase.READY
+    assert rig.server.count(Ask.PROBE) == 0
+
+
+@virtual
+async def test_who_wants_to_know_now_gets_an_answer_of_now() -> None:
+    rig = with_movies(1).start()
+    # As the server asks for patience, and nobody was heard yet.
+    rig.relay.report(Busy("503", 120.0))
+    rig.relay.nudge()
+    await rig.until(lambda: rig.server.count(Ask.PROBE) == 1, 1)
+    await asyncio.sleep(1)
+    assert rig.phase is Phase.READY
+    # A probe is under way, and will be answered badly; the server is back by then.
+    rig.server.on(Ask.PROBE, BUSY)
+    rig.relay.nudge()
+    await rig.until(lambda: rig.server.count(Ask.PROBE) == 2, 1)
+    rig.relay.nudge()
+    await asyncio.sleep(1)
+    assert rig.server.count(Ask.PROBE) == 3
+    assert rig.phase is Phase.READY
 
 
 @virtual

@@ -27,7 +27,7 @@ from custom_components.watched_sync.runtime import WatchedSyncRuntime
 from custom_components.watched_sync.servers.transport import Transport
 from tests.common import tracked, until
 from tests.fakes import library
-from tests.fakes.base import FakeServer, LoggedRequest
+from tests.fakes.base import FakeServer, FaultKind, LoggedRequest
 from tests.fakes.jellyfin import TICKS_PER_SECOND, FakeJellyfin
 from tests.fakes.jellyfin.items import Kind
 from tests.fakes.plex import FakePlex
@@ -118,6 +118,17 @@ class Side(ABC):
     @abstractmethod
     def revoke(self) -> None:
         """Make the entry's token worth nothing."""
+
+    @abstractmethod
+    def lock_out(self, hours: int) -> None:
+        """Have the server let the user in again in so many *hours*; it is noon now.
+
+        Everything is answered with 403 until then, and the sign-in stays good.
+        """
+
+    @abstractmethod
+    def let_in(self) -> None:
+        """End the time of `lock_out`, which may also end by itself."""
 
     @abstractmethod
     def remove(self, item_id: str) -> None:
@@ -276,6 +287,14 @@ class PlexSide(Side):
         self.server.revoke(self.server.token_for(USER))
 
     @override
+    def lock_out(self, hours: int) -> None:
+        self.server.fail(FaultKind.STATUS, status=403, times=None)
+
+    @override
+    def let_in(self) -> None:
+        self.server.clear_faults()
+
+    @override
     def remove(self, item_id: str) -> None:
         self.server.remove_item(item_id)
 
@@ -382,6 +401,19 @@ class JellyfinSide(Side):
     @override
     def revoke(self) -> None:
         self.server.revoke(self.server.token_for(USER, CLIENT_ID))
+
+    @override
+    def lock_out(self, hours: int) -> None:
+        noon = self.server.clock().replace(hour=12, minute=0, second=0)
+        self.server.clock.set(noon)
+        # Real ones have the same for everybody but administrators.
+        self.server.users[self.server.user_id(USER)].access_schedules = [
+            {"DayOfWeek": "Everyday", "StartHour": 12 + hours, "EndHour": 24}
+        ]
+
+    @override
+    def let_in(self) -> None:
+        """The schedule does it."""
 
     @override
     def remove(self, item_id: str) -> None:

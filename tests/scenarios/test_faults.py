@@ -13,6 +13,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 from custom_components.watched_sync.core.delivery import MAX_ATTEMPTS
 from custom_components.watched_sync.core.errors import Reason
 from custom_components.watched_sync.core.lane import Phase
+from custom_components.watched_sync.core.snapshot import SyncStatus
 from tests.common import drained, until
 from tests.fakes import library
 from tests.fakes.base import FaultKind
@@ -275,10 +276,15 @@ async def test_revoked_token_parks_the_lane_and_a_new_one_delivers(
     assert [flow["context"]["source"] for flow in flows] == [SOURCE_REAUTH]
     assert len(waiting(entry)) == 3
     assert all(one.attempts == 0 for one in waiting(entry))
-    # A lane that waits for a person asks nothing.
+    # A lane that waits for a person asks nothing, but once an hour.
     traffic.clear()
-    await asyncio.sleep(HOUR)
+    await asyncio.sleep(0.9 * HOUR)
     assert traffic == []
+    await asyncio.sleep(0.2 * HOUR)
+    assert len(traffic) == 1
+    assert [flow["flow_id"] for flow in hass.config_entries.flow.async_progress()] == [
+        flow["flow_id"] for flow in flows
+    ]
 
     way, sign_in = (
         ("plex_token", {"token": side.server.token_for(USER)})
@@ -297,6 +303,33 @@ async def test_revoked_token_parks_the_lane_and_a_new_one_delivers(
     await drained(hass, entry, seconds=HOUR)
     assert side.all_seen() == played(*films)
     assert not hass.config_entries.flow.async_progress()
+
+
+async def test_user_who_is_not_let_in_for_two_hours_is_let_in_again_and_delivered_to(
+    hass: HomeAssistant, side: Side, machine: TimeMachine, traffic: Traffic
+) -> None:
+    films = [side.item_id(title) for title in ("Arrival", "Alien")]
+    entry = await side.connect(hass)
+    side.lock_out(hours=2)
+    machine.running = True
+    for film in films:
+        await act(hass, "mark_watched", item_id=film, config_entry_id=entry.entry_id)
+    runtime = runtime_of(entry)
+    await until(runtime, lambda: runtime.lane.health.phase is Phase.BACKING_OFF)
+    assert runtime.lane.health.reason is Reason.FORBIDDEN
+    traffic.clear()
+    await asyncio.sleep(1.9 * HOUR)
+    snapshot = runtime.coordinator.data
+    assert snapshot.status is SyncStatus.OFFLINE
+    assert snapshot.last_error is Reason.FORBIDDEN
+    assert all(one.attempts == 0 for one in waiting(entry))
+    assert not hass.config_entries.flow.async_progress(), "nobody has to sign in"
+    assert 1.9 * HOUR / 300 <= len(traffic) <= 2 * HOUR / 60
+    await asyncio.sleep(0.1 * HOUR)
+    side.let_in()
+    await drained(hass, entry, seconds=400)
+    assert side.all_seen() == played(*films)
+    assert not runtime.lane.outbox.rejected
 
 
 async def test_write_the_server_refuses_waits_for_a_person(

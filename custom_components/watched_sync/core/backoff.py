@@ -40,5 +40,9 @@ LANE_BACKOFF = Backoff(base=1.0, cap=30.0)
 #: The same while nothing waits: only the connection is shown.
 IDLE_BACKOFF = Backoff(base=5.0, cap=300.0, floor=5.0)
 
+#: A server that does not let us in for now, waiting or not: a ban of a proxy lasts the
+#: longer the more often somebody knocks.
+FORBIDDEN_BACKOFF = Backoff(base=60.0, cap=300.0, floor=30.0)
+
 #: One operation that the server answered, but did not carry out.
 OPERATION_BACKOFF = Backoff(base=4.0, cap=900.0, floor=2.0)

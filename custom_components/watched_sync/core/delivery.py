@@ -19,6 +19,7 @@ from .errors import (
     AuthRejected,
     Busy,
     Fault,
+    Forbidden,
     ItemGone,
     JournalError,
     LaneDown,
@@ -824,7 +825,8 @@ class Delivery:
         except StillLooking:
             recheck = LOOKING_RECHECK
         except ServerError as err:
-            if not isinstance(err, _HALTING) or await self._host.is_there(err):
+            is_about_item = not isinstance(err, (*_HALTING, Forbidden))
+            if is_about_item or await self._host.is_there(err):
                 self._retry_later(operation, reason_of(err))
             return
         if item is not None:

@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import timedelta
 import logging
 
-from .backoff import IDLE_BACKOFF, LANE_BACKOFF
+from .backoff import FORBIDDEN_BACKOFF, IDLE_BACKOFF, LANE_BACKOFF, Backoff
 from .delivery import Delivery, reason_of
 from .errors import (
     Busy,
@@ -48,6 +48,10 @@ MIN_WIDE_FAULTS = 3
 #: Seconds for which all writes may fail while reads do not; then each item is judged
 #: for itself, one at a time, for they may be the trouble after all.
 WIDE_FAULT_PATIENCE = 900.0
+
+#: Seconds after which a server that did not accept our sign-in is asked again: tokens
+#: come back with a database, and an answer of a proxy is not the server's.
+PARKED_RECHECK = 3600.0
 
 
 class Relay:
@@ -111,7 +115,10 @@ class Relay:
     # --- from outside ------------------------------------------------------
 
     def nudge(self) -> None:
-        """Try now, whatever the backoff says; also when the lane is parked."""
+        """Try now, whatever the backoff says; also when the lane is parked.
+
+        It ends in a probe that is sent from now on, also while one is under way.
+        """
         self._nudged = True
         self._save_at = 0.0
         self._lane.wake.set()
@@ -119,7 +126,8 @@ class Relay:
     def report(self, error: ServerError) -> None:
         """Hear of a failed read elsewhere; the relay asks the server what is up.
 
-        A server that asked for patience gets it, and is not asked at once.
+        A server that asked for patience gets it, and is not asked at once. A report
+        is no news any more once the server has answered well after it.
         """
         _LOGGER.debug("%s: a read failed: %r", self._label, error)
         if isinstance(error, Busy):
@@ -139,6 +147,8 @@ class Relay:
 
     async def run(self) -> None:
         """Deliver until cancelled, or told to stop."""
+        if self._lane.health.phase is Phase.PARKED:
+            self._park()  # it was asked just now
         while not self._stopping:
             try:
                 await self._turn()
@@ -192,15 +202,13 @@ class Relay:
             case Phase.READY:
                 await self._turn_ready()
             case Phase.BACKING_OFF:
-                await self._turn_backing_off()
+                self._hurry()
+                await self._wait_for_server()
             case Phase.PARKED:
-                if not self._nudged:
-                    await self._rest(None)
-                if self._nudged:
-                    await self._probe()
+                await self._wait_for_server()
 
     async def _turn_ready(self) -> None:
-        if self._busy is not None:
+        if self._busy is not None and not self._nudged:
             busy, self._busy = self._busy, None
             self._judge(busy)
             return
@@ -226,16 +234,25 @@ class Relay:
         next_due = self._lane.outbox.next_due(now)
         await self._rest(None if next_due is None else (next_due - now).total_seconds())
 
-    async def _turn_backing_off(self) -> None:
+    def _hurry(self) -> None:
+        """Ask sooner once something waits: a long interval was meant for nothing."""
         has_wishes = len(self._lane.outbox) > 0
         if has_wishes and not self._had_wishes:
-            # The long idle interval was meant for a queue with nothing in it.
             now = self._clock.monotonic()
-            delay = LANE_BACKOFF.delay(
+            delay = self._backoff(self._lane.health.reason).delay(
                 self._failures, self._rng, max(self._left_alone_until - now, 0)
             )
             self._schedule(min(self._retry_at, now + delay))
         self._had_wishes = has_wishes
+
+    def _backoff(self, reason: Reason | None) -> Backoff:
+        """Return how long to wait for a server that is away for a *reason*."""
+        if reason is Reason.FORBIDDEN:
+            return FORBIDDEN_BACKOFF
+        return LANE_BACKOFF if len(self._lane.outbox) else IDLE_BACKOFF
+
+    async def _wait_for_server(self) -> None:
+        """Ask it again when it is time, or when a person wants to know."""
         remaining = self._retry_at - self._clock.monotonic()
         if remaining > 0 and not self._nudged:
             await self._rest(remaining)
@@ -266,6 +283,7 @@ class Relay:
             if info.server_id != self._server_id:
                 msg = "another server answers at this address"
                 raise WrongServer(msg)
+            self._has_answered()
             if unheard:
                 await self._listen_first()
         except ServerError as err:
@@ -279,6 +297,11 @@ class Relay:
             self._lane.set_health(Health(Phase.READY, self._clock.now()))
             self._lane.publish(LaneUpdate())
         return True
+
+    def _has_answered(self) -> None:
+        """Forget the trouble that was reported until now: the server answers well."""
+        self._busy = None
+        self._suspicious = False
 
     async def _listen_first(self) -> None:
         """Hear what happened meanwhile, so that nothing old overwrites it.
@@ -304,7 +327,7 @@ class Relay:
         match classify(error):
             case LaneDown() as verdict:
                 self._go_down(verdict)
-            case Parked() | Rejected(Reason.FORBIDDEN):
+            case Parked():
                 self._park()
             case RetryLater(reason) | Rejected(reason):
                 self._go_down(LaneDown(reason))
@@ -318,8 +341,9 @@ class Relay:
             _LOGGER.info("Lost contact with %s: %s", self._label, verdict.reason.value)
         self._failures += 1
         self._had_wishes = len(self._lane.outbox) > 0
-        backoff = LANE_BACKOFF if self._had_wishes else IDLE_BACKOFF
-        delay = backoff.delay(self._failures, self._rng, verdict.after)
+        delay = self._backoff(verdict.reason).delay(
+            self._failures, self._rng, verdict.after
+        )
         now = self._clock.monotonic()
         self._left_alone_until = now + (verdict.after or 0)
         self._lane.set_health(
@@ -350,6 +374,7 @@ class Relay:
             self._lane.set_health(
                 Health(Phase.PARKED, self._clock.now(), Reason.AUTH_REQUIRED)
             )
+        self._schedule(self._clock.monotonic() + PARKED_RECHECK)
         self._lane.publish(LaneUpdate())
 
     def _log_recovery(self) -> None:
@@ -377,6 +402,7 @@ class Relay:
             self._poisoned.clear()
             if self._lane.health.phase is Phase.READY:
                 self._failures = 0
+                self._busy = None  # what was reported before is over
         except JournalError as err:
             self._disk_failed(err)
         except ServerError as err:
