@@ -21,6 +21,7 @@ from custom_components.watched_sync.core.operation import (
     SetProgress,
 )
 from custom_components.watched_sync.runtime import Wish
+from custom_components.watched_sync.todo import UpNextList
 
 from .common import (
     MOVIE,
@@ -456,3 +457,22 @@ async def test_due_is_what_airs_or_aired_lately(
         "2031-04-20",
         None,
     ]
+
+
+async def test_list_that_cannot_be_shown_costs_the_other_entities_nothing(
+    hass: HomeAssistant,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    server = MemoryServer()
+    entry = await setup_lane(hass, server)
+    await lose_contact(hass, entry, server)
+
+    def mistaken(_: UpNextList) -> None:
+        raise RuntimeError("a mistake")
+
+    monkeypatch.setattr(UpNextList, "_items", mistaken)
+    await entry.runtime_data.async_submit([Wish(MOVIE, MarkWatched())])
+    await hass.async_block_till_done()
+    assert shown(hass, "sensor.attic_ada_pending_changes").state == "1"
+    assert f"{LIST} cannot show what is new" in caplog.text

@@ -3,11 +3,12 @@
 from typing import override
 
 from homeassistant.config_entries import ConfigSubentry
+from homeassistant.core import callback
 from homeassistant.helpers.device_registry import DeviceEntryType, DeviceInfo
 from homeassistant.helpers.entity import EntityDescription
 from homeassistant.helpers.update_coordinator import CoordinatorEntity
 
-from .const import CONF_ITEM, DOMAIN
+from .const import CONF_ITEM, DOMAIN, LOGGER
 from .coordinator import WatchedSyncCoordinator
 from .core.codec import decode_item
 from .core.identity import Item
@@ -27,6 +28,19 @@ class WatchedSyncEntity(CoordinatorEntity[WatchedSyncCoordinator]):
         self.runtime = runtime
         self._attr_unique_id = f"{runtime.lane_id}:{key}"
         self._attr_device_info = DeviceInfo(identifiers={(DOMAIN, runtime.lane_id)})
+
+    @callback
+    @override
+    def _handle_coordinator_update(self) -> None:
+        """Show what is new; what one entity cannot show never costs the others."""
+        try:
+            self._take_news()
+            super()._handle_coordinator_update()
+        except Exception:  # noqa: BLE001 - the coordinator goes on with the others
+            LOGGER.error("%s cannot show what is new", self.entity_id, exc_info=True)
+
+    def _take_news(self) -> None:
+        """Take over what an entity keeps by itself of the coordinator's data."""
 
 
 class DescribedEntity(WatchedSyncEntity):

@@ -15,7 +15,7 @@ from homeassistant.components.todo.const import (
     TodoListEntityFeature,
 )
 from homeassistant.components.todo.entity import TodoItem, TodoListEntity
-from homeassistant.core import HomeAssistant, callback
+from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from homeassistant.util import dt as dt_util
 
@@ -63,11 +63,9 @@ class UpNextList(WatchedSyncEntity, TodoListEntity):
         self._outbox = runtime.lane.outbox
         self._attr_todo_items = list(self._items())
 
-    @callback
     @override
-    def _handle_coordinator_update(self) -> None:
+    def _take_news(self) -> None:
         self._attr_todo_items = list(self._items())
-        super()._handle_coordinator_update()
 
     @override
     async def async_update_todo_item(self, item: TodoItem) -> None:

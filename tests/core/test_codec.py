@@ -229,7 +229,7 @@ def all_in(outbox: Outbox) -> list[Any]:
 
 
 @given(outboxes.filter(lambda one: len(all_in(one)) > 0), st.data())
-@settings(max_examples=200)
+@settings(max_examples=50, deadline=None)
 def test_damage_anywhere_costs_its_row_and_no_row_is_lost_silently(
     outbox: Outbox, data: st.DataObject
 ) -> None:
@@ -255,7 +255,7 @@ def test_damage_anywhere_costs_its_row_and_no_row_is_lost_silently(
 
 
 @given(st.data())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 def test_lane_with_a_damaged_file_starts_and_delivers_all_other_rows(
     data: st.DataObject,
 ) -> None:

@@ -25,6 +25,7 @@ from custom_components.watched_sync.core.errors import (
     Starting,
     StillLooking,
     Unanswered,
+    Unexpected,
     Unreachable,
     Unsupported,
     UnsupportedVersion,
@@ -57,6 +58,7 @@ VERDICTS: list[tuple[ServerError, Verdict]] = [
     (ItemGone("x"), Missing()),
     (Fault("x"), RetryLater(Reason.SERVER_FAULT)),
     (Malformed("x"), RetryLater(Reason.MALFORMED)),
+    (Unexpected("x"), RetryLater(Reason.UNEXPECTED)),
 ]
 
 

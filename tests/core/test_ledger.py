@@ -214,3 +214,30 @@ def test_what_came_back_is_not_known_to_be_begun_again() -> None:
 
 def test_of_what_was_never_read_nothing_is_known() -> None:
     assert Ledger().knowing(BEGUN) is BEGUN
+
+
+def test_an_odd_reading_costs_the_others_nothing(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    ledger = Ledger([Reading(movie("1"), seen())])
+    odd = Reading(movie("1"), PlayState(watched=True, position="x"))  # type: ignore[arg-type]  # a mistake
+    good = Reading(movie("2"), seen())
+    ledger.on_move = lambda _, reading: told.append(reading)
+    told: list[Reading] = []
+    assert ledger.remember([odd, good]) == [good]
+    assert told == [good]
+    assert "could not be taken over" in caplog.text
+
+
+def test_who_is_told_of_moves_cannot_make_them_unknown(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def mistaken(*_: object) -> None:
+        raise RuntimeError
+
+    ledger = Ledger([Reading(movie("1"), unseen())])
+    ledger.on_move = mistaken
+    moved = Reading(movie("1"), seen())
+    assert ledger.remember([moved]) == [moved]
+    assert ledger.base("1") == seen()
+    assert "not taken in" in caplog.text

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
@@ -685,6 +685,27 @@ async def test_one_item_that_cannot_be_read_does_not_hide_the_others() -> None:
 
 
 @virtual
+async def test_a_mistake_about_one_item_does_not_hide_the_others() -> None:
+    watch = await Watch().start()
+    await asyncio.sleep(60)
+    real = watch.server.fetch
+
+    async def mistaken(item_ids: Collection[str]) -> Mapping[str, Reading]:
+        if "m7" in item_ids:
+            raise RuntimeError("a mistake of ours")
+        return await real(item_ids)
+
+    watch.server.fetch = mistaken  # type: ignore[method-assign]  # a mistake
+    for n in range(40):
+        watch.server.played_elsewhere(f"m{n}")
+    watch.server.hint(*(f"m{n}" for n in range(40)))
+    await asyncio.sleep(HOUR)
+    assert {one.item.item_id for one in watch.lane.ledger} == {
+        f"m{n}" for n in range(40) if n != 7
+    }
+
+
+@virtual
 async def test_what_was_told_before_the_server_went_away_is_looked_at_afterwards() -> (
     None
 ):
@@ -914,7 +935,8 @@ async def test_a_fault_of_ours_does_not_blind_us_for_good() -> None:
     assert not faults
     watch.server.hint("m2")
     await asyncio.sleep(2 * observer_module.SOCKET_BACKOFF.cap)
-    assert watch.eyes.looks == [frozenset({"m2"})]
+    # What it happened to is not forgotten either.
+    assert watch.eyes.looks == [frozenset({"m1", "m2"})]
 
 
 @virtual

@@ -2436,12 +2436,117 @@ async def test_a_mistake_of_ours_is_logged_and_does_not_stop_the_queue(
         return await real(item_ids)
 
     rig.server.fetch = broken  # type: ignore[method-assign]  # a mistake
-    await rig.ask(None, movies(1)[0])
-    await rig.until(lambda: rig.phase is Phase.BACKING_OFF)
-    assert rig.lane.health.reason is Reason.UNEXPECTED
+    asked = await rig.ask(None, movies(1)[0])
+
+    def waits() -> bool:
+        waiting = rig.outbox.get(asked.operation_id)
+        return waiting is not None and waiting.last_error == Reason.UNEXPECTED
+
+    await rig.until(waits)
     assert "delivering failed unexpectedly" in caplog.text
     await rig.drained()
     assert rig.results() == [Result.DELIVERED]
+
+
+def break_on(rig: Rig, method: str, item_ids: set[str]) -> None:
+    """Have a request that is about one of these items end in a mistake of ours."""
+    real = getattr(rig.server, method)
+
+    async def broken(what: Any, *args: Any) -> Any:
+        named = {what.item_id} if isinstance(what, Item) else set(what)
+        if named & item_ids:
+            raise RuntimeError("a mistake")
+        return await real(what, *args)
+
+    setattr(rig.server, method, broken)
+
+
+@both
+@pytest.mark.parametrize("method", ["fetch", "write"])
+@pytest.mark.parametrize("place", [0, 57, 99])
+@virtual
+async def test_a_mistake_about_one_item_gives_up_that_one_and_never_the_lane(
+    make: Make, method: str, place: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    rig = with_movies(100, make)
+    broken = f"m{place:04}"
+    break_on(rig, method, {broken})
+    await ask_all(rig, 100)
+    rig.start()
+    await rig.until(lambda: len(rig.outbox) == 1, seconds=60)
+    await rig.drained()
+    results = {one.operation.item.item_id: one for one in rig.outcomes}
+    given_up = results.pop(broken)
+    assert (given_up.result, given_up.reason) == (Result.REJECTED, Reason.UNEXPECTED)
+    assert {one.result for one in results.values()} == {Result.DELIVERED}
+    assert rig.server.plays.total() == 99
+    assert "a mistake" in caplog.text
+    assert rig.lane.health.failures == 0
+    # Once the cause is gone it can be asked for again.
+    rig.server.__dict__.pop(method)
+    await rig.lane.retry()
+    await rig.drained()
+    assert rig.server.states[broken].watched
+
+
+@virtual
+async def test_a_mistake_in_one_write_leaves_no_doubt_about_those_beside_it() -> None:
+    rig = with_movies(8, ModelServer.plex)
+    break_on(rig, "write", {"m0003"})
+    await ask_all(rig, 8)
+    rig.start()
+    # A write that is cut off has to be waited for: that takes minutes.
+    await rig.until(lambda: len(rig.outbox) == 1, seconds=10)
+    assert rig.server.doubled == []
+
+
+@virtual
+async def test_a_mistake_about_an_episode_gives_up_its_show_and_nothing_else() -> None:
+    rig = with_show({1: 3})
+    rig.server.add(*movies(1))
+    break_on(rig, "fetch_leaves", {SHOW.item_id})
+    rig.start()
+    await rig.ask(None, SHOW)
+    await rig.ask(None, movies(1)[0])
+    await rig.drained()
+    results = {one.operation.item.item_id: one.reason for one in rig.outcomes}
+    assert results == {SHOW.item_id: Reason.UNEXPECTED, "m0000": None}
+
+
+@virtual
+async def test_a_mistake_about_everything_gives_up_few_and_loses_none() -> None:
+    rig = with_movies(30)
+    break_on(rig, "fetch", {one.item_id for one in movies(30)})
+    await ask_all(rig, 30)
+    rig.start()
+    await rig.until(lambda: rig.phase is Phase.BACKING_OFF)
+    assert rig.lane.health.reason is Reason.UNEXPECTED
+    await asyncio.sleep(600)
+    given_up = len(rig.results())
+    assert given_up <= 6
+    rig.server.__dict__.pop("fetch")
+    await rig.drained()
+    assert rig.results().count(Result.DELIVERED) == 30 - given_up
+    await rig.lane.retry()
+    await rig.drained()
+    assert rig.results().count(Result.DELIVERED) == 30
+
+
+@virtual
+async def test_a_mistake_while_catching_up_holds_no_wish_back(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    rig = with_movies(1)
+
+    async def opening() -> None:
+        raise RuntimeError("a mistake")
+
+    rig.relay._opening, rig.relay._opened = opening, False
+    rig.start()
+    await rig.ask(None, movies(1)[0])
+    await rig.drained()
+    assert rig.results() == [Result.DELIVERED]
+    assert "catching up failed unexpectedly" in caplog.text
 
 
 @virtual

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, 
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+import logging
 import math
 from typing import Protocol
 
@@ -31,6 +32,7 @@ from .errors import (
     ServerError,
     StillLooking,
     Unanswered,
+    Unexpected,
     Unreachable,
     Verdict,
     WrongServer,
@@ -56,6 +58,8 @@ from .reconcile import (
     played_after,
 )
 from .rehoming import find_again
+
+_LOGGER = logging.getLogger(__name__)
 
 #: Answers that refused an operation before it is given up.
 MAX_ATTEMPTS = 8
@@ -355,7 +359,7 @@ class Delivery:
             self._host.has_written()
         elif (
             len(sent.errors) == len(operations)
-            and all(isinstance(error, Fault) for error in sent.errors.values())
+            and all(isinstance(one, Fault | Unexpected) for one in sent.errors.values())
             and self._host.is_to_blame(len(failed))
         ):
             return
@@ -660,6 +664,10 @@ class Delivery:
                     sent.halted = err
                 except ServerError as err:
                     sent.errors[write.item.item_id] = err
+                except Exception as err:
+                    # Of this write only: the others are under way, and to be heard.
+                    _LOGGER.exception("A write failed unexpectedly")
+                    sent.errors[write.item.item_id] = Unexpected(repr(err))
 
         self._answered.clear()
         try:

@@ -94,6 +94,10 @@ class UnsupportedVersion(ServerError):
         self.version = version
 
 
+class Unexpected(ServerError):
+    """A fault of ours while something was asked or done; what it was is in the log."""
+
+
 class JournalError(Exception):
     """The outbox could not be written to disk."""
 
@@ -198,6 +202,8 @@ def classify(error: ServerError) -> Verdict:
             return RetryLater(Reason.SERVER_FAULT)
         case Malformed():
             return RetryLater(Reason.MALFORMED)
+        case Unexpected():
+            return RetryLater(Reason.UNEXPECTED)
         case _:
             msg = f"unclassified server error {type(error).__name__}"
             raise TypeError(msg) from error

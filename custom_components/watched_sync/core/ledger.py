@@ -2,9 +2,12 @@
 
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import replace
+import logging
 
 from .identity import Item
 from .play_state import PlayState, Reading, reading_of
+
+_LOGGER = logging.getLogger(__name__)
 
 #: Items remembered; those untouched longest are forgotten first.
 LEDGER_LIMIT = 5_000
@@ -53,30 +56,39 @@ class Ledger:
         """
         news = []
         for one in readings:
-            reading = one
-            item_id = reading.item.item_id
-            known = self._readings.get(item_id)
-            if known is not None and not known.item.is_still(reading.item):
-                self.forget(item_id)
-            known = self._readings.pop(item_id, None)
-            if known is not None and reading.state.watched is None:
-                self._readings[item_id] = known
+            try:
+                reading = self._take(one)
+            except Exception:
+                # The others have to be known all the same, and this one read again.
+                _LOGGER.exception("What an item shows could not be taken over")
                 continue
-            if known is not None:
-                reading = self._completed(reading, known)
-                if (
-                    known.state.watched is not None
-                    and known.state != reading.state
-                    and item_id not in self._absent
-                ):
-                    self._moved_from.setdefault(item_id, known.state)
-            self._readings[item_id] = reading
-            if known != reading:
+            if reading is not None:
                 news.append(reading)
-            self._tell(known, reading)
         while len(self._readings) > LEDGER_LIMIT:
             self.forget(next(iter(self._readings)))
         return news
+
+    def _take(self, reading: Reading) -> Reading | None:
+        """Take over one reading; return it, completed, if it is news."""
+        item_id = reading.item.item_id
+        known = self._readings.get(item_id)
+        if known is not None and not known.item.is_still(reading.item):
+            self.forget(item_id)
+        known = self._readings.pop(item_id, None)
+        if known is not None and reading.state.watched is None:
+            self._readings[item_id] = known
+            return None
+        if known is not None:
+            reading = self._completed(reading, known)
+            if (
+                known.state.watched is not None
+                and known.state != reading.state
+                and item_id not in self._absent
+            ):
+                self._moved_from.setdefault(item_id, known.state)
+        self._readings[item_id] = reading
+        self._tell(known, reading)
+        return reading if known != reading else None
 
     def _tell(self, known: Reading | None, reading: Reading) -> None:
         item_id = reading.item.item_id
@@ -92,7 +104,11 @@ class Ledger:
             and not reading.item.kind.is_container
             and (known is None or reading.state.has_moved_from(known.state))
         ):
-            self.on_move(known, reading)
+            try:
+                self.on_move(known, reading)
+            except Exception:
+                # It is known all the same, whoever was to be told.
+                _LOGGER.exception("A move was not taken in by who is told of it")
 
     @property
     def absent(self) -> Collection[str]:

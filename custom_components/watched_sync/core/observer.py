@@ -333,7 +333,7 @@ class Observer:
                 await self._reader.look(frozenset())
             if item_ids:
                 await self._reader.look(frozenset(item_ids))
-        except ServerError:
+        except Exception:
             self._look_again(item_ids)
             raise
         self._failed_looks = 0
@@ -438,7 +438,7 @@ class Observer:
         self._look_for_plays()
         try:
             await self._reader.catch_up()
-        except ServerError:
+        except Exception:
             self._miss()
             raise
 

@@ -23,6 +23,7 @@ from .errors import (
     RetryLater,
     ServerError,
     Unanswered,
+    Unexpected,
     Unreachable,
     WrongServer,
     classify,
@@ -103,6 +104,7 @@ class Relay:
         self._save_at = 0.0
         self._stopping = False
         self._poisoned: dict[str, Operation] = {}
+        self._mistaken: set[str] = set()
         self._failures = 0
         self._nudged = False
         self._suspicious = False
@@ -153,7 +155,7 @@ class Relay:
             try:
                 await self._turn()
             except Exception:
-                # A fault of ours in one operation must not stop the queue for good.
+                # A fault of ours that is nobody's: it must not end the queue for good.
                 _LOGGER.exception("%s: delivering failed unexpectedly", self._label)
                 self._go_down(LaneDown(Reason.UNEXPECTED))
 
@@ -319,6 +321,9 @@ class Relay:
             if is_away and not isinstance(err, Unanswered):
                 raise
             _LOGGER.debug("%s: could not catch up: %r", self._label, err)
+        except Exception:
+            # Whatever it is about, it is not about what waits.
+            _LOGGER.exception("%s: catching up failed unexpectedly", self._label)
 
     def _judge(self, error: ServerError) -> None:
         """Take the lane down, or park it, because of *error*."""
@@ -400,6 +405,7 @@ class Relay:
                 self._go_down(LaneDown(Reason.SERVER_FAULT))
             self._batch = min(self._batch * 2, BATCH)
             self._poisoned.clear()
+            self._mistaken.clear()
             if self._lane.health.phase is Phase.READY:
                 self._failures = 0
                 self._busy = None  # what was reported before is over
@@ -407,6 +413,8 @@ class Relay:
             self._disk_failed(err)
         except ServerError as err:
             await self._read_failed(err, operations)
+        except Exception as err:  # noqa: BLE001 - logged with the one it is about
+            await self._failed_unexpectedly(err, operations)
         finally:
             self._lane.in_flight = frozenset()
             settled = self._delivery.publish()
@@ -473,5 +481,30 @@ class Relay:
             self._delivery.postpone(operation)
         else:
             await self._delivery.judge_failure(operation, error)
+
+    async def _failed_unexpectedly(
+        self, error: Exception, operations: Sequence[Operation]
+    ) -> None:
+        """Have the one operation wait that a fault of ours is about, and go on.
+
+        Where several fail like that one after the other, and nothing else succeeds, it
+        is not about them: the lane waits as well, so that not all are given up.
+        """
+        if len(operations) > 1:
+            _LOGGER.debug("%s: one of many failed: %r", self._label, error)
+            self._batch = max(1, len(operations) // 2)
+            return
+        operation_id = operations[0].operation_id
+        if operation_id in self._mistaken:
+            _LOGGER.debug("%s: failed unexpectedly again: %r", self._label, error)
+        else:
+            _LOGGER.error(
+                "%s: delivering failed unexpectedly", self._label, exc_info=error
+            )
+        self._mistaken.add(operation_id)
+        if (operation := self._lane.outbox.get(operation_id)) is not None:
+            await self._delivery.judge_failure(operation, Unexpected(repr(error)))
+        if len(self._mistaken) > MAX_POISONED:
+            self._go_down(LaneDown(Reason.UNEXPECTED))
 
     # --- verdicts ----------------------------------------------------------
