@@ -87,3 +87,6 @@ ISSUE_OUTBOX_LOST: Final = "outbox_lost"
 ISSUE_OUTBOX_UNWRITABLE: Final = "outbox_unwritable"
 ISSUE_UNDELIVERABLE: Final = "undeliverable"
 ISSUE_UNSUPPORTED_SERVER: Final = "unsupported_server"
+
+#: How the keys of switches begin that come and go with what is up next.
+UP_NEXT_KEY: Final = "up_next:"

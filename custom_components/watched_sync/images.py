@@ -15,9 +15,14 @@ import secrets
 from typing import Final
 
 from aiohttp import hdrs, web
+from homeassistant.auth.permissions.const import POLICY_READ
+from homeassistant.components.http.const import KEY_HASS_USER
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import HomeAssistant, callback
-from homeassistant.helpers.http import KEY_AUTHENTICATED, HomeAssistantView
+from homeassistant.helpers.http import (
+    KEY_AUTHENTICATED,
+    HomeAssistantView,
+)
 from homeassistant.util.hass_dict import HassKey
 from yarl import URL
 
@@ -26,6 +31,7 @@ from .core.errors import ItemGone
 from .core.identity import Item
 from .core.ports import Image
 from .lookup import CannotAsk, async_ask, known_item
+from .permissions import may
 from .runtime import WatchedSyncConfigEntry
 
 #: Pixels: enough for a poster on a phone and on a wall.
@@ -148,7 +154,7 @@ class PictureView(HomeAssistantView):
 
     name = f"api:{DOMAIN}:image"
     url = f"{_PATH}/{{entry_id}}/{{item_id}}"
-    # `<img>` sends no header: the key in the address, or being signed in.
+    # `<img>` sends no header: the key in the address, or a user who may read the lane.
     requires_auth = False
 
     def __init__(self, pictures: Pictures) -> None:
@@ -158,16 +164,14 @@ class PictureView(HomeAssistantView):
     async def get(
         self, request: web.Request, entry_id: str, item_id: str
     ) -> web.Response:
-        """Answer with the picture: 403 without the key, 404 where there is none.
+        """Answer with the picture: 403 without key or permission, 404 for none.
 
         503 while its server gives no answer, or the lane is being reloaded.
         """
         key = self._pictures.key(entry_id, item_id)
         given = request.query.get("key", "")
-        if not (
-            request[KEY_AUTHENTICATED]
-            or hmac.compare_digest(given.encode(), key.encode())
-        ):
+        has_key = hmac.compare_digest(given.encode(), key.encode())
+        if not (request[KEY_AUTHENTICATED] or has_key):
             if hdrs.AUTHORIZATION in request.headers:
                 # A wrong login, for Home Assistant to count. A key of yesterday in a
                 # tab left open is none.
@@ -178,6 +182,8 @@ class PictureView(HomeAssistantView):
         entry = hass.config_entries.async_get_entry(entry_id)
         if entry is None or entry.domain != DOMAIN:
             raise web.HTTPNotFound
+        if not (has_key or may(hass, request[KEY_HASS_USER], entry, POLICY_READ)):
+            raise web.HTTPForbidden
         if entry.state is not ConfigEntryState.LOADED:
             raise web.HTTPServiceUnavailable
         if (item := known_item(entry, item_id)) is None:

@@ -19,11 +19,8 @@ from enum import IntEnum, StrEnum
 import re
 from typing import Final
 
-from homeassistant.core import HomeAssistant, callback
 from homeassistant.exceptions import ServiceValidationError
-from homeassistant.helpers import service
 
-from .const import DOMAIN
 from .core import gate
 from .core.errors import (
     ItemGone,
@@ -164,38 +161,6 @@ async def async_ask[T](
             case _:
                 reason = SkipReason.SERVER_ERROR
         raise CannotAsk(reason) from err
-
-
-@callback
-def async_get_lanes(
-    hass: HomeAssistant, entry_ids: Sequence[str] | None
-) -> list[WatchedSyncConfigEntry]:
-    """Return the config entries named, or every loaded one for None.
-
-    Raises ServiceValidationError if one is unknown or not loaded, or none is.
-    """
-    if entry_ids is not None:
-        if not entry_ids:
-            raise invalid("no_config_entry")
-        return [
-            service.async_get_config_entry(hass, DOMAIN, entry_id)
-            for entry_id in dict.fromkeys(entry_ids)
-        ]
-    entries: list[WatchedSyncConfigEntry] = hass.config_entries.async_loaded_entries(
-        DOMAIN
-    )
-    if not entries:
-        # One that is there but not loaded is named by this helper's error.
-        return [service.async_get_config_entry(hass, DOMAIN, None)]
-    return entries
-
-
-@callback
-def enabled_entries(hass: HomeAssistant) -> list[WatchedSyncConfigEntry]:
-    """Return every config entry that is switched on, loaded or not."""
-    return hass.config_entries.async_entries(
-        DOMAIN, include_ignore=False, include_disabled=False
-    )
 
 
 def known_item(entry: WatchedSyncConfigEntry, item_id: str) -> Item | None:

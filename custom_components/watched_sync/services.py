@@ -49,11 +49,11 @@ from .actions.marking import (
 )
 from .actions.queue import (
     async_discard,
+    async_get_history,
+    async_get_queue,
     async_retry,
     async_sync_now,
     async_undo,
-    get_history,
-    get_queue,
 )
 from .const import DOMAIN
 from .core.identity import MediaKind
@@ -189,11 +189,11 @@ def async_setup_services(hass: HomeAssistant) -> None:
             OPERATIONS_SCHEMA,
             SupportsResponse.OPTIONAL,
         ),
-        (SERVICE_GET_QUEUE, get_queue, GET_QUEUE_SCHEMA, SupportsResponse.ONLY),
+        (SERVICE_GET_QUEUE, async_get_queue, GET_QUEUE_SCHEMA, SupportsResponse.ONLY),
         (SERVICE_UNDO, async_undo, UNDO_SCHEMA, SupportsResponse.OPTIONAL),
         (
             SERVICE_GET_HISTORY,
-            get_history,
+            async_get_history,
             GET_HISTORY_SCHEMA,
             SupportsResponse.ONLY,
         ),

@@ -24,6 +24,7 @@ from .const import (
     DOMAIN,
     SECTION_ENTITIES,
     SUBENTRY_ITEM,
+    UP_NEXT_KEY,
 )
 from .core.identity import Item
 from .core.operation import Change, MarkUnwatched, MarkWatched
@@ -38,8 +39,6 @@ PARALLEL_UPDATES = 0
 #: How long the switch of an item stays once it is watched and not up next any more:
 #: long enough to take it back.
 RECENTLY: Final = timedelta(days=1)
-
-_UP_NEXT_KEY: Final = "up_next:"
 
 
 async def async_setup_entry(
@@ -196,7 +195,7 @@ class UpNextSwitch(WatchedSwitch):
     def __init__(self, runtime: WatchedSyncRuntime, view: ItemView) -> None:
         """Stand for the item that *view* shows."""
         self._item = view.item
-        super().__init__(runtime, f"{_UP_NEXT_KEY}{self._item.item_id}")
+        super().__init__(runtime, f"{UP_NEXT_KEY}{self._item.item_id}")
         self._attr_translation_placeholders = {"title": self._item.full_title}
 
     @property
@@ -234,7 +233,7 @@ class UpNextSwitches:
         self._limit: int = entry.options.get(SECTION_ENTITIES, {}).get(
             CONF_UP_NEXT_SWITCHES, DEFAULT_UP_NEXT_SWITCHES
         )
-        self._prefix = f"{self._runtime.lane_id}:{_UP_NEXT_KEY}"
+        self._prefix = f"{self._runtime.lane_id}:{UP_NEXT_KEY}"
         self._remembered = {
             registered.unique_id.removeprefix(self._prefix)
             for registered in er.async_entries_for_config_entry(

@@ -12,6 +12,7 @@ from datetime import datetime
 from itertools import islice
 from typing import Any
 
+from homeassistant.auth.permissions.const import POLICY_READ
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import ServiceCall, ServiceResponse
 from homeassistant.helpers.target import TargetSelection
@@ -77,7 +78,7 @@ class _Case:
 async def async_explain(call: ServiceCall) -> ServiceResponse:
     """Return, for each item the call names, how it stands and why."""
     words = await async_words(call.hass, call.data.get(ATTR_LANGUAGE))
-    resolution = await async_resolve(call)
+    resolution = await async_resolve(call, POLICY_READ)
     targets = resolution.targets[:ITEM_LIMIT]
     entries = {target.entry.entry_id: target.entry for target in targets}
     entries |= {one.entry.entry_id: one.entry for one in resolution.skipped}

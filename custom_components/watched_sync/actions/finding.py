@@ -3,6 +3,7 @@
 import asyncio
 from dataclasses import dataclass, field
 
+from homeassistant.auth.permissions.const import POLICY_READ
 from homeassistant.core import ServiceCall, ServiceResponse
 from homeassistant.util.json import JsonObjectType
 
@@ -28,7 +29,7 @@ from .fields import (
     ATTR_QUERY,
     FOUND_ITEMS_LIMIT,
 )
-from .lanes import chosen_lanes, lanes_not_loaded
+from .lanes import async_choose_lanes
 from .planning import state_row
 
 #: What is searched for if nobody says: seasons bear no names.
@@ -56,12 +57,12 @@ async def async_find_media(call: ServiceCall) -> ServiceResponse:
     words = title_words(call.data[ATTR_QUERY], None, kinds)
     if not words.title:
         raise invalid("nothing_to_search")
-    lanes = chosen_lanes(call)
+    lanes = await async_choose_lanes(call, POLICY_READ)
     answers = await asyncio.gather(
-        *(_async_search(entry, words, limit) for entry in lanes)
+        *(_async_search(entry, words, limit) for entry in lanes.running)
     )
     skipped = [
-        *(Skipped(entry, SkipReason.NOT_LOADED) for entry in lanes_not_loaded(call)),
+        *(Skipped(entry, SkipReason.NOT_LOADED) for entry in lanes.not_loaded),
         *(Skipped(one.entry, one.reason) for one in answers if one.reason is not None),
     ]
     return {

@@ -1,74 +1,115 @@
-"""Which lanes an action is for: those it names, those of a person, or every one."""
+"""Which lanes an action is for: those it names, those of a person, or every one.
+
+This is the only way from an action to a lane, and so where permissions are asked for:
+a lane that is named must be permitted, and where none is named those that are not
+permitted are left out, as if they did not exist.
+"""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
+from homeassistant.config_entries import ConfigEntryState
 from homeassistant.const import ATTR_CONFIG_ENTRY_ID
 from homeassistant.core import HomeAssistant, ServiceCall, callback
+from homeassistant.helpers import service
 
 from ..const import DOMAIN
 from ..failures import invalid
-from ..lookup import async_get_lanes, enabled_entries
+from ..permissions import Permit, async_permit
 from ..preferences import preferences
 from ..runtime import WatchedSyncConfigEntry
 from .fields import ATTR_PERSON
 
 
-@callback
-def names_lanes(call: ServiceCall) -> bool:
-    """Whether an action says which lanes it is for, by entry or by person."""
-    return ATTR_CONFIG_ENTRY_ID in call.data or ATTR_PERSON in call.data
+@dataclass(frozen=True, slots=True)
+class Lanes:
+    """The lanes an action is for.
 
-
-@callback
-def chosen_lanes(call: ServiceCall) -> list[WatchedSyncConfigEntry]:
-    """Return the lanes an action is for: those it names, or every loaded one.
-
-    A person means each lane whose option says that the plays there are theirs. Raises
-    ServiceValidationError for lanes named in both ways, for one that is unknown or not
-    loaded, and for a person who has none.
+    `not_loaded` are those it is for as well, but which do not run now; of lanes named
+    by their entries there are none, as these must run. `named` is whether the action
+    says which lanes it is for.
     """
+
+    running: Sequence[WatchedSyncConfigEntry]
+    not_loaded: Sequence[WatchedSyncConfigEntry]
+    named: bool
+    permit: Permit
+
+
+async def async_choose_lanes(call: ServiceCall, policy: str) -> Lanes:
+    """Return the lanes an action is for: those it names, or every one.
+
+    A person means each lane whose option says that the plays there are theirs. *policy*
+    is what the caller must be permitted to do with them: `read` or `control`. Raises
+    Unauthorized, and ServiceValidationError for lanes named in both ways, for one that
+    is unknown or not loaded, and for a person who has none.
+    """
+    hass = call.hass
+    permit = await async_permit(hass, call.context, policy)
     entry_ids: Sequence[str] | None = call.data.get(ATTR_CONFIG_ENTRY_ID)
     persons: Sequence[str] | None = call.data.get(ATTR_PERSON)
-    if persons is None:
-        return async_get_lanes(call.hass, entry_ids)
-    if entry_ids is not None:
+    if entry_ids is not None and persons is not None:
         raise invalid("lanes_named_twice")
-    of_persons = _of_persons(call.hass, persons)
-    loaded = [
-        entry
-        for entry in call.hass.config_entries.async_loaded_entries(DOMAIN)
-        if entry.entry_id in of_persons
-    ]
-    # Where none is loaded, Home Assistant's own error says which ought to be.
-    return loaded or async_get_lanes(call.hass, of_persons)
+    if entry_ids is not None:
+        lanes = _by_entry(hass, entry_ids, permit)
+        return Lanes(lanes, [], named=True, permit=permit)
+    if persons is not None:
+        meant = _of_persons(hass, persons)
+        permit.check(meant)
+    else:
+        meant = permit.among(enabled_lanes(hass))
+    running = running_lanes(hass, meant)
+    not_loaded = [entry for entry in meant if entry not in running]
+    return Lanes(running, not_loaded, named=persons is not None, permit=permit)
 
 
 @callback
-def lanes_not_loaded(call: ServiceCall) -> list[WatchedSyncConfigEntry]:
-    """Return the lanes an action is for as well, but which do not run now.
+def enabled_lanes(hass: HomeAssistant) -> list[WatchedSyncConfigEntry]:
+    """Return every lane that is switched on, loaded or not."""
+    return hass.config_entries.async_entries(
+        DOMAIN, include_ignore=False, include_disabled=False
+    )
 
-    An entry that is named must run, so of those there are none.
+
+@callback
+def running_lanes(
+    hass: HomeAssistant, lanes: Sequence[WatchedSyncConfigEntry]
+) -> list[WatchedSyncConfigEntry]:
+    """Return those of *lanes* that are loaded.
+
+    Raises ServiceValidationError if none is.
     """
-    if ATTR_CONFIG_ENTRY_ID in call.data:
-        return []
-    persons: Sequence[str] | None = call.data.get(ATTR_PERSON)
-    of_persons = None if persons is None else _of_persons(call.hass, persons)
-    lanes = chosen_lanes(call)
+    running = [entry for entry in lanes if entry.state is ConfigEntryState.LOADED]
+    if not running:
+        # Home Assistant's own error says which ought to run.
+        service.async_get_config_entry(
+            hass, DOMAIN, lanes[0].entry_id if lanes else None
+        )
+    return running
+
+
+def _by_entry(
+    hass: HomeAssistant, entry_ids: Sequence[str], permit: Permit
+) -> list[WatchedSyncConfigEntry]:
+    """Return the lanes of these entries, all of which must be permitted and loaded."""
+    if not entry_ids:
+        raise invalid("no_config_entry")
+    unique = list(dict.fromkeys(entry_ids))
+    permit.check(entry for entry in enabled_lanes(hass) if entry.entry_id in unique)
     return [
-        entry
-        for entry in enabled_entries(call.hass)
-        if entry not in lanes and (of_persons is None or entry.entry_id in of_persons)
+        service.async_get_config_entry(hass, DOMAIN, entry_id) for entry_id in unique
     ]
 
 
-def _of_persons(hass: HomeAssistant, persons: Sequence[str]) -> list[str]:
-    """Return the ids of the entries that belong to *persons*, loaded or not."""
+def _of_persons(
+    hass: HomeAssistant, persons: Sequence[str]
+) -> list[WatchedSyncConfigEntry]:
+    """Return the lanes that belong to *persons*, loaded or not."""
     if not persons:
         raise invalid("no_config_entry")
-    entries = {
-        entry.entry_id: preferences(entry).person for entry in enabled_entries(hass)
-    }
+    lanes = enabled_lanes(hass)
+    owners = {preferences(entry).person for entry in lanes}
     for person in persons:
-        if person not in entries.values():
+        if person not in owners:
             raise invalid("person_without_lane", person=person)
-    return [entry_id for entry_id, person in entries.items() if person in persons]
+    return [entry for entry in lanes if preferences(entry).person in persons]

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from homeassistant.auth.permissions.const import POLICY_CONTROL
 from homeassistant.core import ServiceCall, ServiceResponse
 from homeassistant.helpers.target import TargetSelection
 from homeassistant.util import dt as dt_util
@@ -76,7 +77,7 @@ async def async_set_progress(call: ServiceCall) -> ServiceResponse:
 async def _async_change(call: ServiceCall, change: Change | None) -> ServiceResponse:
     """Resolve, check and queue *change*; None is the progress the call speaks of."""
     wait = waiting_time(call)
-    resolution = await async_resolve(call)
+    resolution = await async_resolve(call, POLICY_CONTROL)
     if change is not None and call.data[ATTR_SCOPE] is ActionScope.UP_TO:
         stretch = await async_up_to(
             resolution,

@@ -4,7 +4,8 @@ import asyncio
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from homeassistant.core import ServiceCall, ServiceResponse, callback
+from homeassistant.auth.permissions.const import POLICY_CONTROL, POLICY_READ
+from homeassistant.core import ServiceCall, ServiceResponse
 from homeassistant.util.json import JsonObjectType, JsonValueType
 
 from ..core.operation import Operation
@@ -25,12 +26,12 @@ from .answers import (
     waiting_time,
 )
 from .fields import ATTR_BATCH_ID, ATTR_DRY_RUN, ATTR_LIMIT, ATTR_OPERATION_ID
-from .lanes import chosen_lanes
+from .lanes import async_choose_lanes
 
 
 async def async_sync_now(call: ServiceCall) -> ServiceResponse:
     """Try to deliver now."""
-    lanes = chosen_lanes(call)
+    lanes = (await async_choose_lanes(call, POLICY_CONTROL)).running
     if not call.data[ATTR_DRY_RUN]:
         for entry in lanes:
             await entry.runtime_data.async_sync_now()
@@ -58,9 +59,9 @@ class _Chosen:
         return [operation.operation_id for operation in self.operations]
 
 
-def _choose(call: ServiceCall) -> list[_Chosen]:
+async def _async_choose(call: ServiceCall) -> list[_Chosen]:
     """Return the operations named, or all given up; raise if one is not there."""
-    lanes = chosen_lanes(call)
+    lanes = (await async_choose_lanes(call, POLICY_CONTROL)).running
     operation_ids: list[str] | None = call.data.get(ATTR_OPERATION_ID)
     if operation_ids is None:
         return [
@@ -96,7 +97,7 @@ def _chosen_response(chosen: Sequence[_Chosen], status: str) -> JsonObjectType:
 
 async def async_retry(call: ServiceCall) -> ServiceResponse:
     """Queue given-up operations again."""
-    chosen = _choose(call)
+    chosen = await _async_choose(call)
     if call.data[ATTR_DRY_RUN]:
         return _chosen_response(chosen, "planned")
     for one in chosen:
@@ -109,7 +110,7 @@ async def async_retry(call: ServiceCall) -> ServiceResponse:
 
 async def async_discard(call: ServiceCall) -> ServiceResponse:
     """Drop operations."""
-    chosen = _choose(call)
+    chosen = await _async_choose(call)
     if call.data[ATTR_DRY_RUN]:
         return _chosen_response(chosen, "planned")
     for one in chosen:
@@ -118,11 +119,10 @@ async def async_discard(call: ServiceCall) -> ServiceResponse:
     return _chosen_response(chosen, "discarded")
 
 
-@callback
-def get_queue(call: ServiceCall) -> ServiceResponse:
+async def async_get_queue(call: ServiceCall) -> ServiceResponse:
     """Return what waits and what was given up."""
     rows: list[JsonValueType] = []
-    for entry in chosen_lanes(call):
+    for entry in (await async_choose_lanes(call, POLICY_READ)).running:
         outbox = entry.runtime_data.lane.outbox
         rows.extend(waiting_row(entry, operation) for operation in outbox)
         rows.extend(failed_row(entry, operation) for operation in outbox.rejected)
@@ -135,8 +135,9 @@ def get_queue(call: ServiceCall) -> ServiceResponse:
 async def async_undo(call: ServiceCall) -> ServiceResponse:
     """Take a batch back."""
     wait = waiting_time(call)
+    lanes = await async_choose_lanes(call, POLICY_CONTROL)
     undo = await async_take_back(
-        chosen_lanes(call),
+        lanes.running,
         call.data.get(ATTR_BATCH_ID),
         dry_run=call.data[ATTR_DRY_RUN],
     )
@@ -204,14 +205,13 @@ async def _async_undone_rows(
     return rows, skipped
 
 
-@callback
-def get_history(call: ServiceCall) -> ServiceResponse:
+async def async_get_history(call: ServiceCall) -> ServiceResponse:
     """Return what was done, newest first."""
     limit: int = call.data[ATTR_LIMIT]
     if not 1 <= limit <= HISTORY_LIMIT:
         raise invalid("limit_out_of_range", limit=str(HISTORY_LIMIT))
     found: list[tuple[WatchedSyncConfigEntry, HistoryEntry, Collection[str]]] = []
-    for entry in chosen_lanes(call):
+    for entry in (await async_choose_lanes(call, POLICY_READ)).running:
         outbox = entry.runtime_data.lane.outbox
         undone = undone_batches(outbox)
         found.extend((entry, one, undone) for one in outbox.history)

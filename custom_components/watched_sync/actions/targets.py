@@ -4,18 +4,13 @@ An action names its target in exactly one way: by entity, item id, external id o
 title. Whatever cannot be resolved for certain is an error, and then nothing is queued.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from homeassistant.auth.permissions.const import POLICY_CONTROL
 from homeassistant.const import Platform
 from homeassistant.core import ServiceCall
-from homeassistant.exceptions import (
-    ServiceValidationError,
-    Unauthorized,
-    UnknownUser,
-)
+from homeassistant.exceptions import ServiceValidationError
 from homeassistant.helpers import (
     target as target_helpers,
 )
@@ -52,40 +47,29 @@ from .fields import (
     ATTR_TITLE,
     ATTR_YEAR,
 )
-from .lanes import chosen_lanes, lanes_not_loaded, names_lanes
+from .lanes import Lanes, async_choose_lanes
 
 # --- by entity --------------------------------------------------------------
 
 
-async def _async_selected_entities(
-    call: ServiceCall, selection: target_helpers.TargetSelection
+def _selected_entities(
+    call: ServiceCall, selection: target_helpers.TargetSelection, lanes: Lanes
 ) -> tuple[set[str], set[str]]:
-    """Return the entities named, and those meant by device, area, floor or label."""
+    """Return the entities named, and those meant by device, area, floor or label.
+
+    Raises Unauthorized if one of them is not permitted.
+    """
     selected = target_helpers.async_extract_referenced_entity_ids(call.hass, selection)
     named = selected.referenced
     meant = selected.indirectly_referenced - named
-    if call.context.user_id is None:
-        return named, meant
-    user = await call.hass.auth.async_get_user(call.context.user_id)
-    if user is None:
-        raise UnknownUser(context=call.context)
-    if not user.is_admin:
-        for entity_id in named | meant:
-            if not user.permissions.check_entity(entity_id, POLICY_CONTROL):
-                raise Unauthorized(
-                    context=call.context,
-                    entity_id=entity_id,
-                    permission=POLICY_CONTROL,
-                )
+    lanes.permit.check_entities(named | meant)
     return named, meant
 
 
 async def _async_resolve_entities(
-    call: ServiceCall,
-    selection: target_helpers.TargetSelection,
-    lanes: Sequence[WatchedSyncConfigEntry],
+    call: ServiceCall, selection: target_helpers.TargetSelection, lanes: Lanes
 ) -> Resolution:
-    named, meant = await _async_selected_entities(call, selection)
+    named, meant = _selected_entities(call, selection, lanes)
     switches = {
         entity_id: entity
         for platform in async_get_platforms(call.hass, DOMAIN)
@@ -98,7 +82,9 @@ async def _async_resolve_entities(
     for entity_id in (*sorted(named), *sorted(meant)):
         if switch := switches.get(entity_id):
             entry = switch.coordinator.config_entry
-            if (item := switch.item) is not None and entry in lanes:
+            # A switch reaches no further than the lane it belongs to.
+            lanes.permit.check([entry])
+            if (item := switch.item) is not None and entry in lanes.running:
                 targets.append(Target(entry, item))
             elif entity_id in named:
                 raise (
@@ -115,7 +101,7 @@ async def _async_resolve_entities(
                 continue
             try:
                 targets += await async_resolve_player(
-                    call.hass, entity_id, lanes, chosen=names_lanes(call)
+                    call.hass, entity_id, lanes.running, chosen=lanes.named
                 )
             except ServiceValidationError as err:
                 if entity_id in named:
@@ -199,39 +185,37 @@ def _check_naming(data: Mapping[str, Any], *, by_entity: bool) -> None:
         raise invalid("negative_number")
 
 
-async def async_resolve(call: ServiceCall) -> Resolution:
+async def async_resolve(call: ServiceCall, policy: str) -> Resolution:
     """Return the items an action means, lane by lane.
 
-    Raises ServiceValidationError if it names nothing, two things, something
+    *policy* is what the caller must be permitted to do with the lanes. Raises
+    Unauthorized, and ServiceValidationError if it names nothing, two things, something
     ambiguous or something that is not there.
     """
     data = call.data
     selection = target_helpers.TargetSelection(call.data)
     _check_naming(data, by_entity=selection.has_any_target)
-    lanes = chosen_lanes(call)
+    lanes = await async_choose_lanes(call, policy)
     in_show = ATTR_SEASON in data
     if selection.has_any_target:
         name = ", ".join(sorted(selection.entity_ids))
         resolution = await _async_resolve_entities(call, selection, lanes)
     elif ATTR_ITEM_ID in data:
         name = data[ATTR_ITEM_ID]
-        resolution = Resolution([await async_resolve_id(_only(call, lanes), name)])
+        resolution = Resolution([await async_resolve_id(_only(lanes), name)])
     else:
         words = _words(data, in_show=in_show)
         name = words.name
-        resolution = await async_resolve_words(lanes, words, lanes_not_loaded(call))
+        resolution = await async_resolve_words(lanes.running, words, lanes.not_loaded)
     return await _async_refine(resolution, data, name)
 
 
-def _only(
-    call: ServiceCall, lanes: Sequence[WatchedSyncConfigEntry]
-) -> WatchedSyncConfigEntry:
+def _only(lanes: Lanes) -> WatchedSyncConfigEntry:
     """Return the one lane in whose words an item id is spoken."""
     # One that is not loaded at the moment might be the one that is meant.
-    exist = [*lanes, *lanes_not_loaded(call)]
-    if len(exist) != 1:
+    if len(lanes.running) + len(lanes.not_loaded) != 1:
         raise invalid("item_id_needs_lane")
-    return lanes[0]
+    return lanes.running[0]
 
 
 def _words(data: Mapping[str, Any], *, in_show: bool) -> Words:

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from homeassistant.auth.permissions.const import POLICY_CONTROL, POLICY_READ
 from homeassistant.components.media_player.const import (
     DOMAIN as MEDIA_PLAYER_DOMAIN,
     MediaPlayerState,
@@ -33,6 +34,7 @@ from ..actions.fields import (
     ATTR_SCOPE,
     ATTR_SEASON,
 )
+from ..actions.lanes import enabled_lanes, running_lanes
 from ..const import DOMAIN
 from ..core.identity import Item, MediaKind
 from ..core.play_state import Reading
@@ -44,9 +46,9 @@ from ..lookup import (
     SkipReason,
     Target,
     async_ask,
-    async_get_lanes,
     known_item,
 )
+from ..permissions import async_permit
 from ..players.memory import async_get_memory
 from ..players.naming import async_plays
 from ..preferences import preferences
@@ -133,6 +135,18 @@ class UpNext:
 
 
 @dataclass(frozen=True, slots=True)
+class _Place:
+    """The lanes somebody speaks of, the fields that name them, and what for.
+
+    `policy` is what they are permitted to do there: `read` or `control`.
+    """
+
+    lanes: Sequence[WatchedSyncConfigEntry]
+    fields: Mapping[str, Any]
+    policy: str
+
+
+@dataclass(frozen=True, slots=True)
 class Assistant:
     """Somebody who speaks: who they are, what they speak through, and where.
 
@@ -160,24 +174,31 @@ class Assistant:
             None,
         )
 
-    def _where(self) -> tuple[list[WatchedSyncConfigEntry], dict[str, Any]]:
+    async def _async_place(self, policy: str) -> _Place:
         """Return the lanes of the person who speaks, and the fields that name them.
 
         They are those the person was chosen for in the options. A person without any
         speaks for the lanes that nobody was chosen for. Who is not known speaks for
-        all. Raises ServiceValidationError if there is none.
+        all. *policy* is what they must be permitted to do: `read` or `control`; lanes
+        that are not a person's own are left out where they are not. Raises
+        Unauthorized, and ServiceValidationError if there is none.
         """
-        lanes = async_get_lanes(self.hass, None)
+        permit = await async_permit(self.hass, self.context, policy)
         if (person := self._person()) is None:
-            return lanes, {}
+            allowed = permit.among(enabled_lanes(self.hass))
+            return _Place(running_lanes(self.hass, allowed), {}, policy)
+        lanes = running_lanes(self.hass, enabled_lanes(self.hass))
         owners = {entry.entry_id: preferences(entry).person for entry in lanes}
         own = [entry for entry in lanes if owners[entry.entry_id] == person]
         if own:
-            return own, {ATTR_PERSON: [person]}
+            permit.check(own)
+            return _Place(own, {ATTR_PERSON: [person]}, policy)
         free = [entry for entry in lanes if owners[entry.entry_id] is None]
         if not free:
             raise invalid("person_without_lane", person=person)
-        return free, {ATTR_CONFIG_ENTRY_ID: [entry.entry_id for entry in free]}
+        free = permit.among(free)
+        entry_ids = [entry.entry_id for entry in free]
+        return _Place(free, {ATTR_CONFIG_ENTRY_ID: entry_ids}, policy)
 
     # --- what is nearby -----------------------------------------------------
 
@@ -194,7 +215,7 @@ class Assistant:
         )
         return result.states if result.is_match else []
 
-    async def _async_player(self, where: Mapping[str, Any]) -> str:
+    async def _async_player(self, place: _Place) -> str:
         """Return the player that plays in the room, or played there last."""
         players = self._players()
         playing = [one for one in players if async_plays(self.hass, one.entity_id)]
@@ -202,7 +223,7 @@ class Assistant:
         refusals: list[ServiceValidationError] = []
         # One that is paused is meant only if none plays.
         for group in (on, [one for one in playing if one not in on]):
-            errors = {one: await self._async_refusal(one, where) for one in group}
+            errors = {one: await self._async_refusal(one, place) for one in group}
             named = [one for one, error in errors.items() if error is None]
             if len(named) > 1:
                 raise NeedsAnswer(
@@ -229,17 +250,20 @@ class Assistant:
             key=lambda one: ended[one.entity_id],
             reverse=True,
         ):
-            if await self._async_refusal(player, where) is None:
+            if await self._async_refusal(player, place) is None:
                 return player.entity_id
         raise invalid("nothing_played_here")
 
     async def _async_refusal(
-        self, player: State, where: Mapping[str, Any]
+        self, player: State, place: _Place
     ) -> ServiceValidationError | None:
         """Return why it cannot be told what a player plays, or None if it can."""
-        fields = {ATTR_ENTITY_ID: [player.entity_id], ATTR_DRY_RUN: True, **where}
+        fields = {ATTR_ENTITY_ID: [player.entity_id], **place.fields}
         try:
-            await self._async_call(_MARK_WATCHED, fields)
+            if place.policy == POLICY_READ:
+                await self._async_call(_EXPLAIN, fields)
+            else:
+                await self._async_call(_MARK_WATCHED, {**fields, ATTR_DRY_RUN: True})
         except ServiceValidationError as err:
             return err
         return None
@@ -268,11 +292,11 @@ class Assistant:
         confirm: bool = False,
     ) -> Done:
         """Mark what was heard. Raises NeedsAnswer and what the action raises."""
-        lanes, where = self._where()
-        fields = await self._async_naming(heard, lanes, where)
+        place = await self._async_place(POLICY_CONTROL)
+        fields = await self._async_naming(heard, place)
         if heard.up_to:
             scope = ActionScope.UP_TO
-        fields |= {ATTR_SCOPE: scope.value, ATTR_CONFIRM: confirm, **where}
+        fields |= {ATTR_SCOPE: scope.value, ATTR_CONFIRM: confirm, **place.fields}
         return await self._async_done(
             _MARK_WATCHED if watched else _MARK_UNWATCHED, fields, heard
         )
@@ -288,26 +312,22 @@ class Assistant:
 
         Of a show it is that of the next episode: the one somebody is in.
         """
-        lanes, where = self._where()
-        fields = await self._async_naming(heard, lanes, where, one_item=True)
+        place = await self._async_place(POLICY_CONTROL)
+        fields = await self._async_naming(heard, place, one_item=True)
         if position is not None:
             fields[ATTR_POSITION] = {"seconds": position}
         if percent is not None:
             fields[ATTR_PERCENT] = percent
-        return await self._async_done(_SET_PROGRESS, {**fields, **where}, heard)
+        fields |= place.fields
+        return await self._async_done(_SET_PROGRESS, fields, heard)
 
     async def _async_naming(
-        self,
-        heard: Heard,
-        lanes: Sequence[WatchedSyncConfigEntry],
-        where: Mapping[str, Any],
-        *,
-        one_item: bool = False,
+        self, heard: Heard, place: _Place, *, one_item: bool = False
     ) -> dict[str, Any]:
         """Return the fields that name what was heard; *one_item* is never a show."""
         if not heard.is_named:
-            return {ATTR_ENTITY_ID: [await self._async_player(where)]}
-        work = await async_find(lanes, heard)
+            return {ATTR_ENTITY_ID: [await self._async_player(place)]}
+        work = await async_find(place.lanes, heard)
         fields = dict(work.naming)
         which = heard.which
         if (
@@ -379,26 +399,26 @@ class Assistant:
         self, query: str, media_type: str | None, limit: int
     ) -> JsonObjectType:
         """Return what the action finds."""
-        _, where = self._where()
-        fields = {ATTR_QUERY: query, ATTR_LIMIT: limit, **where}
+        place = await self._async_place(POLICY_READ)
+        fields = {ATTR_QUERY: query, ATTR_LIMIT: limit, **place.fields}
         if media_type is not None:
             fields[ATTR_MEDIA_TYPE] = [media_type]
         return await self._async_call(_FIND_MEDIA, fields)
 
     async def async_explain(self, heard: Heard) -> JsonObjectType:
         """Return how what was heard stands, and why."""
-        lanes, where = self._where()
-        fields = await self._async_naming(heard, lanes, where)
-        fields |= where
+        place = await self._async_place(POLICY_READ)
+        fields = await self._async_naming(heard, place)
+        fields |= place.fields
         if self.language is not None:
             fields[ATTR_LANGUAGE] = self.language
         return await self._async_call(_EXPLAIN, fields)
 
     async def async_next_up(self, heard: Heard) -> UpNext:
         """Return what comes next in the show that was heard, or of everything."""
-        lanes, _ = self._where()
+        place = await self._async_place(POLICY_READ)
         if heard.is_named:
-            work = await async_find(lanes, heard)
+            work = await async_find(place.lanes, heard)
             told, skipped = await async_episodes(work, dt_util.now().date())
             return UpNext(
                 shows=[
@@ -408,7 +428,7 @@ class Assistant:
             )
         rows = [
             (entry, view.item)
-            for entry in lanes
+            for entry in place.lanes
             for item_id in entry.runtime_data.coordinator.data.up_next
             if (view := entry.runtime_data.coordinator.view(item_id)) is not None
             and not view.desired.watched
