@@ -247,7 +247,7 @@ async def as_somebody(house: House, user: User | None) -> dict[str, str]:
 
 async def by_picture(house: House, _: str, user: User | None) -> bool:
     """Whether a picture's address is answered that lacks its key."""
-    path = picture_path(house.hass, house.entry.entry_id, MOVIE.item_id)
+    path = picture_path(house.hass, house.entry.entry_id, MOVIE)
     client = await house.client()
     answer = await client.get(
         path.partition("?")[0], headers=await as_somebody(house, user)
