@@ -536,8 +536,9 @@ async def async_resolve_id(
     item_id = own
     if item := known_item(entry, item_id):
         return Target(entry, item)
+    find = entry.runtime_data.survey.find
     try:
-        reading = await async_ask(entry, lambda server: server.resolve(item_id))
+        reading = await async_ask(entry, lambda server: server.resolve(item_id, find))
     except CannotAsk:
         called = gate.line(title or item_id, gate.TITLE)
         return Target(entry, Item(item_id, MediaKind.UNKNOWN, called))

@@ -133,6 +133,7 @@ class Rig:
         letters = {
             Ask.PROBE: "P",
             Ask.FETCH: "F",
+            Ask.FILES: "f",
             Ask.LEAVES: "L",
             Ask.WRITE: "W",
             Ask.ALONE: "A",

@@ -65,6 +65,7 @@ from custom_components.watched_sync.core.play_state import (
 from custom_components.watched_sync.core.ports import (
     Capabilities,
     Connected,
+    Find,
     Image,
     Library,
     PlaybackReport,
@@ -115,6 +116,7 @@ class Ask(StrEnum):
 
     PROBE = "probe"
     FETCH = "fetch"
+    FILES = "files"
     LEAVES = "leaves"
     WRITE = "write"
     SEARCH = "search"
@@ -348,6 +350,8 @@ class ModelServer:
         self.skew = timedelta()
         self.items: dict[str, Item] = {}
         self.states: dict[str, PlayState] = {}
+        self.files: dict[str, list[str]] = {}
+        self.file_states: dict[str, PlayState] = {}
         self.hidden: set[str] = set()
         self.forbidden: set[str] = set()
         self.same_show: frozenset[str] = frozenset()
@@ -414,6 +418,11 @@ class ModelServer:
         found = episodes(parent, seasons)
         self.add(parent, *(season(parent, number) for number in seasons), *found)
         return found
+
+    def add_file(self, film: Item, file_id: str) -> None:
+        """Give a film a further file, with a play state of its own."""
+        self.files.setdefault(film.item_id, []).append(file_id)
+        self.file_states[file_id] = UNWATCHED
 
     def next(self, *troubles: Trouble | None) -> None:
         """Have the next requests go wrong, whatever they ask; None goes well."""
@@ -629,8 +638,27 @@ class ModelServer:
             },
         )
 
-    async def resolve(self, item_id: str) -> Reading | None:
-        return (await self.fetch([item_id])).get(item_id)
+    async def resolve(self, item_id: str, find: Find) -> Reading | None:  # noqa: ARG002 - here every file names its film
+        films = (film for film, files in self.files.items() if item_id in files)
+        film = next(films, item_id)
+        return (await self.fetch([film])).get(film)
+
+    async def fetch_files(
+        self, films: Collection[Item]
+    ) -> Mapping[str, Sequence[Reading]]:
+        """As up to Jellyfin 10.11."""
+        assert all(film.item_id in self.files for film in films), "not worth asking"
+        return await self._request(
+            Ask.FILES,
+            tuple(sorted(film.item_id for film in films)),
+            lambda: {
+                film.item_id: [
+                    Reading(replace(film, item_id=file), self.file_states[file])
+                    for file in self.files[film.item_id]
+                ]
+                for film in films
+            },
+        )
 
     async def fetch_leaves(self, item: Item) -> Sequence[Reading]:
         def leaves() -> list[Reading]:
@@ -886,7 +914,11 @@ class ModelServer:
         if not item.kind.is_container:
             state = self.stale.get(item_id, self.states[item_id])
             # No server says that it was watched before.
-            return Reading(item, replace(state, begun_again=False))
+            return Reading(
+                item,
+                replace(state, begun_again=False),
+                has_more_files=item_id in self.files,
+            )
         # Of a show in several folders those in one of them are counted.
         leaves = [
             self.states[leaf.item_id] for leaf in self._below(item) if item.covers(leaf)
@@ -900,8 +932,13 @@ class ModelServer:
         )
 
     def _carry_out(self, item: Item, change: Change, state: PlayState) -> None:
-        if not self._shows(item.item_id) or item.item_id in self.forbidden:
+        is_file = item.item_id in self.file_states
+        if item.item_id in self.forbidden or not (is_file or self._shows(item.item_id)):
             raise ItemGone(item.item_id)
+        if is_file:
+            state = self.file_states[item.item_id]
+            self.file_states[item.item_id] = change.apply(state)
+            return
         if item.kind.is_container:
             if isinstance(change, SetProgress):
                 raise Unsupported("a container has no position")

@@ -321,7 +321,8 @@ async def test_dashes_in_an_id_are_understood(
     dashed = "AAAAAAAA-aaaa-aaaa-aaaa-aaaaaaaaaaaa"
     mocked.get(
         f"{ADDRESS}/Items?enableImages=false&enableTotalRecordCount=false"
-        f"&fields=ProviderIds,RecursiveItemCount&ids={FILM}&limit=1&recursive=true"
+        "&fields=ProviderIds,RecursiveItemCount,MediaSourceCount"
+        f"&ids={FILM}&limit=1&recursive=true"
         f"&userId={USER}",
         payload={"Items": [{"Id": FILM, "Type": "Movie", "Name": "Alien"}]},
     )

@@ -1,11 +1,14 @@
 """Items as real Jellyfin servers list them: in several folders, in several files."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 
 from aiohttp import ClientSession
 import pytest
 
-from custom_components.watched_sync.core.identity import MediaKind
+from custom_components.watched_sync.core.errors import StillLooking
+from custom_components.watched_sync.core.identity import MediaKind, ProviderIds
+from custom_components.watched_sync.core.play_state import Reading
 from custom_components.watched_sync.servers import shelves
 from custom_components.watched_sync.servers.jellyfin import client as client_module
 from custom_components.watched_sync.servers.jellyfin.client import JellyfinClient
@@ -15,6 +18,7 @@ from tests.fakes.library import (
     MOVIES_LIBRARY,
     SHOWS_LIBRARY,
     SeedEpisode,
+    SeedMovie,
     SeedShow,
 )
 
@@ -60,6 +64,12 @@ def client_of(
         device_id="test-device",
         libraries=[server.catalogue.library(one).id for one in libraries],
     )
+
+
+def add_file(server: FakeJellyfin, film: str, name: str) -> str:
+    """Give a film another file, as this version keeps one; return its id."""
+    linked = server.profile.versions_linked
+    return server.catalogue.add_version(film, name, linked=linked).id
 
 
 async def test_shows_and_seasons_that_are_folded_are_all_there(
@@ -179,28 +189,107 @@ async def test_where_items_are_is_asked_again_after_a_fault(
     assert (await client.fetch([film]))[film].item.library_id is not None
 
 
-async def test_further_file_of_a_film_is_the_film(session: ClientSession) -> None:
-    async with FakeJellyfin(profile="12.0") as server:
+@pytest.mark.parametrize("file", ["Alien (1979) - 1080p", "Alien [Director's Cut]"])
+async def test_further_file_of_a_film_is_the_film(
+    session: ClientSession, server: FakeJellyfin, file: str
+) -> None:
+    """From 12.0 on it names the film, before that the film has to name it."""
+    film = server.item_id("Alien")
+    added = add_file(server, film, file)
+    client = client_of(session, server)
+    assert await client.fetch([added]) == {}
+    for asked in (film, added):
+        reading = await client.resolve(asked, client.find)
+        assert reading is not None
+        assert reading.item.item_id == film
+
+
+async def test_file_without_ids_is_found_by_its_name(session: ClientSession) -> None:
+    async with FakeJellyfin(profile="10.11") as server:
         film = server.item_id("Alien")
-        file = server.catalogue.add_version(film, "Alien - 1080p", linked=True).id
+        items = server.catalogue.items
+        items[film] = replace(items[film], provider_ids={})
+        file = add_file(server, film, "Alien (1979) - 1080p")
         client = client_of(session, server)
-        assert await client.fetch([file]) == {}
-        for asked in (film, file):
-            reading = await client.resolve(asked)
-            assert reading is not None
-            assert reading.item.item_id == film
+        reading = await client.resolve(file, client.find)
+        assert reading is not None
+        assert reading.item.item_id == film
+
+
+async def test_whoever_bears_the_ids_of_a_file_has_to_name_it(
+    session: ClientSession,
+) -> None:
+    """Trailers and the like bear the ids of their film as well (Jellyfin 10.11)."""
+    async with FakeJellyfin(profile="10.11") as server:
+        items = server.catalogue.items
+        extra = next(one for one in items.values() if one.extra_of is not None)
+        film = items[extra.extra_of or ""]
+        add_file(server, film.id, f"{film.name} - 1080p")
+        items[extra.id] = replace(extra, name=film.name, provider_ids=film.provider_ids)
+        client = client_of(session, server)
+        assert await client.resolve(extra.id, client.find) is None
 
 
 @pytest.mark.parametrize("item_id", ["f" * 32, "none"])
 async def test_what_no_item_and_no_file_has_is_nothing(
     session: ClientSession, server: FakeJellyfin, item_id: str
 ) -> None:
-    assert await client_of(session, server).resolve(item_id) is None
+    client = client_of(session, server)
+    assert await client.resolve(item_id, client.find) is None
 
 
-async def test_file_that_names_no_other_is_nothing(session: ClientSession) -> None:
-    """As up to 10.11, where it is a video of its own."""
+async def test_film_that_cannot_be_looked_for_yet_is_no_answer(
+    session: ClientSession,
+) -> None:
+    async def find(
+        kind: MediaKind, ids: ProviderIds, title: str | None = None
+    ) -> Sequence[Reading]:
+        assert (kind, title) == (MediaKind.MOVIE, "Alien")
+        assert ids.imdb == "tt0078748"
+        raise StillLooking("later")
+
     async with FakeJellyfin(profile="10.11") as server:
-        film = server.item_id("Alien")
-        file = server.catalogue.add_version(film, "Alien - 1080p", linked=False).id
-        assert await client_of(session, server).resolve(file) is None
+        file = add_file(server, server.item_id("Alien"), "Alien (1979) - 1080p")
+        with pytest.raises(StillLooking):
+            await client_of(session, server).resolve(file, find)
+
+
+async def test_files_with_play_states_of_their_own_are_read(
+    session: ClientSession, server: FakeJellyfin
+) -> None:
+    """Before 12.0; from then on a mark reaches all of them."""
+    film, other = server.item_id("Alien"), server.item_id("Arrival")
+    file = add_file(server, film, "Alien (1979) - 1080p")
+    client = client_of(session, server)
+    await client.identify()
+    await server.set_state("alex", file, played=True)
+    server.clear_log()
+    readings = await client.fetch([film, other])
+    assert len(server.requests) == 1
+    is_apart = not server.profile.versions_linked
+    assert {key: one.has_more_files for key, one in readings.items()} == {
+        film: is_apart,
+        other: False,
+    }
+    found = await client.fetch_files([readings[film].item])
+    assert [
+        (one.item, one.state.watched) for files in found.values() for one in files
+    ] == [(replace(readings[film].item, item_id=file), True)] * is_apart
+
+
+async def test_files_of_many_films_take_few_requests(
+    session: ClientSession, server: FakeJellyfin
+) -> None:
+    seeds = [SeedMovie(f"Film {number}", 2000, 90, {}) for number in range(45)]
+    films = [server.add_movie(seed) for seed in seeds]
+    files = [add_file(server, one, f"Other {one}") for one in films]
+    client = client_of(session, server)
+    items = [one.item for one in (await client.fetch(films)).values()]
+    server.remove_item(films[0])
+    server.clear_log()
+    found = await client.fetch_files(items)
+    assert len(server.requests) == 4
+    if not server.profile.versions_linked:
+        assert [one.item.item_id for rows in found.values() for one in rows] == (
+            files[1:]
+        )

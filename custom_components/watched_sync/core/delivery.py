@@ -40,7 +40,7 @@ from .errors import (
 )
 from .identity import Item, MediaKind
 from .lane import Lane, LaneUpdate, Phase
-from .operation import Change, MarkWatched, Operation, Scope, SetProgress
+from .operation import Change, MarkWatched, Operation, Scope, SetProgress, flag_of
 from .outbox import Outcome, Result
 from .play_state import PlayState, Reading, reading_of
 from .ports import Clock, Find, MediaServer, Random
@@ -98,7 +98,10 @@ class _Write:
 
 @dataclass(slots=True)
 class _Sent:
-    """What became of a round of writes; the errors by the ids of the items written."""
+    """What became of a round of writes; the errors by the ids of the items written.
+
+    `attempted` holds the first write of each operation: that to its item itself.
+    """
 
     attempted: dict[str, _Write] = field(default_factory=dict)
     errors: dict[str, ServerError] = field(default_factory=dict)
@@ -254,6 +257,7 @@ class Delivery:
             if (reading := reading_of(operation.item, found)) is not None:
                 doubted |= self._contradicted(operation, [reading])
         self._learn(one for item_id, one in found.items() if item_id not in doubted)
+        files = await self._files_to_mark(operations, found)
         look_again_at = self._next_look_at()
         missing: list[Operation] = []
         wanted: dict[str, Operation] = {}
@@ -269,17 +273,11 @@ class Delivery:
                     self._wait_until(operation, look_again_at)
                     continue
                 reading = replace(reading, state=doubted[item_id])
-            if planned := self._look(operation, reading):
-                wanted[planned.operation_id] = planned
-                writes.append(
-                    _Write(
-                        planned.operation_id,
-                        planned.item,
-                        elementary(planned.change, reading.state),
-                        reading.state,
-                        {planned.item.item_id: reading.state},
-                    )
-                )
+            unmarked = _unmarked(operation, files.get(item_id, ()))
+            if (planned := self._look(operation, reading, unmarked)) is None:
+                continue
+            wanted[operation.operation_id], planned_writes = planned
+            writes += planned_writes
         if writes:
             sent = await self._send_first(operations, writes, read_at + FRESH)
             if sent.attempted and await self._host.is_there(sent.halted):
@@ -287,8 +285,30 @@ class Delivery:
         for operation in missing:
             await self._search_again(operation)
 
-    def _look(self, operation: Operation, reading: Reading) -> Operation | None:
-        """Compare and decide; return the operation if it is to be written."""
+    async def _files_to_mark(
+        self, operations: Iterable[Operation], found: Mapping[str, Reading]
+    ) -> Mapping[str, Sequence[Reading]]:
+        """Read the further files of films that are to be marked, by the films' ids.
+
+        A mark is meant for the film, however many files it has; a position belongs to
+        the file that was played.
+        """
+        films = [
+            reading.item
+            for one in operations
+            if flag_of(one.change) is not None
+            and (reading := reading_of(one.item, found)) is not None
+            and reading.has_more_files
+        ]
+        return await self._server.fetch_files(films) if films else {}
+
+    def _look(
+        self, operation: Operation, reading: Reading, unmarked: Sequence[Reading]
+    ) -> tuple[Operation, list[_Write]] | None:
+        """Compare and decide; return the operation and its writes if there are any.
+
+        *unmarked* are further files of the item that do not show its mark.
+        """
         item_id = reading.item.item_id
         if operation.item.kind is MediaKind.UNKNOWN and reading.item.kind.is_container:
             # Named by id alone while offline: a whole show was hardly meant.
@@ -307,6 +327,8 @@ class Delivery:
             case NoOp():
                 if self._may_be_turned(operation, [reading]):
                     return None
+                if unmarked and self._lane.outbox.update(operation):
+                    return operation, _file_writes(operation, unmarked)
                 before = operation.before.get(item_id)
                 ours = before is not None and not desired.means_the_same_as(before)
                 self._settle(
@@ -330,13 +352,22 @@ class Delivery:
                     self._expecting(operation, [reading]),
                     before={item_id: remote, **operation.before},
                 )
-                # False: overtaken by a later wish while we were reading.
-                return operation if self._lane.outbox.update(operation) else None
+                if not self._lane.outbox.update(operation):
+                    return None  # overtaken by a later wish while we were reading
+                write = _Write(
+                    operation.operation_id,
+                    operation.item,
+                    elementary(operation.change, remote),
+                    remote,
+                    {operation.item.item_id: remote},
+                )
+                return operation, [write, *_file_writes(operation, unmarked)]
         return None
 
     async def _verify_items(self, operations: Sequence[Operation], sent: _Sent) -> None:
         answer = await self._server.fetch({one.item.item_id for one in operations})
         found = {one.item.item_id: one for one in self._learn(answer.values())}
+        files = await self._files_to_mark(operations, found)
         confirmed: list[tuple[Operation, Reading]] = []
         failed: list[tuple[Operation, Verdict]] = []
         for operation in operations:
@@ -346,14 +377,21 @@ class Delivery:
                 continue
             # Compared with what was there at this write, not at an earlier attempt.
             written_over = sent.attempted[operation.operation_id].state
-            if operation.change.apply(written_over).agrees_with(reading.state):
-                confirmed.append((operation, reading))
-            else:
-                error = sent.errors.get(reading.item.item_id)
+            wrong = _unmarked(operation, files.get(reading.item.item_id, ()))
+            if not operation.change.apply(written_over).agrees_with(reading.state):
+                wrong = [reading, *wrong]
+            if wrong:
+                errors = (sent.errors.get(one.item.item_id) for one in wrong)
+                error = next(filter(None, errors), None)
                 failed.append((operation, _verdict_on_listed(error)))
+            else:
+                confirmed.append((operation, reading))
         for operation, reading in confirmed:
             if not self._may_be_turned(operation, [reading]):
-                self._settle(operation, Result.DELIVERED, reading.state)
+                # Where the film was marked already, only further files of it were not.
+                is_ours = operation.item.item_id in operation.before
+                result = Result.DELIVERED if is_ours else Result.ALREADY_TRUE
+                self._settle(operation, result, reading.state)
                 self._lane.outbox.agree({operation.item.item_id: reading.state})
         if confirmed:
             self._host.has_written()
@@ -655,7 +693,7 @@ class Delivery:
                 write = queue.popleft()
                 if write.operation_id not in self._lane.outbox:
                     continue  # overtaken by a later wish
-                sent.attempted[write.operation_id] = write
+                sent.attempted.setdefault(write.operation_id, write)
                 self._lane.outbox.unsent.discard(write.operation_id)
                 try:
                     await self._write(write)
@@ -909,6 +947,30 @@ class Delivery:
         self._doubts.see(shown)
         self._readings.extend(self._lane.learn(shown.values()))
         return known
+
+
+def _unmarked(operation: Operation, files: Iterable[Reading]) -> list[Reading]:
+    """Return those of a film's further *files* that are not marked as wanted."""
+    mark = flag_of(operation.change)
+    if mark is None:
+        return []
+    return [one for one in files if not mark.apply(one.state).agrees_with(one.state)]
+
+
+def _file_writes(operation: Operation, files: Iterable[Reading]) -> list[_Write]:
+    """Return the writes that mark further *files* of a film."""
+    mark = flag_of(operation.change)
+    return [
+        _Write(
+            operation.operation_id,
+            one.item,
+            (mark,),
+            one.state,
+            {one.item.item_id: one.state},
+        )
+        for one in files
+        if mark is not None
+    ]
 
 
 def _result_of_tree(operation: Operation, decisions: Mapping[str, Decision]) -> Result:

@@ -62,6 +62,19 @@ class SetProgress:
 type Change = MarkWatched | MarkUnwatched | SetProgress
 
 
+def flag_of(change: Change) -> MarkWatched | MarkUnwatched | None:
+    """Return the part of *change* that is about the flag, None if there is none."""
+    match change:
+        case SetProgress(watched=None):
+            return None
+        case SetProgress(watched=True, at=at):
+            return MarkWatched(at)
+        case SetProgress():
+            return MarkUnwatched()
+        case _:
+            return change
+
+
 def fold(earlier: Change, later: Change) -> Change:
     """Return one change that does what *earlier* and then *later* would have done."""
     match earlier, later:

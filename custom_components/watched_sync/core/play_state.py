@@ -102,13 +102,15 @@ class Reading:
     """What a server said about one item at one moment.
 
     Containers carry the number of episodes and how many of them are watched, as
-    the server counts (specials included).
+    the server counts (specials included). `has_more_files` says of a film that it has
+    further files, each of which may have a play state of its own.
     """
 
     item: Item
     state: PlayState
     leaf_count: int | None = None
     watched_leaf_count: int | None = None
+    has_more_files: bool = field(default=False, compare=False)
 
 
 def reading_of(item: Item, found: Mapping[str, Reading]) -> Reading | None:

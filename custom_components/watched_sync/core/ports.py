@@ -203,12 +203,25 @@ class MediaServer(Protocol):
         """Read items; an id that is missing in the answer is gone or hidden."""
         ...
 
-    async def resolve(self, item_id: str) -> Reading | None:
+    async def resolve(self, item_id: str, find: Find) -> Reading | None:  # noqa: ARG002 - for servers whose files have ids
         """Read what an id stands for that a person or a player names; None if nothing.
 
         A film may have several files, each with an id of its own: it is the film then.
+        Where a file does not name its film, *find* is asked for it and may raise
+        `StillLooking`.
         """
         return (await self.fetch([item_id])).get(item_id)
+
+    async def fetch_files(
+        self,
+        films: Collection[Item],  # noqa: ARG002 - for servers whose files have play states
+    ) -> Mapping[str, Sequence[Reading]]:
+        """Read the further files of films, where each has a play state of its own.
+
+        By the films' ids. A file is read as its film under another id, and can be
+        written to as that. Only for films whose readings say `has_more_files`.
+        """
+        return {}
 
     async def fetch_leaves(self, item: Item) -> Sequence[Reading]:
         """Read the episodes below a show or season, in order, existing files only."""

@@ -16,12 +16,17 @@ async def find_again(
     """Return *item* as it is under another id, None if that cannot be said for sure.
 
     It goes by provider ids alone. Several matches mean no match: writing to the wrong
-    item is worse than waiting. *find* is asked in place of the server's own, and
-    may be `StillLooking`. Raises `ServerError`.
+    item is worse than waiting. What was named by its id alone may be a file of a film.
+    *find* is asked in place of the server's own, and may be `StillLooking`. Raises
+    `ServerError`.
     """
+    find = find or server.find
+    if item.kind is MediaKind.UNKNOWN:
+        named = await server.resolve(item.item_id, find)
+        return None if named is None else named.item
     same = {
         found.item_id: found
-        for found in await _candidates(server, item, find or server.find)
+        for found in await _candidates(server, item, find)
         if found.item_id != item.item_id and found.is_same_work(item)
     }
     if len(same) != 1:

@@ -14,6 +14,7 @@ from collections.abc import (
 )
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from itertools import batched
 from time import monotonic
 from typing import Final, override
 
@@ -36,6 +37,7 @@ from ...core.operation import Change, MarkUnwatched, MarkWatched, SetProgress
 from ...core.play_state import PlayState, Reading
 from ...core.ports import (
     Capabilities,
+    Find,
     Image,
     Library,
     MediaServer,
@@ -70,11 +72,17 @@ _INVENTORY_PAGE: Final = 1000
 _CANDIDATES: Final = 50
 _SESSIONS: Final = 500
 
+#: Films asked for their files at once: a file is told with all of its streams.
+_FILES_BATCH: Final = 20
+
 #: Members of an item's user data that are no play state and are kept.
 _KEPT: Final = ("IsFavorite", "Likes", "Rating")
 
 #: The first version whose `POST /Sessions/Playing` leaves a watched film watched.
 _KEEPS_WATCHED: Final = (12,)
+
+#: The first version in which a mark reaches all files of a film.
+_MARKS_ALL_FILES: Final = (12,)
 
 _QUALITY: Final = "90"
 
@@ -383,19 +391,22 @@ class JellyfinClient(MediaServer):
     async def _folders_of(self, roots: Collection[str]) -> dict[str, str]:
         """Read the ids of the folders that films and shows lie in, by theirs."""
         return wire.parse_folders(
-            await self._server.read(
-                self._path(self._dialect.items),
-                {
-                    "userId": self._user_id,
-                    "ids": ",".join(roots),
-                    "fields": "ParentId",
-                    "enableImages": "false",
-                    "enableUserData": "false",
-                    "enableTotalRecordCount": "false",
-                },
-            ),
+            await self._listed(roots, fields="ParentId", enableUserData="false"),
             self._odd,
             item_id=self._dialect.item_id,
+        )
+
+    async def _listed(self, keys: Iterable[str], **params: str) -> Json:
+        """Return what a list of ids answers, with no more than *params* ask for."""
+        return await self._server.read(
+            self._path(self._dialect.items),
+            {
+                "userId": self._user_id,
+                "ids": ",".join(keys),
+                "enableImages": "false",
+                "enableTotalRecordCount": "false",
+                **params,
+            },
         )
 
     async def _by_ids[T](
@@ -490,16 +501,30 @@ class JellyfinClient(MediaServer):
                 "recursive": "true",
                 "limit": str(len(keys)),
                 "enableTotalRecordCount": "false",
+                **self._asking_for_files,
             },
         )
         return {one.item.item_id: one for one in (*page.unreadable, *page.readings)}
 
+    @property
+    def _asking_for_files(self) -> Mapping[str, str]:
+        """What has a list of ids say which films have several files.
+
+        That is asked where each has a play state of its own, as up to Jellyfin 10.11.
+        """
+        is_needed = wire.version_numbers(self._version) < _MARKS_ALL_FILES
+        if self._dialect.file_count is None or not is_needed:
+            return {}
+        return {"fields": f"{self._dialect.fields},{self._dialect.file_count}"}
+
     @override
-    async def resolve(self, item_id: str) -> Reading | None:
+    async def resolve(self, item_id: str, find: Find) -> Reading | None:
         """Read an item, or the one that has *item_id* as a further file.
 
         From 12.0 on no list has the id of a further file; `GET /Items/{id}` names all
-        files, the first of which has the id of the film. (Seen on a real server.)
+        files, the first of which has the id of the film. Up to 10.11 it is a video
+        that names no other: then the film is found by the ids and the name that both
+        bear, and has to name the file. (Seen on real servers.)
         """
         key = self._dialect.item_id(item_id)
         if key is None:
@@ -517,7 +542,66 @@ class JellyfinClient(MediaServer):
             return None
         files = wire.parse_files(answer, self._odd, item_id=self._dialect.item_id)
         listed = await self.fetch([one for one in files if one != key])
-        return next(iter(listed.values())) if len(listed) == 1 else None
+        if listed:
+            return next(iter(listed.values())) if len(listed) == 1 else None
+        return await self._film_of(key, *wire.parse_video(answer, self._odd), find)
+
+    async def _film_of(
+        self, key: str, title: str, ids: ProviderIds, find: Find
+    ) -> Reading | None:
+        """Return the film that names the video *key* as one of its files."""
+        kind = MediaKind.MOVIE
+        if ids:
+            found = await find(kind, ids, title)
+        else:
+            found = await self.search(title, {kind}, _CANDIDATES)
+        films = await self.fetch([one.item.item_id for one in found])
+        files = await self.fetch_files(
+            [one.item for one in films.values() if one.has_more_files]
+        )
+        for item_id, further in files.items():
+            if any(one.item.item_id == key for one in further):
+                return films[item_id]
+        return None
+
+    @override
+    async def fetch_files(
+        self, films: Collection[Item]
+    ) -> Mapping[str, Sequence[Reading]]:
+        """Read further files of films. `GET /Items?ids=`, with `MediaSources`.
+
+        Up to 10.11 such a list has the files as well, as videos; from 12.0 on it has
+        none of them, and a mark reaches them all. (Seen on real servers.)
+        """
+        by_id = {self._checked(one.item_id): one for one in films}
+        names: dict[str, list[str]] = {}
+        for batch in batched(by_id, _FILES_BATCH, strict=False):
+            names |= wire.parse_listed_files(
+                await self._listed(
+                    batch, fields="MediaSources", enableUserData="false"
+                ),
+                self._odd,
+                item_id=self._dialect.item_id,
+            )
+        further = [
+            (film, file)
+            for film in by_id
+            for file in names.get(film, ())
+            if file != film
+        ]
+        states: dict[str, PlayState] = {}
+        for pairs in batched(further, _BATCH, strict=False):
+            states |= wire.parse_states(
+                await self._listed(file for _, file in pairs),
+                self._odd,
+                item_id=self._dialect.item_id,
+            )
+        found: dict[str, list[Reading]] = {}
+        for film, file in further:
+            if file in states:
+                as_film = replace(by_id[film], item_id=file)
+                found.setdefault(film, []).append(Reading(as_film, states[file]))
+        return found
 
     @override
     async def fetch_leaves(self, item: Item) -> Sequence[Reading]:

@@ -33,7 +33,8 @@ class Dialect:
     the server does, or returns None for what cannot be one. `me`, `items`, ... are
     paths, in which `{user}` and `{item}` stand for ids. `fields` names what a listing
     does not tell unasked, and `listing` narrows each of them; items read by their ids
-    are not narrowed.
+    are not narrowed. `file_count` is the field that tells how many files a film has;
+    None where nothing is known of the play states of files.
 
     With `replaces_user_data`, members that are not sent lose their values, and a
     position without a date is not offered to be resumed. `first_play` says, beside
@@ -59,6 +60,7 @@ class Dialect:
     played: str
     user_data: str
     fields: str
+    file_count: str | None = None
     listing: Mapping[str, str] = field(default_factory=dict)
     token_header: str | None = None
     replaces_user_data: bool = False
@@ -135,6 +137,7 @@ JELLYFIN: Final = Dialect(
     played="/UserPlayedItems/{item}",
     user_data="/UserItems/{item}/UserData",
     fields="ProviderIds,RecursiveItemCount",
+    file_count="MediaSourceCount",
     # Proxies are set up for this one.
     socket="/socket",
 )

@@ -74,6 +74,9 @@ _TICKS: Final = 10_000_000
 _ID: Final = re.compile(r"[0-9a-f]{32}", re.ASCII)
 _EMPTY_ID: Final = "0" * 32
 
+#: Where the name of a film ends in that of a file.
+_FILE_LABEL: Final = re.compile(r"\s+-\s|\s*\(\d{4}\)|\s+\[", re.ASCII)
+
 #: Writes an id as the server does; None for what cannot be one.
 type NormalId = Callable[[str], str | None]
 
@@ -254,6 +257,44 @@ def parse_files(
     return odd.rows(lambda entry: _needed_id(entry, "Id", item_id), found)
 
 
+def parse_listed_files(
+    answer: Json, odd: Oddities, *, item_id: NormalId = normal_id
+) -> dict[str, list[str]]:
+    """Read a query result with `MediaSources`: the ids of the files by the item's."""
+
+    def parse(entry: Row) -> tuple[str, list[str]]:
+        files = parse_files(entry, odd, item_id=item_id)
+        return _needed_id(entry, "Id", item_id), files
+
+    result = as_row(answer, "the answer")
+    return dict(odd.rows(parse, entries(result, "Items")))
+
+
+def parse_states(
+    answer: Json, odd: Oddities, *, item_id: NormalId = normal_id
+) -> dict[str, PlayState]:
+    """Read the play states out of a query result, of items of whatever kind."""
+
+    def parse(entry: Row) -> tuple[str, PlayState] | None:
+        if (user_data := odd.read(row, entry, "UserData")) is None:
+            return None
+        return _needed_id(entry, "Id", item_id), _play_state(user_data, odd)
+
+    result = as_row(answer, "the answer")
+    return dict(odd.rows(parse, entries(result, "Items")))
+
+
+def parse_video(answer: Json, odd: Oddities) -> tuple[str, ProviderIds]:
+    """Read what a file is called that is a video of its own, and the ids it bears.
+
+    It has the ids of its film, and a name that begins as the film's and ends in what
+    tells the files apart: `Alien (1979) - 1080p`.
+    """
+    video = as_row(answer, "the item")
+    called = odd.read(title, video, "Name") or ""
+    return _FILE_LABEL.split(called)[0].strip() or called, _provider_ids(video, odd)
+
+
 def parse_library_above(
     answer: Json, odd: Oddities, *, item_id: NormalId = normal_id
 ) -> str | None:
@@ -318,7 +359,8 @@ def parse_row(
     user_data = odd.read(row, entry, "UserData")
     state = UNKNOWN if user_data is None else _play_state(user_data, odd)
     if not kind.is_container:
-        return Reading(item, state)
+        files = odd.read(tally, entry, "MediaSourceCount") or 1
+        return Reading(item, state, has_more_files=files > 1)
     leaves = odd.read(tally, entry, "RecursiveItemCount")
     unplayed = odd.read(tally, user_data or {}, "UnplayedItemCount")
     return _container_reading(item, state, leaves, unplayed)
