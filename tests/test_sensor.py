@@ -57,6 +57,7 @@ async def test_idle_lane_is_synced(hass: HomeAssistant) -> None:
             "oldest",
             "next_attempt",
             "last_error",
+            "reads_failing_since",
             "queue",
             "options",
         )
@@ -66,6 +67,7 @@ async def test_idle_lane_is_synced(hass: HomeAssistant) -> None:
         "oldest": None,
         "next_attempt": None,
         "last_error": None,
+        "reads_failing_since": None,
         "queue": [],
         "options": [status.value for status in SyncStatus],
     }

@@ -85,6 +85,7 @@ ISSUE_MASS_CHANGE: Final = "mass_change"
 ISSUE_OUTBOX_DAMAGED: Final = "outbox_damaged"
 ISSUE_OUTBOX_LOST: Final = "outbox_lost"
 ISSUE_OUTBOX_UNWRITABLE: Final = "outbox_unwritable"
+ISSUE_READS_FAIL: Final = "reads_fail"
 ISSUE_UNDELIVERABLE: Final = "undeliverable"
 ISSUE_UNSUPPORTED_SERVER: Final = "unsupported_server"
 

@@ -6,7 +6,15 @@ which hears what others do, and by the ends of our own operations.
 """
 
 import asyncio
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import (
+    Callable,
+    Collection,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from operator import itemgetter
@@ -31,6 +39,7 @@ from .const import (
 )
 from .core.codec import decode_item
 from .core.errors import ItemGone, Reason, ServerError, StillLooking, is_outage
+from .core.failing_reads import Read
 from .core.identity import Item, MediaKind
 from .core.lane import Lane, LaneUpdate, Phase
 from .core.operation import Scope
@@ -288,8 +297,9 @@ class WatchedSyncCoordinator(DataUpdateCoordinator[SyncSnapshot]):
         try:
             async with self._one_read:
                 self._moved.clear()
-                await self._read_lists()
-                await self._read_shows()
+                with self._noting(Read.LISTS):
+                    await self._read_lists()
+                    await self._read_shows()
         except ServerError as err:
             self._relay.report(err)
 
@@ -297,9 +307,26 @@ class WatchedSyncCoordinator(DataUpdateCoordinator[SyncSnapshot]):
         """Read everything known again, and publish it as one. Raises `ServerError`."""
         async with self._one_read:
             self._moved.clear()
-            await self._read_lists(everything=True)
-            await self._read_shows()
+            with self._noting(Read.EVERYTHING):
+                await self._read_lists(everything=True)
+                await self._read_shows()
         self._publish()
+
+    @contextmanager
+    def _noting(self, read: Read) -> Iterator[None]:
+        """Note whether *read* went well: one that keeps failing is told of."""
+        reads = self._lane.reads
+        before = reads.trouble
+        try:
+            yield
+        except ServerError as err:
+            reads.failed(read, err)
+            raise
+        else:
+            reads.succeeded(read)
+        finally:
+            if reads.trouble != before:
+                self._lane.publish(LaneUpdate())
 
     async def look(self, item_ids: frozenset[str]) -> None:
         """Read items again that may have changed. Raises `ServerError`.
@@ -312,6 +339,10 @@ class WatchedSyncCoordinator(DataUpdateCoordinator[SyncSnapshot]):
             self._library_changed.async_schedule_call()
             self._look_for_episodes()
             return
+        with self._noting(Read.HINTS):
+            await self._look(item_ids)
+
+    async def _look(self, item_ids: frozenset[str]) -> None:
         async with self._one_read:
             self._moved.clear()
             fetched = await self._fetch(item_ids)
@@ -353,6 +384,10 @@ class WatchedSyncCoordinator(DataUpdateCoordinator[SyncSnapshot]):
         What was played last shows new marks, of any item; only items that are read
         again show that a mark was taken back.
         """
+        with self._noting(Read.GLANCE):
+            await self._glance()
+
+    async def _glance(self) -> None:
         async with self._one_read:
             self._moved.clear()
             plays = await self._plays()
@@ -450,6 +485,7 @@ class WatchedSyncCoordinator(DataUpdateCoordinator[SyncSnapshot]):
                 continue
             except ServerError as err:
                 # What is known is shown all the same; the next full look tries again.
+                self._lane.reads.failed(Read.TRACKED, err)
                 self._relay.report(err)
                 return
             if found is None:
@@ -457,6 +493,7 @@ class WatchedSyncCoordinator(DataUpdateCoordinator[SyncSnapshot]):
             self._lost.discard(first_id)
             self._tracked[first_id] = found
             self._remember((await self._fetch([found.item_id])).values())
+        self._lane.reads.succeeded(Read.TRACKED)
 
     def _as_known(self, item: Item) -> Item:
         """Return a tracked item under the id it has now, as far as that is known."""

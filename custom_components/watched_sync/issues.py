@@ -1,7 +1,12 @@
 """Repair issues of a lane: one for each cause, raised and withdrawn by themselves."""
 
-from homeassistant.core import HomeAssistant, callback
+from datetime import datetime, timedelta
+from typing import Final
+
+from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
 from homeassistant.helpers import issue_registry as ir
+from homeassistant.helpers.event import async_call_later
+from homeassistant.helpers.translation import async_get_cached_translations
 
 from .const import (
     CONF_SERVER_NAME,
@@ -10,11 +15,14 @@ from .const import (
     ISSUE_OUTBOX_DAMAGED,
     ISSUE_OUTBOX_LOST,
     ISSUE_OUTBOX_UNWRITABLE,
+    ISSUE_READS_FAIL,
     ISSUE_UNDELIVERABLE,
     ISSUE_UNSUPPORTED_SERVER,
 )
+from .core.failing_reads import ReadTrouble
 from .core.lane import Lane, LaneUpdate, Phase
 from .core.mirror import Held
+from .core.snapshot import read_trouble_of
 from .markdown import plain
 from .runtime import WatchedSyncConfigEntry
 
@@ -22,8 +30,17 @@ from .runtime import WatchedSyncConfigEntry
 _OF_LOADED = (
     ISSUE_MASS_CHANGE,
     ISSUE_OUTBOX_UNWRITABLE,
+    ISSUE_READS_FAIL,
     ISSUE_UNDELIVERABLE,
     ISSUE_UNSUPPORTED_SERVER,
+)
+
+#: How long reads fail until that is a repair issue; the status tells it before.
+READS_FAIL_FOR: Final = timedelta(hours=1)
+
+#: Where the words for a reason are.
+REASON_WORDS: Final = (
+    f"component.{DOMAIN}.entity.sensor.sync_status.state_attributes.last_error.state"
 )
 
 
@@ -35,13 +52,34 @@ def issue_id(cause: str, entry_id: str) -> str:
 @callback
 def async_watch(hass: HomeAssistant, entry: WatchedSyncConfigEntry, lane: Lane) -> None:
     """Raise and withdraw the lane's issues until the entry is unloaded."""
+    cancel_timer: CALLBACK_TYPE | None = None
+
+    @callback
+    def stop_waiting() -> None:
+        nonlocal cancel_timer
+        if cancel_timer is not None:
+            cancel_timer()
+            cancel_timer = None
 
     @callback
     def look(_: LaneUpdate) -> None:
+        nonlocal cancel_timer
         async_look(hass, entry, lane)
+        stop_waiting()
+        if (trouble := read_trouble_of(lane)) is not None:
+            left = trouble.since + READS_FAIL_FOR - lane.clock.now()
+            if left > timedelta():
+                cancel_timer = async_call_later(hass, left, look_again)
+
+    @callback
+    def look_again(_: datetime) -> None:
+        nonlocal cancel_timer
+        cancel_timer = None
+        look(LaneUpdate())
 
     @callback
     def withdraw() -> None:
+        stop_waiting()
         for cause in _OF_LOADED:
             ir.async_delete_issue(hass, DOMAIN, issue_id(cause, entry.entry_id))
 
@@ -54,6 +92,11 @@ def async_watch(hass: HomeAssistant, entry: WatchedSyncConfigEntry, lane: Lane) 
 def async_look(hass: HomeAssistant, entry: WatchedSyncConfigEntry, lane: Lane) -> None:
     """Say what a person has to decide upon or to see to, and nothing that is over."""
     _ask_about(hass, entry, ISSUE_UNDELIVERABLE, waits=bool(lane.outbox.rejected))
+    trouble = read_trouble_of(lane)
+    if trouble and lane.clock.now() - trouble.since >= READS_FAIL_FOR:
+        _reads_fail(hass, entry, trouble)
+    else:
+        ir.async_delete_issue(hass, DOMAIN, issue_id(ISSUE_READS_FAIL, entry.entry_id))
     # While a server is away it may be being updated: that says nothing yet.
     if lane.health.phase is Phase.READY:
         ir.async_delete_issue(
@@ -88,6 +131,26 @@ def _ask_about(
         severity=ir.IssueSeverity.WARNING,
         translation_key=cause,
         translation_placeholders={"name": plain(entry.title)},
+    )
+
+
+@callback
+def _reads_fail(
+    hass: HomeAssistant, entry: WatchedSyncConfigEntry, trouble: ReadTrouble
+) -> None:
+    """Say that what others do is not seen, and why, in Home Assistant's language."""
+    words = async_get_cached_translations(hass, hass.config.language, "entity", DOMAIN)
+    ir.async_create_issue(
+        hass,
+        DOMAIN,
+        issue_id(ISSUE_READS_FAIL, entry.entry_id),
+        is_fixable=False,
+        severity=ir.IssueSeverity.WARNING,
+        translation_key=ISSUE_READS_FAIL,
+        translation_placeholders={
+            "name": plain(entry.title),
+            "reason": words[f"{REASON_WORDS}.{trouble.reason}"],
+        },
     )
 
 

@@ -13,16 +13,12 @@ from homeassistant.helpers import issue_registry as ir, translation
 from .const import DOMAIN, ISSUE_MASS_CHANGE, ISSUE_UNDELIVERABLE
 from .core.errors import Reason
 from .core.operation import Operation
-from .issues import async_look, async_mass_change
+from .issues import REASON_WORDS, async_look, async_mass_change
 from .markdown import plain
 from .runtime import WatchedSyncConfigEntry
 
 #: Titles named for each reason; an outage of a library has thousands.
 _TITLES_SHOWN = 5
-
-_REASON_WORDS = (
-    f"component.{DOMAIN}.entity.sensor.sync_status.state_attributes.last_error.state"
-)
 
 
 async def async_create_fix_flow(
@@ -120,7 +116,7 @@ class UndeliverableFlow(RepairsFlow):
                 plain(operation.item.full_title)
             )
         return "\n".join(
-            f"- {words[f'{_REASON_WORDS}.{reason}']}: {len(found)} ({_some(found)})"
+            f"- {words[f'{REASON_WORDS}.{reason}']}: {len(found)} ({_some(found)})"
             for reason, found in sorted(titles.items(), key=lambda one: -len(one[1]))
         )
 

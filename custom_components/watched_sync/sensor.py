@@ -126,6 +126,7 @@ class SyncStatusSensor(WatchedSyncEntity, SensorEntity):
             "oldest": snapshot.oldest,
             "next_attempt": snapshot.next_attempt,
             "last_error": snapshot.last_error,
+            "reads_failing_since": snapshot.reads_failing_since,
             "queue": [_short(operation) for operation in snapshot.queue],
         }
 

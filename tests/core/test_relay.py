@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from custom_components.watched_sync.core.delivery import MISSING_RECHECK, reason_of
+from custom_components.watched_sync.core.delivery import MISSING_RECHECK
 from custom_components.watched_sync.core.errors import (
     AuthRejected,
     Busy,
@@ -24,6 +24,7 @@ from custom_components.watched_sync.core.errors import (
     StillLooking,
     Unanswered,
     Unreachable,
+    reason_of,
 )
 from custom_components.watched_sync.core.identity import (
     NO_IDS,

@@ -59,6 +59,8 @@ class Side(ABC):
     #: Regular expressions of the paths that change a play state, and of any other.
     write_paths: str
     read_paths: str
+    #: The same of those that list what is up next.
+    list_paths: str
 
     def __init__(self, server: FakeServer) -> None:
         self.server = server
@@ -195,6 +197,7 @@ class PlexSide(Side):
     kind = "plex"
     write_paths = "^/:/(un)?scrobble$|^/:/timeline$"
     read_paths = "^/(library|hubs|$)"
+    list_paths = "^/hubs/continueWatching"
 
     server: FakePlex
 
@@ -309,6 +312,7 @@ class JellyfinSide(Side):
     kind = "jellyfin"
     write_paths = "/UserPlayedItems/|/UserData$"
     read_paths = "/Items$|/Shows/|/Resume$|/Users/Me$"
+    list_paths = "/Resume$|/NextUp$"
 
     server: FakeJellyfin
 

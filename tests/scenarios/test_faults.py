@@ -7,9 +7,11 @@ from typing import Any
 
 from homeassistant.config_entries import SOURCE_REAUTH
 from homeassistant.core import HomeAssistant
+from homeassistant.helpers import issue_registry as ir
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
+from custom_components.watched_sync.const import DOMAIN
 from custom_components.watched_sync.core.delivery import MAX_ATTEMPTS
 from custom_components.watched_sync.core.errors import Reason
 from custom_components.watched_sync.core.lane import Phase
@@ -330,6 +332,60 @@ async def test_user_who_is_not_let_in_for_two_hours_is_let_in_again_and_delivere
     await drained(hass, entry, seconds=400)
     assert side.all_seen() == played(*films)
     assert not runtime.lane.outbox.rejected
+
+
+@pytest.mark.parametrize(
+    ("trouble", "reason", "words"),
+    [
+        ({"kind": FaultKind.HTML, "status": 200}, "malformed", "Answer not understood"),
+        ({"kind": FaultKind.STATUS, "status": 500}, "server_fault", "Server error"),
+    ],
+    ids=["HTML", "500"],
+)
+async def test_read_that_keeps_failing_is_seen_and_holds_no_delivery_back(
+    hass: HomeAssistant,
+    side: Side,
+    machine: TimeMachine,
+    trouble: Trouble,
+    reason: str,
+    words: str,
+) -> None:
+    film = side.item_id("Arrival")
+    entry = await side.connect(hass)
+    runtime = runtime_of(entry)
+    issue = (DOMAIN, f"reads_fail_{entry.entry_id}")
+    registry = ir.async_get(hass)
+    side.server.fail(path=side.list_paths, times=None, **trouble)
+    machine.running = True
+
+    async def read_now_and_then(hours: float) -> None:
+        """Press *Sync now* every ten minutes."""
+        for _ in range(round(hours * 6)):
+            await runtime.async_sync_now()
+            await asyncio.sleep(HOUR / 6)
+
+    assert runtime.coordinator.data.status is SyncStatus.SYNCED
+    await read_now_and_then(0.5)
+    snapshot = runtime.coordinator.data
+    assert (snapshot.status, snapshot.last_error) == (SyncStatus.FAILED, reason)
+    assert snapshot.reads_failing_since is not None
+    assert not registry.async_get_issue(*issue), "it may be over soon"
+
+    await read_now_and_then(0.6)
+    told = registry.async_get_issue(*issue)
+    assert told is not None
+    assert told.translation_placeholders == {"name": entry.title, "reason": words}
+
+    await act(hass, "mark_watched", item_id=film, config_entry_id=entry.entry_id)
+    await drained(hass, entry, seconds=60)
+    assert side.all_seen() == played(film)
+
+    side.server.clear_faults()
+    await read_now_and_then(0.2)
+    snapshot = runtime.coordinator.data
+    assert (snapshot.status, snapshot.last_error) == (SyncStatus.SYNCED, None)
+    assert snapshot.reads_failing_since is None
+    assert not registry.async_get_issue(*issue)
 
 
 async def test_write_the_server_refuses_waits_for_a_person(

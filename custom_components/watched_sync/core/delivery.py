@@ -37,6 +37,7 @@ from .errors import (
     Verdict,
     WrongServer,
     classify,
+    reason_of,
 )
 from .identity import Item, MediaKind
 from .lane import Lane, LaneUpdate, Phase
@@ -1030,14 +1031,3 @@ def _verdict_on_item(error: ServerError) -> Verdict:
     if isinstance(verdict, LaneDown | Parked):
         return RetryLater(reason_of(error))
     return verdict
-
-
-def reason_of(error: ServerError) -> Reason:
-    """Name what one item suffered from, knowing that the server is there."""
-    match classify(error):
-        case Parked():
-            return Reason.FORBIDDEN  # our sign-in is fine elsewhere
-        case LaneDown(reason) | RetryLater(reason) | Rejected(reason):
-            return reason
-        case _:
-            return Reason.MISSING

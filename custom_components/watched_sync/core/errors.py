@@ -207,3 +207,14 @@ def classify(error: ServerError) -> Verdict:
         case _:
             msg = f"unclassified server error {type(error).__name__}"
             raise TypeError(msg) from error
+
+
+def reason_of(error: ServerError) -> Reason:
+    """Name what one item suffered from, knowing that the server is there."""
+    match classify(error):
+        case Parked():
+            return Reason.FORBIDDEN  # our sign-in is fine elsewhere
+        case LaneDown(reason) | RetryLater(reason) | Rejected(reason):
+            return reason
+        case _:
+            return Reason.MISSING

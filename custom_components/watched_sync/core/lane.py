@@ -21,6 +21,7 @@ from types import MappingProxyType
 from typing import Any
 
 from .errors import JournalError, Reason
+from .failing_reads import FailingReads
 from .ledger import Ledger
 from .operation import Operation, Scope
 from .outbox import Outbox, OutboxFull, Outcome, Receipt, Result
@@ -122,6 +123,7 @@ class Lane:
         self.last_synced: datetime | None = None
         self.in_flight: frozenset[str] = frozenset()
         self.wake = asyncio.Event()
+        self.reads = FailingReads(clock)
         self._journal = journal
         self._create_task = create_task
         self._commits: list[_Commit] = []

@@ -11,7 +11,7 @@ from datetime import timedelta
 import logging
 
 from .backoff import FORBIDDEN_BACKOFF, IDLE_BACKOFF, LANE_BACKOFF, Backoff
-from .delivery import Delivery, reason_of
+from .delivery import Delivery
 from .errors import (
     Busy,
     JournalError,
@@ -27,6 +27,7 @@ from .errors import (
     Unreachable,
     WrongServer,
     classify,
+    reason_of,
 )
 from .lane import Health, Lane, LaneUpdate, Phase
 from .operation import Operation

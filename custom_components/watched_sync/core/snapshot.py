@@ -11,6 +11,7 @@ from itertools import islice
 from typing import Final
 
 from .errors import Reason
+from .failing_reads import ReadTrouble
 from .identity import Item
 from .lane import Lane, Phase
 from .operation import Operation, Scope
@@ -72,7 +73,9 @@ class ShowProgress:
 class SyncSnapshot:
     """All that entities show of one lane.
 
-    `oldest` is when the operation that waits longest was asked for. `queue` holds up
+    `oldest` is when the operation that waits longest was asked for.
+    `reads_failing_since` is set while what others do is not seen, as reads keep failing
+    although the server is there. `queue` holds up
     to 20 operations, waiting ones first, then those given up. `tracked` holds the
     tracked items by the ids they had when tracking began, `items` all that is shown by
     the ids there are now.
@@ -86,6 +89,7 @@ class SyncSnapshot:
     oldest: datetime | None
     next_attempt: datetime | None
     last_error: Reason | None
+    reads_failing_since: datetime | None
     queue: tuple[Operation, ...]
     up_next: tuple[str, ...]
     last_played: str | None
@@ -128,6 +132,7 @@ def take_snapshot(lane: Lane, shown: Shown, today: date) -> SyncSnapshot:
         for first_id, one in shown.tracked.items()
     }
     oldest = outbox.oldest
+    read_trouble = read_trouble_of(lane)
     return SyncSnapshot(
         status=_status(lane),
         pending=len(outbox),
@@ -136,7 +141,10 @@ def take_snapshot(lane: Lane, shown: Shown, today: date) -> SyncSnapshot:
         connected=lane.health.phase is Phase.READY,
         oldest=oldest.asked_at if oldest else None,
         next_attempt=lane.health.next_attempt,
-        last_error=lane.health.reason or _last_error(lane),
+        last_error=lane.health.reason
+        or _last_error(lane)
+        or (read_trouble.reason if read_trouble else None),
+        reads_failing_since=read_trouble.since if read_trouble else None,
         queue=(
             *islice(outbox, QUEUE_ROWS),
             *islice(outbox.rejected, max(QUEUE_ROWS - len(outbox), 0)),
@@ -162,7 +170,14 @@ def _status(lane: Lane) -> SyncStatus:
             return SyncStatus.SYNCING
     if len(lane.outbox):
         return SyncStatus.PENDING
-    return SyncStatus.FAILED if lane.outbox.rejected else SyncStatus.SYNCED
+    if lane.outbox.rejected or read_trouble_of(lane) is not None:
+        return SyncStatus.FAILED
+    return SyncStatus.SYNCED
+
+
+def read_trouble_of(lane: Lane) -> ReadTrouble | None:
+    """Return why reads keep failing; None as long as the server itself is away."""
+    return lane.reads.trouble if lane.health.phase is Phase.READY else None
 
 
 def _last_error(lane: Lane) -> Reason | None:
