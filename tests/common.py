@@ -84,7 +84,7 @@ def episode(season: int, number: int, *, aired: date | None = None) -> Item:
         item_id=f"e{season}x{number}",
         kind=MediaKind.EPISODE,
         title=f"Part {number}",
-        provider_ids=ProviderIds(tvdb=f"{season}00{number}"),
+        provider_ids=ProviderIds(tvdb=f"{season or 9}00{number}"),
         duration=3000.0,
         library_id="shows",
         show_id=SHOW.item_id,

@@ -508,8 +508,9 @@ def nothing_found(
     """Return the error for a name that led to no item."""
     unasked = [one for one in skipped if one.reason is not SkipReason.NOT_FOUND]
     if unasked:
+        still_looking = all(one.reason is SkipReason.STILL_LOOKING for one in unasked)
         return invalid(
-            "cannot_look_up",
+            "still_looking" if still_looking else "cannot_look_up",
             name=name,
             lanes=", ".join(one.entry.title for one in unasked),
         )

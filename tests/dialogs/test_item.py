@@ -18,6 +18,7 @@ from pytest_homeassistant_custom_component.common import (
 )
 
 from custom_components.watched_sync.core.errors import (
+    Forbidden,
     Malformed,
     ServerError,
     WrongServer,
@@ -179,7 +180,13 @@ async def test_an_item_tracked_meanwhile_is_not_tracked_twice(
     ("error", "expected"),
     [
         # No address is typed here: where it leads on to would be of no use.
-        *((error, expected.get("base", "invalid_url")) for error, expected in ERRORS),
+        # Nor does anybody sign in here.
+        *(
+            (error, "invalid_auth")
+            if isinstance(error, Forbidden)
+            else (error, expected.get("base", "invalid_url"))
+            for error, expected in ERRORS
+        ),
         (WrongServer("another one"), "cannot_connect"),
     ],
     ids=[*IDS, "WrongServer"],

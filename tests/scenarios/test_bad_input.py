@@ -40,7 +40,7 @@ class Mistake:
     """What is called, and the key of the sentence that answers; words it must hold."""
 
     action: str
-    key: str
+    key: str | Callable[[Side], str]
     data: Callable[[Side], dict[str, Any]]
     words: tuple[str, ...] = ()
 
@@ -75,10 +75,17 @@ def malformed(text: str) -> Mistake:
 MISTAKES: dict[str, Mistake] = {
     "unknown item": Mistake("mark_watched", "unknown_item", unknown_id),
     "id of another product": Mistake(
-        "mark_watched", "unknown_item", id_of_another_product
+        "mark_watched",
+        lambda side: (
+            "unknown_item" if isinstance(side, PlexSide) else "impossible_item_id"
+        ),
+        id_of_another_product,
     ),
     "id that is none": Mistake(
-        "mark_watched", "unknown_item", given(item_id="../../etc"), ("../../etc",)
+        "mark_watched",
+        "impossible_item_id",
+        given(item_id="../../etc"),
+        ("../../etc",),
     ),
     "nothing named": Mistake("mark_watched", "nothing_named", given()),
     "empty title": Mistake("mark_watched", "nothing_named", given(title="  ")),
@@ -133,7 +140,10 @@ MISTAKES: dict[str, Mistake] = {
     "external id that is no number": malformed("tvdb://show/abc"),
     "external id that is no IMDb id": malformed("imdb://2543164"),
     "external id that nothing has": Mistake(
-        "mark_watched", "nothing_found", given(external_id="imdb://tt0000001")
+        "mark_watched",
+        # Jellyfin cannot be asked for ids: its libraries are read for it first.
+        lambda side: "nothing_found" if isinstance(side, PlexSide) else "still_looking",
+        given(external_id="imdb://tt0000001"),
     ),
     "negative position": Mistake(
         "set_progress", "negative_position", of_film(position={"seconds": -1})
@@ -222,10 +232,9 @@ async def test_mistake_is_answered_with_a_sentence_and_changes_nothing(
             DOMAIN, mistake.action, mistake.data(side), blocking=True
         )
     await hass.async_block_till_done()
-    assert (refused.value.translation_domain, refused.value.translation_key) == (
-        DOMAIN,
-        mistake.key,
-    )
+    key = mistake.key if isinstance(mistake.key, str) else mistake.key(side)
+    assert refused.value.translation_domain == DOMAIN
+    assert refused.value.translation_key == key
     read = await sentence(hass, refused.value)
     assert all(word in read for word in mistake.words), read
     assert "{" not in read

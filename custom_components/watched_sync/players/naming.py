@@ -65,7 +65,12 @@ _LENGTH_TOLERANCE: Final = 0.25
 _SEPARATORS: Final = {KIND_PLEX: ":", KIND_JELLYFIN: "-"}
 
 #: Errors after which something else than ids may name what is played.
-_LED_NOWHERE: Final = ("nothing_found", "only_similar", "cannot_look_up")
+_LED_NOWHERE: Final = (
+    "nothing_found",
+    "only_similar",
+    "cannot_look_up",
+    "still_looking",
+)
 
 _EPISODES: Final = (MediaType.EPISODE, MediaType.TVSHOW)
 _PLEX_ID: Final = re.compile(
