@@ -24,7 +24,6 @@ from ..actions.fields import (
     ATTR_CONFIRM,
     ATTR_DRY_RUN,
     ATTR_EPISODE,
-    ATTR_LANGUAGE,
     ATTR_LIMIT,
     ATTR_MEDIA_TYPE,
     ATTR_PERCENT,
@@ -150,14 +149,13 @@ class _Place:
 class Assistant:
     """Somebody who speaks: who they are, what they speak through, and where.
 
-    `area` is the id or name of a room, `language` the tag of what they speak.
+    `area` is the id or name of a room.
     """
 
     hass: HomeAssistant
     context: Context
     assistant: str | None = None
     area: str | None = None
-    language: str | None = None
 
     # --- who speaks ---------------------------------------------------------
 
@@ -410,8 +408,6 @@ class Assistant:
         place = await self._async_place(POLICY_READ)
         fields = await self._async_naming(heard, place)
         fields |= place.fields
-        if self.language is not None:
-            fields[ATTR_LANGUAGE] = self.language
         return await self._async_call(_EXPLAIN, fields)
 
     async def async_next_up(self, heard: Heard) -> UpNext:

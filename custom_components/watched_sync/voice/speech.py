@@ -38,17 +38,22 @@ class Speech:
 
     def error(self, err: HomeAssistantError) -> str:
         """Return what went wrong, in words for the ear where there are some."""
+        message, values = self.error_parts(err)
+        return message.format(**values)
+
+    def error_parts(self, err: HomeAssistantError) -> tuple[str, Mapping[str, str]]:
+        """Return what went wrong with blanks in it, and what these stand for."""
         domain, key = err.translation_domain, err.translation_key
-        if domain is None or key is None:
-            return str(err) or self.say("failed")
         template = None
         if domain == DOMAIN:
             template = self.sentences.get(_KEY.format(f"error_{key}"))
         if template is None:
             template = self.errors.get(f"component.{domain}.exceptions.{key}.message")
-        if template is None:
-            return str(err)
-        return template.format(**(err.translation_placeholders or {}))
+        if template is not None:
+            return template, err.translation_placeholders or {}
+        if detail := str(err):
+            return "{detail}", {"detail": detail}
+        return self.say("failed"), {}
 
     def either(self, parts: Sequence[str]) -> str:
         """Return the parts as things to choose from."""
