@@ -15,6 +15,7 @@ from tests.fakes.base import HOST, FakeClock, FakeServer, FakeSocket
 from tests.fakes.library import (
     MOVIES_LIBRARY,
     UNAIRED,
+    SeedEpisode,
     SeedMovie,
     SeedShow,
 )
@@ -441,6 +442,20 @@ class FakeJellyfin(FakeServer):
         below = self.catalogue.descendants(added.id)
         self._library_changed("ItemsAdded", [added, *below])
         return added.id
+
+    def add_episodes(self, show_id: str, *episodes: SeedEpisode) -> list[str]:
+        """Add episodes to a show, in new seasons; return their ids."""
+        series = self.catalogue.items[show_id]
+        added = []
+        for number in dict.fromkeys(one.season for one in episodes):
+            season = self.catalogue.add_season(series, number)
+            added += [
+                self.catalogue.add_episode(season, one.number, one.title)
+                for one in episodes
+                if one.season == number
+            ]
+        self._library_changed("ItemsAdded", added)
+        return [one.id for one in added]
 
     def add_box_set(self, name: str, items: Iterable[str]) -> str:
         """Make a collection of existing items; returns its id."""
