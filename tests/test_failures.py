@@ -36,8 +36,11 @@ from custom_components.watched_sync.core.errors import (
     Refused,
     ServerError,
     Starting,
+    StillLooking,
     Unanswered,
+    Unexpected,
     Unreachable,
+    Unstorable,
     Unsupported,
     UnsupportedVersion,
     WrongAddress,
@@ -87,6 +90,8 @@ SERVER_FAILS: list[tuple[ServerError, Meets]] = [
     (ItemGone("x"), Meets("offline", "wrong_server")),
     (Fault("x"), Meets("offline", "server_fault")),
     (Malformed("x"), Meets("offline", "malformed")),
+    (Unexpected("x"), Meets("offline", "unexpected")),
+    (StillLooking("x"), Meets("offline", "busy")),
 ]
 
 #: One write fails in this way each time; everything else goes well.
@@ -110,6 +115,8 @@ WRITE_FAILS: list[tuple[ServerError, Meets]] = [
     (ItemGone("x"), Meets("failed", "forbidden", "undeliverable")),
     (Fault("x"), Meets("failed", "server_fault", "undeliverable")),
     (Malformed("x"), Meets("failed", "malformed", "undeliverable")),
+    (Unexpected("x"), Meets("failed", "unexpected", "undeliverable")),
+    (StillLooking("x"), Meets("failed", "busy", "undeliverable")),
 ]
 
 
@@ -307,12 +314,15 @@ async def test_fault_of_ours_is_logged_and_stops_nothing_for_good(
     with monkeypatch.context() as patched:
         patched.setattr(delivery, "decide", broken)
         await runtime.async_submit([Wish(MOVIE, MarkWatched())])
-        await until(runtime, lambda: runtime.lane.health.phase is not Phase.READY)
+        await until(
+            runtime,
+            lambda: any(one.last_error == "unexpected" for one in runtime.lane.outbox),
+        )
         await hass.async_block_till_done()
     state = shown(hass, STATUS)
-    assert (state.state, state.attributes["last_error"]) == ("offline", "unexpected")
+    assert (state.state, state.attributes["last_error"]) == ("pending", "unexpected")
     assert told(caplog)[0] == ("ERROR", "Attic: delivering failed unexpectedly")
-    runtime.relay.nudge()
+    await runtime.async_retry([one.operation_id for one in runtime.lane.outbox])
     await drained(hass, entry)
     assert server.states["m1"].watched
     caplog.clear()  # the plugin fails a test for an exception that was logged
@@ -412,6 +422,7 @@ async def test_mistakes_of_a_person_are_answered_and_not_logged(
     ("error", "key"),
     [
         (JournalError("full"), "outbox_write_failed"),
+        (Unstorable("odd"), "not_storable"),
         (OutboxFull(), "outbox_full"),
         (LaneClosed(), "stopping"),
     ],

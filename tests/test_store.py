@@ -2,9 +2,11 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
 import json
+import math
 import os
 from pathlib import Path
 import stat
@@ -33,8 +35,10 @@ from custom_components.watched_sync.core.operation import (
     MarkUnwatched,
     MarkWatched,
     Operation,
+    SetProgress,
 )
-from custom_components.watched_sync.core.outbox import OUTBOX_LIMIT, OutboxFull
+from custom_components.watched_sync.core.outbox import OUTBOX_LIMIT, OutboxFull, Result
+from custom_components.watched_sync.core.play_state import PlayState
 from custom_components.watched_sync.runtime import WatchedSyncRuntime, Wish
 from custom_components.watched_sync.store import PLAYERS_KEY, OutboxStore
 
@@ -150,6 +154,48 @@ async def test_what_no_file_can_hold_never_takes_the_others_with_it(
     assert waiting_on_disk(outbox_file) == ["odd", MOVIE.item_id]
     held = stored(outbox_file)["operations"][0]["item"]
     assert held == {"id": "odd", "kind": "movie", "title": "caf", "duration": 7200}
+
+
+async def test_what_means_nothing_is_refused_alone_and_never_takes_the_others_with_it(
+    hass: HomeAssistant, outbox_file: Path
+) -> None:
+    entry = await offline_lane(hass)
+    runtime: WatchedSyncRuntime = entry.runtime_data
+    await runtime.async_submit([Wish(MOVIE, MarkWatched())])
+    odd = [Wish(film(number), SetProgress(math.nan)) for number in range(3)]
+    asked = [Wish(MOVIE, SetProgress(math.inf)), *odd, Wish(OTHER_MOVIE, MarkWatched())]
+    done = await asyncio.gather(
+        *(runtime.async_submit([wish]) for wish in asked), return_exceptions=True
+    )
+    refused = [one for one in done if isinstance(one, HomeAssistantError)]
+    assert [one.translation_key for one in refused] == ["not_storable"] * 4
+    assert waiting_on_disk(outbox_file) == [MOVIE.item_id, OTHER_MOVIE.item_id]
+    assert runtime.lane.outbox.oldest is not None
+    assert runtime.lane.outbox.oldest.change == MarkWatched()
+
+
+async def test_an_operation_that_cannot_be_stored_any_more_stays_as_it_was_stored(
+    hass: HomeAssistant, outbox_file: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    entry = await offline_lane(hass)
+    runtime: WatchedSyncRuntime = entry.runtime_data
+    await runtime.async_submit(
+        [Wish(one, MarkWatched()) for one in (MOVIE, OTHER_MOVIE)]
+    )
+    before = stored(outbox_file)["operations"]
+    outbox = runtime.lane.outbox
+    assert outbox.oldest is not None
+    odd = PlayState(watched=True, position=math.nan)
+    outbox.update(replace(outbox.oldest, base=odd))
+    await runtime.journal.save()
+    assert stored(outbox_file)["operations"] == before
+    assert "cannot be stored as it is now" in caplog.text
+    # What was done is still written down, apart from what no file can hold.
+    for operation in list(outbox):
+        outbox.settle(operation, Result.DELIVERED, dt_util.utcnow())
+    await runtime.journal.save()
+    [done] = stored(outbox_file)["history"]
+    assert done["operation"]["item"]["id"] == OTHER_MOVIE.item_id
 
 
 async def test_the_file_is_private_and_synced_to_the_disk(

@@ -25,6 +25,7 @@ from .core.errors import (
     ServerError,
     Starting,
     Unreachable,
+    Unstorable,
     UnsupportedVersion,
     WrongAddress,
     WrongServer,
@@ -44,6 +45,10 @@ REFUSALS: Final = (JournalError, LaneClosed, OutboxFull)
 
 def refusal(error: Refusal) -> HomeAssistantError:
     """Say why a wish was not accepted; nothing of it is queued."""
+    if isinstance(error, Unstorable):
+        return HomeAssistantError(
+            translation_domain=DOMAIN, translation_key="not_storable"
+        )
     if isinstance(error, JournalError):
         return HomeAssistantError(
             translation_domain=DOMAIN, translation_key="outbox_write_failed"

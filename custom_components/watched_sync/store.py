@@ -49,9 +49,10 @@ from .core.codec import (
     salvage,
     title_in,
 )
-from .core.errors import JournalError
+from .core.errors import JournalError, Unstorable
 from .core.ledger import Ledger
 from .core.mirror import Moves
+from .core.operation import Operation
 from .core.outbox import Outbox
 from .core.ports import Journal
 from .markdown import plain
@@ -152,15 +153,26 @@ class _Fragments[T]:
             key = self._key(value)
             pair = self._known.get(key)
             if pair is None or pair[0] is not value:
-                pair = (value, self._fragment(value))
-            known[key] = pair
+                try:
+                    pair = (value, self._fragment(value))
+                except _DAMAGED:
+                    LOGGER.exception("Something cannot be stored as it is now")
+            if pair is not None:
+                known[key] = pair  # as it was, where it cannot be stored as it is
         self._known = known
         return [fragment for _, fragment in known.values()]
+
+    def check(self, value: T) -> None:
+        """Raise one of `_DAMAGED` for a value that cannot be stored."""
+        key = self._key(value)
+        if (pair := self._known.get(key)) is None or pair[0] is not value:
+            self._known[key] = (value, self._fragment(value))
 
     def _fragment(self, value: T) -> json_fragment:
         """Return the JSON of *value*; what no file can hold is written as it is read.
 
-        One text with a lone surrogate would take the whole file with it.
+        One text with a lone surrogate would take the whole file with it. Raises one of
+        `_DAMAGED` for what means nothing at all.
         """
         data = self._encode(value)
         try:
@@ -343,6 +355,15 @@ class OutboxStore(Journal):
             translation_key=cause,
             translation_placeholders={"name": plain(self._title), **placeholders},
         )
+
+    @callback
+    @override
+    def check(self, operation: Operation) -> None:
+        """Raise `Unstorable` for an operation that could not be read again."""
+        try:
+            self._operations.check(operation)
+        except _DAMAGED as err:
+            raise Unstorable(repr(err)) from err
 
     @override
     async def save(self) -> None:

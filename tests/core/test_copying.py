@@ -2,9 +2,11 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import timedelta
 import itertools
 import logging
+import math
 from typing import Any
 
 import pytest
@@ -885,3 +887,20 @@ async def test_a_round_is_not_spent_on_waiting() -> None:
     assert not await s.copier.copy()
     assert s.target.server.count(Ask.FIND) == copying.MOST_UNANSWERED
     assert len(s.moves) == 10
+
+
+@virtual
+async def test_a_copy_that_no_file_can_hold_costs_the_others_nothing() -> None:
+    s = scene()
+    s.target.server.add(replace(COPY, duration=None))
+    other = movie("c", provider_ids=ProviderIds(imdb="tt2"))
+    s.source.server.add(other)
+    s.target.server.add(movie("d", provider_ids=ProviderIds(imdb="tt2")))
+    await asyncio.sleep(100)
+    s.step(FILM, unseen(), unseen(math.inf))
+    s.step(other, unseen(), seen())
+    assert not await s.copier.copy()
+    assert s.target.waiting == [("d", MarkWatched())]
+    for _ in range(copying.MAX_ATTEMPTS):
+        await s.copier.copy()
+    assert s.moves.skipped("a")[-1].reason is Skip.UNREADABLE

@@ -3,13 +3,18 @@
 import asyncio
 from collections.abc import Coroutine
 from dataclasses import replace
+import math
 import random
 from typing import Any
 
 import pytest
 
 from custom_components.watched_sync.core import outbox as outbox_module
-from custom_components.watched_sync.core.errors import JournalError, Reason
+from custom_components.watched_sync.core.errors import (
+    JournalError,
+    Reason,
+    Unstorable,
+)
 from custom_components.watched_sync.core.lane import (
     Health,
     Lane,
@@ -22,6 +27,7 @@ from custom_components.watched_sync.core.operation import (
     MarkUnwatched,
     MarkWatched,
     Operation,
+    SetProgress,
 )
 from custom_components.watched_sync.core.outbox import (
     Outbox,
@@ -145,6 +151,29 @@ async def test_a_full_outbox_takes_all_of_a_call_or_nothing(
     assert rig.results() == []
     await rig.lane.submit(many(4))
     assert len(rig.outbox) == 5
+
+
+@virtual
+async def test_what_no_file_can_hold_is_refused_and_takes_nothing_with_it() -> None:
+    rig = Rig()
+    first = await rig.ask(None, movie("a"))
+    odd = wish(SetProgress(math.nan), movie("b"))
+    good = wish(None, movie("c"))
+    done = await asyncio.gather(
+        rig.lane.submit([odd]),
+        rig.lane.submit([good]),
+        rig.lane.exchange(lambda: ([first.operation_id], [odd])),
+        rig.lane.submit([wish(None, movie("d")), odd]),
+        return_exceptions=True,
+    )
+    assert [type(one) for one in done] == [
+        Unstorable,
+        type(None),
+        Unstorable,
+        Unstorable,
+    ]
+    assert list(rig.outbox) == [first, good]
+    assert list(rig.journal.restore()) == [first, good]
 
 
 @virtual

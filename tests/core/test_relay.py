@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 import itertools
 import logging
+import math
 from typing import Any
 
 import pytest
@@ -2515,6 +2516,18 @@ async def test_a_mistake_about_an_episode_gives_up_its_show_and_nothing_else() -
 
 
 @virtual
+async def test_a_show_with_a_state_that_no_file_can_hold_is_not_written() -> None:
+    rig = with_show({1: 3})
+    [first, *_] = [one for one in rig.server.states if one != SHOW.item_id]
+    rig.server.states[first] = unseen(math.nan)
+    rig.start()
+    await rig.ask(None, SHOW)
+    await rig.drained()
+    assert [one.reason for one in rig.outcomes] == [Reason.UNEXPECTED]
+    assert rig.server.plays.total() == 0
+
+
+@virtual
 async def test_a_mistake_about_everything_gives_up_few_and_loses_none() -> None:
     rig = with_movies(30)
     break_on(rig, "fetch", {one.item_id for one in movies(30)})
@@ -2531,6 +2544,23 @@ async def test_a_mistake_about_everything_gives_up_few_and_loses_none() -> None:
     await rig.lane.retry()
     await rig.drained()
     assert rig.results().count(Result.DELIVERED) == 30
+
+
+@both
+@virtual
+async def test_a_before_state_that_no_file_can_hold_costs_its_operation_only(
+    make: Make,
+) -> None:
+    rig = with_movies(8, make)
+    rig.server.states["m0003"] = unseen(math.nan)
+    await ask_all(rig, 8)
+    rig.start()
+    await rig.until(lambda: len(rig.outbox) == 1, seconds=60)
+    await rig.drained()
+    reasons = {one.operation.item.item_id: one.reason for one in rig.outcomes}
+    assert reasons.pop("m0003") is Reason.UNEXPECTED
+    assert set(reasons.values()) == {None}
+    assert "m0003" not in rig.server.plays
 
 
 @virtual

@@ -25,6 +25,7 @@ from typing import Any, Self
 from zlib import crc32
 
 from custom_components.watched_sync.core.codec import (
+    DAMAGE,
     decode_outbox,
     encode_history_entry,
     encode_operation,
@@ -42,6 +43,7 @@ from custom_components.watched_sync.core.errors import (
     Starting,
     Unanswered,
     Unreachable,
+    Unstorable,
     Unsupported,
     WrongServer,
 )
@@ -54,6 +56,7 @@ from custom_components.watched_sync.core.operation import (
     Change,
     MarkUnwatched,
     MarkWatched,
+    Operation,
     SetProgress,
 )
 from custom_components.watched_sync.core.outbox import Outbox
@@ -1137,6 +1140,12 @@ class MemoryJournal:
     def fail_next(self, *fail: bool) -> None:
         """Say for the next writes whether each fails."""
         self.failures.extend(fail or (True,))
+
+    def check(self, operation: Operation) -> None:
+        try:
+            encode_operation(operation)
+        except DAMAGE as err:
+            raise Unstorable(repr(err)) from err
 
     async def save(self) -> None:
         self._started += 1

@@ -62,7 +62,7 @@ def encode_item(item: Item) -> Json:
         {
             "year": item.year,
             "ids": encode_ids(item.provider_ids),
-            "duration": item.duration,
+            "duration": item.duration and members.number(item.duration),
             "library_id": item.library_id,
             "show_id": item.show_id,
             "show_title": item.show_title,
@@ -110,7 +110,7 @@ def encode_state(state: PlayState) -> Json:
     """Return a play state as JSON."""
     data = _compact(
         {
-            "position": state.position,
+            "position": members.number(state.position),
             "play_count": state.play_count,
             "last_played": state.last_played and _time(state.last_played),
             "begun_again": state.begun_again,
@@ -206,7 +206,10 @@ def encode_change(change: Change) -> Json:
         case MarkUnwatched():
             return {"type": "mark_unwatched"}
         case SetProgress(position, watched, at):
-            data: Json = {"type": "set_progress", "position": position}
+            data: Json = {
+                "type": "set_progress",
+                "position": members.position(position),
+            }
             if watched is not None:
                 data["watched"] = watched
             return data | _compact({"at": at and _time(at)})
@@ -233,7 +236,7 @@ def decode_change(data: Mapping[str, Any]) -> Change:
 
 
 def encode_operation(operation: Operation) -> Json:
-    """Return an operation as JSON."""
+    """Return an operation as JSON. Raises one of `DAMAGE` for what JSON cannot say."""
     data = _compact(
         {
             "include_specials": operation.include_specials,

@@ -361,6 +361,8 @@ class Copier:
                     continue  # it moved on while we looked for it
                 try:
                     made, skips = self._plan(one, move, copies, batch_id)
+                    for operation in made:
+                        one.target.lane.check(operation)
                 except Exception as err:  # noqa: BLE001 - one item's trouble is its own
                     done = False
                     self._failed(move, target_id, err)

@@ -496,7 +496,7 @@ class Delivery:
             return
         behind = outbox.leave_traces(operation)
         try:
-            await self._lane.save_now()
+            await self._save([operation.operation_id])
         except JournalError:
             outbox.unsend((earlier, *behind))
             raise
@@ -660,11 +660,21 @@ class Delivery:
         fresh = {one.operation_id: one for one in operations if not one.before}
         outbox.unsent = {one.operation_id for one in writes} & fresh.keys()
         try:
-            await self._lane.save_now()
+            await self._save(one.operation_id for one in writes)
             return await self._send(writes, fresh_until)
         finally:
             outbox.unsend(fresh[operation_id] for operation_id in outbox.unsent)
             outbox.unsent = set()
+
+    async def _save(self, operation_ids: Iterable[str]) -> None:
+        """Have these operations on disk as they are now, before they are sent.
+
+        Raises `JournalError`, and `Unstorable` if one of them cannot be written at all.
+        """
+        for operation_id in operation_ids:
+            if (operation := self._lane.outbox.get(operation_id)) is not None:
+                self._lane.check(operation)
+        await self._lane.save_now()
 
     async def _send(
         self, writes: Sequence[_Write], fresh_until: float = math.inf

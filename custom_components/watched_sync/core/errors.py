@@ -102,6 +102,10 @@ class JournalError(Exception):
     """The outbox could not be written to disk."""
 
 
+class Unstorable(JournalError):
+    """One operation has something in it that no file can hold, whatever the disk."""
+
+
 class Reason(StrEnum):
     """Why an operation waits or was given up; each has a translated sentence."""
 

@@ -20,7 +20,7 @@ import logging
 from types import MappingProxyType
 from typing import Any
 
-from .errors import JournalError, Reason
+from .errors import JournalError, Reason, Unstorable
 from .failing_reads import FailingReads
 from .ledger import Ledger
 from .operation import Operation, Scope
@@ -139,7 +139,8 @@ class Lane:
         """Accept operations; when this returns they are on disk.
 
         All are accepted or none. Cancelling the caller does not take them back.
-        Raises `JournalError` (nothing is queued then), `OutboxFull`, `LaneClosed`.
+        Raises `JournalError` (nothing is queued then), among them `Unstorable`,
+        `OutboxFull`, `LaneClosed`.
         """
         await self._commit(lambda: self._add(operations))
 
@@ -158,7 +159,7 @@ class Lane:
             dropped = self._drop(drop)
             try:
                 added = self._add(accept)
-            except OutboxFull:
+            except OutboxFull, Unstorable:
                 dropped.take_back()
                 raise
 
@@ -349,6 +350,10 @@ class Lane:
         """Have the outbox written some time soon."""
         self._journal.save_later()
 
+    def check(self, operation: Operation) -> None:
+        """Raise `Unstorable` for an operation that could not be read again."""
+        self._journal.check(operation)
+
     async def save_now(self) -> None:
         """Have the outbox written now. Raises `JournalError`."""
         await self._journal.save()
@@ -356,7 +361,7 @@ class Lane:
     # --- in memory, until it is on disk ------------------------------------
 
     def _add(self, operations: Iterable[Operation]) -> _Applied:
-        """Take operations in, or none of them. Raises `OutboxFull`."""
+        """Take operations in, or none of them. Raises `OutboxFull`, `Unstorable`."""
         receipts: list[Receipt] = []
 
         def take_back() -> None:
@@ -364,11 +369,11 @@ class Lane:
                 self.outbox.take_back(receipt)
 
         try:
-            receipts.extend(
-                self.outbox.add(self._with_base(operation), staged=True)
-                for operation in operations
-            )
-        except OutboxFull:
+            for operation in operations:
+                receipt = self.outbox.add(self._with_base(operation), staged=True)
+                receipts.append(receipt)
+                self.check(receipt.operation)
+        except OutboxFull, Unstorable:
             take_back()
             raise
         return _Applied(
@@ -424,7 +429,7 @@ class Lane:
                 for commit in group:
                     try:
                         applied.append((commit, commit.apply()))
-                    except OutboxFull as err:
+                    except (OutboxFull, Unstorable) as err:
                         commit.done.set_exception(err)
                 if applied:
                     await self._write_group(applied)

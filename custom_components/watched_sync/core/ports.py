@@ -8,7 +8,7 @@ from typing import Protocol
 
 from .errors import Unsupported
 from .identity import Item, MediaKind, ProviderIds
-from .operation import Change
+from .operation import Change, Operation
 from .play_state import PlayState, Reading
 
 
@@ -329,6 +329,10 @@ class Find(Protocol):
 
 class Journal(Protocol):
     """The disk, as far as the outbox needs it."""
+
+    def check(self, operation: Operation) -> None:
+        """Raise `Unstorable` for an operation that could not be read again."""
+        ...
 
     async def save(self) -> None:
         """Write the outbox now; return once it is durable. Raises `JournalError`."""

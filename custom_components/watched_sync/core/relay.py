@@ -25,6 +25,7 @@ from .errors import (
     Unanswered,
     Unexpected,
     Unreachable,
+    Unstorable,
     WrongServer,
     classify,
     reason_of,
@@ -410,6 +411,8 @@ class Relay:
             if self._lane.health.phase is Phase.READY:
                 self._failures = 0
                 self._busy = None  # what was reported before is over
+        except Unstorable as err:
+            await self._failed_unexpectedly(err, operations)
         except JournalError as err:
             self._disk_failed(err)
         except ServerError as err:
