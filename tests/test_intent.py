@@ -12,6 +12,7 @@ from hassil.intents import Intents, SlotList, TextSlotList
 from hassil.recognize import recognize_best
 from hassil.util import merge_dict
 from home_assistant_intents import get_intents
+from homeassistant.auth.permissions.system_policies import USER_POLICY
 from homeassistant.components import conversation
 from homeassistant.components.homeassistant.exposed_entities import async_expose_entity
 from homeassistant.core import Context, HomeAssistant
@@ -563,7 +564,7 @@ async def test_two_works_of_one_title_and_year_are_told_apart_by_their_ids(
 ) -> None:
     server = MemoryServer(
         [
-            film("f1", "Twins", 2020, imdb="tt1"),
+            film("f1", "Twins", 2020, imdb="tt0000001"),
             replace(BEAR, title="Twins", year=2020),
             bear(1),
         ]
@@ -677,16 +678,23 @@ async def marked(
     return [number for number, (_, server) in enumerate(lanes) if server.writes]
 
 
-def person(hass: HomeAssistant, name: str, user: MockUser) -> None:
-    """Let a user be a person."""
-    user.add_to_hass(hass)
+def ordinary_user(hass: HomeAssistant) -> MockUser:
+    """Return a user who may control everything."""
+    user = MockUser().add_to_hass(hass)
+    user.mock_policy(USER_POLICY)
+    return user
+
+
+def person(hass: HomeAssistant, name: str) -> MockUser:
+    """Return a user who is a person."""
+    user = ordinary_user(hass)
     hass.states.async_set(f"person.{name}", "home", {"user_id": user.id})
+    return user
 
 
 async def test_a_known_person_speaks_for_their_own_servers(hass: HomeAssistant) -> None:
     lanes = await two_persons(hass, "person.ada", "person.grace", None)
-    user = MockUser()
-    person(hass, "ada", user)
+    user = person(hass, "ada")
     await say(hass, "I watched Arrival", user_id=user.id)
     assert await marked(hass, lanes) == [0]
 
@@ -695,16 +703,14 @@ async def test_a_person_without_servers_speaks_for_those_of_nobody(
     hass: HomeAssistant,
 ) -> None:
     lanes = await two_persons(hass, "person.ada", None)
-    user = MockUser()
-    person(hass, "grace", user)
+    user = person(hass, "grace")
     await say(hass, "I watched Arrival", user_id=user.id)
     assert await marked(hass, lanes) == [1]
 
 
 async def test_nobody_marks_what_others_watch_on_their_own(hass: HomeAssistant) -> None:
     lanes = await two_persons(hass, "person.ada")
-    user = MockUser()
-    person(hass, "grace", user)
+    user = person(hass, "grace")
     answer, kind = await say(hass, "I watched Arrival", user_id=user.id)
     assert (answer, kind) == ("None of the accounts on the servers is yours.", "error")
     assert await marked(hass, lanes) == []
@@ -712,8 +718,7 @@ async def test_nobody_marks_what_others_watch_on_their_own(hass: HomeAssistant) 
 
 async def test_a_voice_nobody_knows_speaks_for_all(hass: HomeAssistant) -> None:
     lanes = await two_persons(hass, "person.ada", "person.grace")
-    user = MockUser()
-    user.add_to_hass(hass)
+    user = ordinary_user(hass)
     await say(hass, "I watched Arrival", user_id=user.id)
     assert await marked(hass, lanes) == [0, 1]
 
