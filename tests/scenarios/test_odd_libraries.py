@@ -216,3 +216,23 @@ async def test_further_file_of_a_film_is_the_film_with_all_its_files(
     await act(hass, "undo")
     await drained(hass, entry)
     assert [jellyfin.seen(one) for one in (film, *files)] == [UNSEEN] * 3
+
+
+async def test_both_files_of_an_episode_are_marked_by_its_number(
+    hass: HomeAssistant, jellyfin: JellyfinSide
+) -> None:
+    """Two episodes up to 10.11, and one from then on."""
+    show = jellyfin.server.add_show(folder("Versioned", 2015, (1, 1), (1, 2)))
+    catalogue = jellyfin.server.catalogue
+    first, second = jellyfin.leaves(show)
+    if jellyfin.server.profile.versions_linked:
+        other = catalogue.add_version(first, "Versioned - 2160p", linked=True)
+    else:
+        season = catalogue.items[catalogue.items[first].season_id or ""]
+        other = catalogue.add_episode(season, 1, "S1E1", file="Versioned - 2160p")
+    entry = await jellyfin.connect(hass)
+    await act(hass, "mark_watched", title="Versioned", season=1, episode=1)
+    await drained(hass, entry)
+    assert jellyfin.seen(first).watched
+    assert jellyfin.seen(other.id).watched
+    assert jellyfin.seen(second) == UNSEEN

@@ -15,6 +15,7 @@ from tests.fakes.emby import FakeEmby
 
 from .contract import MediaServerContract
 from .library_contract import LibraryContract
+from .odd_contract import OddLibraryContract
 from .playback_contract import PlaybackContract
 from .test_jellyfin_contract import JellyfinBench
 
@@ -57,7 +58,9 @@ class EmbyBench(JellyfinBench):
         )
 
 
-class TestEmby(MediaServerContract, LibraryContract, PlaybackContract):
+class TestEmby(
+    MediaServerContract, LibraryContract, OddLibraryContract, PlaybackContract
+):
     """Run once: whatever is measured was measured on 4.9 and 4.10."""
 
     @pytest.fixture

@@ -12,15 +12,16 @@ from custom_components.watched_sync.core.ports import PlaybackState, ServerInfo
 from custom_components.watched_sync.servers.jellyfin.client import JellyfinClient
 from tests.fakes.base import FakeClock
 from tests.fakes.jellyfin import TICKS_PER_SECOND, FakeJellyfin
-from tests.fakes.library import libraries as seeded_libraries
+from tests.fakes.library import SeedShow, libraries as seeded_libraries
 
-from .contract import Bench, MediaServerContract, Playing
+from .contract import MediaServerContract, Playing
 from .library_contract import LibraryContract
+from .odd_contract import OddBench, OddLibraryContract
 from .playback_contract import PlaybackContract
 
 
 @dataclass
-class JellyfinBench(Bench):
+class JellyfinBench(OddBench):
     """A simulated Jellyfin and a client of alex on it."""
 
     server: FakeJellyfin
@@ -36,6 +37,25 @@ class JellyfinBench(Bench):
         library: str | None = None,
     ) -> str:
         return self.server.item_id(title, year, season, episode, library)
+
+    @property
+    @override
+    def merges_shows(self) -> bool:
+        return self.server.profile.shows_merged
+
+    @property
+    @override
+    def tells_files(self) -> bool:
+        return not self.server.profile.emby
+
+    @override
+    def add_show(self, show: SeedShow) -> str:
+        return self.server.add_show(show)
+
+    @override
+    def add_file(self, film: str, name: str) -> str:
+        linked = self.server.profile.versions_linked
+        return self.server.catalogue.add_version(film, name, linked=linked).id
 
     @override
     def retitle(self, item_id: str, title: str) -> None:
@@ -129,7 +149,9 @@ class JellyfinBench(Bench):
         )
 
 
-class TestJellyfin(MediaServerContract, LibraryContract, PlaybackContract):
+class TestJellyfin(
+    MediaServerContract, LibraryContract, OddLibraryContract, PlaybackContract
+):
     """Run for each line of releases."""
 
     @pytest.fixture(params=["10.10", "10.11", "12.0"])
