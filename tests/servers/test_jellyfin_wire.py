@@ -1,7 +1,9 @@
 """Jellyfin's JSON in the core's words."""
 
+from collections.abc import Callable
 from dataclasses import fields, replace
 from datetime import UTC, date, datetime, timedelta, timezone
+from functools import partial
 from typing import Any
 
 from hypothesis import given, strategies as st
@@ -496,14 +498,67 @@ def test_sessions_are_known_by_whose_they_are() -> None:
     }
 
 
-PARSERS = [
+PARSERS: list[Callable[[Json], object]] = [
     wire.parse_public_info,
     wire.parse_user,
     wire.parse_login,
     read_page,
     read_libraries,
     wire.parse_session_users,
+    partial(wire.parse_folders, odd=Oddities()),
+    partial(wire.parse_library_above, odd=Oddities()),
+    partial(wire.parse_files, odd=Oddities()),
+    partial(wire.parse_listed_files, odd=Oddities()),
+    partial(wire.parse_states, odd=Oddities()),
+    partial(wire.parse_video, odd=Oddities()),
 ]
+
+
+def test_files_and_their_play_states_are_read_from_lists() -> None:
+    sources = [{"Id": MOVIE_ID}, {"Id": "E" * 32}, {"Id": "../x"}]
+    odd = Oddities()
+    rows = {"Items": [{**MOVIE, "MediaSources": sources}, {"Id": SHOW_ID}]}
+    assert wire.parse_listed_files(rows, odd) == {
+        MOVIE_ID: [MOVIE_ID, "e" * 32],
+        SHOW_ID: [],
+    }
+    video = {**MOVIE, "Id": "E" * 32, "Type": "Video"}
+    states = wire.parse_states({"Items": [video, {"Id": SHOW_ID}]}, odd)
+    film = read_row(MOVIE)
+    assert film is not None
+    assert states == {"e" * 32: film.state}
+    assert odd.counts == {"row": 1}
+
+
+@pytest.mark.parametrize(
+    ("count", "has_more"),
+    [(2, True), (1, False), (None, False), ("many", False), (-2, False)],
+)
+def test_film_says_whether_it_has_more_files(count: Json, *, has_more: bool) -> None:
+    reading = read_row({**MOVIE, "MediaSourceCount": count})
+    assert reading is not None
+    assert reading.has_more_files is has_more
+
+
+@pytest.mark.parametrize(
+    ("file", "film"),
+    [
+        ("Alien (1979) - 1080p", "Alien"),
+        ("Alien - Director's Cut", "Alien"),
+        ("Alien [2160p]", "Alien"),
+        ("(500) Days of Summer (2009) - 4K", "(500) Days of Summer"),
+        ("[REC] (2007) - 4K", "[REC]"),
+        ("Face-Off - 4K", "Face-Off"),
+        ("(1979) - 4K", "(1979) - 4K"),
+        (None, ""),
+    ],
+)
+def test_name_of_a_file_begins_with_that_of_its_film(
+    file: str | None, film: str
+) -> None:
+    called, ids = wire.parse_video({**MOVIE, "Name": file}, Oddities())
+    assert called == film
+    assert ids.tmdb == "603"
 
 
 @given(value=ANYTHING, wrap=st.integers(0, 3))
