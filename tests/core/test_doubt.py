@@ -4,6 +4,7 @@ import asyncio
 from dataclasses import replace
 from datetime import timedelta
 import random
+from typing import Any
 
 from custom_components.watched_sync.core.doubt import (
     FIRST_LOOK,
@@ -11,9 +12,12 @@ from custom_components.watched_sync.core.doubt import (
     Doubts,
     may_add_play,
 )
+from custom_components.watched_sync.core.identity import Item
 from custom_components.watched_sync.core.operation import (
+    Change,
     MarkUnwatched,
     MarkWatched,
+    Operation,
     SetProgress,
 )
 from custom_components.watched_sync.core.play_state import Reading
@@ -124,33 +128,80 @@ async def test_after_five_minutes_it_is_over() -> None:
     assert some.traces([UNSEEN]) == {}
 
 
+def sent(change: Change, item: Item = FILM, **more: Any) -> Operation:
+    """Return an operation whose before-states are on disk: nobody had seen FILM."""
+    return replace(wish(change, item), before={"m": unseen()}, **more)
+
+
 @virtual
-async def test_another_life_knows_what_was_noted_and_not_for_longer() -> None:
+async def test_what_was_sent_in_another_life_and_has_not_ended_is_in_doubt() -> None:
+    some = doubts(VirtualClock())
+    some.recall([wish(MarkWatched(), FILM)], [])
+    assert some.about_marking(FILM) == 0
+    some.recall([sent(MarkWatched())], [])
+    assert some.about([UNSEEN]) == some.about_marking(FILM) == MINUTES
+    assert some.about_item(FILM) == MINUTES
+    assert some.about_item(movie("other")) == 0
+    some.see({"m": SEEN})
+    assert some.about_item(FILM) == 0
+
+
+@virtual
+async def test_when_it_was_sent_cannot_be_told_from_an_earlier_doubt() -> None:
     clock = VirtualClock()
-    waiting = wish(MarkUnwatched(), FILM)
-    soon = replace(waiting, unsure_until=clock.now() + timedelta(seconds=60))
-    far = replace(waiting, unsure_until=clock.now() + timedelta(days=3))
-    for operation, seconds in ((waiting, 0), (soon, 60), (far, MINUTES)):
+    some = doubts(clock)
+    past = clock.now() - timedelta(days=3)
+    some.recall([sent(MarkWatched(), unsure_until=past)], [])
+    some.see({"m": SEEN})  # by the first write, or by one that came after it
+    assert some.about([UNSEEN]) == some.about_marking(FILM) == MINUTES
+
+
+@virtual
+async def test_of_what_has_ended_it_was_noted_until_when() -> None:
+    clock = VirtualClock()
+    for until, seconds in (
+        (None, 0),
+        (timedelta(seconds=-1), 0),
+        (timedelta(seconds=60), 60),
+        (timedelta(days=3), MINUTES),
+    ):
+        ended = sent(MarkWatched(), unsure_until=until and clock.now() + until)
         some = doubts(clock)
-        some.recall([operation])
+        some.recall([], [ended])
         assert some.about([UNSEEN]) == some.about_marking(FILM) == seconds
 
 
 @virtual
 async def test_another_life_knows_by_the_traces_what_else_may_come() -> None:
-    clock = VirtualClock()
-    marked = replace(
-        wish(MarkWatched(), FILM),
-        unsure_until=clock.now() + timedelta(seconds=60),
-        traces={"m": (unseen(600),)},
-    )
-    some = doubts(clock)
-    some.recall([marked])
-    assert some.traces([SEEN]) == {"m": (replace(unseen(600), play_count=0),)}
-    tree = replace(wish(MarkWatched(), show()), unsure_until=marked.unsure_until)
-    some = doubts(clock)
-    some.recall([tree])
-    assert some.about([Reading(episode(show(), 1, 1), seen())]) == 60
+    unmarked = replace(wish(MarkUnwatched(), FILM), traces={"m": (seen(), unseen(600))})
+    some = doubts(VirtualClock())
+    some.recall([unmarked], [])
+    assert some.about_marking(FILM) == MINUTES
+    assert some.traces([UNSEEN]) == {
+        "m": (
+            seen(),
+            replace(unseen(600), play_count=0),
+            replace(unseen(600), play_count=0),
+        )
+    }
+    # By itself a position leaves the flag alone.
+    assert replace(seen(), position=600) in some.traces([SEEN])["m"]
+
+
+@virtual
+async def test_another_life_knows_what_may_come_over_the_episodes_of_a_show() -> None:
+    pilot, other = episode(show(), 1, 1), episode(show(), 1, 2)
+    earlier = replace(wish(MarkWatched(), pilot), before={pilot.item_id: unseen()})
+    tree = wish(MarkUnwatched(), show()).following(earlier)
+    some = doubts(VirtualClock())
+    some.recall([tree], [])
+    assert some.about([Reading(pilot, unseen())]) == MINUTES
+    assert some.about([Reading(other, unseen())]) == 0
+    assert some.about_marking(show()) == MINUTES
+    # Where it was not noted which episode it was, it may be any.
+    some = doubts(VirtualClock())
+    some.recall([replace(tree, works={})], [])
+    assert some.about([Reading(other, unseen())]) == MINUTES
 
 
 @virtual

@@ -954,6 +954,85 @@ async def live_again(rig: Rig) -> None:
     await rig.drained()
 
 
+async def die(rig: Rig) -> None:
+    """Die a second later, whatever is under way: nobody notes what becomes of it."""
+    await asyncio.sleep(1)
+    rig.journal.dead = True
+    await rig.crash()
+    rig.start()
+
+
+@virtual
+async def test_a_mark_under_way_when_we_died_is_not_doubled() -> None:
+    rig = with_movies(1, ModelServer.plex).start()
+    rig.server.on(Ask.WRITE, Trouble(Kind.SLOW, seconds=200))
+    await rig.ask(None, movies(1)[0])
+    await rig.until(lambda: rig.server.count(Ask.WRITE) == 1)
+    await die(rig)
+    await rig.drained()
+    await asyncio.sleep(600)
+    assert rig.server.count(Ask.WRITE) == 1
+    assert rig.server.plays["m0000"] == 1
+    assert rig.results() == [Result.DELIVERED]
+
+
+@both
+@virtual
+async def test_a_write_under_way_when_we_died_turns_no_later_wish_round(
+    make: Make,
+) -> None:
+    for first, then in (
+        (MarkWatched(), MarkUnwatched()),
+        (MarkUnwatched(), MarkWatched()),
+        (SetProgress(600), MarkUnwatched()),
+    ):
+        rig = with_movies(1, make)
+        if isinstance(first, MarkUnwatched):
+            rig.server.played_elsewhere("m0000")
+        rig.start()
+        rig.server.on(Ask.WRITE, Trouble(Kind.SLOW, seconds=200))
+        await rig.ask(first, movies(1)[0])
+        await rig.until(lambda rig=rig: rig.server.count(Ask.WRITE) == 1)  # type: ignore[misc]  # bound to this round
+        await rig.ask(then, movies(1)[0])
+        await die(rig)
+        await rig.drained()
+        await asyncio.sleep(600)
+        state = rig.server.states["m0000"]
+        assert then.apply(state).agrees_with(state)
+
+
+@both
+@virtual
+async def test_a_show_marked_when_we_died_does_not_come_over_a_later_unmark(
+    make: Make,
+) -> None:
+    rig = with_show({1: 3}, make).start()
+    rig.server.on(Ask.WRITE, Trouble(Kind.SLOW, seconds=200))
+    await rig.ask(None, SHOW)
+    await rig.until(lambda: rig.server.count(Ask.WRITE) == 1)
+    await rig.ask(MarkUnwatched(), SHOW)
+    await die(rig)
+    await rig.drained()
+    await asyncio.sleep(600)
+    assert not any(state.watched for state in rig.server.states.values())
+
+
+@virtual
+async def test_what_came_true_by_a_second_write_leaves_the_first_in_doubt() -> None:
+    """Jellyfin takes a mark twice; the first may come over an un-mark much later."""
+    rig = with_movies(1).start()
+    rig.server.on(Ask.WRITE, Trouble(Kind.SLOW, seconds=240))
+    await rig.ask(None, movies(1)[0])
+    await rig.drained()
+    assert rig.server.count(Ask.WRITE) == 2
+    await rig.lane.save_now()
+    await die(rig)
+    await rig.ask(MarkUnwatched(), movies(1)[0])
+    await rig.drained()
+    await asyncio.sleep(600)
+    assert rig.server.watched("m0000") == [False]
+
+
 @virtual
 async def test_nor_when_we_were_stopped_meanwhile() -> None:
     rig = with_movies(1, ModelServer.plex).start()

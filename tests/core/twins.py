@@ -831,7 +831,13 @@ class ModelServer:
         self.requests.append(request)
         trouble = self._trouble_with(request)
         answer = self._in_this_life(answer)
-        await asyncio.sleep(self.latency)
+        try:
+            await asyncio.sleep(self.latency)
+        except asyncio.CancelledError:
+            if trouble is None and ask is Ask.WRITE:
+                # It is on its way, whether anybody waits for the answer or not.
+                asyncio.get_running_loop().call_soon(_unheard, answer)
+            raise
         if trouble is None:
             found = answer()
             self._answered()

@@ -302,8 +302,6 @@ class SimulatedLane:
             self.records.doubtful_positions |= self.works(request.item_ids)
         seconds = world.rng.uniform(0, 20)
         if kind is Kind.SLOW:
-            if world.crashes:
-                return None  # what is not known to be under way cannot be waited for
             seconds *= 12
             if request.ask is Ask.WRITE:
                 self.records.late |= self.works(request.item_ids)

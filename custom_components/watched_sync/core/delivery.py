@@ -160,7 +160,13 @@ class Delivery:
         self._outcomes: list[Outcome] = []
         self._readings: list[Reading] = []
         self._doubts = Doubts(clock, rng)
-        self._doubts.recall((*lane.outbox, *lane.outbox.rejected))
+        self._doubts.recall(
+            lane.outbox,
+            (
+                *lane.outbox.rejected,
+                *(entry.operation for entry in lane.outbox.history),
+            ),
+        )
         self._stopping = False
         self._answered = asyncio.Event()
         self._answered.set()
@@ -785,14 +791,12 @@ class Delivery:
     ) -> None:
         """Remember that *change* may be carried out yet; a mark is not repeated."""
         self._doubts.note(write.item, change, before)
-        if not may_add_play(change):
-            return
         outbox = self._lane.outbox
         waiting = outbox.get(write.operation_id)
         # Whatever has taken its place has to know of it in another life as well.
         for one in [waiting] if waiting else outbox.concerning(write.item):
             outbox.update(replace(one, unsure_until=self._clock.now() + PATIENCE))
-        if waiting is not None:
+        if waiting is not None and may_add_play(change):
             waiting = replace(waiting, last_error=Reason.UNREACHABLE.value)
             self._may_be_marked(waiting, (change,))
         self._lane.save_later()
@@ -855,6 +859,18 @@ class Delivery:
             )
         )
         self._lane.save_later()
+
+    def _noting_doubt(self, operation: Operation) -> Operation:
+        """Have an operation that ends say until when its item may be written yet.
+
+        What it shows is as it was wanted; a later wish may want something else, in
+        another life of the process.
+        """
+        seconds = self._doubts.about_item(operation.item)
+        if not seconds:
+            return operation
+        until = self._clock.now() + timedelta(seconds=seconds)
+        return operation.unsure_as(replace(operation, unsure_until=until))
 
     # --- verdicts --------------------------------------------------------
 
@@ -931,7 +947,9 @@ class Delivery:
         self._lane.save_later()
 
     def _reject(self, operation: Operation, reason: Reason) -> None:
-        operation = replace(operation, last_error=reason.value, not_before=None)
+        operation = replace(
+            self._noting_doubt(operation), last_error=reason.value, not_before=None
+        )
         if self._lane.outbox.reject(operation):
             self._outcomes.append(Outcome(operation, Result.REJECTED, None, reason))
 
@@ -942,6 +960,7 @@ class Delivery:
         self, operation: Operation, result: Result, state: PlayState | None = None
     ) -> None:
         now = self._clock.now()
+        operation = self._noting_doubt(operation)
         if not self._lane.outbox.settle(operation, result, now):
             return  # overtaken by a later wish: that one decides
         self._lane.last_synced = now

@@ -16,7 +16,6 @@ from typing import Final
 from .identity import Item
 from .operation import (
     Change,
-    MarkUnwatched,
     MarkWatched,
     Operation,
     Scope,
@@ -83,33 +82,27 @@ class Doubts:
         self._rng = rng
         self._doubts: list[Doubt] = []
 
-    def recall(self, operations: Iterable[Operation]) -> None:
-        """Take over what was noted in operations in another life of the process.
+    def recall(self, waiting: Iterable[Operation], ended: Iterable[Operation]) -> None:
+        """Take over what another life of the process may have left under way.
 
-        Which change it was is not noted: a mark, or whatever has left its trace.
+        Of what is still *waiting* nobody knows when it was sent last, or whether that
+        was answered: the process may have died in between. So it is in doubt as if it
+        had been sent just now. Of what has *ended* it was noted until when.
         """
-        now, monotonic = self._clock.now(), self._clock.monotonic()
-        for one in operations:
-            if one.unsure_until is None:
-                continue
-            until = monotonic + min(one.unsure_until - now, PATIENCE).total_seconds()
-            changes: list[Change] = [MarkWatched()]
-            if one.scope is Scope.TREE:
-                changes.append(MarkUnwatched())
-            else:
-                changes += [
-                    SetProgress(trace.position, watched=trace.watched)
-                    for trace in one.traces.get(one.item.item_id, ())
-                ]
-            self._doubts += [Doubt(one.item, change, until) for change in changes]
+        now = self._clock.now()
+        for one in waiting:
+            self._doubts += _left_by(one, self._until(PATIENCE))
+        for one in ended:
+            if one.unsure_until is not None and one.unsure_until > now:
+                until = self._until(min(one.unsure_until - now, PATIENCE))
+                self._doubts += _left_by(one, until)
 
     def note(self, item: Item, change: Change, before: Mapping[str, PlayState]) -> None:
         """Hear that nobody answered when *change* was sent to *item*.
 
         *before* is what the items concerned showed then, by their ids.
         """
-        until = self._clock.monotonic() + PATIENCE.total_seconds()
-        self._doubts.append(Doubt(item, change, until, before))
+        self._doubts.append(Doubt(item, change, self._until(PATIENCE), before))
 
     def write_follows(self, item: Item) -> None:
         """Hear that something is sent to *item*.
@@ -145,6 +138,15 @@ class Doubts:
             and (doubt.concerns(item) or item.covers(doubt.item))
         )
 
+    def about_item(self, item: Item) -> float:
+        """Return for how many seconds *item*, or what is below it, may be written."""
+        self._forget()
+        return self._longest(
+            doubt
+            for doubt in self._doubts
+            if doubt.concerns(item) or item.covers(doubt.item)
+        )
+
     def about(self, readings: Iterable[Reading]) -> float:
         """Return for how many seconds what *readings* show may be turned round."""
         return self._longest(
@@ -166,6 +168,9 @@ class Doubts:
         waited = PATIENCE.total_seconds() - seconds
         return min(max(self._rng.uniform(waited / 2, waited), FIRST_LOOK), seconds)
 
+    def _until(self, patience: timedelta) -> float:
+        return self._clock.monotonic() + patience.total_seconds()
+
     def _pairs(self, readings: Iterable[Reading]) -> Iterator[tuple[Doubt, Reading]]:
         self._forget()
         if self._doubts:
@@ -181,6 +186,28 @@ class Doubts:
     def _forget(self) -> None:
         ended = self._clock.monotonic() + SHORTEST_WAIT
         self._doubts = [doubt for doubt in self._doubts if doubt.until >= ended]
+
+
+def _left_by(operation: Operation, until: float) -> Iterator[Doubt]:
+    """Yield what an operation of another life, and those before it, may have sent.
+
+    Its own change is known, and where it was sent only once also what showed before. Of
+    earlier wishes only the traces are: what their changes would have left behind.
+    """
+    if operation.before:
+        before = operation.before if operation.unsure_until is None else _NOTHING
+        yield Doubt(operation.item, operation.change, until, before)
+    for item_id, traces in operation.traces.items():
+        item = (
+            operation.item
+            if operation.scope is Scope.ITEM
+            else operation.works.get(item_id, operation.item)
+        )
+        for trace in traces:
+            yield Doubt(item, SetProgress(trace.position, watched=trace.watched), until)
+            if trace.position:
+                # It may have come by itself, and leave the flag as it will be then.
+                yield Doubt(item, SetProgress(trace.position), until)
 
 
 def may_add_play(change: Change) -> bool:

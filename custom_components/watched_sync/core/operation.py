@@ -124,10 +124,10 @@ class Operation:
     the server does not know the item.
 
     `bases` are what a tree's episodes showed when both sides last agreed, by item id.
-    `works` are the episodes that the ids in a tree's `before` and `bases` stood for
-    when that was noted: an id may become another's.
+    `works` are the episodes that the ids in a tree's `before`, `bases` and `traces`
+    stood for when that was noted: an id may become another's.
 
-    A mark that nobody answered, of this wish or of one it took the place of, may be
+    A write that nobody answered, of this wish or of one it took the place of, may be
     carried out until `unsure_until`.
 
     `undoes` names the batch that this operation takes back. What somebody else changed
@@ -279,9 +279,10 @@ class Operation:
             or (item_id == self.item.item_id and earlier.knows(self.item))
         }
         expecting = self.expecting(found).unsure_as(earlier)
-        if self.scope is Scope.ITEM or not earlier.works:
+        if self.scope is Scope.ITEM:
             return expecting
-        return expecting.noting(earlier.works.values())
+        items = earlier.works.values() if earlier.works else [earlier.item]
+        return expecting.noting(item for item in items if item.item_id in found)
 
     def unsure_as(self, other: Operation) -> Operation:
         """Return this operation, unsure at least for as long as *other* is."""
