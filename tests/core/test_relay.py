@@ -976,29 +976,32 @@ async def test_a_mark_under_way_when_we_died_is_not_doubled() -> None:
     assert rig.results() == [Result.DELIVERED]
 
 
-@both
-@virtual
-async def test_a_write_under_way_when_we_died_turns_no_later_wish_round(
-    make: Make,
-) -> None:
-    for first, then in (
+@pytest.mark.parametrize(
+    ("first", "then"),
+    [
         (MarkWatched(), MarkUnwatched()),
         (MarkUnwatched(), MarkWatched()),
         (SetProgress(600), MarkUnwatched()),
-    ):
-        rig = with_movies(1, make)
-        if isinstance(first, MarkUnwatched):
-            rig.server.played_elsewhere("m0000")
-        rig.start()
-        rig.server.on(Ask.WRITE, Trouble(Kind.SLOW, seconds=200))
-        await rig.ask(first, movies(1)[0])
-        await rig.until(lambda rig=rig: rig.server.count(Ask.WRITE) == 1)  # type: ignore[misc]  # bound to this round
-        await rig.ask(then, movies(1)[0])
-        await die(rig)
-        await rig.drained()
-        await asyncio.sleep(600)
-        state = rig.server.states["m0000"]
-        assert then.apply(state).agrees_with(state)
+    ],
+)
+@both
+@virtual
+async def test_a_write_under_way_when_we_died_turns_no_later_wish_round(
+    make: Make, first: Change, then: Change
+) -> None:
+    rig = with_movies(1, make)
+    if isinstance(first, MarkUnwatched):
+        rig.server.played_elsewhere("m0000")
+    rig.start()
+    rig.server.on(Ask.WRITE, Trouble(Kind.SLOW, seconds=200))
+    await rig.ask(first, movies(1)[0])
+    await rig.until(lambda: rig.server.count(Ask.WRITE) == 1)
+    await rig.ask(then, movies(1)[0])
+    await die(rig)
+    await rig.drained()
+    await asyncio.sleep(600)
+    state = rig.server.states["m0000"]
+    assert then.apply(state).agrees_with(state)
 
 
 @both
