@@ -2,6 +2,7 @@
 
 import argparse
 import ast
+from collections.abc import Callable, Mapping
 from concurrent.futures import ProcessPoolExecutor, as_completed
 import hashlib
 import logging
@@ -10,14 +11,24 @@ from pathlib import Path
 import sys
 import time
 
-from tests.simulation import mirrored, world
-from tests.simulation.world import Broken
+from tests.simulation import invariants, mirrored, world
+from tests.simulation.records import Broken
+from tests.simulation.tally import Tally
 
 ROOT = Path(__file__).parents[2]
 GROUP = 100
 
 #: The kinds of worlds: lanes by themselves, and lanes that copy to each other.
-KINDS = {"world": world.simulate, "mirrored": mirrored.simulate}
+KINDS: Mapping[str, Callable[[int], Tally]] = {
+    "world": world.simulate,
+    "mirrored": mirrored.simulate,
+}
+
+#: How much of each invariant a run has to check.
+FLOORS = {"world": invariants.FLOORS, "mirrored": mirrored.FLOORS}
+
+#: Worlds that are enough to tell whether an invariant looks away.
+ENOUGH = 100
 
 
 def fingerprint(kind: str) -> str:
@@ -50,18 +61,18 @@ def ingredients(world: Path) -> set[Path]:
     return found
 
 
-def live_through(kind: str, first: int, count: int) -> list[str]:
-    """Return what went wrong in *count* worlds from seed *first* on."""
+def live_through(kind: str, first: int, count: int) -> tuple[list[str], Tally]:
+    """Return what went wrong in *count* worlds from seed *first* on, and the counts."""
     logging.disable(logging.CRITICAL)
-    problems = []
+    problems, tally = [], Tally()
     for seed in range(first, first + count):
         try:
-            KINDS[kind](seed)
+            tally += KINDS[kind](seed)
         except Broken as err:
             problems.append(str(err))
         except Exception as err:  # noqa: BLE001 - any failure is one to report
             problems.append(f"seed {seed}: {type(err).__name__}: {err}")
-    return problems
+    return problems, tally
 
 
 def main() -> int:
@@ -76,8 +87,9 @@ def main() -> int:
     kind = "mirrored" if options.mirrored else "world"
 
     if options.seed is not None:
-        problems = live_through(kind, options.seed, 1)
+        problems, tally = live_through(kind, options.seed, 1)
         print("\n".join(problems) or f"seed {options.seed}: the promise was kept")
+        print(*tally.lines(), sep="\n")
         return 1 if problems else 0
 
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
@@ -90,7 +102,7 @@ def main() -> int:
         print(f"{done} seeds, no violation")
         return 0
 
-    started, finished, problems = time.monotonic(), 0, []
+    started, finished, problems, tally = time.monotonic(), 0, [], Tally()
     ended: set[int] = set()
     with ProcessPoolExecutor(options.jobs) as pool:
         groups = {
@@ -101,7 +113,9 @@ def main() -> int:
         }
         for group in as_completed(groups):
             ended.add(groups[group])
-            for problem in group.result():
+            found, counts = group.result()
+            tally += counts
+            for problem in found:
                 print(problem, flush=True)
                 problems.append(problem)
             finished += min(GROUP, options.seeds - groups[group])
@@ -115,11 +129,14 @@ def main() -> int:
 
     pace = finished / (time.monotonic() - started)
     verdict = f"{len(problems)} violations" if problems else "no violation"
+    print(*tally.lines(), sep="\n")
     print(f"{finished} seeds now ({pace:.0f} a second), {verdict}")
+    blind = list(tally.too_little(FLOORS[kind], finished)) if finished >= ENOUGH else []
+    print(*(f"looked away: {one}" for one in blind), sep="\n")
     if problems:
         again = "--mirrored --seed N" if options.mirrored else "--seed N"
         print(f"See one again with: scripts/simulate {again}")
-    return 1 if problems else 0
+    return 1 if problems or blind else 0
 
 
 if __name__ == "__main__":

@@ -509,6 +509,36 @@ def test_a_wish_for_the_new_id_that_was_carried_out_since_counts_as_later() -> N
     assert outbox.move(older, NEW) == []
 
 
+def test_the_flag_goes_with_a_later_position_for_the_new_id() -> None:
+    older, newer = wish(item=OLD, before={"old": unseen()}), wish(SetProgress(60), NEW)
+    outbox = filled(older, newer)
+    assert outbox.move(older, NEW) == [older]
+    assert [one.change for one in outbox] == [SetProgress(60, watched=True)]
+
+
+def test_the_flag_goes_with_a_later_position_that_was_set_already() -> None:
+    older, newer = wish(item=OLD), wish(SetProgress(60), NEW, asked_at=at(60))
+    outbox = filled(older, newer)
+    outbox.settle(newer, Result.DELIVERED, at(61))
+    assert outbox.move(older, NEW) == []
+    assert [one.change for one in outbox] == [SetProgress(60, watched=True)]
+
+
+def test_what_somebody_else_did_later_stands_for_a_position_and_the_flag() -> None:
+    older, newer = wish(item=OLD), wish(SetProgress(60), NEW, asked_at=at(60))
+    outbox = filled(older, newer)
+    outbox.settle(newer, Result.OVERRULED, at(61))
+    assert outbox.move(older, NEW) == [older]
+
+
+def test_a_tree_that_gave_way_gathers_nothing() -> None:
+    tree, leaf = wish(item=show("here")), wish(item=PILOT)
+    outbox = filled(tree, leaf)
+    outbox.discard([tree.operation_id])
+    assert outbox.gather(tree, {PILOT.item_id: PILOT}) == []
+    assert list(outbox) == [leaf]
+
+
 def test_a_later_show_covers_the_new_id_of_its_episode() -> None:
     older, newer = wish(item=episode(show("lost"), 1, 1)), wish(item=SHOW)
     outbox = filled(older, newer)

@@ -6,7 +6,7 @@ the two have to agree.
 """
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import timedelta
 import json
@@ -46,7 +46,8 @@ from tests.core.twins import (
 )
 from tests.core.virtual import VirtualClock, VirtualLoop, run
 
-from .world import Broken
+from .records import Broken
+from .tally import Tally
 
 #: Seconds in which things happen.
 EVENTFUL = 1800.0
@@ -64,6 +65,18 @@ NOTICED = 30.0
 
 #: Seconds in which everything has to come to rest.
 PATIENCE = 12 * 3600.0
+
+#: What is counted under these names, and why something is left out.
+AGREE = "both servers agree"
+LAST_WORD = "both show what was done last"
+ONCE = "a change is copied once at most"
+NO_DOUBLE = "no play is counted twice"
+NOTHING_ELSE = "nothing is written that nobody did"
+BEGUN = "begun on one side while a mark from the other was under way"
+
+#: How much of each invariant has to be checked: in a world on average, and as a part of
+#: all it is about.
+FLOORS: Mapping[str, tuple[float, float]] = {}
 
 _TROUBLES = (
     Kind.REFUSE,
@@ -316,6 +329,7 @@ class Mirrored:
         # Of a chance of its own: worlds without restores are as they were before.
         self.restoring = random.Random(f"restores {seed}")
         self.restores = self.restoring.random() < 0.3 and not calmer and not self.plays
+        self.tally = Tally()
         self._number = 0
         make = (ModelServer.plex, ModelServer.jellyfin)
         self.began_at = self.clock.now()
@@ -390,19 +404,29 @@ class Mirrored:
             raise Broken(f"seed {self.seed} {kinds}: " + "; ".join(problems))
 
     def problems(self) -> Iterator[str]:
+        """Yield every promise that was not kept, and count what was looked at."""
         one, other = self.sides
         for work in one.works:
+            if work in self.begun:
+                self.tally.leave_out(AGREE, BEGUN)
+                continue
+            self.tally.check(AGREE)
             ours = one.server.states[one.works[work].item_id]
             theirs = other.server.states[other.works[work].item_id]
-            if not ours.means_the_same_as(theirs) and work not in self.begun:
+            if not ours.means_the_same_as(theirs):
                 yield f"{work}: {ours} and {theirs}"
         yield from self._not_the_last_word()
         yield from self._nobody_has_changed()
         copied = sum(side.copied + side.moves.copied for side in self.sides)
         changed = sum(map(len, self.changes.values()))
-        if not (self.crashes or self.early) and copied > changed:
-            yield f"{changed} changes were copied {copied} times"
+        if self.crashes or self.early:
+            self.tally.leave_out(ONCE, "what was copied died with the process", changed)
+        else:
+            self.tally.check(ONCE, changed)
+            if copied > changed:
+                yield f"{changed} changes were copied {copied} times"
         for side in self.sides:
+            self.tally.check(NO_DOUBLE, len(side.server.writes))
             for item_id in side.doubled:
                 yield f"{item_id} was marked although it was watched"
 
@@ -410,6 +434,7 @@ class Mirrored:
         """Yield what was written to a work to which nobody had done that."""
         for side in self.sides:
             for work, change in side.written:
+                self.tally.check(NOTHING_ELSE)
                 states = [state for _, state in self.changes.get(work, ())]
                 if isinstance(change, MarkUnwatched):
                     done = any(not state.watched for state in states)
@@ -436,14 +461,19 @@ class Mirrored:
             side = self.sides[0]
             shown = side.server.states[side.works[work].item_id].keeping_flag()
             last = last.keeping_flag()
-            if (
-                certain
-                and (calm or last.watched)
-                and work not in self.begun
-                and shown.watched != last.watched
-                # Begun here, and watched there before: both are true.
-                and not (shown.watched and last.position > 0)
-            ):
+            if not certain:
+                self.tally.leave_out(LAST_WORD, "what went before left no date")
+                continue
+            if not (calm or last.watched):
+                self.tally.leave_out(LAST_WORD, "an un-mark leaves no date")
+                continue
+            if work in self.begun:
+                self.tally.leave_out(LAST_WORD, BEGUN)
+                continue
+            self.tally.check(LAST_WORD)
+            # What is begun here and was watched there before may be both.
+            both = shown.watched and last.position > 0
+            if shown.watched != last.watched and not both:
                 yield f"{work} shows {shown}, and was last {last}"
 
     async def _others(self) -> None:
@@ -555,11 +585,16 @@ class Mirrored:
             side.assemble()
 
 
-def simulate(seed: int, *, calmer: bool = False) -> None:
-    """Live through the world of *seed*. Raises `Broken` if a promise was not kept."""
+def simulate(seed: int, *, calmer: bool = False) -> Tally:
+    """Live through the world of *seed*; return what was checked.
+
+    Raises `Broken` if a promise was not kept.
+    """
     loop = VirtualLoop()
 
-    async def main() -> None:
-        await Mirrored(seed, loop, calmer=calmer).live()
+    async def main() -> Tally:
+        world = Mirrored(seed, loop, calmer=calmer)
+        await world.live()
+        return world.tally
 
-    run(main(), loop)
+    return run(main(), loop)

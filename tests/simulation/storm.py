@@ -28,7 +28,7 @@ from custom_components.watched_sync.core.relay import Relay
 from tests.core.twins import UNWATCHED, MemoryJournal, ModelServer, show
 from tests.core.virtual import VirtualClock, VirtualLoop, run
 
-from .world import Broken
+from .records import Broken
 
 #: Wishes of one storm, and the seconds between two.
 WISHES = 25

@@ -19,7 +19,10 @@ from custom_components.watched_sync.core.play_state import PlayState
 from custom_components.watched_sync.core.reconcile import decide
 from tests.core.twins import MemoryJournal
 
-from .world import Broken, simulate
+from .invariants import FLOORS
+from .records import Broken
+from .tally import Tally
+from .world import simulate
 
 SEEDS = 300
 GROUP = 25
@@ -36,8 +39,26 @@ def _quiet(caplog: pytest.LogCaptureFixture) -> None:
 
 @pytest.mark.parametrize("first", range(0, SEEDS, GROUP))
 def test_no_world_breaks_the_promise(first: int) -> None:
+    tally = Tally()
     for seed in range(first, first + GROUP):
-        simulate(seed)
+        tally += simulate(seed)
+    print(*tally.lines(), sep="\n")  # noqa: T201 - shown with -s, and where it fails
+    # A few worlds vary: half of what many have to check, of everything.
+    halves = {name: (count / 2, share / 2) for name, (count, share) in FLOORS.items()}
+    assert list(tally.too_little(halves, GROUP)) == []
+
+
+def test_an_invariant_that_looks_away_is_noticed() -> None:
+    tally = Tally()
+    tally.check("a", 50)
+    tally.leave_out("a", "no reason", 150)
+    assert list(tally.lines()) == [
+        "a: 50 checked (25.0%)",
+        "    left out 150: no reason",
+    ]
+    assert list(tally.too_little({"a": (0.5, 0.25)}, 100)) == []
+    for floors in ({"a": (0.6, 0.0)}, {"a": (0.0, 0.3)}, {"b": (0.01, 0.0)}):
+        assert len(list(tally.too_little(floors, 100))) == 1
 
 
 def test_a_world_is_the_same_every_time() -> None:
@@ -181,7 +202,8 @@ def test_worlds_with_restores_are_looked_at_closely() -> None:
     """Of what this tries and counts there has to be enough to tell."""
     from tests.core.virtual import VirtualLoop, run  # noqa: PLC0415 - as above
 
-    from .world import World, work_of  # noqa: PLC0415 - only these tests look inside
+    from .records import work_of  # noqa: PLC0415 - only these tests look inside
+    from .world import World  # noqa: PLC0415
 
     restores = changes = moved = 0
     for seed in range(40):

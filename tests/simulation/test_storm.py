@@ -8,8 +8,8 @@ from custom_components.watched_sync.core.delivery import Delivery
 from custom_components.watched_sync.core.recent import Recent
 from tests.core.twins import ModelServer
 
+from .records import Broken
 from .storm import simulate
-from .world import Broken
 
 SEEDS = 500
 GROUP = 50

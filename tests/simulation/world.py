@@ -7,8 +7,9 @@ stop; the queue has to drain, and then the `invariants` are read.
 
 import asyncio
 from collections.abc import Callable, Coroutine, Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import timedelta
+from itertools import groupby
 import random
 from typing import Any
 
@@ -26,7 +27,7 @@ from custom_components.watched_sync.core.operation import (
 )
 from custom_components.watched_sync.core.outbox import Outbox, Result
 from custom_components.watched_sync.core.play_state import PlayState
-from custom_components.watched_sync.core.reconcile import CLOCK_TOLERANCE, Policy
+from custom_components.watched_sync.core.reconcile import Policy
 from custom_components.watched_sync.core.relay import Relay
 from tests.core.twins import (
     Ask,
@@ -40,12 +41,21 @@ from tests.core.twins import (
 )
 from tests.core.virtual import VirtualClock, VirtualLoop, run
 
+from .invariants import SHOWN, invariants
+from .records import (
+    LATE_POSITION,
+    PATIENCE,
+    TANGLED,
+    Asked,
+    Broken,
+    Records,
+    means,
+    work_of,
+)
+from .tally import Tally
+
 #: Seconds of a world in which things go wrong.
 TROUBLED = 900.0
-
-#: Seconds a queue may take to drain once nothing goes wrong any more: eight attempts
-#: with the longest delays, and a clock that jumped.
-PATIENCE = 6 * 3600.0
 
 #: What can befall one request, and how often beside the others.
 _TROUBLES = (
@@ -61,66 +71,6 @@ _TROUBLES = (
     (Kind.STARTING, 1),
     (Kind.HTML, 2),
 )
-
-
-class Broken(AssertionError):
-    """A promise was not kept; the seed says how to see it again."""
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """A wish, and whether its acceptance was answered."""
-
-    operation: Operation
-    at: float
-    answered: bool
-
-
-@dataclass(slots=True)
-class Records:
-    """What happened to one lane."""
-
-    asked: list[Asked] = field(default_factory=list)
-    ended: dict[str, Result] = field(default_factory=dict)
-    ended_at: dict[str, float] = field(default_factory=dict)
-    moved: dict[str, float] = field(default_factory=dict)
-    played_elsewhere: dict[str, float] = field(default_factory=dict)
-    #: What was written by a server that took minutes.
-    late: set[str] = field(default_factory=set)
-    #: Of which items a request to set the position went wrong.
-    doubtful_positions: set[str] = field(default_factory=set)
-    outages: list[tuple[float, float]] = field(default_factory=list)
-    first_moved: dict[str, float] = field(default_factory=dict)
-    #: What our writes changed: the work, how, and when.
-    changed: list[tuple[str, Change, float]] = field(default_factory=list)
-    restores: int = 0
-    #: With the moment, and the server's clock minus ours as it was known by then.
-    overruled: list[tuple[Operation, float, timedelta]] = field(default_factory=list)
-    rejected: list[tuple[Operation, Reason | None]] = field(default_factory=list)
-    oddities: list[str] = field(default_factory=list)
-    crashes: int = 0
-
-
-def work_of(item: Item) -> str:
-    """Return what a film or episode is called here: the id it had at first."""
-    if item.kind is MediaKind.MOVIE:
-        return item.title.removeprefix("Film ")
-    show_id = (item.show_title or "").removeprefix("Show ")
-    return f"{show_id}.{item.season}.{item.episode}"
-
-
-def means(operation: Operation, leaf: Item) -> bool:
-    """Whether an operation is for a film or episode, by what they are called."""
-    item = operation.item
-    if operation.scope is Scope.ITEM:
-        return work_of(item) == work_of(leaf)
-    is_show = item.kind is MediaKind.SHOW
-    ids = item.provider_ids if is_show else item.show_provider_ids
-    return (
-        ids == leaf.show_provider_ids
-        and (is_show or item.season == leaf.season)
-        and (operation.include_specials or item.is_special or not leaf.is_special)
-    )
 
 
 class SimulatedLane:
@@ -274,20 +224,32 @@ class SimulatedLane:
 
     def _not_shown(self, operation: Operation) -> Iterator[str]:
         """Yield what the server does not show although an operation says so."""
-        if self.may_be_forgetful:
-            return  # an episode of a tree may have been left to somebody else
+        tally = self.world.tally
         for item in self.leaves:
             item_id = item.item_id
+            if not means(operation, item):
+                continue
+            if reason := self._why_it_may_not_show(operation, item):
+                tally.leave_out(SHOWN, reason)
+                continue
+            tally.check(SHOWN)
             shown = self.shown(item_id)
-            if (
-                means(operation, item)
-                and not self.is_tangled(item)
-                and item_id not in self.records.moved
-                and not operation.change.apply(shown).agrees_with(shown)
-                and not self.keeps_late_position(item_id)
-                and not (self.world.jumps and operation.unsure_until)
-            ):
+            if not operation.change.apply(shown).agrees_with(shown):
                 yield f"{operation.operation_id} ended well, {item_id} shows {shown}"
+
+    def _why_it_may_not_show(self, operation: Operation, item: Item) -> str | None:
+        """Say why an item need not show what an operation that ended well wanted."""
+        if self.is_tangled(item):
+            return TANGLED
+        if item.item_id in self.records.moved:
+            return "somebody else moved it"
+        if self.keeps_late_position(item.item_id):
+            return LATE_POSITION
+        if self.world.jumps and operation.unsure_until:
+            return "our clock jumped while a write was in doubt"
+        if self.may_be_forgetful and operation.scope is Scope.TREE:
+            return "it may have been left to somebody, after a clock that jumped"
+        return None
 
     def _trouble(self, request: Request) -> Trouble | None:
         world = self.world
@@ -304,7 +266,7 @@ class SimulatedLane:
         if kind is Kind.SLOW:
             seconds *= 12
             if request.ask is Ask.WRITE:
-                self.records.late |= self.works(request.item_ids)
+                self.records.late.update(self.works(request.item_ids))
         return Trouble(
             kind,
             seconds=seconds,
@@ -329,7 +291,7 @@ class SimulatedLane:
         Of a write that was cut off nothing is left: the file is written beside the old
         one and takes its place whole. What a torn file means is tested with the codec.
         """
-        self.records.crashes += 1
+        self.records.crashed_at.append(self.world.loop.time())
         self.journal.dead = True
         self.task.cancel()
         await asyncio.wait([self.task])
@@ -375,12 +337,34 @@ class SimulatedLane:
         """Whether it may not have been known in time that two wishes are for an item.
 
         After a restore a show and its episodes may wait under ids of before and after
-        it. That one is part of the other turns out when they are looked at.
+        it. That one is part of the other turns out when they are looked at. So it does
+        for wishes under one id, another, and the first again: which of them followed
+        which cannot be told any more once those under one id are one.
         """
-        return self.records.restores > 0 and any(
-            one.operation.scope is Scope.TREE and means(one.operation, item)
-            for one in self.records.asked
-        )
+        if not self.records.restores:
+            return False
+        wishes = [
+            one.operation for one in self.records.asked if means(one.operation, item)
+        ]
+        if any(one.scope is Scope.TREE for one in wishes):
+            return True
+        in_turn = [
+            item_id for item_id, _ in groupby(one.item.item_id for one in wishes)
+        ]
+        return len(in_turn) > len(set(in_turn))
+
+    def result_of(self, operation_id: str) -> Result | None:
+        """Return how an operation ended; None if the news of it died with us."""
+        outbox = self.lane.outbox
+        if outbox.is_rejected(operation_id):
+            return Result.REJECTED
+        if (outcome := outbox.outcome_of(operation_id)) is not None:
+            return outcome.result
+        return self.records.ended.get(operation_id)
+
+    def died_soon_after(self, moment: float) -> bool:
+        """Whether what happened at *moment* may not have been on disk in time."""
+        return any(0 <= at - moment < 5 for at in self.records.crashed_at)
 
     @property
     def may_be_forgetful(self) -> bool:
@@ -414,6 +398,7 @@ class World:
         # Where our clock jumped, nobody can tell which of two wishes came first once
         # they turn out to be for one work.
         self.restores = not self.jumps and self.restoring.random() < 0.3
+        self.tally = Tally()
         self._number = 0
         self.lanes = [
             SimulatedLane(self, f"lane {number}")
@@ -445,7 +430,7 @@ class World:
             lane.relay.nudge()
         await self._rest()
         for lane in self.lanes:
-            problems = list(invariants(self, lane))
+            problems = list(invariants(self, lane, self.tally))
             if problems:
                 raise Broken(
                     f"seed {self.seed}, {lane.name} "
@@ -553,6 +538,7 @@ class World:
             case _:
                 lane.server.played_elsewhere(item_id)
                 lane.records.played_elsewhere[item.item_id] = now
+        lane.records.moves.append((item.item_id, now, lane.server.states[item_id]))
 
     async def _outages(self, lane: SimulatedLane) -> None:
         rng = self.rng
@@ -630,307 +616,16 @@ class World:
             )
 
 
-# --- what must hold ----------------------------------------------------------
+def simulate(seed: int) -> Tally:
+    """Live through the world of *seed*; return what was checked.
 
-
-def invariants(world: World, lane: SimulatedLane) -> Iterator[str]:
-    """Yield every promise that was not kept on *lane*."""
-    yield from _accounted(lane)
-    yield from _last_wish_holds(world, lane)
-    yield from _nothing_else_changed(lane)
-    yield from _no_double_play(lane)
-    yield from lane.records.oddities
-    yield from _given_up_for_a_reason(world, lane)
-    yield from _overruled_for_a_reason(lane)
-    yield from _asked_sparingly(lane)
-    if not world.jumps and lane.policy is Policy.NEWEST:
-        yield from _newer_play_stands(lane)
-
-
-def _asked(lane: SimulatedLane) -> list[Asked]:
-    """Return the wishes that were not refused, in order."""
-    return [one for one in lane.records.asked if one.at >= 0]
-
-
-def _accounted(lane: SimulatedLane) -> Iterator[str]:
-    """Every accepted wish ended where a person can see it, or gave way to a later."""
-    outbox = lane.lane.outbox
-    rejected = {one.operation_id for one in outbox.rejected}
-    done = {one.operation.operation_id for one in outbox.history}
-    asked = _asked(lane)
-    for place, one in enumerate(asked):
-        operation_id = one.operation.operation_id
-        if (
-            not one.answered
-            or operation_id in done
-            or operation_id in rejected
-            or operation_id in lane.records.ended
-        ):
-            continue
-        meant = {leaf.item_id for leaf in lane.leaves if means(one.operation, leaf)}
-        if any(
-            meant <= {leaf.item_id for leaf in lane.leaves if means(later, leaf)}
-            for later in (each.operation for each in asked[place + 1 :])
-        ):
-            continue  # overtaken by one whose news died with the process
-        yield f"operation {operation_id} was accepted and is nowhere"
-    for operation_id in rejected & done:
-        yield f"operation {operation_id} is both done and given up"
-
-
-def _wishes_for(lane: SimulatedLane, item: Item) -> list[Asked]:
-    return [one for one in _asked(lane) if means(one.operation, item)]
-
-
-def _nothing_else_changed(lane: SimulatedLane) -> Iterator[str]:
-    """Nothing is done to a work that nobody had asked for, whatever its id is."""
-    wishes = {
-        item.item_id: [
-            (type(one.operation.change), one.at) for one in _wishes_for(lane, item)
-        ]
-        for item in lane.leaves
-    }
-    for work, change, at in lane.records.changed:
-        if not any(
-            kind is type(change) and asked_at <= at for kind, asked_at in wishes[work]
-        ):
-            yield f"nobody had asked for {change} of {work}"
-
-
-def _last_wish_holds(world: World, lane: SimulatedLane) -> Iterator[str]:
-    """An item is as the wishes for it say, one after the other.
-
-    What counts are the last mark and what came after it: whatever became of earlier
-    wishes, and whatever others did before, that mark says it all.
+    Raises `Broken` if a promise was not kept.
     """
-    given_up = {one.operation_id for one in lane.lane.outbox.rejected} | {
-        operation_id
-        for operation_id, result in lane.records.ended.items()
-        if result in (Result.REJECTED, Result.OVERRULED)
-    }
-    for item in lane.leaves:
-        item_id = item.item_id
-        wishes = _wishes_for(lane, item)
-        deciding = _deciding(wishes)
-        if (
-            not _untouched(world, lane, item_id, deciding)
-            or lane.is_tangled(item)
-            # What somebody else did looked like our own write, which came later.
-            or (item_id in lane.records.late and item_id in lane.records.moved)
-            # By our clock, what came late was too late to be our own.
-            or (item_id in lane.records.late and world.jumps)
-            or any(not one.answered for one in deciding)
-            or any(one.operation.operation_id in given_up for one in deciding)
-            # Where our own clock jumped, and what both sides had agreed on was lost,
-            # nobody can tell who spoke last; of an episode in a tree it is not told.
-            or (
-                lane.may_be_forgetful
-                and any(one.operation.scope is Scope.TREE for one in wishes)
-            )
-        ):
-            continue
-        wanted = lane.initial[item_id]
-        for one in deciding:
-            wanted = one.operation.change.apply(wanted)
-        shown = lane.shown(item_id)
-        if lane.keeps_late_position(item_id):
-            continue
-        if not wanted.agrees_with(shown):
-            yield f"{item_id} shows {shown} and was wanted {wanted}"
-
-
-def _deciding(wishes: list[Asked]) -> list[Asked]:
-    """Return the last mark among *wishes* and what follows; all, if there is none."""
-    for place in reversed(range(len(wishes))):
-        if not isinstance(wishes[place].operation.change, SetProgress):
-            return wishes[place:]
-    return wishes
-
-
-def _untouched(
-    world: World,
-    lane: SimulatedLane,
-    item_id: str,
-    deciding: list[Asked],
-) -> bool:
-    """Whether nobody else has moved an item, or surely before the wishes that count."""
-    moved = lane.records.moved.get(item_id)
-    if moved is None:
-        return True
-    tolerance = 2 * CLOCK_TOLERANCE.total_seconds()
-    return (
-        lane.policy in (Policy.NEWEST, Policy.HOME_ASSISTANT)
-        and not world.jumps
-        and abs(lane.server.skew.total_seconds()) <= tolerance / 2
-        and bool(deciding)
-        and not isinstance(deciding[0].operation.change, SetProgress)
-        and moved + tolerance < deciding[0].at
-    )
-
-
-def _no_double_play(lane: SimulatedLane) -> Iterator[str]:
-    works = {item.item_id: item for item in lane.leaves}
-    for item_id in lane.works(lane.server.doubled):
-        if item_id not in lane.records.moved:
-            yield f"{item_id} was marked although it was watched"
-    for id_now, plays in lane.server.plays.items():
-        item_id = work_of(lane.server.items[id_now])
-        all_wishes = _wishes_for(lane, works[item_id])
-        wishes = [
-            one
-            for one in all_wishes
-            if not isinstance(one.operation.change, MarkUnwatched)
-        ]
-        if item_id in lane.records.late and len(all_wishes) > len(wishes):
-            continue  # one of the two came late and was put right
-        if item_id not in lane.records.moved and plays > len(wishes):
-            yield f"{item_id} got {plays} plays from {len(wishes)} wishes"
-
-
-def _given_up_for_a_reason(world: World, lane: SimulatedLane) -> Iterator[str]:
-    """Outages give nothing up: only single requests that go wrong do."""
-    if world.trouble_rate == 0:
-        for operation, reason in lane.records.rejected:
-            if reason is not Reason.UNSUPPORTED:
-                yield f"{operation.operation_id} was given up as {reason}"
-
-
-def _overruled_for_a_reason(lane: SimulatedLane) -> Iterator[str]:
-    """Nobody is overruled by what we did ourselves, however it came about."""
-    for operation, at, offset in lane.records.overruled:
-        change = operation.change
-        if (
-            isinstance(change, SetProgress)
-            and change.watched is None
-            and lane.records.crashes
-        ):
-            continue  # what we had marked ourselves beats it, if that was forgotten
-        if any(means(operation, one) and lane.is_tangled(one) for one in lane.leaves):
-            continue  # it may have been one of ours
-        sent_twice = lane.records.late & lane.records.doubtful_positions
-        if any(
-            means(operation, item) for item in lane.leaves if item.item_id in sent_twice
-        ):
-            continue  # sent twice, the first coming late: it is dated like a new play
-        if lane.world.jumps and operation.unsure_until is not None:
-            continue  # by the date it came later than any write of ours can have
-        moved = any(
-            lane.records.first_moved.get(item.item_id, at) < at
-            for item in lane.leaves
-            if means(operation, item)
-        )
-        if any(
-            _looks_newer(lane, operation, item.item_id, offset)
-            for item in lane.leaves
-            if means(operation, item)
-        ):
-            continue
-        if not moved and not lane.may_be_forgetful:
-            yield f"{operation.operation_id} was overruled and nobody had moved"
-
-
-def _looks_newer(
-    lane: SimulatedLane, operation: Operation, item_id: str, offset: timedelta
-) -> bool:
-    """Whether a play from before this world looks newer than a wish made in it.
-
-    So it does after our clock was set forward by more than its age, for the wish has
-    the time of the clock as it was. Who had read the item before the wish knows that
-    nobody moved; where it was never read, the clocks are all there is to go by.
-    """
-    played_at = lane.initial[item_id].last_played
-    base = (
-        operation.base
-        if operation.scope is Scope.ITEM
-        else operation.bases.get(item_id)
-    )
-    return (
-        base is None
-        and lane.world.jumps
-        and played_at is not None
-        and played_at - offset > operation.asked_at + CLOCK_TOLERANCE
-    )
-
-
-def _asked_sparingly(lane: SimulatedLane) -> Iterator[str]:
-    """While a server is away, or refuses us, it is asked now and then, not more."""
-    for start, end in lane.records.outages:
-        asked = sum(start < one.at < end for one in lane.server.requests)
-        allowed = 12 + (end - start) / 4 + 12 * lane.records.crashes
-        if asked > allowed:
-            yield f"{asked} requests in an outage of {end - start:.0f} s"
-
-
-def _newer_play_stands(lane: SimulatedLane) -> Iterator[str]:
-    """What somebody watched after the last wish for it stays watched."""
-    works = {item.item_id: item for item in lane.leaves}
-    for item_id, played_at in lane.records.played_elsewhere.items():
-        if item_id in lane.records.late or lane.is_tangled(works[item_id]):
-            continue
-        wishes = _wishes_for(lane, works[item_id])
-        tolerance = 2 * CLOCK_TOLERANCE.total_seconds()
-        if abs(lane.server.skew.total_seconds()) > tolerance / 2:
-            continue  # nobody knows the offset before the first answer
-        if any(one.at + tolerance > played_at for one in wishes):
-            continue
-        if any(_in_doubt(lane, one, played_at) for one in wishes):
-            continue  # it may have been our own mark: nobody can tell
-        if _between_look_and_write(lane, item_id, played_at):
-            continue
-        if not lane.shown(item_id).keeping_flag().watched:
-            yield f"{item_id} was watched elsewhere after the last wish, and is not now"
-
-
-def _between_look_and_write(lane: SimulatedLane, item_id: str, moment: float) -> bool:
-    """Whether at *moment* an item had been read and was about to be written.
-
-    No server compares before it writes, so what happens to the item between the last
-    look at it and the write cannot be seen by whoever writes. A look counts from when
-    the server answered it, which may be long before the answer arrived.
-    """
-    look, id_now = moment, lane.id_now(item_id)
-    for request in lane.server.requests:
-        at = request.at + lane.server.latency
-        if not any(
-            one == id_now
-            or (
-                request.ask is not Ask.FETCH
-                and one in lane.server.items
-                and lane.server.items[one].covers(lane.server.items[id_now])
-            )
-            for one in request.item_ids
-        ):
-            continue
-        if request.ask in {Ask.FETCH, Ask.LEAVES}:
-            look = at
-        elif request.ask is Ask.WRITE and look < moment <= at:
-            return True
-    return False
-
-
-def _in_doubt(lane: SimulatedLane, one: Asked, moment: float) -> bool:
-    """Whether a write of this wish may or may not have been carried out by *moment*."""
-    operation = one.operation
-    ended_at = lane.records.ended_at.get(operation.operation_id, PATIENCE)
-    if lane.records.ended.get(operation.operation_id) is Result.SUPERSEDED:
-        ended_at = PATIENCE  # overtaken, not confirmed
-    return ended_at > moment and any(
-        request.ask is Ask.WRITE
-        and one.at <= request.at <= moment
-        and any(
-            means(operation, item)
-            for item in lane.leaves
-            if item.item_id in lane.works(request.item_ids)
-        )
-        for request in lane.server.requests
-    )
-
-
-def simulate(seed: int) -> None:
-    """Live through the world of *seed*. Raises `Broken` if a promise was not kept."""
     loop = VirtualLoop()
 
-    async def main() -> None:
-        await World(seed, loop).live()
+    async def main() -> Tally:
+        world = World(seed, loop)
+        await world.live()
+        return world.tally
 
-    run(main(), loop)
+    return run(main(), loop)

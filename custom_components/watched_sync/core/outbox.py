@@ -13,7 +13,7 @@ from enum import StrEnum
 
 from .errors import Reason
 from .identity import Item
-from .operation import Operation, Scope, fold
+from .operation import Operation, Scope, SetProgress, fold
 from .play_state import PlayState
 
 #: Operations a lane holds at most; beyond that a wish is refused, not lost.
@@ -351,7 +351,8 @@ class Outbox:
 
         What waits for something below it goes on lying below it.
         Of two wishes for one item the later one stays, also if it was carried out
-        already. Nothing happens while a later one is still on its way to the disk.
+        already; if it is for the position alone, the earlier one's flag goes with it.
+        Nothing happens while a later one is still on its way to the disk.
         """
         if operation.operation_id not in self._live:
             return []
@@ -367,13 +368,20 @@ class Outbox:
         ]
         if any(one.operation_id in self._staged for one in later):
             return []
-        if later or any(
-            entry.operation.asked_at > operation.asked_at
-            and _overtakes(entry.operation, moved)
-            for entry in self._history
-        ):
+        if later:
             self._remove(operation.operation_id)
+            if later[0].scope is moved.scope is Scope.ITEM:
+                change = fold(moved.change, later[0].change)
+                self._put(replace(later[0], change=change).following(moved))
             return [operation]
+        for entry in self._history:
+            done = entry.operation
+            if done.asked_at > operation.asked_at and _overtakes(done, moved):
+                if _leaves_flag(entry) and moved.scope is Scope.ITEM:
+                    moved = replace(moved, change=fold(moved.change, done.change))
+                    continue
+                self._remove(operation.operation_id)
+                return [operation]
         overtaken = [
             one for one in others if self.place(one) < place and _overtakes(moved, one)
         ]
@@ -407,12 +415,18 @@ class Outbox:
             self._put(replace(one, not_before=None))
         return bool(waiting)
 
-    def gather(self, tree: Operation, leaves: Mapping[str, Item]) -> list[Operation]:
+    def gather(
+        self, operation: Operation, leaves: Mapping[str, Item]
+    ) -> list[Operation]:
         """Let a waiting tree overtake earlier wishes for what is listed below it.
 
         *leaves* are the listed episodes by their ids. That a wish is for one of them
-        was not seen before where its item named another show. Return what gave way.
+        was not seen before where its item named another show. Return what gave way;
+        nothing does if the tree itself has given way meanwhile.
         """
+        tree = self._live.get(operation.operation_id)
+        if tree is None:
+            return []
         overtaken = []
         for one in list(self._live.values()):
             leaf = leaves.get(one.item.item_id)
@@ -632,6 +646,16 @@ def _overlap(tree: Operation, other: Operation) -> bool:
     """Whether delivering both could touch the same item."""
     return tree.reaches(other.item) or (
         other.scope is Scope.TREE and other.reaches(tree.item)
+    )
+
+
+def _leaves_flag(entry: HistoryEntry) -> bool:
+    """Whether nothing but a position was set."""
+    change = entry.operation.change
+    return (
+        isinstance(change, SetProgress)
+        and change.watched is None
+        and entry.result in (Result.DELIVERED, Result.ALREADY_TRUE)
     )
 
 
