@@ -865,7 +865,17 @@ async def test_playback_of_a_guest_is_not_counted_after_a_restart(
 
 @pytest.mark.parametrize(
     "damage",
-    [{"at": "yesterday"}, {"outcome": "lost"}, {"played": {}}, {"played": None}],
+    [
+        {"at": "yesterday"},
+        {"at": "2026-03-01T12:00:00"},
+        {"outcome": "lost"},
+        {"played": {}},
+        {"played": None},
+        {"played": {"at": "2026-03-01T12:00:00+00:00", "title": 5}},
+        {"key": 5},
+        {"position": "x"},
+        {"is_guest": "x"},
+    ],
 )
 async def test_damaged_session_is_forgotten(
     hass: HomeAssistant, house: House, damage: dict[str, Any]

@@ -988,6 +988,26 @@ async def test_damaged_memory_is_an_empty_one(
     assert async_get_memory(hass).last(TV) is None
 
 
+async def test_damaged_player_costs_the_others_nothing(
+    hass: HomeAssistant, hass_storage: dict[str, Any]
+) -> None:
+    good = {"key": "k", "played": {"at": "2026-03-01T12:00:00+00:00", "title": "T"}}
+    odd = {"key": "k", "played": {"at": "2026-03-01T12:00:00+00:00", "title": 5}}
+    rows = {TV: good, "media_player.odd": odd, "media_player.none": None}
+    hass_storage[PLAYERS_KEY] = {
+        "version": 1,
+        "minor_version": 1,
+        "data": {"players": rows, "sessions": {"a": 5}},
+    }
+    await setup_lane(hass)
+    memory = async_get_memory(hass)
+    played = memory.last(TV)
+    assert played is not None
+    assert played.title == "T"
+    assert memory.last("media_player.odd") is None
+    assert memory.sessions == {}
+
+
 async def test_memory_of_a_newer_version_is_left_alone(
     hass: HomeAssistant,
     hass_storage: dict[str, Any],

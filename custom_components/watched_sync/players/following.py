@@ -43,7 +43,9 @@ from ..const import (
     LOGGER,
     SUBENTRY_PLAYER,
 )
+from ..core import members
 from ..core.activity import Lost, LostPlayback
+from ..core.codec import DAMAGE
 from ..core.errors import ItemGone, Refused
 from ..core.identity import Item
 from ..core.lane import LaneUpdate, Phase
@@ -287,16 +289,19 @@ class _Follower:
         for session_id, data in kept.items():
             try:
                 session = _Session(
-                    session_id, data["key"], decode_played(data["played"])
+                    session_id,
+                    members.text(data["key"]),
+                    decode_played(data["played"]),
                 )
-                position, duration = data["position"], data["duration"]
-                at = datetime.fromisoformat(data["at"])
-                session.is_guest = data["is_guest"]
-                session.is_own = data["is_own"]
-                session.is_reported = data["is_reported"]
+                position = members.number(data["position"])
+                duration = data["duration"] and members.number(data["duration"])
+                at = members.moment(data["at"])
+                session.is_guest = members.flag(data["is_guest"])
+                session.is_own = members.flag(data["is_own"])
+                session.is_reported = members.flag(data["is_reported"])
                 outcome = data.get("outcome")
                 verdict = outcome and Verdict(Outcome(outcome), position)
-            except (KeyError, TypeError, ValueError) as err:
+            except DAMAGE as err:
                 LOGGER.debug("A playback that was followed is damaged: %r", err)
                 self._memory.drop_session(session_id)
                 continue

@@ -43,6 +43,8 @@ from homeassistant.util import dt as dt_util
 from homeassistant.util.hass_dict import HassKey
 
 from ..const import DOMAIN, LOGGER
+from ..core import members
+from ..core.codec import DAMAGE
 from ..core.playback import Motion, Sighting
 from ..store import PlayersStore
 
@@ -316,16 +318,11 @@ class PlayerMemory:
 
     async def async_start(self) -> None:
         """Read what was stored and begin to listen."""
-        if (stored := await self._store.async_load()) is not None:
-            try:
-                self._tracks = {
-                    entity_id: _decode_track(row)
-                    for entity_id, row in stored["players"].items()
-                }
-                self.sessions = dict(stored["sessions"])
-            except (AttributeError, KeyError, TypeError, ValueError) as err:
-                # What players played last is no reason not to start.
-                LOGGER.debug("What was stored of players is damaged: %r", err)
+        stored = await self._store.async_load()
+        if isinstance(stored, dict):
+            # What players played last is no reason not to start.
+            self._tracks = _understood(stored, "players", _decode_track)
+            self.sessions = _understood(stored, "sessions", _decode_session)
         self._removers = [
             self._hass.bus.async_listen(
                 EVENT_STATE_CHANGED, self._on_state, event_filter=_is_of_player
@@ -514,19 +511,62 @@ def encode_played(played: Played) -> dict[str, Any]:
     return row
 
 
-def decode_played(row: Mapping[str, Any]) -> Played:
-    """Return what was played from its JSON. Raises KeyError, TypeError, ValueError."""
-    fields = dict(row)
-    for name in ("at", "ended_at"):
-        if name in fields:
-            fields[name] = datetime.fromisoformat(fields[name])
-    return Played(**fields)
+def decode_played(row: object) -> Played:
+    """Return what was played from its JSON. Raises one of `codec.DAMAGE`."""
+    return Played(
+        **{name: _MEMBERS[name](value) for name, value in members.mapping(row).items()}
+    )
 
 
-def _decode_track(row: Mapping[str, Any]) -> _Track:
-    played = decode_played(row["played"])
+def _ids(value: object) -> dict[str, str]:
+    return {name: members.text(one) for name, one in members.mapping(value).items()}
+
+
+#: How each member of `Played` is read.
+_MEMBERS: Final[Mapping[str, Callable[[object], Any]]] = {
+    "playable": members.flag,
+    "content_id": members.text,
+    "content_type": members.text,
+    "title": members.text,
+    "series_title": members.text,
+    "season": members.count,
+    "episode": members.count,
+    "episode_end": members.count,
+    "duration": members.number,
+    "position": members.number,
+    "at": members.moment,
+    "ended_at": members.moment,
+    "user": members.text,
+    "user_id": members.text,
+    "app": members.text,
+    "ids": _ids,
+}
+
+
+def _understood[T](
+    stored: Mapping[str, Any], part: str, read: Callable[[Any], T]
+) -> dict[str, T]:
+    """Return the rows of a part by their names; a damaged one costs only itself."""
+    found: dict[str, T] = {}
+    rows = stored.get(part)
+    for name, row in rows.items() if isinstance(rows, dict) else ():
+        try:
+            found[name] = read(row)
+        except DAMAGE as err:
+            LOGGER.debug("What was stored of %s is damaged: %r", part, err)
+    return found
+
+
+def _decode_session(row: object) -> dict[str, Any]:
+    """Return a session as it was kept; whoever follows reads what is in it."""
+    return dict(members.mapping(row))
+
+
+def _decode_track(row: object) -> _Track:
+    data = members.mapping(row)
+    played = decode_played(data["played"])
     return _Track(
-        row["key"],
+        members.text(data["key"]),
         played,
         # What played when this was written may have gone on for a while; nobody saw.
         ended_at=played.ended_at or played.at,
