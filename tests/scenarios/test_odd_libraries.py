@@ -218,6 +218,25 @@ async def test_further_file_of_a_film_is_the_film_with_all_its_files(
     assert [jellyfin.seen(one) for one in (film, *files)] == [UNSEEN] * 3
 
 
+async def test_file_under_another_title_than_its_film_is_found_by_its_ids(
+    hass: HomeAssistant, jellyfin: JellyfinSide, machine: TimeMachine
+) -> None:
+    """Up to 10.11 only a survey of the library finds it; the mark waits for that."""
+    film = jellyfin.item_id("Alien")
+    file = jellyfin.server.catalogue.add_version(
+        film, "Alien (1979) - 4K", linked=jellyfin.server.profile.versions_linked
+    ).id
+    jellyfin.retitle(film, "Das unheimliche Wesen aus einer fremden Welt")
+    entry = await jellyfin.connect(hass)
+    machine.running = True
+    await act(hass, "mark_watched", item_id=file, config_entry_id=entry.entry_id)
+    await drained(hass, entry, 3600)
+    assert jellyfin.seen(film).watched
+    assert jellyfin.seen(file).watched
+    (done,) = runtime_of(entry).lane.outbox.history
+    assert done.operation.item.item_id == film
+
+
 async def test_both_files_of_an_episode_are_marked_by_its_number(
     hass: HomeAssistant, jellyfin: JellyfinSide
 ) -> None:
