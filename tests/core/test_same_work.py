@@ -27,6 +27,7 @@ from custom_components.watched_sync.core.operation import (
 )
 from custom_components.watched_sync.core.outbox import Result
 from custom_components.watched_sync.core.play_state import PlayState, Reading
+from custom_components.watched_sync.core.reconcile import Policy
 from custom_components.watched_sync.core.rehoming import find_again
 from custom_components.watched_sync.core.undo import UndoPlan, plan_undo
 
@@ -51,9 +52,11 @@ def under(item_id: str, item: Item) -> Item:
     return replace(item, item_id=item_id)
 
 
-def with_films(make: Make = ModelServer.jellyfin) -> Rig:
+def with_films(
+    make: Make = ModelServer.jellyfin, *, policy: Policy = Policy.NEWEST
+) -> Rig:
     """Return a lane that has read the two films."""
-    rig = Rig(make)
+    rig = Rig(make, policy=policy)
     rig.server.add(LONG_NIGHT, TIN_FRIENDS)
     rig.lane.remember(map(rig.server.reading, rig.server.items))
     return rig
@@ -187,6 +190,20 @@ async def test_what_was_agreed_on_another_work_is_no_base() -> None:
 
 
 @virtual
+async def test_what_was_agreed_on_under_an_id_that_is_gone_is_no_base() -> None:
+    """The film was marked under its new id; somebody still names it by the old one."""
+    rig = with_films(policy=Policy.FURTHEST).start()
+    rig.server.renumber({"1017": "1020"})
+    rig.lane.ledger.miss({"1017"})
+    await rig.ask(MarkWatched(), under("1020", LONG_NIGHT))
+    await rig.drained(10)
+    await rig.ask(MarkUnwatched(), LONG_NIGHT)
+    await rig.drained(10)
+    assert rig.results() == [Result.DELIVERED, Result.DELIVERED]
+    assert shown(rig)["The Long Night (1999)"] is False
+
+
+@virtual
 async def test_an_item_named_by_its_id_alone_is_whatever_has_it() -> None:
     rig = with_films().start()
     await rig.ask(MarkWatched(), Item("1016", MediaKind.UNKNOWN, "1016"))
@@ -212,6 +229,26 @@ async def test_a_show_or_season_is_found_under_the_id_it_has_now(
         f"Show harbour S01E0{number} Episode {number}" for number in (1, 2, 3)
     }
     assert rig.results() == [Result.DELIVERED]
+
+
+@virtual
+async def test_a_show_wished_for_again_while_it_is_read_is_left_to_the_later_wish(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    rig = Rig()
+    rig.server.add_show(HARBOUR, {1: 3})
+    rig.server.latency = 0.1
+    await rig.ask(MarkWatched(), HARBOUR)
+    # That this one is below the show comes out when the show is read.
+    strange = replace(episode(HARBOUR, 1, 1), show_id=None, season_id=None)
+    await rig.ask(MarkWatched(), strange)
+    rig.start()
+    await rig.until(lambda: rig.server.count(Ask.LEAVES) == 1)
+    await rig.ask(MarkUnwatched(), HARBOUR)
+    await rig.drained(60)
+    assert caplog.text == ""
+    assert rig.results() == [Result.SUPERSEDED, Result.DELIVERED, Result.DELIVERED]
+    assert set(shown(rig).values()) == {False}
 
 
 @virtual

@@ -13,7 +13,11 @@ from itertools import groupby
 import random
 from typing import Any
 
-from custom_components.watched_sync.core.errors import JournalError, Reason
+from custom_components.watched_sync.core.errors import (
+    JournalError,
+    Reason,
+    Unreachable,
+)
 from custom_components.watched_sync.core.identity import Item, MediaKind
 from custom_components.watched_sync.core.lane import Lane, LaneUpdate, Phase
 from custom_components.watched_sync.core.ledger import Ledger
@@ -178,8 +182,10 @@ class SimulatedLane:
         """Listen before speaking: read again what is known."""
         known = [reading.item.item_id for reading in self.lane.ledger]
         if known:
+            lane = self.lane
             found = await self.server.fetch(known)
-            self.lane.remember(found.values())
+            lane.remember(found.values())
+            lane.ledger.miss(set(known) - found.keys())
 
     def _hear(self, update: LaneUpdate) -> None:
         for outcome in update.outcomes:
@@ -299,7 +305,8 @@ class SimulatedLane:
         self.journal = MemoryJournal(seconds=self.journal.seconds)
         self.journal.text = text
         keeps_ledger = self.world.rng.random() < 0.5
-        ledger = Ledger(self.lane.ledger) if keeps_ledger else Ledger()
+        known = self.lane.ledger
+        ledger = Ledger(known, known.absent) if keeps_ledger else Ledger()
         self._assemble(self.journal.restore(), ledger)
 
     async def ask(self, operations: list[Operation]) -> None:
@@ -587,7 +594,7 @@ class World:
                 lane.records.outages.append((start, self.loop.time()))
             lane.server.renumber(self._new_ids(lane))
             lane.records.restores += 1
-            lane.relay.nudge()
+            lane.relay.report(Unreachable("the socket was closed"))
 
     def _new_ids(self, lane: SimulatedLane) -> dict[str, str]:
         """Return new ids by the old ones: some that were others', some never seen."""

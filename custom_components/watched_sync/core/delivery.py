@@ -425,6 +425,8 @@ class Delivery:
         leaves = self._knowing(leaves)
         listed = {leaf.item.item_id: leaf.item for leaf in leaves}
         outbox = self._lane.outbox
+        if operation.operation_id not in outbox:
+            return  # overtaken by a later wish while we were reading
         self._superseded(outbox.move_listed(operation, listed))
         self._superseded(outbox.gather(operation, listed))
         operation = outbox.get(operation.operation_id) or operation

@@ -335,6 +335,9 @@ class Lane:
         if operation.undoes is not None or operation.base or operation.bases:
             return operation  # it says itself what it goes by
         if operation.scope is Scope.ITEM:
+            if operation.item.item_id in self.ledger.absent:
+                # It may have been read, and moved, under another id since.
+                return operation
             return replace(operation, base=self.ledger.base_of(operation.item))
         known = [
             reading
