@@ -8,6 +8,7 @@ the ways of `FaultKind` on command.
 
 from abc import ABC, abstractmethod
 import asyncio
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -238,6 +239,13 @@ class Hooks:
     def on_restart(self) -> None:
         """Forget what a real server forgets when it restarts."""
 
+    def renumber(self, new_ids: Mapping[str, str]) -> None:
+        """Give works other ids, which may be those of others, and tell nobody.
+
+        *new_ids* are theirs by the old ones. The works stay what and where they are,
+        with all that was seen of them; what is not named keeps its id.
+        """
+
     def on_socket_open(self, socket: FakeSocket) -> None:
         """Greet a new connection."""
 
@@ -380,6 +388,16 @@ class FakeServer(Hooks, ABC):
         """Go dark, forget what a restart forgets, and come back."""
         await self.go_dark()
         self.on_restart()
+        await self.come_back()
+
+    async def restart_renumbered(self, new_ids: Mapping[str, str]) -> None:
+        """Come back from another database, in which works have other ids.
+
+        *new_ids* are as `renumber` takes them.
+        """
+        await self.go_dark()
+        self.on_restart()
+        self.renumber(new_ids)
         await self.come_back()
 
     async def _listen(self) -> None:

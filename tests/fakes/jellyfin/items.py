@@ -448,6 +448,38 @@ class Catalogue:
             back.append(moved)
         return back
 
+    def renumber(self, new_ids: Mapping[str, str]) -> None:
+        """Give items other ids, by the old ones; raises ValueError for two of one."""
+
+        def new(item_id: str) -> str:
+            return new_ids.get(item_id, item_id)
+
+        def new_or_none(item_id: str | None) -> str | None:
+            return None if item_id is None else new(item_id)
+
+        def renumbered(by_id: dict[str, list[str]]) -> dict[str, list[str]]:
+            return {new(key): list(map(new, below)) for key, below in by_id.items()}
+
+        items = {
+            new(item.id): replace(
+                item,
+                id=new(item.id),
+                parent_id=new_or_none(item.parent_id),
+                series_id=new_or_none(item.series_id),
+                season_id=new_or_none(item.season_id),
+                version_of=new_or_none(item.version_of),
+                extra_of=new_or_none(item.extra_of),
+                linked=tuple(map(new, item.linked)),
+            )
+            for item in self.items.values()
+        }
+        if len(items) < len(self.items):
+            raise ValueError("two items would have one id")
+        self.items = items
+        self._children = renumbered(self._children)
+        self._versions = renumbered(self._versions)
+        self.root = items[new(self.root.id)]
+
     # -- reading -------------------------------------------------------------
 
     def get(self, item_id: str | None) -> Item | None:

@@ -488,6 +488,15 @@ class FakeJellyfin(FakeServer):
         self._library_changed("ItemsAdded", back)
         return back[0].id
 
+    @override
+    def renumber(self, new_ids: Mapping[str, str]) -> None:
+        self.states.renumber(new_ids)
+        self.stuck_items = {new_ids.get(one, one) for one in self.stuck_items}
+        self.without_picture = {new_ids.get(one, one) for one in self.without_picture}
+        # What was to be announced died with the server.
+        self._changed.clear()
+        self._library.clear()
+
     def stuck(self, item_id: str, *, stuck: bool = True) -> None:
         """Make writes to an item have no effect, although they are answered 200."""
         (self.stuck_items.add if stuck else self.stuck_items.discard)(item_id)

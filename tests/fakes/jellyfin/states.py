@@ -1,7 +1,7 @@
 """Play states of all users, and how items look in answers."""
 
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, time
 from typing import Any
@@ -53,9 +53,37 @@ class States:
         self._cache: OrderedDict[_Key, UserData | None] = OrderedDict()
 
     def _key(self, user: FakeUser, item: Item) -> _Key:
+        return user.id, self._row_key(item)
+
+    def _row_key(self, item: Item) -> str:
+        """Return what a row goes by, which copies of a work may have in common.
+
+        Without ids of a provider it is made of the item's own id.
+        """
         if self._profile.separate_copies:
-            return user.id, item.id
-        return user.id, self._catalogue.user_data_key(item)
+            return item.id
+        return self._catalogue.user_data_key(item)
+
+    def renumber(self, new_ids: Mapping[str, str]) -> None:
+        """Give items other ids, by the old ones, and leave them their rows.
+
+        What was only in the memory of the server is gone.
+        """
+        old_keys = {
+            item.id: self._row_key(item) for item in self._catalogue.items.values()
+        }
+        self._catalogue.renumber(new_ids)
+        items = self._catalogue.items
+        keys = {
+            old_key: self._row_key(items[new_ids.get(item_id, item_id)])
+            for item_id, old_key in old_keys.items()
+        }
+        self._rows = {
+            (user_id, keys.get(key, key)): row
+            for (user_id, key), row in self._rows.items()
+        }
+        for memory in (self._alone, self._noticed, self._cache):
+            memory.clear()
 
     def row(self, user: FakeUser, item: Item) -> UserData:
         """Return the stored row, made on first use; changing it needs `save`."""

@@ -4,7 +4,7 @@ Everything here works without a request: it is what tests see and do, and what t
 requests of `server` come down to.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 import copy
 from dataclasses import dataclass, field, replace
 import hashlib
@@ -343,6 +343,22 @@ class PlexCore(FakeServer):
         self._announce_scan(entry, state=0, metadata_state="created")
         self._announce_scan(entry, state=5, metadata_state=None)
         return entry.key
+
+    @override
+    def renumber(self, new_ids: Mapping[Key, Key]) -> None:
+        self._shelf.renumber(new_ids)
+        state = self._state
+        state.plays = {
+            (user, new_ids.get(key, key)): seen
+            for (user, key), seen in state.plays.items()
+        }
+        state.hidden = {(user, new_ids.get(key, key)) for user, key in state.hidden}
+        state.history = [
+            replace(one, rating_key=new_ids.get(one.rating_key, one.rating_key))
+            for one in state.history
+        ]
+        state.queues.clear()
+        self.without_picture = {new_ids.get(one, one) for one in self.without_picture}
 
     def announce(
         self, kind: str, array: str, entries: list[Any], *, about: str | None = None

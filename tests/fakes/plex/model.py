@@ -268,6 +268,17 @@ class Shelf:
             self._by_key[found.key] = found
             yield old, found.key
 
+    def renumber(self, new_ids: Mapping[Key, Key]) -> None:
+        """Give items other keys, by the old ones; raises ValueError for two of one."""
+        renumbered = {new_ids.get(key, key): one for key, one in self._by_key.items()}
+        if len(renumbered) < len(self._by_key):
+            raise ValueError("two items would have one key")
+        for key, entry in renumbered.items():
+            if entry.guid == f"local://{entry.key}":
+                entry.guid = f"local://{key}"
+            entry.key = key
+        self._by_key = renumbered
+
     def restore(self, entry: Entry) -> None:
         """Put a removed item back in its place, under the keys it has now."""
         for found in entry.walk():
