@@ -220,3 +220,27 @@ def test_a_wish_is_not_true_because_of_a_play_that_was_unmarked() -> None:
     recent, clock = unmarked()
     clock.seconds += 10 * MOMENT
     assert recent.contradicts(shows(WATCHED)) == unseen()
+
+
+# --- what was just read ------------------------------------------------------------
+
+
+def test_an_item_was_just_read_for_some_seconds() -> None:
+    recent, clock = made()
+    assert not recent.was_read("m1", 5)
+    recent.see(None, shows(unseen()))
+    assert recent.was_read("m1", 5)
+    clock.seconds += 5.1
+    assert not recent.was_read("m1", 5)
+
+
+def test_what_was_read_before_the_server_was_away_was_not_just_read() -> None:
+    recent, clock = made()
+    recent.see(None, shows(unseen()))
+    recent.lose_contact()
+    assert not recent.was_read("m1", 5)
+    # It speaks against what is read all the same.
+    assert recent.contradicts(shows(WATCHED)) == unseen()
+    clock.seconds += 1
+    recent.see(None, shows(unseen()))
+    assert recent.was_read("m1", 5)

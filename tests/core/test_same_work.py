@@ -12,12 +12,14 @@ from datetime import timedelta
 import pytest
 
 from custom_components.watched_sync.core.activity import Activity, Chronicle
-from custom_components.watched_sync.core.errors import Reason
+from custom_components.watched_sync.core.delivery import FRESH
+from custom_components.watched_sync.core.errors import Reason, Unreachable
 from custom_components.watched_sync.core.identity import (
     NO_IDS,
     Item,
     MediaKind,
 )
+from custom_components.watched_sync.core.lane import Phase
 from custom_components.watched_sync.core.ledger import Ledger
 from custom_components.watched_sync.core.mirror import Moves
 from custom_components.watched_sync.core.operation import (
@@ -223,6 +225,7 @@ async def test_a_show_or_season_is_found_under_the_id_it_has_now(
     rig = with_shows(make)
     await rig.ask(MarkWatched(), named)
     swap_shows(rig)
+    await asyncio.sleep(FRESH + 1)  # no server is restored faster
     rig.start()
     await rig.drained(60)
     assert {title for title, is_on in shown(rig).items() if is_on} == {
@@ -251,10 +254,49 @@ async def test_a_show_wished_for_again_while_it_is_read_is_left_to_the_later_wis
     assert set(shown(rig).values()) == {False}
 
 
+@both
+@virtual
+async def test_a_show_that_was_just_read_is_not_read_again(make: Make) -> None:
+    rig = with_shows(make).start()
+    await rig.ask(MarkWatched(), HARBOUR)
+    await rig.drained(60)
+    assert rig.asks()[:2] == ["L", "W"]
+    await asyncio.sleep(FRESH + 1)
+    before = len(rig.asks())
+    await rig.ask(MarkUnwatched(), HARBOUR)
+    await rig.drained(60)
+    assert rig.asks()[before : before + 2] == ["F", "L"]
+
+
+@both
+@pytest.mark.parametrize("is_noticed", [True, False], ids=["outage", "socket"])
+@virtual
+async def test_a_show_that_was_read_before_contact_was_lost_is_read_again(
+    make: Make, *, is_noticed: bool
+) -> None:
+    rig = with_shows(make).start()
+    await rig.ask(MarkUnwatched(), HARBOUR)
+    await rig.drained(1)
+    if is_noticed:
+        rig.server.down = True
+        rig.relay.nudge()
+        await rig.until(lambda: rig.phase is Phase.BACKING_OFF)
+        rig.server.down = False
+    rig.relay.report(Unreachable("the socket was closed"))
+    await rig.ask(MarkWatched(), HARBOUR)
+    swap_shows(rig)
+    rig.relay.nudge()
+    await rig.drained(60)
+    assert {title for title, is_on in shown(rig).items() if is_on} == {
+        f"Show harbour S01E0{number} Episode {number}" for number in (1, 2, 3)
+    }
+
+
 @virtual
 async def test_a_season_of_a_show_without_ids_waits() -> None:
     rig = with_shows().start()
     swap_shows(rig)
+    await asyncio.sleep(FRESH + 1)  # no server is restored faster
     named = replace(season(HARBOUR, 1), show_provider_ids=NO_IDS)
     rig.server.items["harbour.1"] = replace(
         rig.server.items["harbour.1"], show_provider_ids=NO_IDS

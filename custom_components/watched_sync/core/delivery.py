@@ -414,11 +414,12 @@ class Delivery:
     # --- shows and seasons -----------------------------------------------
 
     async def _deliver_tree(self, operation: Operation) -> None:
-        shown = await self._server.fetch({operation.item.item_id})
-        self._learn(shown.values())
-        if shown and reading_of(operation.item, shown) is None:
-            await self._search_again(operation)
-            return
+        if not self._was_just_read(operation.item):
+            shown = await self._server.fetch({operation.item.item_id})
+            self._learn(shown.values())
+            if shown and reading_of(operation.item, shown) is None:
+                await self._search_again(operation)
+                return
         leaves, _ = await self._read_fresh(
             lambda: self._server.fetch_leaves(operation.item)
         )
@@ -528,6 +529,18 @@ class Delivery:
                 for leaf in step.leaves
             }
             await self._verify_tree(operation, left_alone, sent, swept)
+
+    def _was_just_read(self, item: Item) -> bool:
+        """Whether a show or season was seen to be the same a moment ago.
+
+        Whoever asks for one has read it, most often: then it is as fresh as anything
+        is that is written over. The listing of its episodes does not say what it is.
+        """
+        lane = self._lane
+        return (
+            lane.recent.was_read(item.item_id, FRESH)
+            and lane.ledger.reading_of(item) is not None
+        )
 
     async def _verify_tree(
         self,

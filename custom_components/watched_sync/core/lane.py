@@ -322,6 +322,8 @@ class Lane:
         """Change the health, without publishing."""
         if health.phase is self.health.phase and health.reason is self.health.reason:
             health = replace(health, since=self.health.since)
+        if health.phase is not Phase.READY:
+            self.recent.lose_contact()
         self.health = health
 
     def _with_base(self, operation: Operation) -> Operation:

@@ -13,6 +13,7 @@ is watched since the very play that was un-marked, as a new mark has a new date.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+import math
 from typing import Final
 
 from .play_state import PlayState, Reading
@@ -67,6 +68,7 @@ class Recent:
         self._unmarks: dict[str, _Unmark] = {}
         #: What is known instead of what a look showed, since it was looked at first.
         self._doubted: dict[str, _Known] = {}
+        self._lost_contact_at = -math.inf
 
     # --- what happens ------------------------------------------------------
 
@@ -103,6 +105,19 @@ class Recent:
         """
         for item_id in item_ids:
             self._read.pop(item_id, None)
+
+    def was_read(self, item_id: str, seconds: float) -> bool:
+        """Whether an item was read within the last *seconds*, and since contact."""
+        known = self._read.get(item_id)
+        return (
+            known is not None
+            and known.at > self._lost_contact_at
+            and self._now() - known.at <= seconds
+        )
+
+    def lose_contact(self) -> None:
+        """Note that the server is away: it may come back with another database."""
+        self._lost_contact_at = self._now()
 
     def forget(self, item_id: str) -> None:
         """Forget an id that stands for another work by now."""

@@ -134,6 +134,7 @@ class Relay:
         is no news any more once the server has answered well after it.
         """
         _LOGGER.debug("%s: a read failed: %r", self._label, error)
+        self._lane.recent.lose_contact()
         if isinstance(error, Busy):
             self._busy = error
         else:
