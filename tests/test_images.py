@@ -270,3 +270,20 @@ async def test_unloading_forgets_the_pictures(
     assert gallery.asked == [MOVIE.item_id] * 2
     assert await hass.config_entries.async_remove(lane.entry_id)
     assert (await stranger.get(path)).status == HTTPStatus.NOT_FOUND
+
+
+async def test_picture_of_another_film_is_read_when_it_has_the_id_now(
+    hass: HomeAssistant,
+    lane: WatchedSyncConfigEntry,
+    gallery: Gallery,
+    stranger: Browser,
+) -> None:
+    path = picture_path(hass, lane.entry_id, MOVIE)
+    assert await (await stranger.get(path)).read() == POSTER.data
+    now = replace(OTHER_MOVIE, item_id=MOVIE.item_id)
+    gallery.items[MOVIE.item_id] = now
+    gallery.posters[MOVIE.item_id] = Image("image/png", b"\x89PNG another poster")
+    await lane.runtime_data.coordinator.catch_up()
+    path = picture_path(hass, lane.entry_id, now)
+    assert await (await stranger.get(path)).read() == b"\x89PNG another poster"
+    assert gallery.asked == [MOVIE.item_id] * 2

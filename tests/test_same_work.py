@@ -1,6 +1,7 @@
 """Ids that are another film's by now: switches and pictures stay with their films."""
 
 from dataclasses import replace
+from typing import Any
 
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import entity_registry as er
@@ -146,3 +147,35 @@ async def test_a_switch_of_what_is_up_next_goes_with_its_film(
     switch = up_next(OTHER_MOVIE)
     assert switch is not None
     assert told(hass, switch)[1] == MOVIE.title
+
+
+async def test_what_was_ticked_off_is_not_listed_as_another_film(
+    hass: HomeAssistant,
+) -> None:
+    server = MemoryServer()
+    server.up_next_ids = [MOVIE.item_id]
+    server.set(OTHER_MOVIE.item_id, watched=True)
+    entry = await setup_lane(hass, server, subentries=[OTHER_MOVIE])
+    todo = {"entity_id": "todo.attic_ada_up_next"}
+
+    async def listed() -> list[str]:
+        answer = await hass.services.async_call(
+            "todo", "get_items", todo, blocking=True, return_response=True
+        )
+        rows: Any = (answer or {})[todo["entity_id"]]
+        return [row["summary"] for row in rows["items"]]
+
+    await hass.services.async_call(
+        "todo",
+        "update_item",
+        {**todo, "item": MOVIE.item_id, "status": "completed"},
+        blocking=True,
+    )
+    await drained(hass, entry)
+    server.up_next_ids = []
+    await entry.runtime_data.coordinator.async_refresh()
+    assert [MOVIE.title in one for one in await listed()] == [True]
+    swap(server)
+    await entry.runtime_data.coordinator.catch_up()
+    await hass.async_block_till_done()
+    assert not any(OTHER_MOVIE.title in one for one in await listed())

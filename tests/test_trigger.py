@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
+from typing import Any, override
 
 from homeassistant.components.automation.const import DOMAIN as AUTOMATION
 from homeassistant.const import EVENT_HOMEASSISTANT_STARTED
@@ -24,7 +24,7 @@ import yaml
 
 from custom_components.watched_sync.core.activity import MOST_AT_ONCE
 from custom_components.watched_sync.core.errors import ItemGone, Malformed, Refused
-from custom_components.watched_sync.core.identity import Item, MediaKind
+from custom_components.watched_sync.core.identity import Item, MediaKind, ProviderIds
 from custom_components.watched_sync.core.lane import Phase
 from custom_components.watched_sync.core.operation import (
     MarkUnwatched,
@@ -440,6 +440,30 @@ async def test_a_show_finished_elsewhere_is_told_once(hass: HomeAssistant) -> No
     await catch_up(hass, entry)
     await catch_up(hass, entry)
     assert [one["origin"] for one in told(calls)] == ["server"]
+
+
+class RestoredMeanwhile(MemoryServer):
+    """A server on which the show's id is another's when its episodes are listed."""
+
+    @override
+    async def fetch_leaves(self, item: Item) -> list[Reading]:
+        other = ProviderIds(imdb="tt9000002")
+        self.items[SHOW.item_id] = replace(
+            SHOW, title="Tin Friends", year=2004, provider_ids=other
+        )
+        for one in EPISODES:
+            played(self, one.item_id)
+        return list(await super().fetch_leaves(item))
+
+
+async def test_another_show_under_the_id_is_not_finished(hass: HomeAssistant) -> None:
+    """Its episodes have the same numbers, and no ids of their own."""
+    server = RestoredMeanwhile()
+    entry, calls = await finish(hass, server)
+    await mark(entry, EPISODES[4])
+    await settled(hass, entry)
+    assert leaves_read(server) == 1
+    assert told(calls) == []
 
 
 async def test_nothing_is_read_of_a_tracked_show_that_has_more(

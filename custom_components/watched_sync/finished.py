@@ -11,7 +11,7 @@ from .const import DOMAIN, LOGGER
 from .core.activity import MOST_AT_ONCE, Activity, What
 from .core.errors import ItemGone
 from .core.identity import Item, MediaKind
-from .core.play_state import Reading
+from .core.play_state import Reading, reading_of
 from .lookup import CannotAsk, SkipReason, async_ask
 from .runtime import WatchedSyncConfigEntry
 
@@ -135,6 +135,12 @@ class ShowsFinished:
             return False  # the id is another show's by now
         leaves = _aired(map(runtime.lane.ledger.knowing, readings))
         if not leaves or not all(leaves.values()):
+            return False
+        # Rows of episodes do not say for certain which show is listed.
+        shown = await async_ask(
+            self._entry, lambda server: server.fetch([show.item_id])
+        )
+        if reading_of(show, shown) is None:
             return False
         self._told.pop(show.item_id, None)
         self._told[show.item_id] = _Told(self._hass.loop.time(), set(leaves))

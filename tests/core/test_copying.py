@@ -723,6 +723,19 @@ async def test_which_is_which_is_remembered_for_a_while() -> None:
 
 
 @virtual
+async def test_what_another_film_was_matched_with_is_not_its_copy() -> None:
+    """The id of a film is another film's since it was matched."""
+    s = scene()
+    other = movie("a", title="Tin Friends", provider_ids=ProviderIds(imdb="tt2"))
+    s.target.server.add(replace(other, item_id="c"))
+    s.step(FILM, unseen(), unseen(600))
+    await s.copier.copy()
+    s.step(other, unseen(), seen())
+    await s.copier.copy()
+    assert s.target.waiting == [("b", SetProgress(600)), ("c", MarkWatched())]
+
+
+@virtual
 async def test_copy_that_is_gone_since_is_looked_for_anew() -> None:
     s = scene()
     s.step(FILM, unseen(), unseen(600))

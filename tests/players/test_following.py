@@ -49,6 +49,7 @@ from custom_components.watched_sync.runtime import WatchedSyncRuntime
 from ..common import (
     EPISODES,
     MOVIE,
+    OTHER_MOVIE,
     SHOW,
     MemoryServer,
     drained,
@@ -357,6 +358,22 @@ async def test_what_the_server_counted_by_itself_is_not_written(house: House) ->
     house.server.set("e1x1", position=1490.0)
     await house.judged()
     assert house.server.writes == []
+
+
+async def test_what_has_the_id_by_now_was_not_counted(house: House) -> None:
+    """The server was restored while the film was on: its id is a watched film's."""
+    await house.follow()
+    await house.plays(**FILM, media_position=0)
+    await house.wait(LENGTH * 0.95)
+    server = house.server
+    server.items |= {
+        "m1": replace(OTHER_MOVIE, item_id="m1"),
+        "m2": replace(MOVIE, item_id="m2"),
+    }
+    server.set("m1", watched=True, play_count=1)
+    await house.stops()
+    await house.judged()
+    assert server.writes == [("m2", MarkWatched())]
 
 
 async def test_next_episode_closes_the_previous(house: House) -> None:

@@ -406,6 +406,23 @@ async def test_choosing_for_whom_stands_in_for_an_unknown_user(
     assert await mark(hass, entity_id=player, config_entry_id=lane.entry_id) == ["m1"]
 
 
+async def test_player_that_is_remembered_names_its_film_and_not_its_id(
+    hass: HomeAssistant,
+) -> None:
+    """It has stopped long ago, and the server was restored since."""
+    server = MemoryServer()
+    server.kind = "plex"
+    lane = await setup_lane(hass, server)
+    film = {"media_content_id": "m1", **FILM, "username": "Ada"}
+    player = add_player(hass, "plex", "server-1:a", **film)
+    server.items["m1"] = replace(OTHER_MOVIE, item_id="m1")
+    server.items["m2"] = replace(MOVIE, item_id="m2")
+    (target,) = await async_resolve_player(hass, player, [lane], chosen=True)
+    assert (target.item.title, target.item.item_id) == ("Arrival", "m2")
+    del server.items["m2"]
+    assert await refused(hass, player, lane, chosen=True) == "nothing_found"
+
+
 # --- other players ----------------------------------------------------------------
 
 

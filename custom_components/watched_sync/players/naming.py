@@ -167,12 +167,14 @@ async def async_resolve_played(
             *_EPISODES,
         ):
             raise invalid("player_plays_nothing", entity_id=entity_id)
-        targets = [
-            await async_resolve_id(entry, played.content_id, played.title)
-            for entry in await _lanes_of_session(
-                hass, registered, played, on_server, chosen=chosen
-            )
-        ]
+        for entry in await _lanes_of_session(
+            hass, registered, played, on_server, chosen=chosen
+        ):
+            target = await async_resolve_id(entry, played.content_id, played.title)
+            if _may_be(played, target.item):
+                targets.append(target)
+            else:
+                targets += await _by_what_it_says(entity_id, played, [entry])
     elsewhere = [entry for entry in lanes if entry not in on_server]
     if separator is None or (chosen and elsewhere):
         try:
