@@ -52,6 +52,38 @@ def test_every_directly_named_requirement_is_pinned() -> None:
     lines = (ROOT / "requirements_test.txt").read_text(encoding="utf-8").splitlines()
     named = [line for line in lines if line and not line.startswith("#")]
     assert [line for line in named if not re.fullmatch(r"[\w.-]+==[\w.]+", line)] == []
+    # `scripts/lock` brings them together.
+    assert {line.lower() for line in named} <= set(locked())
+
+
+def locked() -> dict[str, list[str]]:
+    """Return what the lock of the test environment names, with the hashes."""
+    text = (ROOT / "requirements_test.lock").read_text(encoding="utf-8")
+    found: dict[str, list[str]] = {}
+    for line in re.sub(r"^#.*\n", "", text, flags=re.MULTILINE).split("\n"):
+        if match := re.fullmatch(r"    --hash=sha256:([0-9a-f]{64})(?: \\)?", line):
+            next(reversed(found.values())).append(match[1])
+        elif line:
+            match = re.fullmatch(r"([\w.-]+==[\w.!]+)(?: ; .+)? \\", line)
+            assert match is not None, line
+            found[match[1]] = []
+    return found
+
+
+def test_everything_in_the_test_environment_is_known_by_its_hashes() -> None:
+    assert [name for name, hashes in locked().items() if not hashes] == []
+
+
+def test_browser_tests_install_what_is_locked() -> None:
+    folder = ROOT / "scripts" / "lib" / "browser"
+    wanted = rules.read_json(folder / "package.json")["dependencies"]
+    packages = rules.read_json(folder / "package-lock.json")["packages"]
+    assert packages.pop("")["dependencies"] == wanted
+    assert {
+        name.removeprefix("node_modules/"): one["version"]
+        for name, one in packages.items()
+        if one["integrity"].startswith("sha512-")
+    } == wanted
 
 
 @pytest.mark.parametrize(
@@ -59,13 +91,18 @@ def test_every_directly_named_requirement_is_pinned() -> None:
     sorted((ROOT / ".github" / "workflows").glob("*.yml")),
     ids=lambda workflow: workflow.stem,
 )
-def test_workflow_starts_without_rights_and_names_its_actions(workflow: Path) -> None:
-    content = yaml.safe_load(workflow.read_text(encoding="utf-8"))
+def test_workflow_starts_without_rights_and_pins_its_actions(workflow: Path) -> None:
+    text = workflow.read_text(encoding="utf-8")
+    used = re.findall(r"uses: (.*)", text)
+    # A tag can be moved to another commit; a commit cannot be another.
+    pinned = re.compile(r"[\w./-]+@[0-9a-f]{40} # (?:v\d[\d.]+|\w+, \d{4}-\d\d-\d\d)")
+    assert used
+    assert [one for one in used if not pinned.fullmatch(one)] == []
+    content = yaml.safe_load(text)
     assert content["permissions"] == {}
     for job in content["jobs"].values():
         assert set(job.get("permissions", {}).items()) <= {("contents", "read")}
         for step in job["steps"]:
-            assert "@" in step.get("uses", "@")
             assert not step.get("with", {}).get("ignore")
 
 
