@@ -80,16 +80,18 @@ def test_a_world_is_the_same_every_time() -> None:
     assert story(7) != story(8)
 
 
-def _caught(first: int = 0) -> str:
+def _caught(first: int = 0, *, saying: str = "") -> str:
     """Return what the first world says in which a bug shows, from a seed on.
 
-    *first* saves living through worlds in which a rare bug is known not to show.
+    *first* saves living through worlds in which a rare bug is known not to show;
+    *saying* passes over those in which only what has come of it shows.
     """
     for seed in range(first, first + BUG_SEEDS):
         try:
             simulate(seed)
         except Broken as err:
-            return str(err)
+            if saying in str(err):
+                return str(err)
     pytest.fail("the bug went unnoticed")
 
 
@@ -100,7 +102,7 @@ def test_a_mistake_that_the_relay_survives_is_noticed(
         raise RuntimeError("a mistake")
 
     monkeypatch.setattr(Delivery, "_note_doubt", stumble)
-    assert "stumbled" in _caught(first=62)
+    assert _caught(saying="stumbled")
 
 
 def test_a_dropped_wish_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:

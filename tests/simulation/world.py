@@ -201,7 +201,9 @@ class SimulatedLane:
         def hear(update: LaneUpdate) -> None:
             if journal.dead:
                 return  # whoever is told so late died with the process
-            if lane.health.reason is Reason.UNEXPECTED:
+            if lane.health.reason is Reason.UNEXPECTED or any(
+                one.last_error == Reason.UNEXPECTED for one in lane.outbox
+            ):
                 self.records.oddities.append("the relay stumbled over itself")
             for outcome in update.outcomes:
                 operation = outcome.operation
