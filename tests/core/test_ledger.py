@@ -6,7 +6,7 @@ from hypothesis import given, settings, strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 import pytest
 
-from custom_components.watched_sync.core import ledger as ledger_module
+from custom_components.watched_sync.core import codec, ledger as ledger_module
 from custom_components.watched_sync.core.ledger import Ledger
 from custom_components.watched_sync.core.play_state import UNKNOWN, PlayState, Reading
 
@@ -241,3 +241,16 @@ def test_who_is_told_of_moves_cannot_make_them_unknown(
     assert ledger.remember([moved]) == [moved]
     assert ledger.base("1") == seen()
     assert "not taken in" in caplog.text
+
+
+def test_position_that_cannot_be_read_is_neither_a_step_nor_news() -> None:
+    begun = Reading(movie("a"), PlayState(watched=False, position=900.0))
+    hidden = Reading(movie("a"), PlayState(watched=False, hides_position=True))
+    ledger = Ledger([begun])
+    steps: list[Reading] = []
+    ledger.on_move = lambda _, reading: steps.append(reading)
+    assert ledger.remember([hidden]) == []
+    assert ledger.base("a") == begun.state
+    assert steps == []
+    stored = codec.decode_reading(codec.encode_reading(*ledger))
+    assert stored.state.hides_position

@@ -3,6 +3,7 @@
 from hypothesis import given
 import pytest
 
+from custom_components.watched_sync.core.operation import SetProgress
 from custom_components.watched_sync.core.play_state import UNKNOWN, PlayState
 
 from .samples import at, known_states, seen
@@ -111,3 +112,32 @@ def test_what_was_known_changes_nothing_of_what_is_shown(
     assert known == now
     assert known.following(known) == known
     assert known.following(known).begun_again == known.begun_again
+
+
+def test_a_position_that_is_not_known_stays_what_it_was() -> None:
+    """Else a lane that held one would copy that it was reset."""
+    hidden = PlayState(watched=False, hides_position=True)
+    known = hidden.following(left(900, last=10))
+    assert known.position == 900
+    assert known.hides_position
+    assert not known.has_moved_from(left(900, last=10))
+
+
+def test_a_position_that_becomes_known_has_not_moved() -> None:
+    hidden = PlayState(watched=False, hides_position=True)
+    assert not left(900).has_moved_from(hidden)
+    assert left(900, last=20).has_moved_from(hidden)
+    assert seen().has_moved_from(hidden)
+
+
+def test_of_what_was_marked_since_no_position_is_kept() -> None:
+    hidden = PlayState(watched=True, hides_position=True)
+    assert hidden.following(left(900)).position == 0
+    assert hidden.following(left(900)).has_moved_from(left(900))
+
+
+def test_a_wish_for_a_position_is_not_true_of_one_that_is_not_known() -> None:
+    """What is wanted is known, and so is what is left behind by it."""
+    hidden = PlayState(watched=False, hides_position=True)
+    assert not SetProgress(900).apply(hidden).hides_position
+    assert not SetProgress(900).apply(hidden).agrees_with(hidden)

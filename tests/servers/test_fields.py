@@ -232,3 +232,29 @@ def test_a_title_is_one_line_that_can_be_stored(text: str, limit: int) -> None:
     assert len(line) <= limit
     assert line == gate.line(line, limit)
     assert "\n" not in line.encode().decode()
+
+
+@pytest.mark.parametrize(
+    ("played", "expected"),
+    [
+        ("2026-11-21T12:00:00Z", datetime(2026, 11, 21, 12, tzinfo=UTC)),
+        ("2026-11-22T11:59:00Z", datetime(2026, 11, 22, 11, 59, tzinfo=UTC)),
+        ("2026-11-22T12:01:00Z", None),
+        ("2099-01-01T00:00:00Z", None),
+    ],
+)
+def test_a_play_that_is_yet_to_come_has_no_known_time(
+    played: str, expected: datetime | None
+) -> None:
+    odd = fields.Oddities(lambda: datetime(2026, 11, 21, 12, tzinfo=UTC))
+    assert odd.played(fields.moment, {"at": played}, "at") == expected
+    assert odd.counts == ({} if expected else {"at": 1})
+    unbound = fields.Oddities()
+    assert unbound.played(fields.moment, {"at": played}, "at") is not None
+
+
+def test_what_is_not_known_at_all_is_counted_once() -> None:
+    odd = fields.Oddities(lambda: datetime(2026, 11, 21, 12, tzinfo=UTC))
+    assert odd.played(fields.moment, {"at": "soon"}, "at") is None
+    assert odd.played(fields.moment, {}, "at") is None
+    assert odd.counts == {"at": 1}

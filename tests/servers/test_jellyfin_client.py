@@ -1,6 +1,6 @@
 """What the Jellyfin client alone does: its requests, signing in, other answers."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -41,6 +41,7 @@ from custom_components.watched_sync.servers.jellyfin.client import (
     JellyfinLogin,
     authenticate,
 )
+from custom_components.watched_sync.servers.listing import Page
 from tests.fakes.base import FakeClock, FaultKind
 from tests.fakes.jellyfin import FakeJellyfin, Phase
 
@@ -679,6 +680,33 @@ async def test_listing_of_many_pages_is_read_to_its_end(
         assert {"parentId", "includeItemTypes"} <= set(asked[0].query)
         assert not {"sortBy", "filters"} & set(asked[0].query)
         assert {one.query["enableTotalRecordCount"] for one in asked} == {"false"}
+
+
+async def test_inventory_without_an_end_is_malformed(
+    session: ClientSession, server: FakeJellyfin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Always the same page, and then always another one."""
+    client = client_of(session, server)
+    asked: list[int] = []
+    repeats = True
+
+    async def page(
+        _: JellyfinClient, _path: str, params: Mapping[str, str], **_options: object
+    ) -> Page:
+        start = int(params["startIndex"])
+        asked.append(start)
+        ids = frozenset({"same"} if repeats else {str(start)})
+        return Page([], int(params["limit"]), int(params["limit"]), row_ids=ids)
+
+    monkeypatch.setattr(JellyfinClient, "_page", page)
+    libraries = [one for one in await client.libraries() if one.kind is MediaKind.MOVIE]
+    found = [one async for one in client.inventory(MediaKind.MOVIE)]
+    assert found == [[], []] * len(libraries)
+    repeats = False
+    with pytest.raises(Malformed):
+        async for _ in client.inventory(MediaKind.MOVIE):
+            pass
+    assert max(asked) == 200_000
 
 
 async def test_library_that_is_hidden_meanwhile_is_no_end_of_an_inventory(

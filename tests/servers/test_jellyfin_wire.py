@@ -317,6 +317,7 @@ def test_an_odd_member_costs_itself_alone(
         replace(good.item, **of(Item, expected)),
         replace(good.state, **of(PlayState, expected)),
     )
+    assert found.state.hides_position == (member == "PlaybackPositionTicks")
     assert odd.counts == {member: 1}
 
 

@@ -115,3 +115,14 @@ async def test_listing_without_an_end_is_malformed(total: int | None) -> None:
         async for _ in all_pages(read, 50_000):
             pass
     assert len(asked) == 5
+
+
+async def test_more_than_may_be_kept_at_once_is_malformed_before_it_is_kept() -> None:
+    async def read(start: int) -> Page:
+        return page(readings(*range(start, start + SIZE)), SIZE, None)
+
+    parts = all_pages(read, SIZE, most=7)
+    assert len((await anext(parts)).readings) == SIZE
+    assert len((await anext(parts)).readings) == SIZE
+    with pytest.raises(Malformed):
+        await anext(parts)

@@ -350,10 +350,25 @@ def test_first_of_several_ids_of_one_provider_counts() -> None:
     assert reading.item.provider_ids == ProviderIds(tmdb="1")
 
 
-def test_negative_offset_is_none() -> None:
+def test_negative_offset_is_none_that_is_known() -> None:
     reading = read_row({**MOVIE, "viewOffset": -1})
     assert reading is not None
     assert reading.state.position == 0
+    assert reading.state.hides_position
+
+
+def test_a_play_in_years_to_come_has_no_known_time() -> None:
+    """It would be the last one until then, and newer than every wish."""
+    odd = Oddities(lambda: datetime(2026, 11, 21, tzinfo=UTC))
+    row = {**MOVIE, "lastViewedAt": datetime(2031, 1, 1, tzinfo=UTC).timestamp()}
+    reading = wire.parse_row(row, odd)
+    assert reading is not None
+    assert reading.state.last_played is None
+    show = {**row, "type": "show", "leafCount": 2, "viewedLeafCount": 1}
+    reading = wire.parse_row(show, odd)
+    assert reading is not None
+    assert reading.state.last_played is None
+    assert odd.counts == {"lastViewedAt": 2}
 
 
 def test_listing_without_metadata_is_empty() -> None:
@@ -405,6 +420,7 @@ def test_an_odd_member_costs_itself_alone(
         replace(good.item, **of(Item, expected)),
         replace(good.state, **of(PlayState, expected)),
     )
+    assert found.state.hides_position == (member == "viewOffset")
     assert odd.counts == {member: 1}
 
 

@@ -366,7 +366,33 @@ async def test_clock_offset_comes_from_the_date_header(
     assert transport.clock_offset == timedelta(seconds=90)
 
 
-@pytest.mark.parametrize("date", [None, "yesterday", "Sat, 99 Nov 2026 12:01:30 GMT"])
+@pytest.mark.parametrize(
+    ("date", "now"),
+    [
+        ("Sat, 21 Nov 2026 13:00:00 GMT", NOW + timedelta(hours=1)),
+        # That of a machine that has no clock of its own, and has just been started.
+        ("Thu, 01 Jan 1970 00:00:10 GMT", NOW),
+    ],
+)
+async def test_the_clock_that_is_ahead_tells_what_is_in_the_future(
+    transport: Transport, mocked: aioresponses, date: str, now: datetime
+) -> None:
+    assert transport.latest_now() == NOW
+    mocked.get(f"{URL}/a", payload={}, headers={"Date": date})
+    await transport.read("/a")
+    assert transport.latest_now() == now
+
+
+@pytest.mark.parametrize(
+    "date",
+    [
+        None,
+        "yesterday",
+        "Sat, 99 Nov 2026 12:01:30 GMT",
+        "Fri, 31 Dec 9999 23:59:59 GMT",
+        "Fri, 31 Dec 9999 23:59:59 -2359",
+    ],
+)
 async def test_clock_offset_stays_when_a_date_says_nothing(
     transport: Transport, mocked: aioresponses, date: str | None
 ) -> None:
@@ -515,8 +541,8 @@ async def test_room_is_made_for_what_was_asked_for(
     body = '"' + "x" * transport_module.AROUND_BYTES + "x" * 99_998 + '"'
     mocked.get(f"{URL}/a", body=body, repeat=True)
     with pytest.raises(Malformed):
-        await transport.read("/a", rows=1)
-    assert await transport.read("/a", rows=10) == body[1:-1]
+        await transport.read_rows("/a", str, rows=1)
+    assert await transport.read_rows("/a", str, rows=10) == body[1:-1]
 
 
 async def test_a_long_answer_is_read_in_another_thread(
@@ -530,13 +556,45 @@ async def test_a_long_answer_is_read_in_another_thread(
 
     rows = [{"id": "x" * 100} for _ in range(1000)]
     mocked.get(f"{URL}/a", payload=rows)
-    mocked.get(f"{URL}/b", body="[" * 70_000)
-    with patch.object(transport_module, "_as_it_is", read):
-        assert await transport.read("/a") == rows
+    mocked.get(f"{URL}/b", body="[" * 20_000 + " " * 50_000)
+    parsers: list[int] = []
+
+    def parse(value: Json) -> Json:
+        parsers.append(threading.get_ident())
+        return value
+
+    with patch.object(transport_module, "_unchanged", read):
+        assert await transport.read_rows("/a", parse, rows=1000) == rows
         with pytest.raises(Malformed):
             await transport.read("/b")
     assert len(readers) == 1000
+    assert set(readers) == set(parsers)
     assert threading.get_ident() not in readers
+
+
+@pytest.mark.parametrize("part", ["0,", "[],", "{},", '"\\n",'])
+async def test_an_answer_with_far_more_in_it_than_was_asked_for_is_malformed(
+    transport: Transport, mocked: aioresponses, part: str
+) -> None:
+    """However few bytes it has: reading it would keep everybody else waiting."""
+    mocked.get(f"{URL}/a", body=f"[{part * 25_000}0]", repeat=True)
+    with (
+        patch("json.loads") as loads,
+        pytest.raises(Malformed),
+    ):
+        await transport.read_rows("/a", str, rows=1)
+    loads.assert_not_called()
+    assert await transport.read_rows("/a", str, rows=100)
+
+
+@pytest.mark.parametrize("padding", ["", " " * 200_000], ids=["short", "long"])
+async def test_bytes_that_are_no_text_cost_only_the_text_they_are_in(
+    transport: Transport, mocked: aioresponses, padding: str
+) -> None:
+    body = b'\xef\xbb\xbf{"a": "caf\xe9", "b": "\xed\xa0\xbd", "c": "\xc3\xa9"}'
+    mocked.get(f"{URL}/a", body=body + padding.encode())
+    answer = await transport.read("/a")
+    assert answer == {"a": "caf\ufffd", "b": "\ufffd" * 3, "c": "é"}
 
 
 @pytest.mark.parametrize("path", ["/..", "/library/../../admin", "/a/../b"])

@@ -114,6 +114,7 @@ def encode_state(state: PlayState) -> Json:
             "play_count": state.play_count,
             "last_played": state.last_played and _time(state.last_played),
             "begun_again": state.begun_again,
+            "hides_position": state.hides_position,
         }
     )
     data["watched"] = state.watched
@@ -130,6 +131,7 @@ def decode_state(data: Mapping[str, Any]) -> PlayState:
         play_count=_whole(data, "play_count", gate.COUNTS) or 0,
         last_played=_optional(data, "last_played", members.play_time),
         begun_again=_flag(data, "begun_again"),
+        hides_position=_flag(data, "hides_position"),
     )
 
 

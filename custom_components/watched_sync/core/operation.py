@@ -56,6 +56,7 @@ class SetProgress:
             position=self.position,
             play_count=max(state.play_count, 1) if watched else 0,
             begun_again=state.begun_again and self.watched is None,
+            hides_position=False,
         )
 
 

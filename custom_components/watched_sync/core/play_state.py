@@ -24,6 +24,9 @@ class PlayState:
     `begun_again` says of what is not watched that it was, before somebody began to
     watch it once more. No server says so: it follows from what was shown before (see
     `following`), and is not compared.
+
+    `hides_position` says that the server shows a position that cannot be one, so that
+    it is not known: `position` is then what it was before, or 0. It is not compared.
     """
 
     watched: bool | None
@@ -31,6 +34,7 @@ class PlayState:
     play_count: int = 0
     last_played: datetime | None = None
     begun_again: bool = field(default=False, compare=False)
+    hides_position: bool = field(default=False, compare=False)
 
     @property
     def is_untouched(self) -> bool:
@@ -61,10 +65,11 @@ class PlayState:
 
     def has_moved_from(self, earlier: PlayState) -> bool:
         """Whether this shows something else, or another play that left it as it was."""
-        shows_a_play = (
-            self.keeping_flag().watched is True or self.position > POSITION_TOLERANCE
-        )
-        return not self.means_the_same_as(earlier) or (
+        ours, before = self.keeping_flag(), earlier.keeping_flag()
+        if self.hides_position or earlier.hides_position:
+            before = replace(before, position=ours.position)
+        shows_a_play = ours.watched is True or self.position > POSITION_TOLERANCE
+        return not ours.agrees_with(before) or (
             shows_a_play and self.was_played_since(earlier)
         )
 
@@ -75,6 +80,8 @@ class PlayState:
         begins to watch it again, and sets it again near the end (seen on a real
         server). It counts that play and dates it, while an un-mark resets both: so a
         flag that fell with a higher count, or a later date, is a play that has begun.
+
+        A position that is not known is taken to be the same as long as the flag is.
         """
         was_watched = earlier.watched is True or earlier.begun_again
         if self.watched is not False or not was_watched:
@@ -85,7 +92,12 @@ class PlayState:
             )
         else:
             begun_again = self.play_count > earlier.play_count
-        return replace(self, begun_again=begun_again)
+        is_kept = self.hides_position and self.watched == earlier.watched
+        return replace(
+            self,
+            begun_again=begun_again,
+            position=earlier.position if is_kept else self.position,
+        )
 
     def keeping_flag(self) -> PlayState:
         """Return what a server shows that keeps the flag when a play begins."""

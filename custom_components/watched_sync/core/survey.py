@@ -202,14 +202,19 @@ class Survey:
 
     async def _survey(self) -> None:
         """Read all films and shows, and the episodes of shows that have moved."""
-        films = await self._read(MediaKind.MOVIE)
-        plays, last_play = self._worth_a_look(films), _last_play(films)
+        plays: list[Reading] = []
+        last_play = _NEVER
+        async for films in self._pages(MediaKind.MOVIE):
+            plays = self._worth_a_look([*plays, *films])
+            last_play = max(last_play, _last_play(films))
         needs_episodes = self._needs_episodes
-        for show in await self._read(MediaKind.SHOW):
-            counts = (show.leaf_count, show.watched_leaf_count)
-            known = self._counts.get(show.item.item_id)
-            if known == counts or not (needs_episodes or known or _is_begun(show)):
-                continue
+        shows = [
+            show
+            async for page in self._pages(MediaKind.SHOW)
+            for show in page
+            if self._has_moved(show, needs_episodes=needs_episodes)
+        ]
+        for show in shows:
             try:
                 leaves = await self._in_turn(
                     partial(self._server.fetch_leaves, show.item)
@@ -217,7 +222,7 @@ class Survey:
             except ItemGone:
                 continue
             self._learn(leaves)
-            self._counts[show.item.item_id] = counts
+            self._counts[show.item.item_id] = _counts(show)
             plays = self._worth_a_look([*plays, *leaves])
             last_play = max(last_play, _last_play(leaves))
         if needs_episodes:
@@ -253,19 +258,23 @@ class Survey:
 
     # --- reading -----------------------------------------------------------------
 
-    async def _read(self, kind: MediaKind) -> list[Reading]:
-        """Read all films or shows, and learn which ids they bear."""
-        found: list[Reading] = []
+    def _has_moved(self, show: Reading, *, needs_episodes: bool) -> bool:
+        """Whether the episodes of a show are worth reading."""
+        known = self._counts.get(show.item.item_id)
+        is_known_or_begun = known is not None or _is_begun(show)
+        return known != _counts(show) and (needs_episodes or is_known_or_begun)
+
+    async def _pages(self, kind: MediaKind) -> AsyncGenerator[Sequence[Reading]]:
+        """Read all films or shows page by page, and learn which ids they bear."""
         async with aclosing(self._server.inventory(kind)) as pages:
 
             async def next_page() -> Sequence[Reading] | None:
                 return await anext(pages, None)
 
             while (page := await self._in_turn(next_page)) is not None:
-                found += page
-        self._learn(found)
+                self._learn(page)
+                yield page
         self._indexed_at[kind] = self._clock.monotonic()
-        return found
 
     async def _in_turn[T](self, ask: Callable[[], Awaitable[T]]) -> T:
         """Send one request, once the server is rested and the lane has nothing to do.
@@ -293,6 +302,10 @@ class Survey:
         for one in readings:
             for key in id_keys(one.item.kind, one.item.provider_ids):
                 self._index.setdefault(key, {})[one.item.item_id] = None
+
+
+def _counts(show: Reading) -> _Counts:
+    return show.leaf_count, show.watched_leaf_count
 
 
 def _is_begun(show: Reading) -> bool:

@@ -11,9 +11,10 @@ costs itself and one odd row costs itself, never the page.
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 import math
 import re
+from threading import Lock
 from typing import Final
 
 from ..core import gate
@@ -23,6 +24,9 @@ type Json = bool | int | float | str | Sequence[Json] | Mapping[str, Json] | Non
 type Row = Mapping[str, Json]
 
 _DATE_LENGTH = len("2026-10-31")
+
+#: How far ahead of all clocks a play may be dated.
+_AHEAD: Final = timedelta(days=1)
 
 #: Characters of a word: a kind, a path, an address, an id of some database.
 _WORD: Final = 1000
@@ -210,12 +214,26 @@ class Oddities:
     """How rows are read that may be odd, and how often they were.
 
     `counts` has the names of the members that could not be, and `row` for rows that
-    were left out: what diagnostics show, and nobody is told of otherwise.
+    were left out: what diagnostics show, and nobody is told of otherwise. Rows may be
+    read in several threads at once.
     """
 
-    def __init__(self) -> None:
-        """Begin without any."""
-        self.counts: Counter[str] = Counter()
+    def __init__(self, now: Callable[[], datetime] | None = None) -> None:
+        """Begin without any; *now* tells the time by which plays are in the future."""
+        self._now = now
+        self._counts: Counter[str] = Counter()
+        self._lock = Lock()
+
+    @property
+    def counts(self) -> Mapping[str, int]:
+        """How often what was odd, until now."""
+        with self._lock:
+            return dict(self._counts)
+
+    def note(self, what: str) -> None:
+        """Count one more."""
+        with self._lock:
+            self._counts[what] += 1
 
     def read[T](
         self, reader: Callable[[Row, str], T | None], parent: Row, key: str
@@ -224,8 +242,22 @@ class Oddities:
         try:
             return reader(parent, key)
         except Malformed:
-            self.counts[key] += 1
+            self.note(key)
             return None
+
+    def played(
+        self, reader: Callable[[Row, str], datetime | None], parent: Row, key: str
+    ) -> datetime | None:
+        """Return the time of a play; None too for one that is yet to come.
+
+        A clock was wrong when it was written down. It would be the last play of all,
+        and newer than every wish, until then.
+        """
+        found = self.read(reader, parent, key)
+        if found is None or self._now is None or found <= self._now() + _AHEAD:
+            return found
+        self.note(key)
+        return None
 
     def rows[T](
         self, parse: Callable[[Row], T | None], listed: Iterable[Json]
@@ -236,7 +268,7 @@ class Oddities:
             try:
                 parsed = parse(as_row(entry, "the row"))
             except Malformed:
-                self.counts["row"] += 1
+                self.note("row")
                 continue
             if parsed is not None:
                 found.append(parsed)

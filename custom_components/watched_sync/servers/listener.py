@@ -15,7 +15,6 @@ from collections.abc import (
 )
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
-import json
 import logging
 import time
 from typing import Final, Protocol
@@ -53,7 +52,7 @@ from ..core.errors import (
 )
 from ..core.ports import Changed, Connected, ServerEvent
 from .fields import Row, as_row
-from .transport import CONNECT_TIMEOUT, parse_url
+from .transport import CONNECT_TIMEOUT, LONG, from_json, parse_url
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -64,8 +63,10 @@ HEARTBEAT: Final = 30.0
 #: Seconds in which a greeting, or the answer to a sign of life, has to come.
 ANSWER_TIMEOUT: Final = 10.0
 #: Bytes of one frame: a burst of marks is one, of some 190 bytes for each, and a list
-#: of long play queues is long as well.
-MAX_FRAME: Final = 64 * 1024 * 1024
+#: of long play queues is long as well. Whoever sends more is asked what there is.
+MAX_FRAME: Final = 4 * 1024 * 1024
+#: Commas, brackets, braces and escapes of one frame: of a mark there are some ten.
+MAX_MARKS: Final = 250_000
 
 _CLOSE_TIMEOUT: Final = 1.0
 #: Seconds between two messages that keep a connection alive, at least and at most.
@@ -158,7 +159,9 @@ class Listener:
             if greeted:
                 yield Connected()
             while (text := await _next_text(socket, pulse)) is not None:
-                for heard in _understood(dialect, text, junk):
+                if (message := await _message(text, junk)) is None:
+                    continue
+                for heard in _understood(dialect, message, junk):
                     match heard:
                         case Changed():
                             yield heard
@@ -344,14 +347,34 @@ class _Junk:
             _LOGGER.debug("Ignored %d messages, the last: %s", self._count, what)
 
 
-def _understood(dialect: Dialect, text: str, junk: _Junk) -> Iterator[Heard]:
-    """Yield what a frame says, as far as it can be understood."""
+async def _message(text: str, junk: _Junk) -> Row | None:
+    """Return what a frame holds, None if that can be none of ours.
+
+    A long one is read in another thread.
+    """
+
+    def read() -> Row:
+        return as_row(from_json(text.encode(), MAX_MARKS), "the message")
+
     try:
-        yield from dialect.hear(as_row(json.loads(text), "the message"))
+        if len(text) <= LONG:
+            return read()
+        return await asyncio.get_running_loop().run_in_executor(None, read)
     except Malformed as error:
         junk.note(str(error))
     except (ValueError, RecursionError) as error:
         # What a decoder says would quote the message.
+        junk.note(type(error).__name__)
+    return None
+
+
+def _understood(dialect: Dialect, message: Row, junk: _Junk) -> Iterator[Heard]:
+    """Yield what a message says, as far as it can be understood."""
+    try:
+        yield from dialect.hear(message)
+    except Malformed as error:
+        junk.note(str(error))
+    except ValueError as error:
         junk.note(type(error).__name__)
 
 

@@ -13,6 +13,8 @@ from ..core.titles import likeness
 
 #: Rows of one listing; no library has as many.
 MOST_ROWS: Final = 200_000
+#: Episodes of one show, which are read all at once; no show has as many.
+MOST_EPISODES: Final = 20_000
 
 _NEVER: Final = datetime.min.replace(tzinfo=UTC)
 
@@ -35,7 +37,11 @@ class Page:
 
 
 async def all_pages(
-    read: Callable[[int], Awaitable[Page]], size: float, *, exact: bool = True
+    read: Callable[[int], Awaitable[Page]],
+    size: float,
+    *,
+    exact: bool = True,
+    most: int = MOST_ROWS,
 ) -> AsyncIterator[Page]:
     """Read a listing page by page, by what comes back and not by what was asked.
 
@@ -43,16 +49,17 @@ async def all_pages(
     rows, or fewer. A total that the rows read so far exceed says nothing (some servers
     say 0): then a page that is not full is the last one, and so is one that brings
     nothing new. With *exact*, a listing that ends before its total is `Malformed`. So
-    is one that goes on without bringing anything new, and one without an end.
+    is one that goes on without bringing anything new, and one without an end: of more
+    than *most* rows.
     """
     start = 0
     seen: set[str] = set()
     while True:
         page = await read(start)
-        yield page
         start += page.row_count
-        if start > MOST_ROWS:
-            raise Malformed(f"a listing has more than {MOST_ROWS} rows")
+        if start > most:
+            raise Malformed(f"a listing has more than {most} rows")
+        yield page
         says_more = page.total is not None and page.total > start
         if page.total == start or (not says_more and page.row_count < size):
             return

@@ -5,6 +5,7 @@ one; messages name the method and the path, never the query.
 """
 
 import asyncio
+import codecs
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -30,6 +31,7 @@ from aiohttp import (
 )
 from yarl import URL
 
+from ..core import gate
 from ..core.errors import (
     AuthRejected,
     Busy,
@@ -58,14 +60,18 @@ PATIENCE: Final = 300.0
 #: Seconds until a connection that is not there yet is given up.
 CONNECT_TIMEOUT: Final = 5.0
 #: Bytes of one answer, once unpacked; a longer one is no answer.
-MAX_BYTES: Final = 16 * 1024 * 1024
+MAX_BYTES: Final = 8 * 1024 * 1024
 #: Bytes of one row of a listing, on average, and of what is around them.
 ROW_BYTES: Final = 16 * 1024
 AROUND_BYTES: Final = 1024 * 1024
+#: Commas, brackets, braces and escapes of one row, on average, and of what is around
+#: them: what reading an answer costs. Rows of real servers have some 30 to 250.
+ROW_MARKS: Final = 500
+AROUND_MARKS: Final = 20_000
 #: Rows that an answer is taken to have if nobody says.
-USUAL_ROWS: Final = 100
+USUAL_ROWS: Final = 10
 #: Bytes of an answer that is read in another thread: others wait for this one.
-LONG: Final = 64 * 1024
+LONG: Final = 32 * 1024
 #: Bytes of one picture.
 MAX_IMAGE_BYTES: Final = 2 * 1024 * 1024
 #: Seconds that a server can make us wait by one `Retry-After`.
@@ -76,6 +82,7 @@ IMAGE_TYPES: Final = ("image/jpeg", "image/png", "image/webp", "image/gif")
 _ALIASES: Final[Mapping[str, str]] = {"image/jpg": "image/jpeg"}
 
 _CHUNK: Final = 64 * 1024
+_MARKS: Final = (b",", b"[", b"{", b"\\")
 
 # Plex, Jellyfin and Emby alike show theirs at `/web/`.
 _OWN_PAGE: Final = re.compile(r"/web(/index\.html)?$")
@@ -155,21 +162,44 @@ class Transport:
         """Server time minus ours by the last good answer; None before one came."""
         return self._clock_offset
 
+    def latest_now(self) -> datetime:
+        """Return what time it is, by the server's clock or ours: whichever is ahead."""
+        ahead = max(self._clock_offset or timedelta(), timedelta())
+        return self._now() + ahead
+
     async def read(
         self,
         path: str,
         params: Mapping[str, str] | None = None,
         *,
         may_be_missing: bool = False,
-        rows: int = USUAL_ROWS,
         timeout: float = TIMEOUT,  # noqa: ASYNC109 - becomes aiohttp's own timeout
     ) -> Json:
         """GET *path* and return its JSON. Raises any `ServerError`.
 
-        *rows* is how many were asked for: far more than they can need is `Malformed`.
         A 404 is `ItemGone` only for a path that *may_be_missing*. Any other exists on
         every server of its kind, so that something else gave the answer: a proxy
         does while the server behind it restarts.
+        """
+        return await self.read_rows(
+            path, _as_it_is, params, may_be_missing=may_be_missing, timeout=timeout
+        )
+
+    async def read_rows[T](
+        self,
+        path: str,
+        parse: Callable[[Json], T],
+        params: Mapping[str, str] | None = None,
+        *,
+        rows: int = USUAL_ROWS,
+        may_be_missing: bool = False,
+        timeout: float = TIMEOUT,  # noqa: ASYNC109 - becomes aiohttp's own timeout
+    ) -> T:
+        """GET *path* and return what *parse* makes of its JSON; else as `read`.
+
+        *rows* is how many were asked for: far more than they can need is `Malformed`.
+        A long answer is read and parsed in another thread, so that nobody waits for it
+        but who asked.
         """
         try:
             answer = await self._exchange(
@@ -179,7 +209,7 @@ class Transport:
             if may_be_missing:
                 raise
             raise Unreachable(f"GET {path} led to no server of ours") from error
-        return await _parse(answer, f"GET {path}")
+        return await _parsed(answer, f"GET {path}", parse, rows)
 
     async def image(self, path: str, params: Mapping[str, str] | None = None) -> Image:
         """GET a picture of no more than 2 MiB. Raises any `ServerError`.
@@ -212,7 +242,7 @@ class Transport:
         answer = await self._exchange(
             "POST", path, params=params, body=body, headers=headers, once=True
         )
-        return await _parse(answer, f"POST {path}")
+        return await _parsed(answer, f"POST {path}", _as_it_is)
 
     async def send(
         self,
@@ -239,7 +269,7 @@ class Transport:
             needs_body=False,
         )
         try:
-            return await _parse(answer, f"{method} {path}")
+            return await _parsed(answer, f"{method} {path}", _as_it_is)
         except Malformed:
             return None
 
@@ -294,7 +324,8 @@ class Transport:
         status = response.status
         if 200 <= status < 300:  # noqa: PLR2004 - the range of success
             # A proxy's error page would tell the proxy's time.
-            if (served := _http_date(response.headers.get("Date"))) is not None:
+            served = _http_date(response.headers.get("Date"))
+            if served is not None and gate.play_time(served) is not None:
                 self._clock_offset = served - self._now()
             return
         said = f"{what} was answered with {status}"
@@ -421,34 +452,55 @@ async def _body(response: ClientResponse, what: str, limit: int | None = None) -
     return bytes(body)
 
 
-async def _parse(answer: _Answer, what: str) -> Json:
+async def _parsed[T](
+    answer: _Answer, what: str, parse: Callable[[Json], T], rows: int = USUAL_ROWS
+) -> T:
+    """Return what *parse* makes of the JSON of an answer."""
     if answer.is_html:
         raise Malformed(f"{what} was answered with a page instead of JSON")
-    try:
-        if len(answer.body) <= LONG:
-            return _from_json(answer.body)
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(None, _from_long_json, answer.body)
-    except (ValueError, RecursionError) as error:
-        raise Malformed(f"{what} was not answered with JSON") from error
+
+    def read() -> T:
+        try:
+            value = from_json(answer.body, rows * ROW_MARKS + AROUND_MARKS)
+        except (ValueError, RecursionError) as error:
+            raise Malformed(f"{what} was not answered with JSON of ours") from error
+        return parse(value)
+
+    if len(answer.body) <= LONG:
+        return read()
+    return await asyncio.get_running_loop().run_in_executor(None, read)
 
 
-def _from_json(body: bytes) -> Json:
-    value: Json = json.loads(body)
-    return value
-
-
-def _from_long_json(body: bytes) -> Json:
+def from_json(body: bytes, most_marks: int) -> Json:
     """Read JSON so that other threads have their turns meanwhile.
 
     The decoder is one long call that Python does not interrupt; calling back for each
-    object lets it.
+    object lets it. Bytes that are no text become replacement characters, and cost only
+    the text that they are in. Raises `RecursionError`, or `ValueError` for what is no
+    JSON or has more than *most_marks* (see `ROW_MARKS`).
     """
-    value: Json = json.loads(body, object_hook=_as_it_is)
+    if sum(map(body.count, _MARKS)) > most_marks:
+        msg = "the answer has far more in it than was asked for"
+        raise ValueError(msg)
+    value: Json = json.loads(_decoded(body), object_hook=_unchanged)
     return value
 
 
-def _as_it_is(value: dict[str, Json]) -> dict[str, Json]:
+def _decoded(body: bytes) -> str:
+    try:
+        return body.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        # Each fault takes long, so in parts: others have their turns between.
+        decode = codecs.getincrementaldecoder("utf-8-sig")("replace").decode
+        starts = range(0, len(body), _CHUNK)
+        return "".join(decode(body[one : one + _CHUNK]) for one in starts)
+
+
+def _as_it_is(value: Json) -> Json:
+    return value
+
+
+def _unchanged(value: dict[str, Json]) -> dict[str, Json]:
     return value
 
 

@@ -14,9 +14,10 @@ from collections.abc import (
 )
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from itertools import batched
 from time import monotonic
-from typing import Final, override
+from typing import Final, Protocol, override
 
 from aiohttp import ClientSession
 
@@ -50,6 +51,8 @@ from ...core.titles import spellings
 from ..fields import Json, Oddities, as_row, entries, row, text
 from ..listener import Listener
 from ..listing import (
+    MOST_EPISODES,
+    MOST_ROWS,
     Page,
     all_pages,
     in_order,
@@ -68,12 +71,15 @@ from .notifications import Notifications
 # A request line holds 8192 bytes, an id takes 35 of them.
 _BATCH: Final = 100
 _PAGE: Final = 500
-_INVENTORY_PAGE: Final = 1000
+_INVENTORY_PAGE: Final = 500
 _CANDIDATES: Final = 50
 _SESSIONS: Final = 500
 
 #: Films asked for their files at once: a file is told with all of its streams.
 _FILES_BATCH: Final = 20
+#: A file names all its streams, with what is known of each.
+#: How many rows of another listing one such row is as large as.
+_FILES_SIZE: Final = 20
 
 #: Members of an item's user data that are no play state and are kept.
 _KEPT: Final = ("IsFavorite", "Likes", "Rating")
@@ -94,6 +100,12 @@ _CAPABILITIES: Final = Capabilities(
     shows_what_was=True,
     writes_whole=True,
 )
+
+
+class _Reader[T](Protocol):
+    """What reads one kind of answer of any dialect."""
+
+    def __call__(self, answer: Json, odd: Oddities, *, item_id: wire.NormalId) -> T: ...
 
 
 @dataclass(slots=True)
@@ -195,8 +207,8 @@ class JellyfinClient(MediaServer):
         """Prepare requests; none is sent. Raises `WrongAddress` for a bad *url*."""
         token = token.strip()
         headers = dialect.headers(device_id, token)
-        self._odd = Oddities()
         self._server = Transport(session, url, headers)
+        self._odd = Oddities(self._server.latest_now)
         self._listener = Listener(session, url, headers)
         self._socket_params = dialect.socket_params(device_id, token)
         self._dialect = dialect
@@ -321,13 +333,10 @@ class JellyfinClient(MediaServer):
 
         `GET /UserViews`.
         """
-        return wire.parse_libraries(
-            await self._server.read(
-                self._path(self._dialect.views),
-                {"userId": self._user_id, "includeHidden": "true"},
-            ),
-            self._odd,
-            item_id=self._dialect.item_id,
+        return await self._server.read_rows(
+            self._path(self._dialect.views),
+            self._parse(wire.parse_libraries),
+            {"userId": self._user_id, "includeHidden": "true"},
         )
 
     async def _placed(self, readings: Iterable[Reading]) -> list[Reading]:
@@ -390,16 +399,25 @@ class JellyfinClient(MediaServer):
 
     async def _folders_of(self, roots: Collection[str]) -> dict[str, str]:
         """Read the ids of the folders that films and shows lie in, by theirs."""
-        return wire.parse_folders(
-            await self._listed(roots, fields="ParentId", enableUserData="false"),
-            self._odd,
-            item_id=self._dialect.item_id,
+        return await self._listed(
+            roots, wire.parse_folders, fields="ParentId", enableUserData="false"
         )
 
-    async def _listed(self, keys: Iterable[str], **params: str) -> Json:
-        """Return what a list of ids answers, with no more than *params* ask for."""
-        return await self._server.read(
+    async def _listed[T](
+        self,
+        keys: Collection[str],
+        read: _Reader[T],
+        *,
+        size: int = 1,
+        **params: str,
+    ) -> T:
+        """Read a list of ids, with no more than *params* ask for.
+
+        *size* is how much larger a row of it is than one of another listing.
+        """
+        return await self._server.read_rows(
             self._path(self._dialect.items),
+            self._parse(read),
             {
                 "userId": self._user_id,
                 "ids": ",".join(keys),
@@ -407,6 +425,7 @@ class JellyfinClient(MediaServer):
                 "enableTotalRecordCount": "false",
                 **params,
             },
+            rows=len(keys) * size,
         )
 
     async def _by_ids[T](
@@ -436,15 +455,16 @@ class JellyfinClient(MediaServer):
 
     async def _library_above(self, item_id: str) -> str | None:
         """Read which library an item lies in. `GET /Items/{id}/Ancestors`."""
-        return wire.parse_library_above(
-            await self._server.read(
-                f"/Items/{item_id}/Ancestors",
-                {"userId": self._user_id},
-                may_be_missing=True,
-            ),
-            self._odd,
-            item_id=self._dialect.item_id,
+        return await self._server.read_rows(
+            f"/Items/{item_id}/Ancestors",
+            self._parse(wire.parse_library_above),
+            {"userId": self._user_id},
+            may_be_missing=True,
         )
+
+    def _parse[T](self, read: _Reader[T]) -> Callable[[Json], T]:
+        """Return *read* with what it needs to know of this server."""
+        return partial(read, odd=self._odd, item_id=self._dialect.item_id)
 
     async def _narrowed(
         self, path: str, params: Mapping[str, str], kinds: Collection[MediaKind]
@@ -576,12 +596,12 @@ class JellyfinClient(MediaServer):
         by_id = {self._checked(one.item_id): one for one in films}
         names: dict[str, list[str]] = {}
         for batch in batched(by_id, _FILES_BATCH, strict=False):
-            names |= wire.parse_listed_files(
-                await self._listed(
-                    batch, fields="MediaSources", enableUserData="false"
-                ),
-                self._odd,
-                item_id=self._dialect.item_id,
+            names |= await self._listed(
+                batch,
+                wire.parse_listed_files,
+                size=_FILES_SIZE,
+                fields="MediaSources",
+                enableUserData="false",
             )
         further = [
             (film, file)
@@ -591,11 +611,7 @@ class JellyfinClient(MediaServer):
         ]
         states: dict[str, PlayState] = {}
         for pairs in batched(further, _BATCH, strict=False):
-            states |= wire.parse_states(
-                await self._listed(file for _, file in pairs),
-                self._odd,
-                item_id=self._dialect.item_id,
-            )
+            states |= await self._listed([file for _, file in pairs], wire.parse_states)
         found: dict[str, list[Reading]] = {}
         for film, file in further:
             if file in states:
@@ -621,7 +637,10 @@ class JellyfinClient(MediaServer):
         episodes: list[Reading] = []
         try:
             async for page in self._pages(
-                f"/Shows/{self._checked(show_id)}/Episodes", params, may_be_missing=True
+                f"/Shows/{self._checked(show_id)}/Episodes",
+                params,
+                may_be_missing=True,
+                most=MOST_EPISODES,
             ):
                 episodes += page.readings
         except ItemGone:
@@ -719,37 +738,43 @@ class JellyfinClient(MediaServer):
         for library in await self._shelves.all():
             if library.kind not in (kind, None):
                 continue
-            start, row_count = 0, _INVENTORY_PAGE
-            while row_count == _INVENTORY_PAGE:
-                try:
-                    page = await self._page(
-                        self._dialect.items,
-                        {
-                            "recursive": "true",
-                            "parentId": library.library_id,
-                            "includeItemTypes": _type_names({kind}),
-                            "startIndex": str(start),
-                            "limit": str(_INVENTORY_PAGE),
-                            "enableTotalRecordCount": "false",
-                        },
-                        may_be_missing=True,
-                        timeout=PATIENCE,
+            place = library.library_id
+            read = partial(self._inventory_page, place, kind)
+            try:
+                async for page in all_pages(read, _INVENTORY_PAGE):
+                    self._places.update(
+                        (one.item.item_id, place) for one in page.readings
                     )
-                except HIDDEN:
-                    # It went, or was hidden from the user, a moment ago; or else this
-                    # would pass for a library with nothing in it.
-                    self._shelves.forget()
-                    if library in await self._shelves.all():
-                        raise
-                    break
-                row_count = page.row_count
-                start += row_count
-                place = library.library_id
-                self._places.update((one.item.item_id, place) for one in page.readings)
-                yield [
-                    replace(one, item=replace(one.item, library_id=place))
-                    for one in page.readings
-                ]
+                    yield [
+                        replace(one, item=replace(one.item, library_id=place))
+                        for one in page.readings
+                    ]
+            except HIDDEN:
+                # It went, or was hidden from the user, a moment ago; or else this
+                # would pass for a library with nothing in it.
+                self._shelves.forget()
+                if library in await self._shelves.all():
+                    raise
+
+    async def _inventory_page(self, place: str, kind: MediaKind, start: int) -> Page:
+        """Read a page of one library, in the way that is always cheap.
+
+        It has no total: what is said in place of one is about this page.
+        """
+        page = await self._page(
+            self._dialect.items,
+            {
+                "recursive": "true",
+                "parentId": place,
+                "includeItemTypes": _type_names({kind}),
+                "startIndex": str(start),
+                "limit": str(_INVENTORY_PAGE),
+                "enableTotalRecordCount": "false",
+            },
+            may_be_missing=True,
+            timeout=PATIENCE,
+        )
+        return replace(page, total=None)
 
     @override
     async def up_next(self, limit: int) -> Sequence[Reading]:
@@ -822,7 +847,12 @@ class JellyfinClient(MediaServer):
         )
 
     def _pages(
-        self, path: str, params: Mapping[str, str], *, may_be_missing: bool = False
+        self,
+        path: str,
+        params: Mapping[str, str],
+        *,
+        may_be_missing: bool = False,
+        most: int = MOST_ROWS,
     ) -> AsyncIterator[Page]:
         """Read a whole listing. Raises `Malformed` where it ends before its total."""
 
@@ -838,7 +868,7 @@ class JellyfinClient(MediaServer):
                 may_be_missing=may_be_missing,
             )
 
-        return all_pages(read, _PAGE)
+        return all_pages(read, _PAGE, most=most)
 
     async def _page(
         self,
@@ -849,26 +879,28 @@ class JellyfinClient(MediaServer):
         timeout: float = TIMEOUT,  # noqa: ASYNC109 - becomes aiohttp's own timeout
     ) -> Page:
         limit = int(params.get("limit", _BATCH))
-        answer = await self._server.read(
+        return await self._server.read_rows(
             self._path(path),
+            self._parse(partial(wire.parse_page, most=limit)),
             {
                 "userId": self._user_id,
                 "fields": self._dialect.fields,
                 "enableImages": "false",
                 **params,
             },
-            may_be_missing=may_be_missing,
             rows=limit,
+            may_be_missing=may_be_missing,
             timeout=timeout,
         )
-        return wire.parse_page(answer, self._odd, limit, item_id=self._dialect.item_id)
 
     @override
     async def session_user(self, session_id: str) -> str | None:
         """Look for a session among those this user may see. `GET /Sessions`."""
         # Each says what it plays, with all that is known of it.
-        answer = await self._server.read("/Sessions", rows=_SESSIONS)
-        return wire.parse_session_users(answer).get(session_id)
+        users = await self._server.read_rows(
+            "/Sessions", wire.parse_session_users, rows=_SESSIONS
+        )
+        return users.get(session_id)
 
     # Listening
 

@@ -390,12 +390,14 @@ def ticks(seconds: float) -> int:
 
 
 def _play_state(user_data: Row, odd: Oddities) -> PlayState:
+    position = odd.read(_offset, user_data, "PlaybackPositionTicks")
     return PlayState(
         watched=odd.read(flag, user_data, "Played"),
-        position=odd.read(_length, user_data, "PlaybackPositionTicks") or 0.0,
+        position=position or 0.0,
+        hides_position=position is None,
         # Counted at the start of a playback: a count alone is no "watched".
         play_count=odd.read(count, user_data, "PlayCount") or 0,
-        last_played=odd.read(moment, user_data, "LastPlayedDate"),
+        last_played=odd.played(moment, user_data, "LastPlayedDate"),
     )
 
 
@@ -421,6 +423,10 @@ def _container_reading(
 
 def _length(entry: Row, key: str) -> float | None:
     return seconds(entry, key, _TICKS)
+
+
+def _offset(entry: Row, key: str) -> float:
+    return _length(entry, key) or 0.0
 
 
 def _needed_id(entry: Row, key: str, item_id: NormalId) -> str:

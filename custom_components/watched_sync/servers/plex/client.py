@@ -39,6 +39,8 @@ from ...core.titles import spellings
 from ..fields import Json, Oddities
 from ..listener import Listener
 from ..listing import (
+    MOST_EPISODES,
+    MOST_ROWS,
     Page,
     all_pages,
     in_order,
@@ -67,8 +69,8 @@ _TIMELINE: Final = "/:/timeline"
 
 # No maximum is documented; far longer lists have failed.
 _BATCH: Final = 100
-_LEAF_PAGE: Final = 500
-_LISTING_PAGE: Final = 1000
+_LEAF_PAGE: Final = 250
+_LISTING_PAGE: Final = 500
 _CANDIDATES: Final = 50
 
 #: Groups of an answer to a search, one for each kind of thing; people are one.
@@ -164,9 +166,9 @@ class PlexClient(MediaServer):
         anonymous = client_headers(client_id)
         self._token = token.strip()
         headers = {**anonymous, "X-Plex-Token": self._token}
-        self._odd = Oddities()
         self._stranger = Transport(session, url, anonymous)
         self._server = Transport(session, url, headers)
+        self._odd = Oddities(self._server.latest_now)
         self._plex_tv = Transport(session, plex_tv_url, headers)
         self._listener = Listener(session, url, headers)
         self._notifications = notifications.Notifications()
@@ -317,8 +319,8 @@ class PlexClient(MediaServer):
     @override
     async def libraries(self) -> Sequence[Library]:
         """Read the libraries of films and shows. `GET /library/sections`."""
-        return wire.parse_sections(
-            await self._server.read("/library/sections"), self._odd
+        return await self._server.read_rows(
+            "/library/sections", lambda answer: wire.parse_sections(answer, self._odd)
         )
 
     @override
@@ -385,6 +387,7 @@ class PlexClient(MediaServer):
                 {"includeGuids": "1"},
                 _LEAF_PAGE,
                 may_be_missing=True,
+                most=MOST_EPISODES,
             ):
                 episodes += page.readings
         except ItemGone:
@@ -422,8 +425,9 @@ class PlexClient(MediaServer):
         self, query: str, kinds: Collection[MediaKind], limit: int
     ) -> Sequence[Reading]:
         try:
-            answer = await self._server.read(
+            return await self._server.read_rows(
                 "/hubs/search",
+                self._parse_hubs,
                 {"query": query, "limit": str(limit), "includeGuids": "1"},
                 may_be_missing=True,
                 rows=_HUBS * limit,
@@ -435,6 +439,8 @@ class PlexClient(MediaServer):
                 if kind in kinds
                 for reading in await self._search_libraries(query, kind, limit)
             ]
+
+    def _parse_hubs(self, answer: Json) -> list[Reading]:
         return wire.parse_hubs(answer, self._odd)
 
     async def _of_allowed(self, readings: Sequence[Reading]) -> tuple[Reading, ...]:
@@ -454,7 +460,7 @@ class PlexClient(MediaServer):
         """Filter the titles of each library that can hold *kind*."""
         found: list[Reading] = []
         for section in await self._sections(kind):
-            answer = await self._server.read(
+            page = await self._page(
                 f"/library/sections/{section.library_id}/all",
                 {
                     "type": wire.TYPE_NUMBERS[kind],
@@ -462,9 +468,8 @@ class PlexClient(MediaServer):
                     "includeGuids": "1",
                     **_bounds(0, limit),
                 },
-                rows=limit,
             )
-            found += wire.parse_page(answer, self._odd, limit).readings
+            found += page.readings
         return found
 
     @override
@@ -510,12 +515,18 @@ class PlexClient(MediaServer):
         size = max(limit, _MIXED) if narrowed else limit
         params = {"includeGuids": "1", **_bounds(0, size)}
         try:
-            answer = await self._server.read(
-                "/hubs/continueWatching/items", params, may_be_missing=True, rows=size
+            found = await self._server.read_rows(
+                "/hubs/continueWatching/items",
+                self._parse_hubs,
+                params,
+                rows=size,
+                may_be_missing=True,
             )
         except ItemGone, Refused:
-            answer = await self._server.read("/library/onDeck", params, rows=size)
-        found = unique(wire.parse_hubs(answer, self._odd))
+            found = await self._server.read_rows(
+                "/library/onDeck", self._parse_hubs, params, rows=size
+            )
+        found = unique(found)
         return tuple((await self._of_allowed(found) if narrowed else found)[:limit])
 
     @override
@@ -581,7 +592,7 @@ class PlexClient(MediaServer):
         self, path: str, kind: MediaKind, limit: int, *, may_be_missing: bool = True
     ) -> list[Reading]:
         """Read one page of what was played, the newest first."""
-        answer = await self._server.read(
+        page = await self._page(
             path,
             {
                 "type": wire.TYPE_NUMBERS[kind],
@@ -592,9 +603,8 @@ class PlexClient(MediaServer):
                 **_bounds(0, limit),
             },
             may_be_missing=may_be_missing,
-            rows=limit,
         )
-        return wire.parse_page(answer, self._odd, limit).readings
+        return page.readings
 
     async def _sections(self, kind: MediaKind) -> list[Library]:
         """Read the libraries that can hold *kind*."""
@@ -608,6 +618,7 @@ class PlexClient(MediaServer):
         size: int,
         *,
         may_be_missing: bool = False,
+        most: int = MOST_ROWS,
     ) -> AsyncIterator[Page]:
         """Read a whole listing. Raises `Malformed` where it ends before its total."""
         return all_pages(
@@ -615,16 +626,20 @@ class PlexClient(MediaServer):
                 path, {**params, **_bounds(start, size)}, may_be_missing=may_be_missing
             ),
             size,
+            most=most,
         )
 
     async def _page(
         self, path: str, params: Mapping[str, str], *, may_be_missing: bool = False
     ) -> Page:
         size = int(params["X-Plex-Container-Size"])
-        answer = await self._server.read(
-            path, params, may_be_missing=may_be_missing, rows=size
+        return await self._server.read_rows(
+            path,
+            lambda answer: wire.parse_page(answer, self._odd, size),
+            params,
+            rows=size,
+            may_be_missing=may_be_missing,
         )
-        return wire.parse_page(answer, self._odd, size)
 
     async def _check_still_plex(self) -> None:
         """Raise `Unreachable` unless it was Plex that answered 404."""

@@ -5,14 +5,14 @@ with a position but without the user and without the duration. Of a mark made by
 nothing is told at all, or at most that the item was refreshed.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 import re
 from typing import Final
 
 from ...core.play_state import Reading
 from ...core.ports import Changed
-from ..fields import Oddities, Row, entries, number, ordinal, row, text
+from ..fields import Json, Oddities, Row, entries, number, ordinal, row, text
 from .wire import is_rating_key
 
 #: Where the notifications are, and which of them.
@@ -28,6 +28,8 @@ _MILLISECONDS: Final = 1000
 
 #: Playbacks followed at once; more are forgotten, the oldest first.
 _MOST_PLAYBACKS: Final = 100
+#: Rows of one message that are looked at; a scan tells of its items one by one.
+_MOST_ROWS: Final = 1000
 
 _LIBRARY: Final = "com.plexapp.plugins.library"
 #: Films, shows, seasons and episodes.
@@ -86,15 +88,15 @@ class Notifications:
         content = row(message, "NotificationContainer") or message
         match text(content, "type"):
             case "playing":
-                listed = entries(content, "PlaySessionStateNotification")
+                listed = _rows(content, "PlaySessionStateNotification")
                 for played in self._odd.rows(_parse_played, listed):
                     yield from self._played(played)
             case "activity":
-                listed = entries(content, "ActivityNotification")
+                listed = _rows(content, "ActivityNotification")
                 for item_id in self._odd.rows(_refreshed, listed):
                     yield Changed(frozenset({item_id}))
             case "timeline":
-                listed = entries(content, "TimelineEntry")
+                listed = _rows(content, "TimelineEntry")
                 if changed := self._odd.rows(_changed, listed):
                     yield Changed(frozenset(changed))
 
@@ -128,6 +130,10 @@ class Notifications:
     def _forget(self, item_id: str) -> None:
         if all(one.item_id != item_id for one in self._playbacks.values()):
             self._durations.pop(item_id, None)
+
+
+def _rows(content: Row, key: str) -> Sequence[Json]:
+    return entries(content, key)[:_MOST_ROWS]
 
 
 def _parse_played(entry: Row) -> _Played | None:

@@ -264,13 +264,15 @@ def parse_row(entry: Row, odd: Oddities, library: str | None = None) -> Reading 
         return _container_reading(entry, item, odd)
     # viewCount and viewOffset are left out when they are zero.
     plays = odd.read(count, entry, "viewCount")
+    position = odd.read(_offset, entry, "viewOffset")
     return Reading(
         item,
         PlayState(
             watched=None if plays is None else plays > 0,
-            position=odd.read(_length, entry, "viewOffset") or 0.0,
+            position=position or 0.0,
             play_count=plays or 0,
-            last_played=odd.read(epoch, entry, "lastViewedAt"),
+            last_played=odd.played(epoch, entry, "lastViewedAt"),
+            hides_position=position is None,
         ),
     )
 
@@ -321,7 +323,7 @@ def _container_reading(entry: Row, item: Item, odd: Oddities) -> Reading:
         PlayState(
             watched=seen == leaves if leaves and seen is not None else None,
             play_count=odd.read(count, entry, "viewCount") or 0,
-            last_played=odd.read(epoch, entry, "lastViewedAt"),
+            last_played=odd.played(epoch, entry, "lastViewedAt"),
         ),
         leaf_count=leaves,
         watched_leaf_count=seen,
@@ -354,6 +356,10 @@ def _needed_key(entry: Row, key: str) -> str:
 
 def _length(entry: Row, key: str) -> float | None:
     return seconds(entry, key, _MILLISECONDS)
+
+
+def _offset(entry: Row, key: str) -> float:
+    return _length(entry, key) or 0.0
 
 
 def _provider_ids(
