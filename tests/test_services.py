@@ -1058,3 +1058,29 @@ async def test_every_name_in_the_descriptions_of_fields_is_given(
     for name, action in registered.items():
         wanted = set[str]().union(*map(placeholders, flatten(words[name]).values()))
         assert wanted <= (action.description_placeholders or {}).keys(), name
+
+
+@pytest.mark.parametrize("person", [True, 5, None, {"person.alex": 1}, [True]])
+@pytest.mark.parametrize(
+    "schema", [services.MARK_WATCHED_SCHEMA, services.GET_QUEUE_SCHEMA]
+)
+def test_person_that_is_none_is_refused_as_such(
+    schema: probatio.Schema, person: object
+) -> None:
+    with pytest.raises(probatio.Invalid):
+        schema({"person": person})
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"watched_at": "\ud83d"},
+        {"watched_at": "2026-10-31T20:15:00\u0661"},
+        {"wait": 10**400},
+        {"wait": [1]},
+    ],
+)
+def test_what_ends_a_parser_is_refused_before(data: dict[str, Any]) -> None:
+    """One lone surrogate where a date belongs would end the whole process."""
+    with pytest.raises(probatio.Invalid):
+        services.MARK_WATCHED_SCHEMA({"title": "x", **data})

@@ -5,7 +5,7 @@ lane. What it returns is on disk; whether it has reached the server is a matter 
 queue, of `wait`, and of the status sensor.
 """
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from homeassistant.const import ATTR_CONFIG_ENTRY_ID
@@ -80,9 +80,28 @@ def _duration(value: Any) -> timedelta:
     return period
 
 
+def _moment(value: Any) -> datetime:
+    """Read a date; the parser of Home Assistant's ends the process over some texts."""
+    if isinstance(value, str) and not value.isascii():
+        raise vol.Invalid("a date has no such characters")
+    moment: datetime = cv.datetime(value)
+    return moment
+
+
+def _number(value: Any) -> float:
+    try:
+        number: float = vol.Coerce(float)(value)
+    except OverflowError as err:
+        raise vol.Invalid("the number is too large") from err
+    return number
+
+
 _LANES: VolDictType = {
     vol.Optional(ATTR_CONFIG_ENTRY_ID): vol.All(cv.ensure_list, [str]),
-    vol.Optional(ATTR_PERSON): cv.entities_domain("person"),
+    # Home Assistant's own validator iterates over whatever it is given.
+    vol.Optional(ATTR_PERSON): vol.All(
+        vol.Any(str, [str]), cv.entities_domain("person")
+    ),
 }
 _DRY_RUN: VolDictType = {vol.Optional(ATTR_DRY_RUN, default=False): cv.boolean}
 
@@ -101,20 +120,20 @@ _NAMING: VolDictType = {
     **_ITEM,
     **_DRY_RUN,
     vol.Optional(ATTR_CONFIRM, default=False): cv.boolean,
-    vol.Optional(ATTR_WAIT, default=0): vol.Coerce(float),
+    vol.Optional(ATTR_WAIT, default=0): _number,
 }
 _MARK: VolDictType = {
     **_NAMING,
     vol.Optional(ATTR_SCOPE, default=ActionScope.ITEM): vol.Coerce(ActionScope),
     vol.Optional(ATTR_INCLUDE_SPECIALS, default=False): cv.boolean,
 }
-MARK_WATCHED_SCHEMA = vol.Schema({**_MARK, vol.Optional(ATTR_WATCHED_AT): cv.datetime})
+MARK_WATCHED_SCHEMA = vol.Schema({**_MARK, vol.Optional(ATTR_WATCHED_AT): _moment})
 MARK_UNWATCHED_SCHEMA = vol.Schema(_MARK)
 SET_PROGRESS_SCHEMA = vol.Schema(
     {
         **_NAMING,
         vol.Optional(ATTR_POSITION): _duration,
-        vol.Optional(ATTR_PERCENT): vol.Coerce(float),
+        vol.Optional(ATTR_PERCENT): _number,
     }
 )
 SYNC_NOW_SCHEMA = vol.Schema({**_LANES, **_DRY_RUN})
@@ -131,7 +150,7 @@ UNDO_SCHEMA = vol.Schema(
         **_LANES,
         **_DRY_RUN,
         vol.Optional(ATTR_BATCH_ID): cv.string,
-        vol.Optional(ATTR_WAIT, default=0): vol.Coerce(float),
+        vol.Optional(ATTR_WAIT, default=0): _number,
     }
 )
 GET_HISTORY_SCHEMA = vol.Schema(

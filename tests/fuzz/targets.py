@@ -93,7 +93,7 @@ async def _run(calls: Calls) -> None:
                 check_readings(await answer)
 
 
-def _calls(server: MediaServer, kind: str) -> Calls:
+def requests(server: MediaServer, kind: str) -> Calls:
     """Return every kind of request that a lane makes."""
     items = answers.ITEMS[kind]
     film = items[0]
@@ -126,19 +126,19 @@ def _calls(server: MediaServer, kind: str) -> Calls:
 
 def _plex(given: list[Any]) -> None:
     client = answers.plex_client(given)
-    calls = {"identify": client.identify, **_calls(client, "plex")}
+    calls = {"identify": client.identify, **requests(client, "plex")}
     asyncio.run(_run(calls))
 
 
 def _jellyfin(given: list[Any]) -> None:
     client = answers.jellyfin_client(given, is_emby=False)
-    calls = {"identify": client.identify, **_calls(client, "jellyfin")}
+    calls = {"identify": client.identify, **requests(client, "jellyfin")}
     asyncio.run(_run(calls))
 
 
 def _emby(given: list[Any]) -> None:
     client = answers.jellyfin_client(given, is_emby=True)
-    calls = {"identify": client.identify, **_calls(client, "jellyfin")}
+    calls = {"identify": client.identify, **requests(client, "jellyfin")}
     asyncio.run(_run(calls))
 
 

@@ -893,6 +893,20 @@ async def test_what_stopped_is_still_named_for_six_hours(
     assert await refused(hass, TV, lane) == "player_plays_nothing"
 
 
+@pytest.mark.parametrize("when", ["\ud83d", "now", 5, None])
+async def test_a_moment_that_is_none_says_nothing_of_the_position(
+    hass: HomeAssistant, when: object
+) -> None:
+    """One lone surrogate where a date belongs would end the whole process."""
+    await setup_lane(hass)
+    memory = async_get_memory(hass)
+    assert memory.last(TV) is None
+    plays(hass, **FILM, media_position=600, media_position_updated_at=when)
+    played = memory.last(TV)
+    assert played is not None
+    assert played.position is not None
+
+
 async def test_position_is_extrapolated_while_it_plays_and_kept_when_it_stops(
     hass: HomeAssistant, freezer: FrozenDateTimeFactory
 ) -> None:

@@ -614,7 +614,7 @@ async def test_listing_that_ends_before_its_total_is_malformed(
     for start, rows in ((0, [row]), (1, [])):
         mocked.get(
             f"{ADDRESS}/library/metadata/7/allLeaves?includeGuids=1"
-            f"&X-Plex-Container-Start={start}&X-Plex-Container-Size=250",
+            f"&X-Plex-Container-Start={start}&X-Plex-Container-Size=500",
             payload={"MediaContainer": {"totalSize": 9, "Metadata": rows}},
         )
     with pytest.raises(Malformed):

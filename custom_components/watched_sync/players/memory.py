@@ -246,7 +246,8 @@ def _text(value: Any) -> str | None:
 def _moment(value: Any) -> datetime | None:
     """Return a moment in UTC; states that came from elsewhere have it as text."""
     if isinstance(value, str):
-        value = dt_util.parse_datetime(value)
+        # A lone surrogate would end the whole process, in the parser that is used.
+        value = dt_util.parse_datetime(value) if value.isascii() else None
     return dt_util.as_utc(value) if isinstance(value, datetime) else None
 
 

@@ -69,7 +69,7 @@ _TIMELINE: Final = "/:/timeline"
 
 # No maximum is documented; far longer lists have failed.
 _BATCH: Final = 100
-_LEAF_PAGE: Final = 250
+_LEAF_PAGE: Final = 500
 _LISTING_PAGE: Final = 500
 _CANDIDATES: Final = 50
 
