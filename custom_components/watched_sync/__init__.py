@@ -103,6 +103,8 @@ async def async_setup_entry(hass: HomeAssistant, entry: WatchedSyncConfigEntry) 
     except StorageUnreadable as err:
         raise unreadable_storage(str(err)) from err
 
+    if journal.is_restored:
+        ledger.moves.hold()
     server = entry_server(hass, entry)
     contact = await _first_contact(server, entry.data[CONF_SERVER_ID])
     if isinstance(contact, ServerError):

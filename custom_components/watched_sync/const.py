@@ -86,6 +86,7 @@ ISSUE_OUTBOX_DAMAGED: Final = "outbox_damaged"
 ISSUE_OUTBOX_LOST: Final = "outbox_lost"
 ISSUE_OUTBOX_UNWRITABLE: Final = "outbox_unwritable"
 ISSUE_READS_FAIL: Final = "reads_fail"
+ISSUE_RESTORED: Final = "restored"
 ISSUE_UNDELIVERABLE: Final = "undeliverable"
 ISSUE_UNSUPPORTED_SERVER: Final = "unsupported_server"
 

@@ -16,6 +16,7 @@ from .const import (
     ISSUE_OUTBOX_LOST,
     ISSUE_OUTBOX_UNWRITABLE,
     ISSUE_READS_FAIL,
+    ISSUE_RESTORED,
     ISSUE_UNDELIVERABLE,
     ISSUE_UNSUPPORTED_SERVER,
 )
@@ -31,6 +32,7 @@ _OF_LOADED = (
     ISSUE_MASS_CHANGE,
     ISSUE_OUTBOX_UNWRITABLE,
     ISSUE_READS_FAIL,
+    ISSUE_RESTORED,
     ISSUE_UNDELIVERABLE,
     ISSUE_UNSUPPORTED_SERVER,
 )
@@ -92,6 +94,7 @@ def async_watch(hass: HomeAssistant, entry: WatchedSyncConfigEntry, lane: Lane) 
 def async_look(hass: HomeAssistant, entry: WatchedSyncConfigEntry, lane: Lane) -> None:
     """Say what a person has to decide upon or to see to, and nothing that is over."""
     _ask_about(hass, entry, ISSUE_UNDELIVERABLE, waits=bool(lane.outbox.rejected))
+    _ask_about(hass, entry, ISSUE_RESTORED, waits=bool(lane.outbox.held))
     trouble = read_trouble_of(lane)
     if trouble and lane.clock.now() - trouble.since >= READS_FAIL_FOR:
         _reads_fail(hass, entry, trouble)

@@ -1,7 +1,7 @@
 """Dialogs that settle a repair issue: try again or give up, and take note of a loss."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import override
 
 from homeassistant.components.repairs import RepairsFlow, RepairsFlowResult
@@ -10,7 +10,7 @@ from homeassistant.core import HomeAssistant, callback
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import issue_registry as ir, translation
 
-from .const import DOMAIN, ISSUE_MASS_CHANGE, ISSUE_UNDELIVERABLE
+from .const import DOMAIN, ISSUE_MASS_CHANGE, ISSUE_RESTORED, ISSUE_UNDELIVERABLE
 from .core.errors import Reason
 from .core.operation import Operation
 from .issues import REASON_WORDS, async_look, async_mass_change
@@ -28,6 +28,9 @@ async def async_create_fix_flow(
     if issue_id.startswith(f"{ISSUE_UNDELIVERABLE}_"):
         entry_id = str((data or {}).get("entry_id"))
         return UndeliverableFlow(hass.config_entries.async_get_entry(entry_id))
+    if issue_id.startswith(f"{ISSUE_RESTORED}_"):
+        entry_id = str((data or {}).get("entry_id"))
+        return RestoredFlow(hass.config_entries.async_get_entry(entry_id))
     if issue_id.startswith(f"{ISSUE_MASS_CHANGE}_"):
         entry_id = str((data or {}).get("entry_id"))
         return MassChangeFlow(hass.config_entries.async_get_entry(entry_id))
@@ -36,6 +39,9 @@ async def async_create_fix_flow(
 
 class UndeliverableFlow(RepairsFlow):
     """Offers to try again what was given up, or to drop it."""
+
+    #: What can be chosen, by the steps' names.
+    choices = ("try_again", "discard")
 
     def __init__(self, entry: WatchedSyncConfigEntry | None) -> None:
         """Speak of the lane of *entry*."""
@@ -48,17 +54,17 @@ class UndeliverableFlow(RepairsFlow):
         """Show what was given up and why, and let the person choose."""
         if (entry := self._loaded) is None:
             return self.async_abort(reason="not_loaded")
-        rejected = entry.runtime_data.lane.outbox.rejected
-        if not rejected:
+        undecided = self._undecided(entry)
+        if not undecided:
             return self.async_create_entry(data={})
-        self._shown = [operation.operation_id for operation in rejected]
+        self._shown = [operation.operation_id for operation in undecided]
         return self.async_show_menu(
             step_id="init",
-            menu_options=["try_again", "discard"],
+            menu_options=list(self.choices),
             description_placeholders={
                 "name": plain(entry.title),
-                "count": str(len(rejected)),
-                "reasons": await self._reasons(rejected),
+                "count": str(len(undecided)),
+                "reasons": await self._reasons(undecided),
             },
         )
 
@@ -69,7 +75,7 @@ class UndeliverableFlow(RepairsFlow):
         if (entry := self._loaded) is None:
             return self.async_abort(reason="not_loaded")
         try:
-            await entry.runtime_data.async_retry(self._still_rejected(entry))
+            await entry.runtime_data.async_retry(self._still_undecided(entry))
         except HomeAssistantError as err:
             return self.async_abort(reason=str(err.translation_key))
         entry.runtime_data.relay.nudge()
@@ -82,7 +88,7 @@ class UndeliverableFlow(RepairsFlow):
         if (entry := self._loaded) is None:
             return self.async_abort(reason="not_loaded")
         try:
-            await entry.runtime_data.async_discard(self._still_rejected(entry))
+            await entry.runtime_data.async_discard(self._still_undecided(entry))
         except HomeAssistantError as err:
             return self.async_abort(reason=str(err.translation_key))
         return self.async_create_entry(data={})
@@ -98,20 +104,20 @@ class UndeliverableFlow(RepairsFlow):
     def _loaded(self) -> WatchedSyncConfigEntry | None:
         return _if_loaded(self._entry)
 
-    def _still_rejected(self, entry: WatchedSyncConfigEntry) -> list[str]:
-        rejected = {
-            operation.operation_id
-            for operation in entry.runtime_data.lane.outbox.rejected
-        }
-        return [one for one in self._shown if one in rejected]
+    def _undecided(self, entry: WatchedSyncConfigEntry) -> Collection[Operation]:
+        return entry.runtime_data.lane.outbox.rejected
 
-    async def _reasons(self, rejected: Iterable[Operation]) -> str:
+    def _still_undecided(self, entry: WatchedSyncConfigEntry) -> list[str]:
+        undecided = {one.operation_id for one in self._undecided(entry)}
+        return [one for one in self._shown if one in undecided]
+
+    async def _reasons(self, undecided: Iterable[Operation]) -> str:
         """Return a list of the reasons, with how many and which, most first."""
         words = await translation.async_get_translations(
             self.hass, self.hass.config.language, "entity", {DOMAIN}
         )
         titles: defaultdict[str, list[str]] = defaultdict(list)
-        for operation in rejected:
+        for operation in undecided:
             titles[operation.last_error or Reason.UNEXPECTED].append(
                 plain(operation.item.full_title)
             )
@@ -119,6 +125,22 @@ class UndeliverableFlow(RepairsFlow):
             f"- {words[f'{REASON_WORDS}.{reason}']}: {len(found)} ({_some(found)})"
             for reason, found in sorted(titles.items(), key=lambda one: -len(one[1]))
         )
+
+
+class RestoredFlow(UndeliverableFlow):
+    """Asks whether what came with a backup is to be sent, or to be dropped."""
+
+    choices = ("send", "discard")
+
+    async def async_step_send(
+        self, _: dict[str, str] | None = None
+    ) -> RepairsFlowResult:
+        """Send what was shown, as if it had been asked for just now."""
+        return await self.async_step_try_again()
+
+    @override
+    def _undecided(self, entry: WatchedSyncConfigEntry) -> Collection[Operation]:
+        return entry.runtime_data.lane.outbox.held
 
 
 class MassChangeFlow(RepairsFlow):

@@ -19,6 +19,7 @@ from homeassistant.helpers.json import cached_json_fragment, json_fragment
 from homeassistant.helpers.storage import Store
 from homeassistant.util import dt as dt_util
 from homeassistant.util.file import WriteError, write_utf8_file_atomic
+from homeassistant.util.hass_dict import HassKey
 
 from .const import (
     DOMAIN,
@@ -49,7 +50,7 @@ from .core.codec import (
     salvage,
     title_in,
 )
-from .core.errors import JournalError, Unstorable
+from .core.errors import JournalError, Reason, Unstorable
 from .core.ledger import Ledger
 from .core.mirror import Moves
 from .core.operation import Operation
@@ -71,6 +72,13 @@ _DAMAGED: Final = (*DAMAGE, AttributeError, IndexError, NotImplementedError)
 
 #: Titles named of what could not be read.
 _TITLES_SHOWN: Final = 5
+
+#: When a backup began that is being made right now.
+BACKUP_SINCE: Final[HassKey[datetime]] = HassKey(f"{DOMAIN}_backup_since")
+
+#: What an outbox' file tells only as long as a backup is made. A file that tells it
+#: when it is loaded has come out of one.
+_IN_BACKUP: Final = "in_backup_of"
 
 #: The name, below `.storage`, of what players played last.
 PLAYERS_KEY: Final = f"{DOMAIN}.players"
@@ -275,6 +283,7 @@ class OutboxStore(Journal):
             encode_history_entry, decode_history_entry, history_key
         )
         self.is_new = True
+        self.is_restored = False
 
     @property
     def key(self) -> str:
@@ -302,6 +311,7 @@ class OutboxStore(Journal):
                 lost = True
             else:
                 self._outbox = stored.outbox
+                self._hold_if_restored(contents.data)
                 if stored.damaged:
                     await self._set_aside(stored.damaged)
         self.is_new = contents.data is None and not lost
@@ -309,6 +319,19 @@ class OutboxStore(Journal):
             self.save_later()
             self._tell(ISSUE_OUTBOX_LOST, file=f".storage/{self.key}.corrupt")
         return self._outbox
+
+    @callback
+    def _hold_if_restored(self, data: Mapping[str, Any]) -> None:
+        """Send nothing unasked that may have been sent after a backup was made.
+
+        Home Assistant and its supervisor tell of each backup before they copy the
+        files, and after it. A backup that was cut off by a crash looks the same.
+        """
+        if _IN_BACKUP in data and BACKUP_SINCE not in self._hass.data:
+            LOGGER.info("%s comes from a backup", self.key)
+            self.is_restored = True
+            self._outbox.hold(Reason.RESTORED)
+            self.save_later()
 
     def _decode(self, data: object) -> StoredOutbox:
         """Return what a file held; a thread's work, as it takes long for a long queue.
@@ -423,7 +446,9 @@ class OutboxStore(Journal):
     def _snapshot(self) -> dict[str, Any]:
         """Return what is written; called when a write starts, not when it is asked."""
         self._later = False
+        since = self._hass.data.get(BACKUP_SINCE)
         return {
+            **({} if since is None else {_IN_BACKUP: since.isoformat()}),
             "operations": self._operations.of(self._outbox),
             "rejected": self._rejected.of(self._outbox.rejected),
             "history": self._history.of(self._outbox.history),

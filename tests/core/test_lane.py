@@ -302,6 +302,21 @@ async def test_retry_that_cannot_be_written_changes_nothing() -> None:
 
 
 @virtual
+async def test_what_is_held_stays_so_if_letting_it_go_cannot_be_written() -> None:
+    rig = Rig()
+    held, other = [await rig.ask(None, movie(one)) for one in ("m1", "m2")]
+    rig.outbox.hold(Reason.RESTORED)
+    rig.journal.broken = True
+    with pytest.raises(JournalError):
+        await rig.lane.retry([held.operation_id])
+    assert [one.held for one in rig.outbox] == [True, True]
+    rig.journal.broken = False
+    assert await rig.lane.retry([held.operation_id]) == 1
+    assert [one.held for one in rig.outbox] == [False, True]
+    assert other.operation_id in rig.outbox
+
+
+@virtual
 async def test_retry_of_a_waiting_operation_forgets_its_delay() -> None:
     rig = Rig()
     operation = await rig.ask(None, movie(), not_before=at(600))

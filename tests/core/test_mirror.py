@@ -347,6 +347,15 @@ def test_later_step_of_what_is_held_is_held_unless_it_is_asked_for_here() -> Non
     assert not found["m1"]
 
 
+def test_what_comes_with_a_backup_waits_for_a_person() -> None:
+    moves = many(2, unseen(), seen())
+    assert not moves.held.count
+    moves.hold()
+    assert list(moves.held.item_ids) == ["m0", "m1"]
+    moves.approve(("m0",))
+    assert list(moves.held.item_ids) == ["m1"]
+
+
 def test_what_a_person_leaves_is_never_copied() -> None:
     moves = many(60, unseen(), seen())
     moves.hold_back(NOW, ())

@@ -801,3 +801,48 @@ TestOutboxAgainstAModel = OutboxMachine.TestCase
 TestOutboxAgainstAModel.settings = settings(
     max_examples=60, stateful_step_count=40, deadline=None
 )
+
+
+# --- what came with a backup ----------------------------------------------------------
+
+
+def restored(*operations: Operation) -> Outbox:
+    outbox = filled(*operations)
+    outbox.hold(Reason.RESTORED)
+    return outbox
+
+
+def test_what_is_held_is_not_due_and_holds_nothing_else_up() -> None:
+    tree = wish(MarkWatched(), SHOW, scope=Scope.TREE)
+    outbox = restored(tree, wish(MarkWatched(), movie(), not_before=at(5)))
+    later = wish(MarkUnwatched(), PILOT)
+    outbox.add(later)
+    assert due(outbox) == ids([later])
+    assert outbox.next_due(EPOCH) is None
+    assert len(outbox.held) == 2
+    assert {one.last_error for one in outbox.held} == {"restored"}
+
+
+def test_what_is_held_is_not_what_is_wanted_now() -> None:
+    outbox = restored(wish(MarkWatched(), movie()))
+    assert outbox.desired(movie(), unseen()) == unseen()
+
+
+def test_a_later_wish_takes_the_place_of_what_is_held_and_adds_nothing_of_it() -> None:
+    held = wish(MarkWatched(), movie())
+    outbox = restored(held)
+    receipt = outbox.add(wish(SetProgress(60.0), movie()))
+    assert ids(receipt.superseded) == ids([held])
+    assert receipt.operation.change == SetProgress(60.0)
+    assert not outbox.held
+
+
+def test_what_is_held_goes_on_when_a_person_says_so_or_is_dropped() -> None:
+    first, second = wish(MarkWatched(), movie()), wish(MarkWatched(), movie("m2"))
+    outbox = restored(first, second)
+    assert outbox.revive(None) == [], "only what is named"
+    outbox.revive([first.operation_id])
+    assert due(outbox) == ids([first])
+    assert [one.last_error for one in outbox.due(EPOCH, 9)] == [None]
+    outbox.discard([second.operation_id])
+    assert not outbox.held

@@ -278,6 +278,8 @@ def _why(case: _Case) -> Explanation:
 def _why_it_waits(case: _Case, operation: Operation) -> Explanation:
     lane = case.target.entry.runtime_data.lane
     name, health = case.lane_name, lane.health
+    if operation.held:
+        return Explanation(Why.WAITS_FOR_DECISION, name, operation)
     match health.phase:
         case Phase.PARKED:
             return Explanation(Why.WAITS_FOR_SIGN_IN, name, operation)

@@ -33,6 +33,7 @@ class Why(StrEnum):
 
     NOTHING_ASKED = "nothing_asked"
     WAITS_FOR_SIGN_IN = "waits_for_sign_in"
+    WAITS_FOR_DECISION = "waits_for_decision"
     WAITS_FOR_SERVER = "waits_for_server"
     BEING_DELIVERED = "being_delivered"
     MISSING = "missing"

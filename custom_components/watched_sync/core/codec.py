@@ -242,6 +242,7 @@ def encode_operation(operation: Operation) -> Json:
     data = _compact(
         {
             "include_specials": operation.include_specials,
+            "held": operation.held,
             "attempts": operation.attempts,
             "not_before": operation.not_before and _time(operation.not_before),
             "base": operation.base and encode_state(operation.base),
@@ -287,6 +288,7 @@ def decode_operation(data: Mapping[str, Any]) -> Operation:
         origin=Origin(data["origin"]),
         scope=Scope(data["scope"]),
         include_specials=_flag(data, "include_specials"),
+        held=_flag(data, "held"),
         attempts=_optional(data, "attempts", members.count) or 0,
         not_before=_optional(data, "not_before", members.moment),
         base=_optional(data, "base", decode_state),

@@ -122,6 +122,7 @@ class Reason(StrEnum):
     WRONG_SERVER = "wrong_server"
     UNSUPPORTED_VERSION = "unsupported_version"
     NOT_APPLIED = "not_applied"
+    RESTORED = "restored"
     UNEXPECTED = "unexpected"
 
 

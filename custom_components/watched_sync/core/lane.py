@@ -189,7 +189,14 @@ class Lane:
             ]
             return _Applied(
                 seal=lambda: None,
-                take_back=lambda: self.outbox.put_back(rejected=rejected),
+                take_back=lambda: self.outbox.put_back(
+                    waiting=[
+                        (self.outbox.place(one), one)
+                        for one in revived
+                        if one.held and one.operation_id in self.outbox
+                    ],
+                    rejected=rejected,
+                ),
             )
 
         await self._commit(apply)

@@ -406,6 +406,13 @@ class Moves:
             self.emptied,
         )
 
+    def hold(self) -> None:
+        """Have a person look at all that waits: it may have been copied before."""
+        self._moves = {
+            item_id: replace(move, held=True, trusted=False)
+            for item_id, move in self._moves.items()
+        }
+
     def approve(self, item_ids: Collection[str]) -> None:
         """Have held moves copied after all."""
         for item_id in item_ids:

@@ -131,6 +131,8 @@ class Operation:
     A write that nobody answered, of this wish or of one it took the place of, may be
     carried out until `unsure_until`.
 
+    What is `held` waits for a person: it may have been delivered before.
+
     `undoes` names the batch that this operation takes back. What somebody else changed
     since then stays as it is, so a tree that takes back only reaches the episodes in
     `bases`: there each has the play state it must still show.
@@ -155,6 +157,7 @@ class Operation:
     bases: Mapping[str, PlayState] = field(default=_NO_STATES)
     unsure_until: datetime | None = None
     works: Mapping[str, Item] = field(default=_NO_WORKS)
+    held: bool = False
 
     def is_for(self, item: Item) -> bool:
         """Whether this is for *item* itself, not only for what has its id by now."""

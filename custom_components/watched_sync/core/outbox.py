@@ -187,8 +187,25 @@ class Outbox:
     def desired(self, item: Item, state: PlayState) -> PlayState:
         """Return what *item* will show once everything that waits is delivered."""
         for operation in self.concerning(item):
-            state = operation.change.apply(state)
+            if not operation.held:
+                state = operation.change.apply(state)
         return state
+
+    @property
+    def held(self) -> Collection[Operation]:
+        """Operations that are not due before a person has decided, oldest first."""
+        return [one for one in self._live.values() if one.held]
+
+    def hold(self, reason: Reason) -> None:
+        """Hold all that waits for a *reason*, until a person revives or discards it.
+
+        What is asked for from now on goes its way, and takes the place of what is held
+        for the same item.
+        """
+        for operation in list(self._live.values()):
+            self._put(
+                replace(operation, held=True, last_error=reason.value, not_before=None)
+            )
 
     def due(self, now: datetime, limit: int) -> list[Operation]:
         """Return up to *limit* operations to deliver now, oldest first.
@@ -200,6 +217,8 @@ class Outbox:
         earlier_trees: list[Operation] = []
         earlier: list[Operation] = []
         for operation in self._live.values():
+            if operation.held:
+                continue
             is_tree = operation.scope is Scope.TREE
             ready = (
                 operation.operation_id not in self._staged
@@ -258,8 +277,9 @@ class Outbox:
         )
         # What was given up is folded in as well: a flag must not be lost because the
         # position that came after it was impossible.
+        # What is held may have been delivered and taken back since.
         for earlier in (*overtaken, *given_up):
-            if earlier.scope is operation.scope is Scope.ITEM:
+            if earlier.scope is operation.scope is Scope.ITEM and not earlier.held:
                 operation = replace(
                     operation, change=fold(earlier.change, operation.change)
                 )
@@ -386,7 +406,7 @@ class Outbox:
             one for one in others if self.place(one) < place and _overtakes(moved, one)
         ]
         for one in overtaken:
-            if one.scope is moved.scope is Scope.ITEM:
+            if one.scope is moved.scope is Scope.ITEM and not one.held:
                 moved = replace(moved, change=fold(one.change, moved.change))
             moved = moved.following(one)
             self._remove(one.operation_id)
@@ -501,8 +521,15 @@ class Outbox:
             self._insert(fresh)
             revived.append(fresh)
         for operation in self._select(self._live, operation_ids or ()):
-            if operation.not_before is not None:
-                self._live[operation.operation_id] = replace(operation, not_before=None)
+            if operation.not_before is not None or operation.held:
+                self._put(
+                    replace(
+                        operation,
+                        not_before=None,
+                        held=False,
+                        last_error=None if operation.held else operation.last_error,
+                    )
+                )
                 revived.append(operation)
         return revived
 

@@ -247,7 +247,8 @@ def _sum_up(
         state = leaf.state
         for operation in outbox.concerning(leaf.item) if len(outbox) else ():
             waiting[operation.operation_id] = operation
-            state = operation.change.apply(state)
+            if not operation.held:
+                state = operation.change.apply(state)
         desired.append(state)
     return (
         list(waiting.values()),
