@@ -73,6 +73,9 @@ PLAYS: Final = 20
 MORE_PLAYS: Final = 4
 MOST_PLAYS: Final = 5_000
 
+#: Plex dates a play to the second.
+_SECOND: Final = timedelta(seconds=1)
+
 #: Items read again by a glance: one request to either kind of server. Those shown come
 #: first; the others, and more shown ones than this share, take turns.
 GLANCE_BATCH: Final = 100
@@ -551,13 +554,15 @@ class WatchedSyncCoordinator(DataUpdateCoordinator[SyncSnapshot]):
             ):
                 break
             limit, before = min(limit * MORE_PLAYS, MOST_PLAYS), len(found)
+        # What is dated later than now says nothing of what will be played.
+        newest = max((at for at in dates if at <= now + CLOCK_TOLERANCE), default=None)
+        if newest is not None and newest + CLOCK_TOLERANCE < now:
+            # Nothing more will be dated with that second: of a hundred marks in one
+            # second, this look has seen all.
+            newest += _SECOND
         return _Plays(
             [reading for reading in found if self.allows(reading.item)],
-            # What is dated later than now says nothing of what will be played.
-            max(
-                (at for at in dates if at <= now + CLOCK_TOLERANCE),
-                default=seen_until or now,
-            ),
+            newest or seen_until or now,
         )
 
     def _note_plays_seen(self, plays: _Plays) -> None:

@@ -26,6 +26,7 @@ from custom_components.watched_sync.core.ports import Changed
 from custom_components.watched_sync.core.survey import (
     CALM,
     FAULT_REST,
+    FIND_PATIENCE,
     LIFETIME,
     PLAYS,
     SLOW,
@@ -416,3 +417,43 @@ def test_rests_are_what_was_promised() -> None:
     assert 3 * SLOW_REST >= HOUR
     assert survey_module.REST_FACTOR == 3
     assert datetime(2026, 1, 1, tzinfo=UTC) > survey_module._NEVER
+
+
+# --- somebody waits -------------------------------------------------------------------
+
+NOBODYS = ProviderIds(imdb="tt7654321")
+
+
+@virtual
+async def test_whoever_asks_is_answered_as_soon_as_the_libraries_are_read() -> None:
+    rig = Rig()
+    with pytest.raises(StillLooking):
+        await rig.survey.find(MediaKind.MOVIE, NOBODYS)
+    assert await rig.survey.find_now(MediaKind.MOVIE, NOBODYS) == []
+    assert rig.clock.monotonic() < FIND_PATIENCE
+    assert len(rig.times()) > 0
+
+
+@virtual
+async def test_whoever_asks_a_slow_server_waits_a_few_seconds_only() -> None:
+    rig = Rig()
+    rig.server.on(Ask.INVENTORY, *[Trouble(Kind.LATE, seconds=75.0)] * 30)
+    with pytest.raises(StillLooking):
+        await rig.survey.find_now(MediaKind.MOVIE, NOBODYS)
+    assert rig.clock.monotonic() < FIND_PATIENCE + 1
+    # Asking again and again makes it no busier.
+    for _ in range(20):
+        with pytest.raises(StillLooking):
+            await rig.survey.find_now(MediaKind.MOVIE, NOBODYS)
+    assert len(rig.times()) == 1
+
+
+@virtual
+async def test_whoever_asks_does_not_wait_for_the_next_survey() -> None:
+    rig = Rig()
+    await rig.once()
+    rig.server.requests.clear()
+    before = rig.clock.monotonic()
+    # What was read a day ago does not say what is there now.
+    assert await rig.survey.find_now(MediaKind.MOVIE, NOBODYS) == []
+    assert rig.clock.monotonic() - before < FIND_PATIENCE

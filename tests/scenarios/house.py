@@ -462,6 +462,12 @@ def waiting(entry: MockConfigEntry) -> list[Operation]:
     return list(runtime_of(entry).lane.outbox)
 
 
+async def read_at_leisure(entry: MockConfigEntry) -> None:
+    """Have a lane read now what it reads at leisure, as for somebody who asks."""
+    nothing = ProviderIds(imdb="tt0000001")
+    assert not await runtime_of(entry).survey.find_now(MediaKind.MOVIE, nothing)
+
+
 async def notice(hass: HomeAssistant, entry: MockConfigEntry, phase: Phase) -> None:
     """Have a lane look at its server now, and wait until it is in *phase*."""
     runtime = runtime_of(entry)

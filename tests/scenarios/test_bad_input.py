@@ -141,8 +141,7 @@ MISTAKES: dict[str, Mistake] = {
     "external id that is no IMDb id": malformed("imdb://2543164"),
     "external id that nothing has": Mistake(
         "mark_watched",
-        # Jellyfin cannot be asked for ids: its libraries are read for it first.
-        lambda side: "nothing_found" if isinstance(side, PlexSide) else "still_looking",
+        "nothing_found",
         given(external_id="imdb://tt0000001"),
     ),
     "negative position": Mistake(

@@ -16,6 +16,7 @@ from .house import (
     JellyfinSide,
     Side,
     act,
+    read_at_leisure,
     runtime_of,
     until_true,
 )
@@ -59,7 +60,9 @@ async def test_what_happens_in_a_library_left_out_is_not_seen(
 ) -> None:
     await side.put(side.item_id("Alien"), plays=1)
     entry = await side.connect(hass)
-    assert runtime_of(entry).coordinator.data.last_played == side.item_id("Alien")
+    await read_at_leisure(entry)
+    film = side.item_id("Alien")
+    await until_true(lambda: runtime_of(entry).coordinator.data.last_played == film)
     await choose(hass, entry, SHOWS_LIBRARY)
     await connected(side)
     coordinator = runtime_of(entry).coordinator
@@ -87,7 +90,8 @@ async def test_library_that_is_hidden_later_stops_nothing(
     episode = jellyfin.item_id("Severance", season=1, episode=1)
     await jellyfin.put(episode, plays=1)
     await runtime.coordinator.catch_up()
-    assert runtime.coordinator.data.last_played == episode
+    await read_at_leisure(entry)
+    await until_true(lambda: runtime.coordinator.data.last_played == episode)
     assert runtime.lane.health.phase is Phase.READY
     await act(hass, "mark_watched", title="Severance", season=1, episode=2)
     await drained(hass, entry)

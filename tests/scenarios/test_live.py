@@ -9,6 +9,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.watched_sync.const import DOMAIN
 from custom_components.watched_sync.core.lane import Phase
+from custom_components.watched_sync.core.observer import GATHER
 from custom_components.watched_sync.core.snapshot import ItemView, SyncSnapshot
 from tests.common import drained
 from tests.fakes.base import FaultKind
@@ -175,12 +176,12 @@ async def test_echoes_of_our_own_marks_are_no_news(
             for row in message["Data"]["UserDataList"]
         ]
 
-    looks = -(-len(jellyfin.leaves(show.item_id)) // 100)
     await until_true(lambda: len(echoes()) >= len(jellyfin.leaves(show.item_id)))
-    await until_true(lambda: jellyfin.server.count("/Items$") > reads)
+    await asyncio.sleep(3 * GATHER)
     await until_true(lambda: not coordinator._one_read.locked())
     assert len(seen) <= 1
-    assert jellyfin.server.count("/Items$") - reads <= looks + 3
+    # They tell what is known already, of which nothing is asked.
+    assert jellyfin.server.count("/Items$") == reads
 
 
 # --- sockets that come and go --------------------------------------------------------
@@ -245,8 +246,8 @@ async def test_socket_refused_for_an_hour_causes_no_storm(
     side.server.clear_log()
     await asyncio.sleep(HOUR)
     assert socket_count(side) < (200 if status == 503 else 20)
-    # Three requests for each glance.
-    assert side.server.count() - socket_count(side) < HOUR / 32 * 3 + 5
+    # Three requests for each glance, and libraries that are read at leisure.
+    assert side.server.count() - socket_count(side) <= HOUR / 60 * 6
     assert runtime_of(entry).lane.health.phase is Phase.READY
     # What the socket would have told is seen all the same.
     await side.put(film.item_id, plays=1)

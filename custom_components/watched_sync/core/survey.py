@@ -9,7 +9,7 @@ delivery or status waits for it, or fails because of it.
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
-from contextlib import aclosing, asynccontextmanager
+from contextlib import aclosing, asynccontextmanager, suppress
 from datetime import UTC, datetime
 from functools import partial
 from heapq import nlargest
@@ -41,6 +41,9 @@ SURVEY_REST = 900.0
 
 #: Seconds for which a survey answers that something is not there.
 LIFETIME = 3600.0
+
+#: Seconds for which somebody who asks waits for it; most servers are quicker.
+FIND_PATIENCE = 10.0
 
 #: Plays looked at where it is not known since when nobody has listened.
 PLAYS = 20
@@ -123,6 +126,8 @@ class Survey:
         self._report = report
         self._clock = clock
         self._wanted = asyncio.Event()
+        self._hurried = asyncio.Event()
+        self._indexed = asyncio.Event()
         self._stirred = asyncio.Event()
         self._needs_episodes = False
         self._counts: dict[str, _Counts] = {}
@@ -162,6 +167,24 @@ class Survey:
             raise StillLooking("the libraries are being read for it")
         return found
 
+    async def find_now(
+        self, kind: MediaKind, ids: ProviderIds, title: str | None = None
+    ) -> Sequence[Reading]:
+        """Find as `find` does, for somebody who waits for the answer.
+
+        Where a survey has to say it begins at once, and is waited for a few seconds.
+        """
+        try:
+            return await self.find(kind, ids, title)
+        except StillLooking:
+            self._hurried.set()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(FIND_PATIENCE):
+                    while not self._knows_all(kind):
+                        self._indexed.clear()
+                        await self._indexed.wait()
+            return await self.find(kind, ids, title)
+
     def _knows_all(self, kind: MediaKind) -> bool:
         """Whether the index can say that something is not there."""
         at = self._indexed_at.get(kind)
@@ -179,11 +202,21 @@ class Survey:
         try:
             while True:
                 await self._wanted.wait()
-                await asyncio.sleep(CALM)
+                await self._rest(CALM)
                 self._wanted.clear()
-                await asyncio.sleep(await self._try())
+                self._hurried.clear()
+                await self._rest(await self._try())
         finally:
             remove()
+
+    async def _rest(self, seconds: float) -> None:
+        """Do nothing for some *seconds*, or until somebody waits for an answer.
+
+        What the server needs to recover from is seen to by the pace.
+        """
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._hurried.wait()
 
     async def _try(self) -> float:
         """Survey once; return for how many seconds none is to follow."""
@@ -226,7 +259,7 @@ class Survey:
             plays = self._worth_a_look([*plays, *leaves])
             last_play = max(last_play, _last_play(leaves))
         if needs_episodes:
-            self._indexed_at[MediaKind.EPISODE] = self._clock.monotonic()
+            self._knows_all_now(MediaKind.EPISODE)
             self._needs_episodes = False
         # What is hinted at now is looked at later, if nothing comes between: until the
         # next survey it is not taken as known.
@@ -274,7 +307,11 @@ class Survey:
             while (page := await self._in_turn(next_page)) is not None:
                 self._learn(page)
                 yield page
+        self._knows_all_now(kind)
+
+    def _knows_all_now(self, kind: MediaKind) -> None:
         self._indexed_at[kind] = self._clock.monotonic()
+        self._indexed.set()
 
     async def _in_turn[T](self, ask: Callable[[], Awaitable[T]]) -> T:
         """Send one request, once the server is rested and the lane has nothing to do.

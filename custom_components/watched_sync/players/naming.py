@@ -366,7 +366,7 @@ async def _if_known(entry: WatchedSyncConfigEntry, item_id: str) -> Target | Non
     """Return an item if this lane's server has it."""
     if (item := known_item(entry, item_id)) is not None:
         return Target(entry, item)
-    find = entry.runtime_data.survey.find
+    find = entry.runtime_data.survey.find_now
     try:
         reading = await async_ask(entry, lambda server: server.resolve(item_id, find))
     except CannotAsk:
