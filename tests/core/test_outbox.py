@@ -22,6 +22,7 @@ from custom_components.watched_sync.core.operation import (
     MarkUnwatched,
     MarkWatched,
     Operation,
+    Origin,
     Scope,
     SetProgress,
     fold,
@@ -79,6 +80,23 @@ def test_r10_position_after_position_stays_one_operation() -> None:
     for second in range(100):
         outbox.add(wish(SetProgress(second)))
     assert [one.change for one in outbox] == [SetProgress(99, watched=True)]
+
+
+@pytest.mark.parametrize(
+    ("first", "origin"),
+    [
+        (MarkWatched(), Origin.USER),
+        (MarkUnwatched(), Origin.USER),
+        (SetProgress(300, watched=True), Origin.USER),
+        (SetProgress(300), Origin.MIRROR),  # nothing of it is left
+    ],
+)
+def test_a_copied_position_that_takes_a_wish_along_is_no_mere_copy(
+    first: Change, origin: Origin
+) -> None:
+    outbox = filled(wish(first))
+    outbox.add(wish(SetProgress(900), origin=Origin.MIRROR))
+    assert [one.origin for one in outbox] == [origin]
 
 
 def test_wishes_for_different_items_stay_beside_each_other() -> None:

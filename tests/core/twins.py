@@ -399,8 +399,10 @@ class ModelServer:
 
     @classmethod
     def jellyfin_10_11(cls, clock: VirtualClock, **options: Any) -> Self:
-        """Return a Jellyfin that may show what was."""
-        return cls(clock, JELLYFIN, shows_what_was=True, **options)
+        """Return a Jellyfin that may show what was, and clears flags at a start."""
+        server = cls(clock, JELLYFIN, shows_what_was=True, **options)
+        server.clears_flag = True
+        return server
 
     @classmethod
     def jellyfin_12(cls, clock: VirtualClock, **options: Any) -> Self:
@@ -498,12 +500,14 @@ class ModelServer:
             self.elsewhere(item_id, state)
             return
         cleared = self.clears_flag and state.watched is True
+        # It is begun again too where the start goes by what lists do not show.
+        again = cleared or (not state.watched and self.states[item_id].watched is True)
         self.elsewhere(
             item_id,
             replace(
                 state,
                 watched=state.watched and not cleared,
-                begun_again=state.begun_again or cleared,
+                begun_again=state.begun_again or again,
                 play_count=state.play_count + 1,
                 last_played=self.server_now(),
             ),
@@ -513,6 +517,7 @@ class ModelServer:
         """Have a player of this user be somewhere: near the end it is watched."""
         leaf, state = self.items[item_id], self.states[item_id]
         self.touched.add(item_id)
+        self.written_to(item_id)
         if position < 0.9 * (leaf.duration or 0.0):
             is_early = position < 0.05 * (leaf.duration or 0.0)
             is_left_out = is_early and self.kind.repeat_safe
@@ -544,6 +549,13 @@ class ModelServer:
                     begun_again=False,
                 ),
             )
+
+    def restart(self) -> None:
+        """Forget what is in no database; whoever waits for an answer gets none."""
+        self._lives += 1
+        self.alone.clear()
+        self.stale.clear()
+        self._noticed.clear()
 
     def replace_file(self, old: str, new: str) -> None:
         """Have the file of an item replaced: it comes back under another id."""
@@ -579,11 +591,12 @@ class ModelServer:
         self.doubled = [new_ids.get(one, one) for one in self.doubled]
         self.touched = {new_ids.get(one, one) for one in self.touched}
         self.hidden = {new_ids.get(one, one) for one in self.hidden}
+        self.forbidden = {new_ids.get(one, one) for one in self.forbidden}
         self.requests = [
             replace(one, item_ids=tuple(new_ids.get(x, x) for x in one.item_ids))
             for one in self.requests
         ]
-        self._lives += 1
+        self.restart()
 
     def swap(self, one: str, other: str) -> None:
         """Have two works come back under each other's ids."""
@@ -1010,6 +1023,7 @@ class ModelServer:
         """Have what is written to an item by itself be all there is to show."""
         self.alone.pop(item_id, None)
         self.stale.pop(item_id, None)
+        self._noticed.pop(item_id, None)
 
     def _tell_later(self, item_id: str) -> None:
         """Tell of an item, as it is now, once nothing has happened for a moment."""

@@ -6,11 +6,12 @@ the two have to agree.
 """
 
 import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import Coroutine, Iterator, Mapping
 from dataclasses import replace
 from datetime import timedelta
 import json
 import random
+from typing import Any
 
 from custom_components.watched_sync.core.codec import (
     decode_move,
@@ -104,9 +105,8 @@ class Side:
         self.touched: dict[str, float] = {}
         self.doubled: list[str] = []
         self.copied = 0
-        server.clears_flag = (
-            server.kind.repeat_safe and world.more.random() < 0.5 and not world.calmer
-        )
+        if server.kind.repeat_safe and world.more.random() < 0.5 and not world.calmer:
+            server.clears_flag = True
         server.skew = timedelta(seconds=world.rng.choice((0, 0, 3, -3, 90)))
         server.add(
             *(
@@ -131,7 +131,7 @@ class Side:
     def works(self) -> dict[str, Item]:
         """All films and episodes as they are now, by what they are called."""
         return {
-            _work(item): item
+            work_of(item): item
             for item in self.server.items.values()
             if not item.kind.is_container
         }
@@ -157,7 +157,7 @@ class Side:
         self.restores += 1
 
     def _note_change(self, item: Item, change: Change) -> None:
-        self.written.append((_work(item), change))
+        self.written.append((work_of(item), change))
 
     def assemble(self) -> None:
         """Begin a life with what is on disk."""
@@ -239,11 +239,11 @@ class Side:
                 isinstance(outcome.operation.change, SetProgress)
                 or (after is not None and after.position > 0)
             ):
-                self.world.begun.add(_work(outcome.operation.item))
+                self.world.begun.add(work_of(outcome.operation.item))
 
     async def _look(self) -> None:
         while True:
-            await asyncio.sleep(LOOK)
+            await asyncio.sleep(self.world.look)
             if self.lane.health.phase is Phase.READY:
                 try:
                     await self.catch_up()
@@ -252,7 +252,7 @@ class Side:
 
     async def _copy(self) -> None:
         while True:
-            await asyncio.sleep(ROUND)
+            await asyncio.sleep(self.world.round)
             await self.copier.copy()
             for move in self.moves:
                 if move.held:
@@ -271,7 +271,7 @@ class Side:
 
     def _written(self, item: Item) -> None:
         """Note a play too many, unless somebody was quicker than our request."""
-        touched = self.touched.get(_work(item), -OVERTAKEN)
+        touched = self.touched.get(work_of(item), -OVERTAKEN)
         if self.server.doubled and self.world.loop.time() - touched >= OVERTAKEN:
             self.doubled += self.server.doubled
         self.server.doubled.clear()
@@ -295,7 +295,8 @@ class Side:
         )
 
 
-def _work(item: Item) -> str:
+def work_of(item: Item) -> str:
+    """Return what a film or episode is called on both sides."""
     if item.kind is MediaKind.MOVIE:
         return item.title.partition("-")[2]
     show = (item.show_title or "").partition("-")[2]
@@ -305,11 +306,30 @@ def _work(item: Item) -> str:
 class Mirrored:
     """Two lanes, each of which may follow the other."""
 
-    def __init__(self, seed: int, loop: VirtualLoop, *, calmer: bool = False) -> None:
+    #: Seconds, as told of the constants.
+    look = LOOK
+    round = ROUND
+    eventful = EVENTFUL
+
+    #: Seconds after which all is noticed and copied, if nothing goes wrong any more.
+    rest = 4 * LOOK
+
+    #: Seconds after the end in which nothing may be written any more.
+    afterwards = 3600.0
+
+    def __init__(
+        self,
+        seed: int,
+        loop: VirtualLoop,
+        *,
+        calmer: bool = False,
+        failing: bool = False,
+    ) -> None:
         """Everything follows from *seed*.
 
         In a *calmer* world nobody watches anything step by step, no flag is cleared at
-        the start of a play, and nothing dies in the first minute.
+        the start of a play, and nothing dies in the first minute. In a *failing* one
+        servers go away and the process dies for certain.
         """
         self.seed = seed
         self.rng = random.Random(seed)
@@ -319,8 +339,8 @@ class Mirrored:
         self.lock = asyncio.Lock()
         self.troubled = True
         self.trouble_rate = self.rng.choice((0.0, 0.0, 0.05, 0.2))
-        self.crashes = self.rng.random() < 0.4
-        self.outages = self.rng.random() < 0.5
+        self.crashes = self.rng.random() < 0.4 or failing
+        self.outages = self.rng.random() < 0.5 or failing
         #: What came into these worlds later has a chance of its own, so that the others
         #: stay as they were.
         self.more = random.Random(f"{seed} more")
@@ -331,11 +351,8 @@ class Mirrored:
         self.restores = self.restoring.random() < 0.3 and not calmer and not self.plays
         self.tally = Tally()
         self._number = 0
-        make = (ModelServer.plex, ModelServer.jellyfin)
         self.began_at = self.clock.now()
-        self.sides = [
-            Side(self, name, self.rng.choice(make)(self.clock)) for name in ("a", "b")
-        ]
+        self.sides = [Side(self, name, self.make_server()) for name in ("a", "b")]
         #: Works somebody began on one side while a mark from the other was under way.
         #: The newer stands there, and nobody takes the older back.
         self.begun: set[str] = set()
@@ -343,6 +360,11 @@ class Mirrored:
         self.changes: dict[str, list[tuple[float, PlayState]]] = {}
         #: Works that are played, or were until just now: nobody else touches them.
         self.playing: set[str] = set()
+
+    def make_server(self) -> ModelServer:
+        """Return the server of the next side."""
+        make = self.rng.choice((ModelServer.plex, ModelServer.jellyfin))
+        return make(self.clock)
 
     def new_id(self) -> str:
         self._number += 1
@@ -362,21 +384,9 @@ class Mirrored:
             side.assemble()
         if self.early:
             await self._burst_and_die()
-        await asyncio.sleep(2 * LOOK)
-        actors = [self.loop.create_task(self._others())]
-        if self.plays:
-            actors.append(self.loop.create_task(self._players()))
-        if self.outages:
-            actors += [
-                self.loop.create_task(self._outages(side)) for side in self.sides
-            ]
-        if self.restores:
-            actors += [
-                self.loop.create_task(self._restores(side)) for side in self.sides
-            ]
-        if self.crashes:
-            actors.append(self.loop.create_task(self._crashes()))
-        await asyncio.sleep(EVENTFUL)
+        await asyncio.sleep(2 * self.look)
+        actors = [self.loop.create_task(one) for one in self.actors()]
+        await asyncio.sleep(self.eventful)
         for actor in actors:
             actor.cancel()
         await asyncio.wait(actors)
@@ -385,14 +395,14 @@ class Mirrored:
             side.server.down = False
             side.relay.nudge()
         end = self.loop.time() + PATIENCE
-        await asyncio.sleep(4 * LOOK)
-        while not all(side.quiet for side in self.sides):
+        await asyncio.sleep(self.rest)
+        while not self.quiet:
             if self.loop.time() > end:
                 raise Broken(f"seed {self.seed}: it does not come to rest")
             await asyncio.sleep(LOOK)
-        await asyncio.sleep(4 * LOOK)
+        await asyncio.sleep(self.rest)
         writes = [len(side.server.writes) for side in self.sides]
-        await asyncio.sleep(3600)
+        await asyncio.sleep(self.afterwards)
         problems = list(self.problems())
         if [len(side.server.writes) for side in self.sides] != writes:
             problems.append("it goes on writing")
@@ -402,6 +412,24 @@ class Mirrored:
                 for side in self.sides
             ]
             raise Broken(f"seed {self.seed} {kinds}: " + "; ".join(problems))
+
+    @property
+    def quiet(self) -> bool:
+        """Whether nothing waits on either side."""
+        return all(side.quiet for side in self.sides)
+
+    def actors(self) -> list[Coroutine[Any, Any, None]]:
+        """Return what happens, each thing until it is stopped."""
+        actors = [self._others()]
+        if self.plays:
+            actors.append(self._players())
+        if self.outages:
+            actors += map(self._outages, self.sides)
+        if self.restores:
+            actors += map(self._restores, self.sides)
+        if self.crashes:
+            actors.append(self._crashes())
+        return actors
 
     def problems(self) -> Iterator[str]:
         """Yield every promise that was not kept, and count what was looked at."""
@@ -585,7 +613,7 @@ class Mirrored:
             side.assemble()
 
 
-def simulate(seed: int, *, calmer: bool = False) -> Tally:
+def simulate(seed: int, *, calmer: bool = False, failing: bool = False) -> Tally:
     """Live through the world of *seed*; return what was checked.
 
     Raises `Broken` if a promise was not kept.
@@ -593,7 +621,7 @@ def simulate(seed: int, *, calmer: bool = False) -> Tally:
     loop = VirtualLoop()
 
     async def main() -> Tally:
-        world = Mirrored(seed, loop, calmer=calmer)
+        world = Mirrored(seed, loop, calmer=calmer, failing=failing)
         await world.live()
         return world.tally
 

@@ -13,7 +13,7 @@ from enum import StrEnum
 
 from .errors import Reason
 from .identity import Item
-from .operation import Operation, Scope, SetProgress, fold
+from .operation import Operation, Origin, Scope, SetProgress, fold
 from .play_state import PlayState
 
 #: Operations a lane holds at most; beyond that a wish is refused, not lost.
@@ -280,9 +280,7 @@ class Outbox:
         # What is held may have been delivered and taken back since.
         for earlier in (*overtaken, *given_up):
             if earlier.scope is operation.scope is Scope.ITEM and not earlier.held:
-                operation = replace(
-                    operation, change=fold(earlier.change, operation.change)
-                )
+                operation = _folded(earlier, operation)
         for waiting in overtaken:
             self._remove(waiting.operation_id)
         for rejected in given_up:
@@ -407,7 +405,7 @@ class Outbox:
         ]
         for one in overtaken:
             if one.scope is moved.scope is Scope.ITEM and not one.held:
-                moved = replace(moved, change=fold(one.change, moved.change))
+                moved = _folded(one, moved)
             moved = moved.following(one)
             self._remove(one.operation_id)
         for entry in self._history:
@@ -684,6 +682,18 @@ def _leaves_flag(entry: HistoryEntry) -> bool:
         and change.watched is None
         and entry.result in (Result.DELIVERED, Result.ALREADY_TRUE)
     )
+
+
+def _folded(earlier: Operation, later: Operation) -> Operation:
+    """Return *later* with the flag that *earlier* asks for, if it leaves that open.
+
+    A copied position that takes along what a person has asked for here is no mere copy
+    any more: that flag is news to the other lanes.
+    """
+    change = fold(earlier.change, later.change)
+    if change != later.change and later.origin is Origin.MIRROR:
+        return replace(later, change=change, origin=earlier.origin)
+    return replace(later, change=change)
 
 
 def _overtakes(new: Operation, old: Operation) -> bool:

@@ -1,0 +1,224 @@
+"""Two Jellyfins mirrored both ways, while much happens within a minute.
+
+One person marks, un-marks and watches on either side in other clients, and has Home
+Assistant do so as well; one of the servers restarts. It is the like of what was done
+with two real servers. Requests do not fail otherwise and nothing dies, so the two have
+to be equal in the end, whoever came last. Everything follows from one seed, in virtual
+time.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Coroutine, Iterator
+from typing import Any, override
+
+from custom_components.watched_sync.core.identity import MediaKind
+from custom_components.watched_sync.core.lane import LaneUpdate
+from custom_components.watched_sync.core.mirror import Skip
+from custom_components.watched_sync.core.operation import (
+    Change,
+    MarkUnwatched,
+    MarkWatched,
+    Operation,
+    Origin,
+    Scope,
+    SetProgress,
+)
+from custom_components.watched_sync.core.outbox import Result
+from tests.core.twins import ModelServer
+from tests.core.virtual import VirtualLoop, run
+
+from .mirrored import Mirrored, Side, work_of
+
+#: The ways in which two servers can be of the versions that differ most.
+PROFILES = (("10.11", "12.0"), ("12.0", "10.11"), ("10.11", "10.11"), ("12.0", "12.0"))
+
+_MAKE = {"10.11": ModelServer.jellyfin_10_11, "12.0": ModelServer.jellyfin_12}
+
+#: Seconds between two acts, on average.
+PAUSE = 2.5
+
+#: Seconds after which a mark is believed at last that looked like what was.
+DOUBTED = 120.0
+
+_ACTS = (
+    "mark",
+    "mark",
+    "unmark",
+    "play",
+    "part",
+    "mark season",
+    "unmark season",
+    "wish marked",
+    "wish unmarked",
+    "wish position",
+    "wish season marked",
+    "wish season unmarked",
+)
+
+_WISHES: dict[str, Change] = {
+    "wish marked": MarkWatched(),
+    "wish unmarked": MarkUnwatched(),
+    "wish season marked": MarkWatched(),
+    "wish season unmarked": MarkUnwatched(),
+}
+
+
+class Pair(Mirrored):
+    """Two lanes that follow each other, between servers of two versions."""
+
+    look = 1.5
+    round = 1.0
+    eventful = 60.0
+    rest = 24.0
+    afterwards = 10.0
+
+    def __init__(self, seed: int, loop: VirtualLoop, profiles: tuple[str, str]) -> None:
+        """Have the servers be of *profiles*; the rest follows from *seed*."""
+        self._makers = iter([_MAKE[one] for one in profiles])
+        super().__init__(seed, loop, calmer=True)
+        self.trouble_rate = 0.0
+        self.crashes = self.outages = False
+        #: How often each work was begun on each side.
+        self.begins: Counter[tuple[str, str]] = Counter()
+        for side in self.sides:
+            side.server.turns_over = self.rng.choice((3.0, 20.0))
+
+    @override
+    def make_server(self) -> ModelServer:
+        return next(self._makers)(self.clock)
+
+    @override
+    def actors(self) -> list[Coroutine[Any, Any, None]]:
+        for side in self.sides:
+            side.lane.add_listener(self._note_overtaken)
+        return [self._acts(), self._one_restarts()]
+
+    def _note_overtaken(self, update: LaneUpdate) -> None:
+        """Note which copies gave way to a wish made a moment later.
+
+        As that wish may change nothing where it was made, it may not be copied: then
+        the other side goes on showing what it does.
+        """
+        self.begun |= {
+            work_of(outcome.operation.item)
+            for outcome in update.outcomes
+            if outcome.result is Result.SUPERSEDED
+            and outcome.operation.origin is Origin.MIRROR
+        }
+
+    @property
+    @override
+    def quiet(self) -> bool:
+        """Nothing waits, and what a read shows is doubted no longer."""
+        return super().quiet and (
+            self.loop.time() > self.eventful + DOUBTED or not list(self.problems())
+        )
+
+    @override
+    def problems(self) -> Iterator[str]:
+        for side in self.sides:
+            self.begun |= {
+                work
+                for work, item in side.works.items()
+                for skipped in side.moves.skipped(item.item_id)
+                if skipped.reason is Skip.LATER_WISH
+            }
+        yield from super().problems()
+        for side in self.sides:
+            for work, item in side.works.items():
+                count = side.server.states[item.item_id].play_count
+                begins = self.begins[side.name, work]
+                if count > begins + 1:
+                    yield f"{work} counts {count} on {side.name}, was begun {begins}"
+            if side.lane.outbox.rejected:
+                yield f"{len(side.lane.outbox.rejected)} were given up on {side.name}"
+
+    # --- what happens --------------------------------------------------------
+
+    async def _one_restarts(self) -> None:
+        side = self.rng.choice(self.sides)
+        await asyncio.sleep(self.rng.uniform(0, self.eventful / 2))
+        side.server.restart()
+        await side.stay_away(self.rng.uniform(3, 15))
+
+    async def _acts(self) -> None:
+        async with asyncio.TaskGroup() as plays:
+            while True:
+                await asyncio.sleep(self.rng.expovariate(1 / PAUSE))
+                side = self.rng.choice(self.sides)
+                act = self.rng.choice(_ACTS)
+                work = self.rng.choice(list(side.works))
+                if act in {"play", "part"}:
+                    if work not in self.playing:
+                        plays.create_task(self._watch(side, work, to_end=act == "play"))
+                elif "wish" in act:
+                    await self._wish(side, act, work)
+                else:
+                    self._mark(side, act, work)
+
+    def _mark(self, side: Side, act: str, work: str) -> None:
+        """Mark something in another client, or what is not watched of the season."""
+        works = self._meant(side, act, work)
+        if self.playing.intersection(works):
+            return
+        item_id = f"{side.name}-s.1" if "season" in act else side.works[work].item_id
+        side.server.mark_elsewhere(item_id, watched=act.startswith("mark"))
+        for one in works:
+            self._record(side, one)
+
+    async def _wish(self, side: Side, act: str, work: str) -> None:
+        """Have Home Assistant do something, by this side's lane."""
+        works = self._meant(side, act, work)
+        if self.playing.intersection(works):
+            return
+        item = side.works[work]
+        change = _WISHES.get(act) or SetProgress(0.3 * (item.duration or 0.0))
+        scope = Scope.ITEM
+        if "season" in act:
+            item, scope = side.server.items[f"{side.name}-s.1"], Scope.TREE
+        name = self.new_id()
+        await side.lane.submit(
+            [Operation(name, name, item, change, self.clock.now(), scope=scope)]
+        )
+        side.relay.nudge()
+        for one in works:
+            shown = side.server.states[side.works[one].item_id]
+            self.changes.setdefault(one, []).append(
+                (self.loop.time(), change.apply(shown))
+            )
+
+    @staticmethod
+    def _meant(side: Side, act: str, work: str) -> list[str]:
+        if "season" not in act:
+            return [work]
+        works = side.works.items()
+        return [one for one, item in works if item.kind is MediaKind.EPISODE]
+
+    async def _watch(self, side: Side, work: str, *, to_end: bool) -> None:
+        """Watch something in another client, in leaps."""
+        self.playing.add(work)
+        self.begins[side.name, work] += 1
+        item_id, length = side.works[work].item_id, side.works[work].duration or 0.0
+        known = side.lane.ledger.base(item_id)
+        if side.server.states[item_id].keeping_flag().watched and not (
+            known and known.keeping_flag().watched
+        ):
+            self.begun.add(work)  # nobody had seen that it was watched
+        side.server.begin_elsewhere(item_id)
+        self._record(side, work)
+        for share in (0.4, 0.97) if to_end else (0.2, 0.4):
+            await asyncio.sleep(self.rng.choice((0.0, 0.3, 3.0)))
+            side.server.progress_elsewhere(item_id, share * length)
+            self._record(side, work)
+        self.playing.discard(work)
+
+
+def simulate(seed: int, profiles: tuple[str, str]) -> None:
+    """Live through *seed* between servers of *profiles*. Raises `Broken`."""
+    loop = VirtualLoop()
+
+    async def main() -> None:
+        await Pair(seed, loop, profiles).live()
+
+    run(main(), loop)
