@@ -77,7 +77,13 @@ BEGUN = "begun on one side while a mark from the other was under way"
 
 #: How much of each invariant has to be checked: in a world on average, and as a part of
 #: all it is about.
-FLOORS: Mapping[str, tuple[float, float]] = {}
+FLOORS: Mapping[str, tuple[float, float]] = {
+    AGREE: (5, 0.8),
+    LAST_WORD: (0.8, 0.15),
+    ONCE: (5, 0.2),
+    NO_DOUBLE: (8, 1.0),
+    NOTHING_ELSE: (8, 1.0),
+}
 
 _TROUBLES = (
     Kind.REFUSE,

@@ -175,6 +175,15 @@ def test_a_mark_repeated_while_it_may_be_carried_out_is_noticed(
     assert "although it was watched" in _caught(first=300)
 
 
+def test_what_was_under_way_at_a_death_and_forgotten_is_noticed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A server takes minutes for a write; we die, and start without a doubt."""
+    monkeypatch.setattr(Doubts, "recall", lambda *_: None)
+    assert "was wanted" in _caught(first=290)
+    assert "although it was watched" in _caught(first=510)
+
+
 def test_a_wish_turned_round_by_a_late_write_is_noticed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
