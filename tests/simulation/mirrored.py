@@ -526,6 +526,9 @@ class Mirrored:
             if kind < 0.5:
                 side.server.played_elsewhere(item.item_id)
             elif kind < 0.75:
+                if side.restores and side.lane.ledger.base_of(item) is None:
+                    # Nobody has read it under its new id: what was cannot be missed.
+                    self.begun.add(work)
                 side.server.elsewhere(item.item_id, PlayState(watched=False))
             else:
                 position = rng.choice((300.0, 700.0, 1500.0))
