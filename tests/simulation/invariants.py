@@ -188,6 +188,8 @@ def _certain(
     took the flag along.
     """
     found: set[str] = set()
+    if item.item_id in lane.records.late and item.item_id in lane.records.moved:
+        return found  # what somebody did looked like our write, which came yet later
     later_is = False
     for one in reversed(wishes):
         operation = one.operation
