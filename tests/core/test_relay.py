@@ -2414,6 +2414,33 @@ async def test_what_is_not_there_is_missing_not_forbidden() -> None:
 
 
 @virtual
+async def test_a_listed_show_whose_episodes_nobody_shows_is_forbidden_at_once() -> None:
+    rig = with_show({1: 2}).start()
+    rig.server.forbidden.add(SHOW.item_id)
+    await rig.ask(None, SHOW)
+    await rig.drained(5)
+    assert [(one.result, one.reason) for one in rig.outcomes] == [
+        (Result.REJECTED, Reason.FORBIDDEN)
+    ]
+    assert rig.server.writes == []
+
+
+@virtual
+async def test_a_show_that_goes_before_its_episodes_are_read_is_missing() -> None:
+    rig = with_show({1: 2}).start()
+
+    def go(request: Request) -> Trouble | None:
+        if request.ask is Ask.LEAVES:
+            rig.server.hidden.add(SHOW.item_id)
+        return None
+
+    rig.server.trouble = go
+    await rig.ask(None, SHOW)
+    await asyncio.sleep(5)
+    assert [one.last_error for one in rig.outbox] == [Reason.MISSING]
+
+
+@virtual
 async def test_one_forbidden_episode_of_a_show_is_said_and_the_others_are_marked() -> (
     None
 ):

@@ -325,7 +325,8 @@ class ModelServer:
     from the moment somebody begins it again until near its end. `states` then knows
     that it was (`begun_again`), what is read does not say so. `same_show` holds
     the ids of shows that are one show in several folders. What is `forbidden` is
-    listed, and no write knows it.
+    listed by its id and among episodes. No write knows it, no search, and nobody who
+    asks for the episodes of a show.
 
     `alone` is what items show that are asked for by themselves, where that is not what
     lists show: so after marks of containers on a server that *leaves_old_state*, as
@@ -678,7 +679,7 @@ class ModelServer:
 
     async def fetch_leaves(self, item: Item) -> Sequence[Reading]:
         def leaves() -> list[Reading]:
-            if not self._shows(item.item_id):
+            if item.item_id in self.forbidden or not self._shows(item.item_id):
                 raise ItemGone(item.item_id)
             show_id = item.show_id or item.item_id
             return [
@@ -750,7 +751,7 @@ class ModelServer:
                 for item in self.items.values()
                 if item.kind is kind
                 and item.provider_ids.matches(ids)
-                and item.item_id not in self.hidden
+                and item.item_id not in self.hidden | self.forbidden
                 and (self.kind.finds_by_ids or item.item_id not in self.foreign)
             ],
         )
@@ -762,7 +763,7 @@ class ModelServer:
         held = [
             item_id
             for item_id, item in self.items.items()
-            if item.kind is kind and item_id not in self.hidden
+            if item.kind is kind and item_id not in self.hidden | self.forbidden
         ]
         for start in range(0, max(len(held), 1), PAGE):
             page = held[start : start + PAGE]
@@ -915,7 +916,7 @@ class ModelServer:
         return item_id in self.items and item_id not in self.hidden
 
     def _below(self, item: Item) -> list[Item]:
-        """Return what a show or season lists and what its mark reaches."""
+        """Return what a show or season lists."""
         parent = self.items[item.item_id]
         show_id = parent.show_id or parent.item_id
         return [
@@ -964,10 +965,9 @@ class ModelServer:
         if item.kind.is_container:
             if isinstance(change, SetProgress):
                 raise Unsupported("a container has no position")
-            for leaf in self._below(item):
-                if leaf.item_id not in self.forbidden:
-                    self._asked(leaf, change)
-                    self._change(leaf, change, dated=False, alone=False)
+            for leaf in self._marked_with(item):
+                self._asked(leaf, change)
+                self._change(leaf, change, dated=False, alone=False)
         else:
             assert not isinstance(change, SetProgress) or change.watched is None
             self._asked(self.items[item.item_id], change)
@@ -979,6 +979,14 @@ class ModelServer:
             self._change(self.items[item.item_id], change, dated=True, alone=True)
         if self.after_write is not None:
             self.after_write(item)
+
+    def _marked_with(self, item: Item) -> list[Item]:
+        """Return what the mark of a show or season reaches."""
+        if item.item_id in self.forbidden:
+            return []
+        return [
+            leaf for leaf in self._below(item) if leaf.item_id not in self.forbidden
+        ]
 
     def as_jellyfin_client(
         self, item_id: str, change: SetProgress, state: PlayState
@@ -1002,7 +1010,7 @@ class ModelServer:
     def _half(self, item_id: str, change: Change | None) -> None:
         item = self.items[item_id]
         if item.kind.is_container and change is not None:
-            for leaf in self._below(item)[::2]:
+            for leaf in self._marked_with(item)[::2]:
                 self._asked(leaf, change)
                 self._change(leaf, change, dated=False, alone=False)
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from aiohttp import ClientSession
 import pytest
 
-from custom_components.watched_sync.core.errors import StillLooking
+from custom_components.watched_sync.core.errors import ItemGone, StillLooking
 from custom_components.watched_sync.core.identity import MediaKind, ProviderIds
 from custom_components.watched_sync.core.play_state import Reading
 from custom_components.watched_sync.servers import shelves
@@ -82,6 +82,18 @@ async def test_shows_and_seasons_that_are_folded_are_all_there(
     assert set(await client.fetch(asked)) == set(asked)
     # One request less than there are folders would be too few.
     assert server.count("/Items$") == 3
+
+
+async def test_show_hidden_from_a_user_is_listed_without_its_episodes(
+    session: ClientSession, server: FakeJellyfin
+) -> None:
+    show, season = server.item_id("Chernobyl"), server.item_id("Chernobyl", season=1)
+    client = client_of(session, server, user="sam")
+    found = await client.fetch([show, season])
+    assert set(found) == {show, season}
+    for reading in found.values():
+        with pytest.raises(ItemGone):
+            await client.fetch_leaves(reading.item)
 
 
 async def test_what_is_gone_beside_a_show_costs_one_request_more(

@@ -38,6 +38,7 @@ LAST_WISH = "an item shows what its wishes say"
 NOTHING_ELSE = "nothing is written that nobody asked for"
 NO_DOUBLE = "no play is counted twice"
 GIVEN_UP = "nothing is given up because of an outage"
+FORBIDDEN = "only what is hidden is forbidden"
 OVERRULED = "nobody is overruled by our own writes"
 SPARINGLY = "a server that is away is asked sparingly"
 NEWER_PLAY = "a newer play of somebody else stands"
@@ -51,6 +52,7 @@ FLOORS: Mapping[str, tuple[float, float]] = {
     NOTHING_ELSE: (25, 1.0),
     NO_DOUBLE: (10, 0.75),
     GIVEN_UP: (8, 0.15),
+    FORBIDDEN: (0.3, 1.0),
     OVERRULED: (0.3, 0.5),
     SPARINGLY: (3, 1.0),
     NEWER_PLAY: (0.3, 0.6),
@@ -66,6 +68,7 @@ def invariants(world: World, lane: SimulatedLane, tally: Tally) -> Iterator[str]
     yield from _no_double_play(lane, tally)
     yield from lane.records.oddities
     yield from _given_up_for_a_reason(world, lane, tally)
+    yield from _only_hidden_is_forbidden(lane, tally)
     yield from _overruled_for_a_reason(lane, tally)
     yield from _asked_sparingly(lane, tally)
     yield from _newer_play_stands(world, lane, tally)
@@ -151,8 +154,11 @@ def _last_wish_holds(world: World, lane: SimulatedLane, tally: Tally) -> Iterato
 
 
 def _possible(world: World, lane: SimulatedLane, item: Item) -> list[PlayState]:
-    """Return what an item may show in the end."""
-    wishes = _wishes_for(lane, item)
+    """Return what an item may show in the end.
+
+    What is hidden from the user shows what others did, and nothing of ours.
+    """
+    wishes = [] if lane.is_hidden(item) else _wishes_for(lane, item)
     certain = _certain(world, lane, item, wishes)
     repeatable = lane.server.kind.repeat_safe
     events: list[tuple[float, Asked | PlayState]] = [(one.at, one) for one in wishes]
@@ -261,8 +267,18 @@ def _given_up_for_a_reason(
         return
     tally.check(GIVEN_UP, len(_asked(lane)))
     for operation, reason in lane.records.rejected:
-        if reason is not Reason.UNSUPPORTED:
+        if reason not in {Reason.UNSUPPORTED, Reason.FORBIDDEN}:
             yield f"{operation.operation_id} was given up as {reason}"
+
+
+def _only_hidden_is_forbidden(lane: SimulatedLane, tally: Tally) -> Iterator[str]:
+    """What is given up as forbidden is, in part at least, hidden from the user."""
+    tally.check(FORBIDDEN, len(lane.records.rejected))
+    for operation, reason in lane.records.rejected:
+        if reason is Reason.FORBIDDEN and not any(
+            lane.is_hidden(item) for item in lane.leaves if means(operation, item)
+        ):
+            yield f"{operation.operation_id} was given up as forbidden"
 
 
 def _overruled_for_a_reason(lane: SimulatedLane, tally: Tally) -> Iterator[str]:

@@ -12,6 +12,14 @@ import pytest
 from custom_components.watched_sync.core import delivery as delivery_module
 from custom_components.watched_sync.core.delivery import Delivery
 from custom_components.watched_sync.core.doubt import Doubts
+from custom_components.watched_sync.core.errors import (
+    ItemGone,
+    Missing,
+    Reason,
+    Rejected,
+    ServerError,
+    Verdict,
+)
 from custom_components.watched_sync.core.identity import Item
 from custom_components.watched_sync.core.operation import Operation
 from custom_components.watched_sync.core.outbox import Outbox, Result
@@ -208,6 +216,29 @@ def test_an_id_that_is_trusted_for_ever_is_noticed(
     """Whatever has the id of an item by now passes for the item."""
     monkeypatch.setattr(Item, "is_still", lambda *_: True)
     assert "nobody had asked for" in _caught()
+
+
+def test_what_is_hidden_and_passes_for_missing_is_noticed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What this user may not see is waited for as what is not there."""
+    verdict_on = delivery_module._verdict_on_listed
+
+    def missing(error: ServerError | None) -> Verdict:
+        return Missing() if isinstance(error, ItemGone) else verdict_on(error)
+
+    monkeypatch.setattr(delivery_module, "_verdict_on_listed", missing)
+    assert _caught(first=30, saying="still wait")
+
+
+def test_what_passes_for_hidden_and_is_not_is_noticed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A write without an effect is given up as one that the user may not make."""
+    monkeypatch.setattr(
+        delivery_module, "_verdict_on_listed", lambda _: Rejected(Reason.FORBIDDEN)
+    )
+    assert _caught(saying="was given up as forbidden")
 
 
 def test_worlds_with_restores_are_looked_at_closely() -> None:

@@ -99,6 +99,7 @@ class SimulatedLane:
         self.policy = rng.choice((*[Policy.NEWEST] * 4, *Policy))
         self.initial: dict[str, PlayState] = {}
         self._stock(rng)
+        self._hide(random.Random(f"{world.seed} {name}-hidden"))
         self.journal = MemoryJournal(seconds=rng.choice((0.0, 0.01, 0.2)))
         self.records = Records()
         self._assemble(Outbox(), Ledger())
@@ -122,6 +123,30 @@ class SimulatedLane:
         self.leaves = [
             item for item in self.server.items.values() if not item.kind.is_container
         ]
+
+    def _hide(self, rng: random.Random) -> None:
+        """Have a Jellyfin list what this user may not see, in a few worlds.
+
+        That is a whole show, or one or two films and episodes. Where ids change, what
+        is hidden cannot be told from what is gone: no search shows it.
+        """
+        is_possible = self.server.kind.repeat_safe and not self.world.restores
+        if not is_possible or rng.random() >= 0.15:
+            return
+        if rng.random() < 0.3:
+            parent = rng.choice(self.shows)
+            self.server.forbidden = {
+                item_id
+                for item_id, item in self.server.items.items()
+                if item is parent or item.show_id == parent.item_id
+            }
+        else:
+            hidden = rng.sample(self.leaves, rng.randint(1, 2))
+            self.server.forbidden = {item.item_id for item in hidden}
+
+    def is_hidden(self, item: Item) -> bool:
+        """Whether the user may not see a film or episode, so no write knows it."""
+        return self.id_now(item.item_id) in self.server.forbidden
 
     # Works are named by the ids they had at first. A server that is restored gives
     # them others.

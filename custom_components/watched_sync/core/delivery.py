@@ -420,9 +420,18 @@ class Delivery:
             if shown and reading_of(operation.item, shown) is None:
                 await self._search_again(operation)
                 return
-        leaves, _ = await self._read_fresh(
-            lambda: self._server.fetch_leaves(operation.item)
-        )
+        try:
+            leaves, _ = await self._read_fresh(
+                lambda: self._server.fetch_leaves(operation.item)
+            )
+        except ItemGone as err:
+            # Hidden from this user, as in a write, or gone: a list of ids tells.
+            shown = await self._server.fetch({operation.item.item_id})
+            self._learn(shown.values())
+            is_listed = reading_of(operation.item, shown) is not None
+            verdict = _verdict_on_listed(err) if is_listed else Missing()
+            await self._carry_out(operation, verdict)
+            return
         leaves = self._knowing(leaves)
         listed = {leaf.item.item_id: leaf.item for leaf in leaves}
         outbox = self._lane.outbox
@@ -1042,7 +1051,8 @@ def _verdict_on_listed(error: ServerError | None) -> Verdict:
     """Say why a write had no effect on an item that the server lists.
 
     404 for what is listed means that this user may not: Jellyfin lists items by their
-    ids also where it hides them from a user, and knows none of them in a write.
+    ids also where it hides them from a user, and knows none of them in a write, nor
+    where the episodes of a show are asked for.
     """
     match error:
         case None:
