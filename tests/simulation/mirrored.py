@@ -526,8 +526,13 @@ class Mirrored:
             if kind < 0.5:
                 side.server.played_elsewhere(item.item_id)
             elif kind < 0.75:
-                if side.restores and side.lane.ledger.base_of(item) is None:
+                if self.restores and (
                     # Nobody has read it under its new id: what was cannot be missed.
+                    side.lane.ledger.base_of(item) is None
+                    # Or a change of the other side may be under way, and loses its
+                    # place in time where it is read under another id next.
+                    or any(work in one.touched for one in self.sides if one != side)
+                ):
                     self.begun.add(work)
                 side.server.elsewhere(item.item_id, PlayState(watched=False))
             else:
