@@ -1,9 +1,9 @@
 """A server that means harm, or is broken: what it may answer, whatever is asked.
 
 `HostileServer` stands at one address. It passes everything on to the server *behind*
-it, until it is given an answer of `ANSWERS`, which is then what everybody gets. What
-an answer is made of leans on what was asked: the same spoilt row as a listing, an item,
-a library, an account or a message.
+it, until it is given an answer of `ANSWERS`, which is then what everybody gets, but for
+what it *spares*. What an answer is made of leans on what was asked: the same spoilt row
+as a listing, an item, a library, an account or a message.
 """
 
 import asyncio
@@ -524,7 +524,8 @@ ANSWERS: Mapping[str, Answer] = {
 class HostileServer:
     """An address at which a server stands, or what it has become."""
 
-    def __init__(self, behind: FakeServer | None = None) -> None:
+    def __init__(self, behind: FakeServer | None = None, spares: str = "(?!)") -> None:
+        """Stand before *behind*, to which paths that *spares* matches always lead."""
         self.answer: Answer | None = None
         """What everybody gets; None passes on to the server behind."""
         self.answered = 0
@@ -532,6 +533,7 @@ class HostileServer:
         self.sent = 0
         """How many bytes of it were taken."""
         self._behind = behind
+        self._spared = re.compile(spares)
         self._server: asyncio.Server | None = None
         self._open: set[asyncio.Task[None]] = set()
 
@@ -590,6 +592,11 @@ class HostileServer:
     ) -> None:
         head = await reader.readuntil(b"\r\n\r\n")
         method, target, *_ = head.decode("latin-1").split(" ", 2)
+        if self._behind is not None and self._spared.match(target):
+            # What comes next over this connection may be something else.
+            head = head.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
+            await self._pass_on(reader, writer, self._behind.port, head)
+            return
         self.answered += 1
         given = answer(Asked(method, target, head))
         if isinstance(given, bytes):
@@ -611,9 +618,13 @@ class HostileServer:
 
     @staticmethod
     async def _pass_on(
-        reader: asyncio.StreamReader, writer: asyncio.StreamWriter, port: int
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        port: int,
+        head: bytes = b"",
     ) -> None:
         behind_reader, behind_writer = await asyncio.open_connection(HOST, port)
+        behind_writer.write(head)
 
         async def carry(
             source: asyncio.StreamReader, sink: asyncio.StreamWriter

@@ -168,9 +168,11 @@ class Side(ABC):
             duration=seed.minutes * 60,
         )
 
-    def entry(self, **options: Any) -> MockConfigEntry:
-        """Return an entry for this server, not yet added."""
+    def entry(self, url: str | None = None, **options: Any) -> MockConfigEntry:
+        """Return an entry for this server, not yet added; *url* if it is another's."""
         data = self.data()
+        if url is not None:
+            data["url"] = url
         return MockConfigEntry(
             domain=DOMAIN,
             title=f"{data['server_name']} ({data['user_name']})",
