@@ -11,7 +11,7 @@ from pathlib import Path
 import sys
 import time
 
-from tests.simulation import invariants, mirrored, world
+from tests.simulation import day, invariants, mirrored, world
 from tests.simulation.records import Broken
 from tests.simulation.tally import Tally
 
@@ -75,6 +75,19 @@ def live_through(kind: str, first: int, count: int) -> tuple[list[str], Tally]:
     return problems, tally
 
 
+def live_through_a_day(seed: int) -> int:
+    """Live through one day of two lanes that follow each other, and print what was."""
+    logging.disable(logging.CRITICAL)
+    counts, problems = day.Counts(), []
+    try:
+        day.simulate(seed, counts)
+    except Broken as err:
+        problems.append(str(err))
+    print(*(problems or [f"seed {seed}: the promise was kept"]), sep="\n")
+    print(*counts.lines(), sep="\n")
+    return 1 if problems else 0
+
+
 def main() -> int:
     """Run; 0 if every world kept the promise."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -83,7 +96,10 @@ def main() -> int:
     parser.add_argument("--seed", type=int)
     parser.add_argument("--fresh", action="store_true")
     parser.add_argument("--mirrored", action="store_true")
+    parser.add_argument("--day", action="store_true")
     options = parser.parse_args()
+    if options.day:
+        return live_through_a_day(options.seed or 0)
     kind = "mirrored" if options.mirrored else "world"
 
     if options.seed is not None:

@@ -20,6 +20,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import partial
+from heapq import nlargest
 import json
 from typing import Any, Self
 from zlib import crc32
@@ -328,6 +329,8 @@ class ModelServer:
     listed by its id and among episodes. No write knows it, no search, and nobody who
     asks for the episodes of a show.
 
+    `page` is how many rows a step of an inventory has.
+
     `alone` is what items show that are asked for by themselves, where that is not what
     lists show: so after marks of containers on a server that *leaves_old_state*, as
     Jellyfin 12.0. `stale` is what items show instead of what they are, for
@@ -351,6 +354,7 @@ class ModelServer:
         self.clears_flag = False
         self.server_id = server_id
         self.latency = latency
+        self.page = PAGE
         self.skew = timedelta()
         self.items: dict[str, Item] = {}
         self.states: dict[str, PlayState] = {}
@@ -765,8 +769,8 @@ class ModelServer:
             for item_id, item in self.items.items()
             if item.kind is kind and item_id not in self.hidden | self.forbidden
         ]
-        for start in range(0, max(len(held), 1), PAGE):
-            page = held[start : start + PAGE]
+        for start in range(0, max(len(held), 1), self.page):
+            page = held[start : start + self.page]
             yield await self._request(
                 Ask.INVENTORY, (), partial(list, map(self.reading, page))
             )
@@ -788,15 +792,14 @@ class ModelServer:
         return await self._request(
             Ask.LAST_PLAYED,
             (),
-            lambda: sorted(
-                (
-                    self.reading(item_id)
-                    for item_id, state in self.states.items()
-                    if state.last_played
-                ),
-                key=lambda one: str(one.state.last_played),
-                reverse=True,
-            )[:limit],
+            lambda: [
+                self.reading(item_id)
+                for item_id, _ in nlargest(
+                    limit,
+                    (one for one in self.states.items() if one[1].last_played),
+                    key=lambda one: str(one[1].last_played),
+                )
+            ],
         )
 
     async def listen(self) -> AsyncGenerator[ServerEvent]:

@@ -6,7 +6,7 @@ the two have to agree.
 """
 
 import asyncio
-from collections.abc import Coroutine, Iterator, Mapping
+from collections.abc import Coroutine, Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import timedelta
 import json
@@ -32,7 +32,7 @@ from custom_components.watched_sync.core.operation import (
     SetProgress,
 )
 from custom_components.watched_sync.core.outbox import Outbox, Result
-from custom_components.watched_sync.core.play_state import PlayState
+from custom_components.watched_sync.core.play_state import PlayState, Reading
 from custom_components.watched_sync.core.reconcile import Policy
 from custom_components.watched_sync.core.relay import Relay
 from tests.core.twins import (
@@ -114,16 +114,7 @@ class Side:
         if server.kind.repeat_safe and world.more.random() < 0.5 and not world.calmer:
             server.clears_flag = True
         server.skew = timedelta(seconds=world.rng.choice((0, 0, 3, -3, 90)))
-        server.add(
-            *(
-                movie(
-                    f"{name}-m{number}", provider_ids=movie(f"m{number}").provider_ids
-                )
-                for number in range(4)
-            )
-        )
-        parent = replace(show(f"{name}-s"), provider_ids=show("s").provider_ids)
-        server.add_show(parent, {1: 3})
+        self.stock()
         server.on_change = self._note_change
         #: What was written to which work, and the restores of the server.
         self.written: list[tuple[str, Change]] = []
@@ -132,6 +123,11 @@ class Side:
         self.journal = MemoryJournal(seconds=world.rng.choice((0.0, 0.01, 0.2)))
         self.stored = json.dumps({"readings": [], "moves": [], "since": None})
         self.tasks: list[asyncio.Task[None]] = []
+
+    def stock(self) -> None:
+        """Put the works into the library."""
+        self.server.add(*(film(self.name, f"m{number}") for number in range(4)))
+        self.server.add_show(series(self.name, "s"), {1: 3})
 
     @property
     def works(self) -> dict[str, Item]:
@@ -189,7 +185,7 @@ class Side:
             rng=random.Random(self.world.rng.random()),
             policy=Policy.NEWEST,
             max_retry_age=timedelta(days=30),
-            opening=self.catch_up,
+            opening=self.open,
         )
         self.copier = Copier(
             self.lane,
@@ -220,21 +216,30 @@ class Side:
         self.copied += self.moves.copied
         return self.tasks
 
+    async def open(self) -> None:
+        """Look at the server before anything is written."""
+        await self.catch_up()
+
     async def catch_up(self) -> None:
-        """Read everything; what the relay writes or has read since, it knows better."""
+        """Read everything."""
         async with self.reading:
             self.moved.clear()
             found = await self.server.fetch(
                 [one.item_id for one in self.works.values()]
             )
-            newer = self.moved | {
-                operation.item.item_id
-                for operation in self.lane.outbox
-                if operation.operation_id in self.lane.in_flight
-            }
-            self.lane.remember(
-                reading for item_id, reading in found.items() if item_id not in newer
-            )
+            self.take_over(found.values())
+
+    def take_over(self, readings: Iterable[Reading]) -> None:
+        """Remember what was read; what the relay writes or has read, it knows better.
+
+        `moved` has to be cleared before the reading begins.
+        """
+        newer = self.moved | {
+            operation.item.item_id
+            for operation_id in self.lane.in_flight
+            if (operation := self.lane.outbox.get(operation_id)) is not None
+        }
+        self.lane.remember(one for one in readings if one.item.item_id not in newer)
 
     def _hear(self, update: LaneUpdate) -> None:
         self.moved.update(one.item.item_id for one in update.readings)
@@ -301,6 +306,16 @@ class Side:
         )
 
 
+def film(side: str, work: str) -> Item:
+    """Return a film under its id on one side, with the provider ids it has on both."""
+    return movie(f"{side}-{work}", provider_ids=movie(work).provider_ids)
+
+
+def series(side: str, work: str) -> Item:
+    """Return a show under its id on one side, with its provider ids."""
+    return replace(show(f"{side}-{work}"), provider_ids=show(work).provider_ids)
+
+
 def work_of(item: Item) -> str:
     """Return what a film or episode is called on both sides."""
     if item.kind is MediaKind.MOVIE:
@@ -358,7 +373,7 @@ class Mirrored:
         self.tally = Tally()
         self._number = 0
         self.began_at = self.clock.now()
-        self.sides = [Side(self, name, self.make_server()) for name in ("a", "b")]
+        self.sides = [self.make_side(name) for name in ("a", "b")]
         #: Works somebody began on one side while a mark from the other was under way.
         #: The newer stands there, and nobody takes the older back.
         self.begun: set[str] = set()
@@ -366,6 +381,10 @@ class Mirrored:
         self.changes: dict[str, list[tuple[float, PlayState]]] = {}
         #: Works that are played, or were until just now: nobody else touches them.
         self.playing: set[str] = set()
+
+    def make_side(self, name: str) -> Side:
+        """Return one of the two sides, with its server."""
+        return Side(self, name, self.make_server())
 
     def make_server(self) -> ModelServer:
         """Return the server of the next side."""
