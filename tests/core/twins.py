@@ -500,7 +500,7 @@ class ModelServer:
 
         It starts from what is shown of the item alone.
         """
-        state = self.alone.get(item_id, self.states[item_id])
+        state = self.shown_alone(item_id)
         if not self.kind.repeat_safe:
             self.elsewhere(item_id, state)
             return
@@ -612,6 +612,10 @@ class ModelServer:
         now = self.clock.true_now() + self.skew
         return now if self.kind.repeat_safe else now.replace(microsecond=0)
 
+    def shown_alone(self, item_id: str) -> PlayState:
+        """Return what an item shows that is asked for by itself."""
+        return self.alone.get(item_id, self.states[item_id])
+
     def watched(self, *item_ids: str) -> list[bool | None]:
         """Return the flags of some items."""
         return [self.states[item_id].watched for item_id in item_ids]
@@ -703,15 +707,18 @@ class ModelServer:
         self._under_way.update(written)
         self.overlapped += [one for one in written if self._under_way[one] > 1]
         try:
-            await self._request(
-                Ask.WRITE,
-                (item.item_id,),
-                lambda: self._carry_out(item, change, state),
-                change,
-            )
+            await self._send(item, change, state)
         finally:
             self._writing -= 1
             self._under_way.subtract(written)
+
+    async def _send(self, item: Item, change: Change, state: PlayState) -> None:
+        await self._request(
+            Ask.WRITE,
+            (item.item_id,),
+            lambda: self._carry_out(item, change, state),
+            change,
+        )
 
     async def is_whole(self, leaf: Reading) -> bool:
         if not self.kind.repeat_safe:
@@ -1104,7 +1111,7 @@ class ModelServer:
             raise ItemGone(item_id)
         leaf = self.items[item_id]
         before = self.playing.get(report.session_id)
-        state = self.states[item_id] = self.alone.get(item_id, self.states[item_id])
+        state = self.states[item_id] = self.shown_alone(item_id)
         self.written_to(item_id)
         far = 0.9 * (leaf.duration or 0.0)
         # A watched item that is begun again stays watched: its start is not told.

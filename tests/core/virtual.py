@@ -6,9 +6,16 @@ machine: the same program does the same things in the same order, every time.
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from concurrent.futures import Executor
 from datetime import UTC, datetime, timedelta
 import functools
+import selectors
 from typing import Any, override
+
+#: Real seconds in which what was sent to a socket of this process has arrived, and
+#: the same before the time jumps by more than a second: to the end of a patience, say.
+MOMENT = 0.001
+LONG_MOMENT = 0.005
 
 #: When every virtual world begins.
 EPOCH = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -64,7 +71,57 @@ class VirtualLoop(asyncio.BaseEventLoop):
         """There is nobody to wake: no other thread."""
 
 
-def run[T](main: Coroutine[Any, Any, T], loop: VirtualLoop | None = None) -> T:
+class _Patient(selectors.DefaultSelector):
+    """A selector that moves the time where no socket has anything for a moment."""
+
+    def __init__(self, loop: SocketLoop) -> None:
+        super().__init__()
+        self._loop = loop
+
+    @override
+    def select(
+        self, timeout: float | None = None
+    ) -> list[tuple[selectors.SelectorKey, int]]:
+        if timeout is None or timeout <= 0:
+            return super().select(timeout)
+        ready = super().select(LONG_MOMENT if timeout > 1 else MOMENT)
+        if not ready:
+            self._loop.seconds += timeout
+        return ready
+
+
+class SocketLoop(asyncio.SelectorEventLoop):
+    """An event loop whose time is virtual although its sockets are real.
+
+    Both ends of every connection are in this process, so whatever was sent is there a
+    moment later. Only when nothing comes for that long the time jumps to the next
+    timer. In which order sockets are served is for the machine to say.
+    """
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        super().__init__(_Patient(self))
+
+    @override
+    def time(self) -> float:
+        return self.seconds
+
+    @override
+    def run_in_executor[*Ts, T](
+        self,
+        executor: Executor | None,
+        func: Callable[[*Ts], T],
+        *args: *Ts,
+    ) -> asyncio.Future[T]:
+        """Do it here and now: no time passes while another thread is busy."""
+        done: asyncio.Future[T] = self.create_future()
+        done.set_result(func(*args))
+        return done
+
+
+def run[T](
+    main: Coroutine[Any, Any, T], loop: asyncio.BaseEventLoop | None = None
+) -> T:
     """Run *main* in a world of its own and end everything it left behind."""
     loop = loop or VirtualLoop()
     problems: list[dict[str, Any]] = []

@@ -319,8 +319,8 @@ def series(side: str, work: str) -> Item:
 def work_of(item: Item) -> str:
     """Return what a film or episode is called on both sides."""
     if item.kind is MediaKind.MOVIE:
-        return item.title.partition("-")[2]
-    show = (item.show_title or "").partition("-")[2]
+        return item.title.rpartition("-")[2]
+    show = (item.show_title or "").rpartition("-")[2]
     return f"{show}.{item.season}.{item.episode}"
 
 
@@ -341,7 +341,7 @@ class Mirrored:
     def __init__(
         self,
         seed: int,
-        loop: VirtualLoop,
+        loop: asyncio.AbstractEventLoop,
         *,
         calmer: bool = False,
         failing: bool = False,

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Coroutine, Iterator
 from typing import Any, override
 
-from custom_components.watched_sync.core.identity import MediaKind
+from custom_components.watched_sync.core.identity import Item, MediaKind
 from custom_components.watched_sync.core.lane import LaneUpdate
 from custom_components.watched_sync.core.mirror import Skip
 from custom_components.watched_sync.core.operation import (
@@ -73,9 +73,11 @@ class Pair(Mirrored):
     rest = 24.0
     afterwards = 10.0
 
-    def __init__(self, seed: int, loop: VirtualLoop, profiles: tuple[str, str]) -> None:
+    def __init__(
+        self, seed: int, loop: asyncio.AbstractEventLoop, profiles: tuple[str, str]
+    ) -> None:
         """Have the servers be of *profiles*; the rest follows from *seed*."""
-        self._makers = iter([_MAKE[one] for one in profiles])
+        self._profiles = iter(profiles)
         super().__init__(seed, loop, calmer=True)
         self.trouble_rate = 0.0
         self.crashes = self.outages = False
@@ -86,7 +88,11 @@ class Pair(Mirrored):
 
     @override
     def make_server(self) -> ModelServer:
-        return next(self._makers)(self.clock)
+        return self.make_server_of(next(self._profiles))
+
+    def make_server_of(self, profile: str) -> ModelServer:
+        """Return a server of that version."""
+        return _MAKE[profile](self.clock)
 
     @override
     def actors(self) -> list[Coroutine[Any, Any, None]]:
@@ -139,8 +145,12 @@ class Pair(Mirrored):
     async def _one_restarts(self) -> None:
         side = self.rng.choice(self.sides)
         await asyncio.sleep(self.rng.uniform(0, self.eventful / 2))
+        await self.restart(side, self.rng.uniform(3, 15))
+
+    async def restart(self, side: Side, seconds: float) -> None:
+        """Have a server restart, which takes so many seconds."""
         side.server.restart()
-        await side.stay_away(self.rng.uniform(3, 15))
+        await side.stay_away(seconds)
 
     async def _acts(self) -> None:
         async with asyncio.TaskGroup() as plays:
@@ -162,8 +172,8 @@ class Pair(Mirrored):
         works = self._meant(side, act, work)
         if self.playing.intersection(works):
             return
-        item_id = f"{side.name}-s.1" if "season" in act else side.works[work].item_id
-        side.server.mark_elsewhere(item_id, watched=act.startswith("mark"))
+        item = _season_of(side) if "season" in act else side.works[work]
+        side.server.mark_elsewhere(item.item_id, watched=act.startswith("mark"))
         for one in works:
             self._record(side, one)
 
@@ -176,7 +186,7 @@ class Pair(Mirrored):
         change = _WISHES.get(act) or SetProgress(0.3 * (item.duration or 0.0))
         scope = Scope.ITEM
         if "season" in act:
-            item, scope = side.server.items[f"{side.name}-s.1"], Scope.TREE
+            item, scope = _season_of(side), Scope.TREE
         name = self.new_id()
         await side.lane.submit(
             [Operation(name, name, item, change, self.clock.now(), scope=scope)]
@@ -212,6 +222,11 @@ class Pair(Mirrored):
             side.server.progress_elsewhere(item_id, share * length)
             self._record(side, work)
         self.playing.discard(work)
+
+
+def _season_of(side: Side) -> Item:
+    items = side.server.items.values()
+    return next(item for item in items if item.kind is MediaKind.SEASON)
 
 
 def simulate(seed: int, profiles: tuple[str, str]) -> None:

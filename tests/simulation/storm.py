@@ -6,7 +6,7 @@ time.
 """
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 import random
 
@@ -37,14 +37,22 @@ PAUSES = (0.0, 0.02, 0.1, 0.4, 1.5)
 #: Seconds in which everything has to be delivered.
 PATIENCE = 600.0
 
-_KINDS = ("mark", "mark", "mark", "unmark", "position", "tree", "untree")
+#: What is wished for, each as often as it stands here.
+KINDS = ("mark", "mark", "mark", "unmark", "position", "tree", "untree")
 
 
 class Storm:
     """A lane, its server, and what it was asked for."""
 
-    def __init__(self, seed: int, server: ModelServer, clock: VirtualClock) -> None:
+    def __init__(
+        self,
+        seed: int,
+        server: ModelServer,
+        clock: VirtualClock,
+        kinds: Sequence[str] = KINDS,
+    ) -> None:
         """Put two shows on *server*, of which everything else follows from *seed*."""
+        self.kinds = kinds
         self.seed = seed
         self.rng = random.Random(seed)
         self.clock = clock
@@ -87,7 +95,7 @@ class Storm:
             raise Broken(f"seed {self.seed}: " + "; ".join(problems))
 
     async def _ask(self, name: str) -> None:
-        kind = self.rng.choice(_KINDS)
+        kind = self.rng.choice(self.kinds)
         change: Change
         if kind in {"tree", "untree"}:
             item, scope = self.rng.choice(self.containers), Scope.TREE
@@ -127,7 +135,7 @@ class Storm:
             shown = self.server.states[item_id]
             if not wanted.agrees_with(shown):
                 yield f"{item_id} was wanted {_brief(wanted)}, is {_brief(shown)}"
-            alone = self.server.alone.get(item_id, shown)
+            alone = self.server.shown_alone(item_id)
             if not alone.agrees_with(shown):
                 yield f"{item_id} is {_brief(shown)}, by itself {_brief(alone)}"
         for item_id in set(self.server.overlapped):

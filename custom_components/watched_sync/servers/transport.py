@@ -162,6 +162,10 @@ class Transport:
         """Server time minus ours by the last good answer; None before one came."""
         return self._clock_offset
 
+    def server_now(self) -> datetime:
+        """Return what time it is by the server's clock, or ours before it was heard."""
+        return self._now() + (self._clock_offset or timedelta())
+
     def latest_now(self) -> datetime:
         """Return what time it is, by the server's clock or ours: whichever is ahead."""
         ahead = max(self._clock_offset or timedelta(), timedelta())

@@ -13,7 +13,7 @@ from collections.abc import (
     Sequence,
 )
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from itertools import batched
 from time import monotonic
@@ -1008,7 +1008,7 @@ class JellyfinClient(MediaServer):
         """
         date = at or state.last_played
         if date is None and (position or state.watched):
-            date = datetime.now(UTC) + (self.clock_offset or timedelta())
+            date = self._server.server_now()
         await self._set_user_data(
             key, replace(state, position=position, last_played=date)
         )
