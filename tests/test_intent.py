@@ -111,7 +111,13 @@ LIBRARY = (
     *(bear(number) for number in range(1, 4)),
     OLD_FARGO,
     FARGO,
-    replace(bear(1), item_id="fargo1", show_id="fargo-show", show_title="Fargo"),
+    replace(
+        bear(1),
+        item_id="fargo1",
+        show_id="fargo-show",
+        show_title="Fargo",
+        show_provider_ids=FARGO.provider_ids,
+    ),
 )
 
 

@@ -13,7 +13,7 @@ from homeassistant.helpers import entity_registry as er
 import pytest
 
 from custom_components import watched_sync
-from custom_components.watched_sync.core.activity import SERVER, What
+from custom_components.watched_sync.core.activity import SERVER, Lost, What
 from custom_components.watched_sync.core.errors import Reason, Refused, Unreachable
 from custom_components.watched_sync.core.lane import Phase
 from custom_components.watched_sync.core.operation import (
@@ -260,7 +260,7 @@ def test_every_status_and_reason_has_a_word() -> None:
     for switch in (switches[one] for one in ("last_played", "up_next", "watched")):
         assert switch["state_attributes"]["last_error"]["state"].keys() == reasons
     event = words_of("entity", "event", "activity", "state_attributes")
-    assert event["reason"]["state"].keys() == reasons
+    assert event["reason"]["state"].keys() == {*reasons, *Lost}
     assert event["event_type"]["state"].keys() == {what.value for what in What}
     assert event["origin"]["state"].keys() == {*Origin, SERVER}
 

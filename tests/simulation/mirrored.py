@@ -248,6 +248,8 @@ class Side:
             after = outcome.after
             if outcome.result is Result.OVERRULED and (
                 isinstance(outcome.operation.change, SetProgress)
+                # A play that has just begun has left a date, and no position yet.
+                or (after is not None and after.last_played and not after.watched)
                 or (after is not None and after.position > 0)
             ):
                 self.world.begun.add(work_of(outcome.operation.item))

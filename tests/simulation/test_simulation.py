@@ -33,7 +33,7 @@ from .tally import Tally
 from .world import simulate
 
 SEEDS = 300
-GROUP = 25
+GROUP = 50
 
 #: Worlds in which each of the seeded bugs has to show.
 BUG_SEEDS = 900

@@ -14,6 +14,7 @@ from .backoff import FORBIDDEN_BACKOFF, IDLE_BACKOFF, LANE_BACKOFF, Backoff
 from .delivery import Delivery
 from .errors import (
     Busy,
+    Forbidden,
     JournalError,
     LaneDown,
     Missing,
@@ -482,7 +483,8 @@ class Relay:
             self._poisoned.clear()
             self._go_down(LaneDown(reason_of(error)))
             return
-        if isinstance(error, Unanswered):
+        if isinstance(error, Unanswered | Forbidden):
+            # 403 to a read, and a good probe: closing hours have just ended.
             self._delivery.postpone(operation)
         else:
             await self._delivery.judge_failure(operation, error)
