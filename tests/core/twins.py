@@ -327,7 +327,7 @@ class ModelServer:
     that it was (`begun_again`), what is read does not say so. `same_show` holds
     the ids of shows that are one show in several folders. What is `forbidden` is
     listed by its id and among episodes. No write knows it, no search, and nobody who
-    asks for the episodes of a show.
+    asks for the episodes of a show. Unless it `lets_in`, every answer is 403.
 
     `page` is how many rows a step of an inventory has.
 
@@ -366,6 +366,7 @@ class ModelServer:
         self.foreign: set[str] = set()
         self.down = False
         self.token_good = True
+        self.lets_in = True
         self.requests: list[Request] = []
         self.plays: Counter[str] = Counter()
         self.doubled: list[str] = []
@@ -910,6 +911,8 @@ class ModelServer:
             return REFUSE
         if not self.token_good:
             return AUTH
+        if not self.lets_in:
+            return FORBIDDEN
         if self._queued:
             return self._queued.popleft()
         if queued := self._queued_for[request.ask]:

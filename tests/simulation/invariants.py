@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING
 from custom_components.watched_sync.core.errors import Reason
 from custom_components.watched_sync.core.identity import Item
 from custom_components.watched_sync.core.operation import (
+    Change,
     MarkUnwatched,
+    MarkWatched,
     Operation,
     Scope,
     SetProgress,
@@ -23,7 +25,15 @@ from custom_components.watched_sync.core.play_state import PlayState
 from custom_components.watched_sync.core.reconcile import CLOCK_TOLERANCE, Policy
 from tests.core.twins import UNWATCHED, Ask
 
-from .records import LATE_POSITION, PATIENCE, TANGLED, Asked, means, work_of
+from .records import (
+    FORGOTTEN,
+    LATE_POSITION,
+    PATIENCE,
+    TANGLED,
+    Asked,
+    means,
+    work_of,
+)
 from .tally import Tally
 
 if TYPE_CHECKING:
@@ -103,6 +113,9 @@ def _accounted(lane: SimulatedLane, tally: Tally) -> Iterator[str]:
             for later in (each.operation for each in asked[place + 1 :])
         ):
             continue  # overtaken by one whose news died with the process
+        if operation_id in lane.records.forgotten:
+            tally.leave_out(ACCOUNTED, "a backup came back from before it was asked")
+            continue
         yield f"operation {operation_id} was accepted and is nowhere"
     for operation_id in rejected & done:
         yield f"operation {operation_id} is both done and given up"
@@ -113,10 +126,17 @@ def _wishes_for(lane: SimulatedLane, item: Item) -> list[Asked]:
 
 
 def _nothing_else_changed(lane: SimulatedLane, tally: Tally) -> Iterator[str]:
-    """Nothing is done to a work that nobody had asked for, whatever its id is."""
+    """Nothing is done to a work that nobody had asked for, whatever its id is.
+
+    After a backup came back nobody has, until it is asked for anew: it may have been
+    done and taken back since.
+    """
+    backup = lane.records.backup
     wishes = {
         item.item_id: [
-            (type(one.operation.change), one.at) for one in _wishes_for(lane, item)
+            (kind, one.at)
+            for one in _wishes_for(lane, item)
+            for kind in _kinds(one.operation.change)
         ]
         for item in lane.leaves
     }
@@ -126,6 +146,27 @@ def _nothing_else_changed(lane: SimulatedLane, tally: Tally) -> Iterator[str]:
             kind is type(change) and asked_at <= at for kind, asked_at in wishes[work]
         ):
             yield f"nobody had asked for {change} of {work}"
+        elif (
+            backup is not None
+            and backup.at <= at
+            and not any(
+                kind is type(change) and backup.at <= asked_at <= at
+                for kind, asked_at in wishes[work]
+            )
+            # A later wish takes the flag along of what was given up.
+            and not any(
+                type(change) in _kinds(one.change) and work in lane.works_meant(one)
+                for one in backup.given_up
+            )
+        ):
+            yield f"{change} of {work} came out of a backup, and was sent unasked"
+
+
+def _kinds(change: Change) -> Iterator[type]:
+    """Yield what is written for a change: a position may take a flag along."""
+    yield type(change)
+    if isinstance(change, SetProgress) and change.watched is not None:
+        yield MarkWatched if change.watched else MarkUnwatched
 
 
 def _last_wish_holds(world: World, lane: SimulatedLane, tally: Tally) -> Iterator[str]:
@@ -200,12 +241,15 @@ def _certain(
     for one in reversed(wishes):
         operation = one.operation
         result = lane.result_of(operation.operation_id)
+        is_over = result not in (Result.SUPERSEDED, None)
         if result in (Result.DELIVERED, Result.ALREADY_TRUE):
             # Of an episode in a tree it is not told that it was left to somebody.
             later_is = operation.scope is Scope.ITEM or not (
-                item.item_id in lane.records.moved or world.jumps
+                item.item_id in lane.records.moved
+                or world.jumps
+                or lane.records.backup is not None
             )
-        elif result not in (Result.SUPERSEDED, None) or not one.answered:
+        elif is_over or not one.answered or lane.came_with_backup(operation):
             later_is = False
         if later_is:
             found.add(operation.operation_id)
@@ -310,6 +354,8 @@ def _why_overruled(
         return "what we had marked ourselves beats a position, if that was forgotten"
     if any(map(lane.is_tangled, leaves)):
         return TANGLED
+    if lane.records.backup is not None:
+        return FORGOTTEN
     sent_twice = lane.records.late.keys() & lane.records.doubtful_positions
     if any(item.item_id in sent_twice for item in leaves):
         return "a position sent twice, the first coming late, is dated like a new play"

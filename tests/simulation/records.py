@@ -28,6 +28,14 @@ class Asked:
     answered: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """A backup that came back: when, and what it held as given up."""
+
+    at: float
+    given_up: tuple[Operation, ...]
+
+
 @dataclass(slots=True)
 class Records:
     """What happened to one lane."""
@@ -53,6 +61,14 @@ class Records:
     rejected: list[tuple[Operation, Reason | None]] = field(default_factory=list)
     oddities: list[str] = field(default_factory=list)
     crashed_at: list[float] = field(default_factory=list)
+    #: Whether the server has ever refused our sign-in.
+    signed_out: bool = False
+    #: How many requests came while the server let nobody in.
+    turned_away: int = 0
+    backup: Restored | None = None
+    #: Operations that waited in the backup, and those that it knew nothing of.
+    held: set[str] = field(default_factory=set)
+    forgotten: set[str] = field(default_factory=set)
 
     @property
     def crashes(self) -> int:
@@ -62,6 +78,7 @@ class Records:
 
 #: Why something is not checked, where several invariants say so.
 TANGLED = "known too late that two wishes are for it, ids being others after a restore"
+FORGOTTEN = "what we had written since the backup was made passes for others' doing"
 LATE_POSITION = "a position that nobody answered may stay"
 
 

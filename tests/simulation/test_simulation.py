@@ -9,10 +9,15 @@ from typing import Any
 
 import pytest
 
-from custom_components.watched_sync.core import delivery as delivery_module
+from custom_components.watched_sync.core import (
+    delivery as delivery_module,
+    relay as relay_module,
+)
 from custom_components.watched_sync.core.delivery import Delivery
 from custom_components.watched_sync.core.doubt import Doubts
 from custom_components.watched_sync.core.errors import (
+    AuthRejected,
+    Forbidden,
     ItemGone,
     Missing,
     Reason,
@@ -25,6 +30,7 @@ from custom_components.watched_sync.core.operation import Operation
 from custom_components.watched_sync.core.outbox import Outbox, Result
 from custom_components.watched_sync.core.play_state import PlayState
 from custom_components.watched_sync.core.reconcile import decide
+from custom_components.watched_sync.core.relay import Relay
 from tests.core.twins import MemoryJournal
 
 from .invariants import FLOORS
@@ -283,3 +289,74 @@ def test_an_operation_that_ends_twice_is_noticed(
 
     monkeypatch.setattr(Outbox, "settle", always)
     assert "ended as superseded and as" in _caught()
+
+
+def test_a_lane_that_waits_for_a_person_after_closing_hours_is_noticed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A server lets nobody in for some time, and is never asked again."""
+    judge = Relay._judge
+
+    def park(self: Relay, error: ServerError) -> None:
+        judge(self, AuthRejected("403") if isinstance(error, Forbidden) else error)
+
+    monkeypatch.setattr(Relay, "_judge", park)
+    assert "the sign-in is good" in _caught(first=140, saying="parked")
+    monkeypatch.setattr(relay_module, "PARKED_RECHECK", 10 * 365 * 86_400.0)
+    assert _caught(saying="still wait at the end")
+
+
+def test_a_wish_that_is_given_up_in_closing_hours_is_noticed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What a server says to everybody passes for what it says of one item."""
+    failed = Relay._read_failed
+
+    async def blame(
+        self: Relay, error: ServerError, operations: Sequence[Operation]
+    ) -> None:
+        if not isinstance(error, Forbidden):
+            await failed(self, error, operations)
+            return
+        for operation in operations:
+            await self._delivery.judge_failure(operation, error)
+
+    monkeypatch.setattr(Relay, "_read_failed", blame)
+    assert _caught(first=0, saying="paid for closed doors")
+
+
+def test_what_a_backup_brings_back_and_is_sent_unasked_is_noticed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Wishes that were delivered since, and taken back, are sent once more."""
+    monkeypatch.setattr(Outbox, "hold", lambda *_: None)
+    assert _caught(first=80, saying="came out of a backup")
+
+
+def test_worlds_know_closing_hours_and_backups() -> None:
+    """Of what they go through there has to be enough to tell."""
+    from tests.core.virtual import VirtualLoop, run  # noqa: PLC0415 - as above
+
+    from .world import World  # noqa: PLC0415 - only these tests look inside
+
+    refused = held = sent = 0
+    for seed in range(150):
+        loop = VirtualLoop()
+
+        async def main(seed: int = seed, loop: VirtualLoop = loop) -> World | None:
+            world = World(seed, loop)
+            if not (world.closes or world.backs_up):
+                return None
+            await world.live()
+            return world
+
+        if (world := run(main(), loop)) is None:
+            continue
+        for lane in world.lanes:
+            refused += lane.records.turned_away
+            held += len(lane.records.held)
+            asked = [one.operation.operation_id for one in lane.records.asked]
+            sent += len(asked) - len(set(asked))
+    assert refused > 20
+    assert held > 20
+    assert 5 < sent < held

@@ -6,9 +6,11 @@ stop; the queue has to drain, and then the `invariants` are read.
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from itertools import groupby
 import random
 from typing import Any
@@ -47,12 +49,14 @@ from tests.core.virtual import VirtualClock, VirtualLoop, run
 
 from .invariants import SHOWN, invariants
 from .records import (
+    FORGOTTEN,
     LATE_POSITION,
     PATIENCE,
     TANGLED,
     Asked,
     Broken,
     Records,
+    Restored,
     means,
     work_of,
 )
@@ -60,6 +64,12 @@ from .tally import Tally
 
 #: Seconds of a world in which things go wrong.
 TROUBLED = 900.0
+
+#: How often worlds have what is rare.
+RARE = 0.06
+
+#: Seconds it takes to put a backup back: longer than any write is under way.
+RESTORING = 300.0
 
 #: What can befall one request, and how often beside the others.
 _TROUBLES = (
@@ -102,6 +112,7 @@ class SimulatedLane:
         self._hide(random.Random(f"{world.seed} {name}-hidden"))
         self.journal = MemoryJournal(seconds=rng.choice((0.0, 0.01, 0.2)))
         self.records = Records()
+        self.is_off = False
         self._assemble(Outbox(), Ledger())
 
     def _stock(self, rng: random.Random) -> None:
@@ -230,6 +241,13 @@ class SimulatedLane:
                 one.last_error == Reason.UNEXPECTED for one in lane.outbox
             ):
                 self.records.oddities.append("the relay stumbled over itself")
+            if lane.health.phase is Phase.PARKED and not self.records.signed_out:
+                self.records.oddities.append("parked, and the sign-in is good")
+            if self.world.closes and any(
+                one.last_error == Reason.FORBIDDEN
+                for one in (*lane.outbox, *lane.outbox.rejected)
+            ):
+                self.records.oddities.append("a wish paid for closed doors")
             for outcome in update.outcomes:
                 operation = outcome.operation
                 earlier = ended.get(operation.operation_id, Result.REJECTED)
@@ -280,6 +298,8 @@ class SimulatedLane:
             return LATE_POSITION
         if self.world.jumps and operation.unsure_until:
             return "our clock jumped while a write was in doubt"
+        if self.records.backup is not None and operation.scope is Scope.TREE:
+            return FORGOTTEN
         if self.may_be_forgetful and operation.scope is Scope.TREE:
             return "it may have been left to somebody, after a clock that jumped"
         return None
@@ -324,10 +344,9 @@ class SimulatedLane:
         Of a write that was cut off nothing is left: the file is written beside the old
         one and takes its place whole. What a torn file means is tested with the codec.
         """
-        self.records.crashed_at.append(self.world.loop.time())
-        self.journal.dead = True
-        self.task.cancel()
-        await asyncio.wait([self.task])
+        if self.is_off:
+            return
+        await self._die()
         text = self.journal.text
         self.journal = MemoryJournal(seconds=self.journal.seconds)
         self.journal.text = text
@@ -336,13 +355,74 @@ class SimulatedLane:
         ledger = Ledger(known, known.absent) if keeps_ledger else Ledger()
         self._assemble(self.journal.restore(), ledger)
 
+    async def _die(self) -> None:
+        self.records.crashed_at.append(self.world.loop.time())
+        self.journal.dead = True
+        self.task.cancel()
+        await asyncio.wait([self.task])
+
+    async def back_up(self) -> Callable[[], tuple[Outbox, Ledger]] | None:
+        """Make a backup; return what loads it, None if the disk fails."""
+        journal, known = self.journal, self.lane.ledger
+        try:
+            await journal.save()
+        except JournalError:
+            return None
+        copy = MemoryJournal()
+        copy.text = journal.text
+        readings, absent = list(known), frozenset(known.absent)
+        return lambda: (copy.restore(), Ledger(readings, absent))
+
+    async def put_back(self, load: Callable[[], tuple[Outbox, Ledger]]) -> None:
+        """Have the files of a backup in place of ours, and start with them."""
+        self.is_off = True
+        await self._die()
+        try:
+            await asyncio.sleep(RESTORING)
+        finally:
+            outbox, ledger = load()
+            self._note_backup(outbox)
+            outbox.hold(Reason.RESTORED)
+            self.journal = MemoryJournal(seconds=self.journal.seconds)
+            self.journal.outbox = outbox
+            await self.journal.save()
+            self._assemble(outbox, ledger)
+            self.is_off = False
+
+    def _note_backup(self, outbox: Outbox) -> None:
+        records = self.records
+        records.backup = Restored(self.world.loop.time(), tuple(outbox.rejected))
+        records.held = {one.operation_id for one in outbox}
+        records.forgotten = {
+            operation_id
+            for operation_id in (one.operation.operation_id for one in records.asked)
+            if operation_id not in outbox and outbox.outcome_of(operation_id) is None
+        }
+
+    async def decide(self, rng: random.Random) -> None:
+        """Send or discard what a backup brought back, as a person does."""
+        for operation in self.lane.outbox.held:
+            if rng.random() < 0.5:
+                await self._record_asking(
+                    [operation], partial(self.lane.retry, [operation.operation_id])
+                )
+                continue
+            with suppress(JournalError):  # it is held still
+                await self.lane.discard([operation.operation_id])
+
     async def ask(self, operations: list[Operation]) -> None:
         """Submit wishes and note whether the answer came back."""
+        if not self.is_off:
+            await self._record_asking(operations, partial(self.lane.submit, operations))
+
+    async def _record_asking(
+        self, operations: list[Operation], accept: Callable[[], Awaitable[object]]
+    ) -> None:
         lane, at = self.lane, self.world.loop.time()
         places = [len(self.records.asked) + n for n in range(len(operations))]
         self.records.asked.extend(Asked(one, at, answered=False) for one in operations)
         try:
-            await lane.submit(operations)
+            await accept()
         except JournalError:
             # Refused: it is as if it had never been asked.
             for place in places:
@@ -366,6 +446,18 @@ class SimulatedLane:
                 not self.server.kind.repeat_safe and self.shown(item_id).watched is True
             )
         )
+
+    def came_with_backup(self, operation: Operation) -> bool:
+        """Whether a backup brought an operation back, or took it away.
+
+        What it brings back may have been delivered already. So nothing that comes after
+        it takes its flag along.
+        """
+        return operation.operation_id in self.records.held | self.records.forgotten
+
+    def works_meant(self, operation: Operation) -> set[str]:
+        """Return which films and episodes an operation is for."""
+        return {work_of(leaf) for leaf in self.leaves if means(operation, leaf)}
 
     def is_tangled(self, item: Item) -> bool:
         """Whether it may not have been known in time that two wishes are for an item.
@@ -432,6 +524,13 @@ class World:
         # Where our clock jumped, nobody can tell which of two wishes came first once
         # they turn out to be for one work.
         self.restores = not self.jumps and self.restoring.random() < 0.3
+        # So are those of closed doors and of backups that come back.
+        self.closing = random.Random(f"{seed}-403")
+        self.closes = not self.restores and self.closing.random() < RARE
+        self.backing_up = random.Random(f"{seed}-backup")
+        self.backs_up = (
+            not (self.jumps or self.restores) and self.backing_up.random() < RARE
+        )
         self.tally = Tally()
         self._number = 0
         self.lanes = [
@@ -452,6 +551,10 @@ class World:
             actors.append(self._clocks)
         if self.restores:
             actors.append(self._restores)
+        if self.closes:
+            actors.append(self._closed_doors)
+        if self.backs_up:
+            actors.append(self._backups)
         tasks = [self.loop.create_task(self._act(lane, *actors)) for lane in self.lanes]
         await asyncio.wait(tasks)
         for task in tasks:
@@ -460,8 +563,11 @@ class World:
         for lane in self.lanes:
             lane.server.down = False
             lane.server.token_good = True
+            lane.server.lets_in = True
             lane.journal.broken = False
-            lane.relay.nudge()
+            await lane.decide(self.backing_up)
+            if not self.closes:  # nobody has to ask for it once doors open again
+                lane.relay.nudge()
         await self._rest()
         for lane in self.lanes:
             problems = list(invariants(self, lane, self.tally))
@@ -581,6 +687,7 @@ class World:
             start = self.loop.time()
             kind = rng.random()
             lane.server.token_good = kind < 0.8
+            lane.records.signed_out |= not lane.server.token_good
             try:
                 seconds = rng.expovariate(1 / rng.choice((5, 60, 300)))
                 if kind < 0.8:
@@ -622,6 +729,34 @@ class World:
             lane.server.renumber(self._new_ids(lane))
             lane.records.restores += 1
             lane.relay.report(Unreachable("the socket was closed"))
+
+    async def _closed_doors(self, lane: SimulatedLane) -> None:
+        """Have the server let nobody in for hours (here: minutes) that end."""
+        rng = self.closing
+        while True:
+            await asyncio.sleep(rng.expovariate(1 / 200))
+            start = self.loop.time()
+            lane.server.lets_in = False
+            try:
+                await asyncio.sleep(rng.expovariate(1 / rng.choice((5, 60, 300))))
+            finally:
+                lane.records.outages.append((start, self.loop.time()))
+                lane.records.turned_away += sum(
+                    one.at > start for one in lane.server.requests
+                )
+                lane.server.lets_in = True
+
+    async def _backups(self, lane: SimulatedLane) -> None:
+        """Put a backup back, and have a person decide what comes of it."""
+        rng = self.backing_up
+        await asyncio.sleep(rng.uniform(20, 400))
+        if (backup := await lane.back_up()) is None:
+            return
+        await asyncio.sleep(rng.expovariate(1 / 100))
+        await lane.put_back(backup)
+        while True:
+            await asyncio.sleep(rng.expovariate(1 / 60))
+            await lane.decide(rng)
 
     def _new_ids(self, lane: SimulatedLane) -> dict[str, str]:
         """Return new ids by the old ones: some that were others', some never seen."""
