@@ -399,6 +399,41 @@ async def test_a_position_the_server_would_not_keep_is_given_up_at_once(
     assert rig.server.writes == []
 
 
+@virtual
+async def test_a_position_not_kept_twice_is_beyond_the_limits_of_the_server() -> None:
+    rig = with_movies(2, ModelServer.plex).start()
+    rig.server.limits = replace(rig.server.limits, max_progress=0.7)
+    await rig.ask(SetProgress(5600), movies(2)[0])
+    await rig.drained()
+    assert [one.reason for one in rig.outcomes] == [Reason.UNSUPPORTED]
+    assert rig.server.count(Ask.WRITE) == 2
+    assert rig.server.not_kept == [5600]
+    await rig.ask(SetProgress(5700), movies(2)[1])
+    await rig.drained()
+    assert [one.reason for one in rig.outcomes] == [Reason.UNSUPPORTED] * 2
+    assert rig.server.count(Ask.WRITE) == 2
+
+
+@virtual
+async def test_a_position_that_was_lost_once_teaches_no_limit() -> None:
+    rig = with_movies(1, ModelServer.plex).start()
+    rig.server.on(Ask.WRITE, LIE)
+    await rig.ask(SetProgress(5600), movies(1)[0])
+    await rig.drained()
+    assert rig.results() == [Result.DELIVERED]
+    assert rig.server.not_kept == []
+
+
+@virtual
+async def test_a_position_within_the_limits_is_tried_until_it_is_given_up() -> None:
+    rig = with_movies(1, ModelServer.plex).start()
+    rig.server.trouble = lambda request: LIE if request.ask is Ask.WRITE else None
+    await rig.ask(SetProgress(1200), movies(1)[0])
+    await rig.drained(6 * 3600)
+    assert [one.reason for one in rig.outcomes] == [Reason.NOT_APPLIED]
+    assert rig.server.count(Ask.WRITE) == 8
+
+
 # --- a write that goes wrong ------------------------------------------------------
 
 

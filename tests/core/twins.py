@@ -351,6 +351,9 @@ class ModelServer:
         """Answer every request after *latency* seconds."""
         self.clock = clock
         self.kind = capabilities
+        #: What it keeps of positions, whatever it says of itself.
+        self.limits = capabilities
+        self.not_kept: list[float] = []
         self.clears_flag = False
         self.server_id = server_id
         self.latency = latency
@@ -720,6 +723,11 @@ class ModelServer:
             lambda: self._carry_out(item, change, state),
             change,
         )
+
+    def note_position_not_kept(self, position: float, duration: float) -> None:
+        self.not_kept.append(position)
+        if position >= duration * self.limits.max_progress:
+            self.kind = replace(self.kind, max_progress=position / duration)
 
     async def is_whole(self, leaf: Reading) -> bool:
         if not self.kind.repeat_safe:
@@ -1144,9 +1152,9 @@ class ModelServer:
             self.states[leaf.item_id] = replace(state, position=kept)
         elif (
             leaf.duration is not None
-            and self.kind.min_position
+            and self.limits.min_position
             <= position
-            < leaf.duration * self.kind.max_progress
+            < leaf.duration * self.limits.max_progress
         ):
             self.states[leaf.item_id] = replace(
                 state, position=position, last_played=self.server_now()

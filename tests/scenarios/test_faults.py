@@ -7,6 +7,7 @@ from typing import Any
 
 from homeassistant.config_entries import SOURCE_REAUTH
 from homeassistant.core import HomeAssistant
+from homeassistant.exceptions import ServiceValidationError
 from homeassistant.helpers import issue_registry as ir
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
@@ -406,6 +407,48 @@ async def test_write_the_server_refuses_waits_for_a_person(
     await drained(hass, entry, seconds=HOUR)
     assert side.all_seen() == played(film)
     assert not runtime_of(entry).lane.outbox.rejected
+
+
+async def test_position_beyond_the_threshold_of_a_plex_is_refused_by_its_limits(
+    hass: HomeAssistant, plex: PlexSide
+) -> None:
+    plex.server.options.played_threshold = 70
+    entry = await plex.connect(hass)
+    # The server is asked before the first position; what it says is known from then on.
+    answer = await act(hass, "set_progress", title="Arrival", percent=80, wait=10)
+    assert [one["status"] for one in answer["operations"]] == ["failed"]
+    (given_up,) = runtime_of(entry).lane.outbox.rejected
+    assert (given_up.last_error, given_up.attempts) == (Reason.UNSUPPORTED, 0)
+    assert plex.writes == []
+    with pytest.raises(ServiceValidationError) as refused:
+        await act(hass, "set_progress", title="Arrival", percent=80)
+    assert refused.value.translation_key == "position_not_kept"
+    assert refused.value.translation_placeholders is not None
+    assert refused.value.translation_placeholders["maximum"] == "70%"
+    await act(hass, "set_progress", title="Arrival", percent=69)
+    await drained(hass, entry)
+    assert len(plex.writes) == 1
+    assert plex.seen(plex.item_id("Arrival")).position > 0
+
+
+async def test_threshold_of_a_plex_that_tells_it_to_nobody_is_learnt(
+    hass: HomeAssistant, plex: PlexSide, machine: TimeMachine
+) -> None:
+    plex.server.options.played_threshold = 70
+    plex.server.fail(FaultKind.STATUS, path="^/:/prefs$", status=403, times=None)
+    entry = await plex.connect(hass)
+    machine.running = True
+    await act(hass, "set_progress", title="Arrival", percent=80)
+    await drained(hass, entry, seconds=HOUR)
+    (given_up,) = runtime_of(entry).lane.outbox.rejected
+    assert given_up.last_error == Reason.UNSUPPORTED
+    assert len(plex.writes) == 2
+    assert plex.all_seen() == {}
+    with pytest.raises(ServiceValidationError) as refused:
+        await act(hass, "set_progress", title="Inception", percent=80)
+    assert refused.value.translation_placeholders is not None
+    assert refused.value.translation_placeholders["maximum"] == "80%"
+    assert len(plex.writes) == 2
 
 
 async def test_change_that_never_takes_effect_is_given_up_and_said_so(

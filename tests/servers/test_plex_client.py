@@ -38,6 +38,7 @@ from custom_components.watched_sync.core.operation import (
 from custom_components.watched_sync.core.play_state import PlayState
 from custom_components.watched_sync.core.ports import ServerInfo
 from custom_components.watched_sync.servers.jellyfin.client import JellyfinClient
+from custom_components.watched_sync.servers.plex import limits
 from custom_components.watched_sync.servers.plex.client import PlexClient
 from tests.fakes.base import FakeClock, FaultKind, LoggedRequest
 from tests.fakes.jellyfin import FakeJellyfin
@@ -144,7 +145,7 @@ async def written(
     for method in ("GET", "POST", "PUT"):
         mocked.add(ANY_WRITE, method=method, content_type="text/html", repeat=True)
     await client.write(item, change, state)
-    (request,) = sent(mocked)
+    (request,) = (one for one in sent(mocked) if one.line != "GET /:/prefs")
     return request
 
 
@@ -191,11 +192,108 @@ async def test_progress_is_one_stopped_report_of_a_session_of_its_own(
     assert sent(mocked)[-1].headers["X-Plex-Session-Identifier"] != first
 
 
-async def test_position_never_lies_beyond_the_duration(
-    client: PlexClient, mocked: aioresponses
+@pytest.mark.parametrize("position", [30, 6500, 9000])
+async def test_position_that_would_not_be_kept_is_not_sent(
+    client: PlexClient, mocked: aioresponses, position: float
 ) -> None:
-    request = await written(client, mocked, FILM, SetProgress(9000))
-    assert request.url.query["time"] == request.url.query["duration"] == "7020000"
+    with pytest.raises(Unsupported):
+        await client.write(FILM, SetProgress(position), UNWATCHED)
+    assert [one.line for one in sent(mocked)] == ["GET /:/prefs"]
+
+
+def held(client: PlexClient) -> tuple[float, float]:
+    capabilities = client.capabilities
+    return capabilities.min_position, capabilities.max_progress
+
+
+async def test_limits_of_positions_are_the_servers_own(
+    session: ClientSession, server: FakePlex
+) -> None:
+    server.options.played_threshold = 70
+    server.options.min_progress_ms = 120_000
+    client = client_of(session, server)
+    item = await item_of(client, server.rating_key("Alien"))
+    assert item.duration is not None
+    assert held(client) == (60, 0.9)
+    for position in (90, item.duration * 0.8):
+        with pytest.raises(Unsupported):
+            await client.write(item, SetProgress(position), UNWATCHED)
+    assert held(client) == (120, 0.7)
+    assert len(server.find("^/:/prefs$")) == 1
+    assert server.find("^/:/timeline$") == []
+    await client.write(item, SetProgress(item.duration * 0.69), UNWATCHED)
+    assert len(server.find("^/:/timeline$")) == 1
+
+
+@pytest.mark.parametrize("status", [401, 403, 404, 400])
+async def test_limits_a_user_may_not_read_are_learnt(
+    session: ClientSession, server: FakePlex, status: int
+) -> None:
+    server.fail(FaultKind.STATUS, path="^/:/prefs$", status=status, times=None)
+    client = client_of(session, server)
+    item = await item_of(client, server.rating_key("Alien"))
+    await client.write(item, SetProgress(600), UNWATCHED)
+    await client.write(item, SetProgress(700), UNWATCHED)
+    assert len(server.find("^/:/prefs$")) == 1
+    assert held(client) == (60, 0.9)
+    client.note_position_not_kept(4800, 6000)
+    assert held(client) == (60, 0.8)
+    client.note_position_not_kept(120, 6000)
+    assert held(client) == (121, 0.8)
+    # In the middle, or in something short: that says nothing of a limit.
+    client.note_position_not_kept(1200, 6000)
+    client.note_position_not_kept(120, 160)
+    assert held(client) == (121, 0.8)
+
+
+async def test_limits_that_the_server_told_are_not_learnt(
+    session: ClientSession, server: FakePlex
+) -> None:
+    client = client_of(session, server)
+    await client._limits.refresh()
+    client.note_position_not_kept(4800, 6000)
+    assert held(client) == (60, 0.9)
+
+
+async def test_old_limits_are_asked_for_again(
+    session: ClientSession, server: FakePlex, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 1000.0
+    monkeypatch.setattr(limits, "monotonic", lambda: now)
+    server.options.played_threshold = 70
+    client = client_of(session, server)
+    await client._limits.refresh()
+    assert held(client) == (60, 0.7)
+    server.options.played_threshold = 95
+    now += limits.LIFETIME - 1
+    await client._limits.refresh()
+    assert held(client) == (60, 0.7)
+    now += 1
+    # What is old refuses nothing: it is looked at again before it is sent.
+    assert held(client) == (60, 0.9)
+    await client._limits.refresh()
+    assert held(client) == (60, 0.95)
+    now += limits.LIFETIME
+    assert held(client) == (60, 0.95)
+    server.fail(FaultKind.STATUS, path="^/:/prefs$", status=403)
+    await client._limits.refresh()
+    assert held(client) == (60, 0.9)
+    client.note_position_not_kept(4800, 6000)
+    assert held(client) == (60, 0.8)
+    now += limits.LIFETIME
+    assert held(client) == (60, 0.9)
+
+
+async def test_limits_of_a_server_that_fails_are_asked_for_the_next_time(
+    session: ClientSession, server: FakePlex
+) -> None:
+    server.options.played_threshold = 70
+    server.fail(FaultKind.STATUS, path="^/:/prefs$", status=500)
+    client = client_of(session, server)
+    await client._limits.refresh()
+    assert held(client) == (60, 0.9)
+    await client._limits.refresh()
+    assert held(client) == (60, 0.7)
 
 
 async def test_position_zero_of_an_unwatched_item_unmarks(
@@ -259,11 +357,14 @@ async def test_positions_of_one_item_never_add_up_to_a_play(
 ) -> None:
     """Reports of one session that cross the threshold would mark it watched."""
     key = server.rating_key("Alien")
+    server.options.played_threshold = 70
+    server.fail(FaultKind.STATUS, path="^/:/prefs$", status=403)
     client = client_of(session, server)
     item = await item_of(client, key)
     assert item.duration is not None
-    for position in (600, item.duration * 0.89, item.duration * 0.99):
+    for position in (600, item.duration * 0.69, item.duration * 0.79):
         await client.write(item, SetProgress(position), UNWATCHED)
+    assert len(server.find("^/:/timeline$")) == 3
     assert server.state("alex", key).view_count == 0
 
 

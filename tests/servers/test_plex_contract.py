@@ -156,7 +156,7 @@ class TestPlex(MediaServerContract, LibraryContract, PlaybackContract):
                 session=session,
                 server=server,
                 client=client,
-                write_paths="^/:/",
+                write_paths="^/:/(?!prefs$)",
                 read_paths="^/library",
                 unknown_id="999999",
                 page_size="custom_components.watched_sync.servers.plex.client._LEAF_PAGE",

@@ -132,6 +132,14 @@ def test_crossing_the_threshold_is_looked_at_once() -> None:
     assert hears(ear, playing(player(minutes=58))) == [look_again("7")]
 
 
+def test_the_threshold_is_that_of_the_server() -> None:
+    ear = Notifications(threshold=0.7)
+    hears(ear, playing(player()))
+    ear.learn([lasting("7")])
+    assert hears(ear, playing(player(minutes=41.9))) == []
+    assert hears(ear, playing(player(minutes=42))) == [look_again("7")]
+
+
 def test_an_item_of_unknown_length_has_no_threshold() -> None:
     ear = Notifications()
     hears(ear, playing(player()))

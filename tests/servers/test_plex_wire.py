@@ -1,5 +1,6 @@
 """Plex's JSON in the core's words."""
 
+from contextlib import suppress
 from dataclasses import fields, replace
 from datetime import UTC, date, datetime
 from typing import Any
@@ -23,6 +24,7 @@ from custom_components.watched_sync.core.ports import Library
 from custom_components.watched_sync.servers.fields import Json, Oddities, Row
 from custom_components.watched_sync.servers.listing import Page
 from custom_components.watched_sync.servers.plex import wire
+from custom_components.watched_sync.servers.plex.limits import DEFAULTS, Limits
 
 from .json_strategies import ANYTHING, SCALARS
 
@@ -670,3 +672,44 @@ def test_no_spoilt_row_raises_anything_but_malformed(
     except Malformed:
         return
     assert reading is None or reading.item.item_id
+
+
+def preferences(*settings: Any) -> dict[str, Any]:
+    return {"MediaContainer": {"size": len(settings), "Setting": list(settings)}}
+
+
+def preference(key: str, value: Any) -> dict[str, Any]:
+    return {"id": key, "type": "int", "value": value}
+
+
+def test_limits_are_two_of_many_preferences() -> None:
+    answer = preferences(
+        preference("FriendlyName", "den"),
+        preference("LibraryVideoPlayedThreshold", 70),
+        preference("minimumProgressTime", "120000"),
+        "odd",
+    )
+    assert wire.parse_limits(answer, Oddities()) == Limits(120, 0.7)
+
+
+@pytest.mark.parametrize("value", [None, 0, -5, 101, "x", [], True])
+def test_limit_that_cannot_be_one_is_the_usual_one(value: Any) -> None:
+    answer = preferences(preference("LibraryVideoPlayedThreshold", value))
+    assert wire.parse_limits(answer, Oddities()) == DEFAULTS
+    answer = preferences(preference("minimumProgressTime", "much"))
+    assert wire.parse_limits(answer, Oddities()) == DEFAULTS
+
+
+@given(answer=ANYTHING, value=SCALARS)
+def test_preferences_of_any_form_are_limits_or_malformed(
+    answer: Any, value: Any
+) -> None:
+    settings = (
+        preference("LibraryVideoPlayedThreshold", value),
+        preference("minimumProgressTime", value),
+    )
+    for whole in (answer, preferences(*settings)):
+        with suppress(Malformed):
+            limits = wire.parse_limits(whole, Oddities())
+            assert 0 < limits.max_progress <= 1
+            assert limits.min_position >= 0

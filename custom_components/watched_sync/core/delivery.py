@@ -390,7 +390,12 @@ class Delivery:
             if wrong:
                 errors = (sent.errors.get(one.item.item_id) for one in wrong)
                 error = next(filter(None, errors), None)
-                failed.append((operation, _verdict_on_listed(error)))
+                verdict = _verdict_on_listed(error)
+                if error is None and self._is_not_kept(
+                    operation, reading, written_over
+                ):
+                    verdict = Rejected(Reason.UNSUPPORTED)
+                failed.append((operation, verdict))
             else:
                 confirmed.append((operation, reading))
         for operation, reading in confirmed:
@@ -410,6 +415,26 @@ class Delivery:
             return
         for operation, verdict in failed:
             await self._carry_out(operation, verdict)
+
+    def _is_not_kept(
+        self, operation: Operation, reading: Reading, before: PlayState
+    ) -> bool:
+        """Whether the server keeps no such position, as it has shown a second time.
+
+        Once may be chance. It was taken without an error, and the item shows what was
+        there *before*.
+        """
+        change, duration = operation.change, reading.item.duration
+        if (
+            not isinstance(change, SetProgress)
+            or operation.last_error != Reason.NOT_APPLIED
+            or not duration
+            or not reading.state.means_the_same_as(before)
+        ):
+            return False
+        position = change.position
+        self._server.note_position_not_kept(position, duration)
+        return not self._server.capabilities.can_hold(position, duration)
 
     # --- shows and seasons -----------------------------------------------
 

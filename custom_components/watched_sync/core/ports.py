@@ -234,6 +234,14 @@ class MediaServer(Protocol):
         """
         ...
 
+    def note_position_not_kept(self, position: float, duration: float) -> None:  # noqa: ARG002 - for servers with limits
+        """Take note that a position was taken twice, without effect, in seconds.
+
+        A server may keep no such positions and not say where its limits are: they can
+        be learnt. Its `capabilities` tell them from then on.
+        """
+        return
+
     async def is_whole(self, leaf: Reading) -> bool:  # noqa: ARG002 - for servers with two views
         """Ask whether the mark of a show or season has reached all of one episode.
 

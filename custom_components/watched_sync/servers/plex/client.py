@@ -1,7 +1,7 @@
 """One Plex account's view of one Plex Media Server."""
 
 from collections.abc import AsyncGenerator, AsyncIterator, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 import hashlib
 import math
@@ -53,6 +53,7 @@ from ..playbacks import Playbacks, device_of, header_text
 from ..shelves import HIDDEN, Shelves
 from ..transport import TIMEOUT, TREE_TIMEOUT, Transport, WrongVerb
 from . import notifications, wire
+from .limits import Limits, PositionLimits
 
 #: Where Plex accounts live.
 PLEX_TV: Final = "https://plex.tv"
@@ -88,10 +89,6 @@ _CAPABILITIES: Final = Capabilities(
     concurrency=4,
     repeat_safe=False,
     keeps_watched_at=False,
-    # Server preference minimumProgressTime, 60000 ms.
-    min_position=60.0,
-    # Server preference LibraryVideoPlayedThreshold, 90 %.
-    max_progress=0.9,
 )
 
 
@@ -142,6 +139,7 @@ class PlexClient(MediaServer):
     `client_id` is this entry's own X-Plex-Client-Identifier: two that share one log
     each other out. `known` is what `identify` said when the entry was set up; with
     it `probe` takes one request and notices another server at the same address.
+    What the server prefers is asked before the first position, and hours later again.
     With *libraries*, searching and the lists are of these libraries alone; `find`,
     which also looks for what was moved, and reading by id are of all.
     Every method raises `ServerError` and nothing else.
@@ -176,6 +174,7 @@ class PlexClient(MediaServer):
         #: Whether it was seen to leave ids that are not there out of a list.
         self._leaves_out_gone = False
         self._shelves = Shelves(self.libraries, libraries)
+        self._limits = PositionLimits(self._read_limits)
         self._known = known
         self._client_id = client_id
         self._playbacks = Playbacks(_Playback)
@@ -193,8 +192,13 @@ class PlexClient(MediaServer):
     @property
     @override
     def capabilities(self) -> Capabilities:
-        """What Plex can do."""
-        return _CAPABILITIES
+        """What Plex can do, with this server's own limits of positions."""
+        limits = self._limits.now
+        return replace(
+            _CAPABILITIES,
+            min_position=limits.min_position,
+            max_progress=limits.max_progress,
+        )
 
     @property
     @override
@@ -658,7 +662,7 @@ class PlexClient(MediaServer):
 
         An owner's token is told of everybody's playbacks, without a name.
         """
-        self._notifications = notifications.Notifications()
+        self._notifications = notifications.Notifications(self._limits.now.max_progress)
         return self._listener.events(
             notifications.PATH, self._notifications, notifications.PARAMS
         )
@@ -671,7 +675,8 @@ class PlexClient(MediaServer):
 
         Plex keeps no date: a mark is always of now. Raises `Unsupported` for a
         position that cannot be set: on a container, 0 on a watched item, of an item
-        without a known duration, or one that comes with a flag (two writes).
+        without a known duration, too near its beginning or end for this server, or
+        one that comes with a flag (two writes).
         """
         _checked(item)
         match change:
@@ -709,12 +714,25 @@ class PlexClient(MediaServer):
         duration = await self._duration(item)
         if duration is None:
             raise Unsupported("the item's duration is not known")
+        await self._limits.refresh()
+        if not self.capabilities.can_hold(position, duration):
+            raise Unsupported("the server would not keep this position")
         await self._write(
             _TIMELINE,
             item,
             _timeline(item, PlaybackState.STOPPED, position, duration),
             headers={"X-Plex-Session-Identifier": str(uuid4())},
         )
+
+    @override
+    def note_position_not_kept(self, position: float, duration: float) -> None:
+        """Learn a limit from it, where this user may not read the preferences."""
+        self._limits.learn(position, duration)
+
+    async def _read_limits(self) -> Limits:
+        """Read the server's preferences: `GET /:/prefs`, for the owner alone."""
+        answer = await self._server.read("/:/prefs", may_be_missing=True)
+        return wire.parse_limits(answer, self._odd)
 
     async def _duration(self, item: Item) -> float | None:
         """Return how long an item is, asking for it where it is not known."""

@@ -13,6 +13,7 @@ from typing import Final
 from ...core.play_state import Reading
 from ...core.ports import Changed
 from ..fields import Json, Oddities, Row, entries, number, ordinal, row, text
+from .limits import DEFAULTS
 from .wire import is_rating_key
 
 #: Where the notifications are, and which of them.
@@ -22,8 +23,6 @@ PARAMS: Final = {"filters": "playing,activity,timeline"}
 #: Seconds after the end of a playback: the server writes it down in its own time.
 LOOK_AGAIN: Final = (2.0, 10.0)
 
-#: Server preference LibraryVideoPlayedThreshold.
-_THRESHOLD: Final = 0.9
 _MILLISECONDS: Final = 1000
 
 #: Playbacks followed at once; more are forgotten, the oldest first.
@@ -68,8 +67,12 @@ class Notifications:
 
     keep_alive: Final = None
 
-    def __init__(self) -> None:
-        """Begin with nothing playing: the keys of sessions are of one connection."""
+    def __init__(self, threshold: float = DEFAULTS.max_progress) -> None:
+        """Begin with nothing playing: the keys of sessions are of one connection.
+
+        From *threshold* on, a fraction of the duration, the server marks an item.
+        """
+        self._threshold = threshold
         self._playbacks: dict[str, _Playback] = {}
         self._durations: dict[str, float] = {}
         self._odd = Oddities()
@@ -117,7 +120,7 @@ class Notifications:
         if before is None:
             yield Changed(frozenset({item_id}))
         duration = self._durations.get(item_id)
-        if duration is None or played.offset < duration * _THRESHOLD:
+        if duration is None or played.offset < duration * self._threshold:
             playback.counted = False
         elif not playback.counted:
             playback.counted = True

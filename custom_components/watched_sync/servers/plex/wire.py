@@ -31,6 +31,7 @@ from ..fields import (
     identifier,
     name,
     needed_text,
+    number,
     ordinal,
     row,
     seconds,
@@ -42,6 +43,7 @@ from ..fields import (
     year,
 )
 from ..listing import Page
+from .limits import DEFAULTS, Limits
 
 #: The number by which a listing is asked for one kind.
 TYPE_NUMBERS: Final[Mapping[MediaKind, str]] = MappingProxyType(
@@ -55,6 +57,10 @@ TYPE_NUMBERS: Final[Mapping[MediaKind, str]] = MappingProxyType(
 
 _KINDS: Final = {kind.value: kind for kind in TYPE_NUMBERS}
 _MILLISECONDS: Final = 1000
+
+#: Preferences of the server: milliseconds, and percent of the duration.
+_MIN_POSITION: Final = "minimumProgressTime"
+_PLAYED_FROM: Final = "LibraryVideoPlayedThreshold"
 
 #: Rows of all hubs of one answer; nobody asks for so many.
 _MOST_IN_HUBS: Final = 2000
@@ -146,6 +152,24 @@ def parse_owner_name(answer: Json) -> str | None:
         if odd.read(text, account, "id") == "1":
             return odd.read(name, account, "name")
     return None
+
+
+def parse_limits(answer: Json, odd: Oddities) -> Limits:
+    """Read the limits of resume positions out of `GET /:/prefs`.
+
+    One that is absent, or cannot be one, is as on any server.
+    """
+    settings = {
+        key: setting
+        for setting in odd.rows(_as_it_is, entries(container(answer), "Setting"))
+        if (key := odd.read(text, setting, "id")) in {_MIN_POSITION, _PLAYED_FROM}
+    }
+    least = odd.read(_length, settings.get(_MIN_POSITION, {}), "value")
+    percent = odd.read(_percent, settings.get(_PLAYED_FROM, {}), "value")
+    return Limits(
+        DEFAULTS.min_position if least is None else least,
+        DEFAULTS.max_progress if percent is None else percent / 100,
+    )
 
 
 def parse_account(answer: Json) -> tuple[str, str]:
@@ -356,6 +380,13 @@ def _needed_key(entry: Row, key: str) -> str:
 
 def _length(entry: Row, key: str) -> float | None:
     return seconds(entry, key, _MILLISECONDS)
+
+
+def _percent(entry: Row, key: str) -> float | None:
+    value = number(entry, key)
+    if value is not None and not 0 < value <= 100:  # noqa: PLR2004 - per cent
+        raise Malformed(f"{key} is no percentage")
+    return value
 
 
 def _offset(entry: Row, key: str) -> float:
