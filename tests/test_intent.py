@@ -545,12 +545,12 @@ async def test_titles_are_heard_not_read(
 @pytest.mark.parametrize(
     ("said", "answer"),
     [
-        ("Harbour's End", "I marked Harbour’s End as watched."),  # noqa: RUF001
+        ("Harbour's End", "I marked Harbour’s End as watched."),  # noqa: RUF001 - as typed
         ("north line", "I marked North Line (2002) as watched."),
         ("the north line", "I marked North Line (2002) as watched."),
         (
             "harbors end",
-            "I did not find harbors end. Do you mean the 1999 movie Harbour’s End?",  # noqa: RUF001
+            "I did not find harbors end. Do you mean the 1999 movie Harbour’s End?",  # noqa: RUF001 - as typed
         ),
     ],
 )

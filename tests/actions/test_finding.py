@@ -269,7 +269,7 @@ async def test_title_is_found_however_it_is_spelt(
 ) -> None:
     films = [
         Item("f3", MediaKind.MOVIE, "The North Line", 2002),
-        Item("f2", MediaKind.MOVIE, "Harbour’s End", 1999),  # noqa: RUF001
+        Item("f2", MediaKind.MOVIE, "Harbour’s End", 1999),  # noqa: RUF001 - as typed
         Item("f1", MediaKind.MOVIE, "Harbour's End (2002)"),
     ]
     server = MemoryServer(films)

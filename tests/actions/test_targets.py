@@ -815,7 +815,7 @@ async def test_switch_of_another_lane_than_the_one_named_is_refused(
 
 # --- the one rule for titles --------------------------------------------------------
 
-HARBOUR = Item("f1", MediaKind.MOVIE, "Harbour’s End", 1999)  # noqa: RUF001
+HARBOUR = Item("f1", MediaKind.MOVIE, "Harbour’s End", 1999)  # noqa: RUF001 - as typed
 LINE = Item("f2", MediaKind.MOVIE, "North Line (2002)")
 CAFE = Item("f3", MediaKind.MOVIE, "Cafe\N{COMBINING ACUTE ACCENT} Nord", 2010)
 

@@ -355,7 +355,7 @@ async def test_an_item_is_found_again_though_its_device_was_deleted(
 async def test_title_is_found_however_it_is_spelt(
     hass: HomeAssistant, query: str
 ) -> None:
-    film = Item("f1", MediaKind.MOVIE, "Harbour’s End", 2002)  # noqa: RUF001
+    film = Item("f1", MediaKind.MOVIE, "Harbour’s End", 2002)  # noqa: RUF001 - as typed
     entry = await setup_lane(hass, MemoryServer([film, MOVIE]))
     form = await search(hass, entry, query)
     if query == "harbors":

@@ -252,7 +252,7 @@ def test_worlds_with_restores_are_looked_at_closely() -> None:
     from tests.core.virtual import VirtualLoop, run  # noqa: PLC0415 - as above
 
     from .records import work_of  # noqa: PLC0415 - only these tests look inside
-    from .world import World  # noqa: PLC0415
+    from .world import World  # noqa: PLC0415 - a cycle else
 
     restores = changes = moved = 0
     for seed in range(40):
