@@ -718,8 +718,11 @@ class Delivery:
             await self._save(one.operation_id for one in writes)
             return await self._send(writes, fresh_until)
         finally:
-            outbox.unsend(fresh[operation_id] for operation_id in outbox.unsent)
-            outbox.unsent = set()
+            if outbox.unsent:
+                outbox.unsend(fresh[operation_id] for operation_id in outbox.unsent)
+                outbox.unsent = set()
+                # Or another life of the process would take them for sent, and wait.
+                self._lane.save_later()
 
     async def _save(self, operation_ids: Iterable[str]) -> None:
         """Have these operations on disk as they are now, before they are sent.
