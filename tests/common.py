@@ -47,7 +47,7 @@ from custom_components.watched_sync.core.ports import (
     ServerInfo,
 )
 from custom_components.watched_sync.core.titles import spellings
-from custom_components.watched_sync.runtime import WatchedSyncRuntime, Wish
+from custom_components.watched_sync.runtime import Request, WatchedSyncRuntime
 from custom_components.watched_sync.servers.listing import likest_first
 
 MOVIE = Item(
@@ -477,9 +477,9 @@ async def setup_lane(
 
 
 async def mark(entry: ConfigEntry[Any], item: Item = MOVIE) -> None:
-    """Wish that *item* was watched."""
+    """Request that *item* was watched."""
     runtime: WatchedSyncRuntime = entry.runtime_data
-    await runtime.async_submit([Wish(item, MarkWatched())])
+    await runtime.async_submit([Request(item, MarkWatched())])
 
 
 async def until(

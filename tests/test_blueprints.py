@@ -39,7 +39,7 @@ from custom_components.watched_sync.core.operation import (
     SetProgress,
 )
 from custom_components.watched_sync.core.ports import Capabilities
-from custom_components.watched_sync.runtime import Wish
+from custom_components.watched_sync.runtime import Request
 
 from .common import (
     EPISODES,
@@ -622,7 +622,7 @@ class Night:
     async def marked(self, item: Item, origin: Origin) -> None:
         """Have something marked meanwhile, by *origin*."""
         self._freezer.tick(timedelta(seconds=10))
-        wishes = [Wish(item, MarkWatched())]
+        wishes = [Request(item, MarkWatched())]
         runtime = self.entry.runtime_data
         await self._heard(runtime.async_submit(wishes, origin=origin))
 

@@ -9,7 +9,7 @@ import pytest
 from custom_components.watched_sync.core.errors import JournalError, Refused
 from custom_components.watched_sync.core.lane import Phase
 from custom_components.watched_sync.core.operation import MarkWatched
-from custom_components.watched_sync.runtime import Wish
+from custom_components.watched_sync.runtime import Request
 
 from .common import MOVIE, OTHER_MOVIE, SHOW, MemoryServer, drained, setup_lane, until
 
@@ -34,7 +34,7 @@ async def test_sync_now_does_not_wait_for_the_backoff(hass: HomeAssistant) -> No
     server.go_down()
     runtime.relay.nudge()
     await until(runtime, lambda: runtime.lane.health.phase is Phase.BACKING_OFF)
-    await runtime.async_submit([Wish(MOVIE, MarkWatched())])
+    await runtime.async_submit([Request(MOVIE, MarkWatched())])
     server.come_up()
     await press(hass, SYNC_NOW)
     await drained(hass, entry)
@@ -47,7 +47,7 @@ async def test_retry_failed_queues_again_what_was_given_up(
     server = MemoryServer()
     server.item_faults["m1"] = Refused("no")
     entry = await setup_lane(hass, server)
-    await entry.runtime_data.async_submit([Wish(MOVIE, MarkWatched())])
+    await entry.runtime_data.async_submit([Request(MOVIE, MarkWatched())])
     await drained(hass, entry)
     assert len(entry.runtime_data.lane.outbox.rejected) == 1
     server.item_faults.clear()
@@ -63,7 +63,7 @@ async def test_retry_that_cannot_be_written_fails_in_words(
     server = MemoryServer()
     server.item_faults["m1"] = Refused("no")
     entry = await setup_lane(hass, server)
-    await entry.runtime_data.async_submit([Wish(MOVIE, MarkWatched())])
+    await entry.runtime_data.async_submit([Request(MOVIE, MarkWatched())])
     await drained(hass, entry)
 
     async def fail() -> None:
@@ -114,7 +114,7 @@ async def test_undo_last_goes_back_one_press_at_a_time(hass: HomeAssistant) -> N
     server = MemoryServer()
     entry = await setup_lane(hass, server)
     for item in (MOVIE, OTHER_MOVIE):
-        await entry.runtime_data.async_submit([Wish(item, MarkWatched())])
+        await entry.runtime_data.async_submit([Request(item, MarkWatched())])
         await drained(hass, entry)
     await press(hass, UNDO_LAST)
     await drained(hass, entry)
@@ -134,9 +134,9 @@ async def test_undo_last_of_one_lane_leaves_another_lanes_changes_alone(
     entry = await setup_lane(hass, server)
     other = MemoryServer(server_id="server-2", server_name="Cellar", user_id="user-2")
     other_entry = await setup_lane(hass, other)
-    await entry.runtime_data.async_submit([Wish(MOVIE, MarkWatched())])
+    await entry.runtime_data.async_submit([Request(MOVIE, MarkWatched())])
     await drained(hass, entry)
-    await other_entry.runtime_data.async_submit([Wish(MOVIE, MarkWatched())])
+    await other_entry.runtime_data.async_submit([Request(MOVIE, MarkWatched())])
     await drained(hass, other_entry)
     await press(hass, UNDO_LAST)
     await drained(hass, entry)
@@ -146,7 +146,7 @@ async def test_undo_last_of_one_lane_leaves_another_lanes_changes_alone(
 async def test_undo_last_says_so_if_it_was_changed_since(hass: HomeAssistant) -> None:
     server = MemoryServer()
     entry = await setup_lane(hass, server)
-    await entry.runtime_data.async_submit([Wish(MOVIE, MarkWatched())])
+    await entry.runtime_data.async_submit([Request(MOVIE, MarkWatched())])
     await drained(hass, entry)
     server.set("m1", watched=False, position=300.0)
     entry.runtime_data.lane.remember([server.reading("m1")])

@@ -14,7 +14,7 @@ from pytest_homeassistant_custom_component.common import async_mock_service
 import yaml
 
 from custom_components.watched_sync.core.operation import MarkUnwatched, MarkWatched
-from custom_components.watched_sync.runtime import Wish
+from custom_components.watched_sync.runtime import Request
 
 from .common import (
     EPISODES,
@@ -86,7 +86,7 @@ async def test_is_watched(hass: HomeAssistant, automation: Automation) -> None:
     assert await automation.passes()
     await drained(hass, entry)
     assert await automation.passes()
-    await entry.runtime_data.async_submit([Wish(MOVIE, MarkUnwatched())])
+    await entry.runtime_data.async_submit([Request(MOVIE, MarkUnwatched())])
     await drained(hass, entry)
     assert not await automation.passes()
 
@@ -187,13 +187,13 @@ async def test_has_unwatched(hass: HomeAssistant, automation: Automation) -> Non
     )
     assert await automation.passes()
     await entry.runtime_data.async_submit(
-        [Wish(one, MarkWatched()) for one in EPISODES[1:]]
+        [Request(one, MarkWatched()) for one in EPISODES[1:]]
     )
     assert not await automation.passes()
     await drained(hass, entry)
     # The special that is left does not count.
     assert not await automation.passes()
-    await entry.runtime_data.async_submit([Wish(EPISODES[2], MarkUnwatched())])
+    await entry.runtime_data.async_submit([Request(EPISODES[2], MarkUnwatched())])
     assert await automation.passes()
 
 

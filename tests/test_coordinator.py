@@ -48,7 +48,7 @@ from custom_components.watched_sync.core.snapshot import (
     SyncSnapshot,
     SyncStatus,
 )
-from custom_components.watched_sync.runtime import WatchedSyncRuntime, Wish
+from custom_components.watched_sync.runtime import Request, WatchedSyncRuntime
 
 from .common import (
     EPISODES,
@@ -257,7 +257,7 @@ async def test_a_wish_shows_at_once_and_says_how_far_it_is(
     entry = await setup_lane(hass, server)
     runtime: WatchedSyncRuntime = entry.runtime_data
     seen = published(runtime.coordinator)
-    await runtime.async_submit([Wish(MOVIE, MarkWatched())])
+    await runtime.async_submit([Request(MOVIE, MarkWatched())])
     await drained(hass, entry)
 
     assert [(one.status, one.items["m1"].sync_state) for one in seen] == [
@@ -281,7 +281,7 @@ async def test_being_offline_says_more_than_pending(hass: HomeAssistant) -> None
     server.go_down()
     await lane_down(runtime)
     await runtime.async_submit(
-        [Wish(MOVIE, MarkWatched()), Wish(OTHER_MOVIE, SetProgress(120.0))]
+        [Request(MOVIE, MarkWatched()), Request(OTHER_MOVIE, SetProgress(120.0))]
     )
     data = runtime.coordinator.data
     assert (data.status, data.pending) == (SyncStatus.OFFLINE, 2)
@@ -297,7 +297,7 @@ async def test_a_rejected_wish_shows_the_servers_truth_and_why(
     server.item_faults["m1"] = Forbidden("not for you")
     entry = await setup_lane(hass, server)
     runtime: WatchedSyncRuntime = entry.runtime_data
-    await runtime.async_submit([Wish(MOVIE, MarkWatched())])
+    await runtime.async_submit([Request(MOVIE, MarkWatched())])
     await drained(hass, entry)
     data = runtime.coordinator.data
     assert (data.status, data.failed, data.pending) == (SyncStatus.FAILED, 1, 0)
@@ -321,7 +321,7 @@ async def test_a_wish_that_is_tried_again_says_why(hass: HomeAssistant) -> None:
     runtime: WatchedSyncRuntime = entry.runtime_data
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(server, "_apply", lambda *_: None)
-        await runtime.async_submit([Wish(MOVIE, MarkWatched())])
+        await runtime.async_submit([Request(MOVIE, MarkWatched())])
         await until(
             runtime,
             lambda: (
@@ -343,14 +343,14 @@ async def test_the_queue_shows_twenty_rows_waiting_ones_first(
     server.item_faults["m1"] = Forbidden("not for you")
     entry = await setup_lane(hass, server)
     runtime: WatchedSyncRuntime = entry.runtime_data
-    await runtime.async_submit([Wish(MOVIE, MarkWatched())])
+    await runtime.async_submit([Request(MOVIE, MarkWatched())])
     await drained(hass, entry)
     server.go_down()
     await lane_down(runtime)
-    await runtime.async_submit([Wish(film, MarkWatched()) for film in films[:3]])
+    await runtime.async_submit([Request(film, MarkWatched()) for film in films[:3]])
     rows = [one.item.item_id for one in runtime.coordinator.data.queue]
     assert rows == ["f0", "f1", "f2", "m1"]
-    await runtime.async_submit([Wish(film, MarkWatched()) for film in films[3:]])
+    await runtime.async_submit([Request(film, MarkWatched()) for film in films[3:]])
     rows = [one.item.item_id for one in runtime.coordinator.data.queue]
     assert rows == [film.item_id for film in films[:QUEUE_ROWS]]
 
@@ -362,7 +362,7 @@ async def test_one_batch_of_wishes_is_published_once(hass: HomeAssistant) -> Non
     server.go_down()
     await lane_down(runtime)
     seen = published(runtime.coordinator)
-    await runtime.async_submit([Wish(one, MarkWatched()) for one in EPISODES])
+    await runtime.async_submit([Request(one, MarkWatched()) for one in EPISODES])
     assert [one.pending for one in seen] == [len(EPISODES)]
 
 
@@ -406,7 +406,7 @@ async def test_an_answer_does_not_overwrite_what_was_learnt_since_it_was_asked_f
         )
         await asyncio.sleep(0)
     seen = published(runtime.coordinator)
-    await runtime.async_submit([Wish(MOVIE, MarkWatched())])
+    await runtime.async_submit([Request(MOVIE, MarkWatched())])
     await drained(hass, entry)
     assert runtime.coordinator.data.items["m1"].server == server.states["m1"]
     late.set()
@@ -444,8 +444,8 @@ async def test_an_answer_about_what_is_being_written_is_left_to_the_relay(
         asked = SimpleNamespace(fetch=fetch, capabilities=server.capabilities)
         patched.setattr(runtime.coordinator, "_server", asked)
         waiting = (
-            Wish(MOVIE, MarkWatched()),
-            Wish(SHOW, MarkWatched()),
+            Request(MOVIE, MarkWatched()),
+            Request(SHOW, MarkWatched()),
         )
         operations = await runtime.async_submit(waiting)
         runtime.lane.in_flight = frozenset(one.operation_id for one in operations)
@@ -751,9 +751,9 @@ async def test_deliveries_lead_to_one_look_for_what_is_up_next_now(
     entry = await setup_lane(hass, server)
     runtime: WatchedSyncRuntime = entry.runtime_data
     server.requests.clear()
-    await runtime.async_submit([Wish(MOVIE, MarkWatched())])
+    await runtime.async_submit([Request(MOVIE, MarkWatched())])
     await drained(hass, entry)
-    await runtime.async_submit([Wish(episode(1, 1), MarkWatched())])
+    await runtime.async_submit([Request(episode(1, 1), MarkWatched())])
     await drained(hass, entry)
     server.up_next_ids = ["e1x2"]
     await refreshed(hass)
@@ -767,7 +767,7 @@ async def test_sync_now_delivers_and_looks_at_once(hass: HomeAssistant) -> None:
     runtime: WatchedSyncRuntime = entry.runtime_data
     server.go_down()
     await lane_down(runtime)
-    await runtime.async_submit([Wish(MOVIE, MarkWatched())])
+    await runtime.async_submit([Request(MOVIE, MarkWatched())])
     server.come_up()
     await runtime.async_sync_now()
     await drained(hass, entry)
@@ -819,7 +819,7 @@ async def test_marking_the_next_episode_twice_offline_marks_two(
         following = runtime.coordinator.shows["s1"].next_episode
         assert following is not None
         assert following.item.item_id == expected
-        await runtime.async_submit([Wish(following.item, MarkWatched())])
+        await runtime.async_submit([Request(following.item, MarkWatched())])
     assert runtime.coordinator.shows["s1"].unwatched == 2
     assert view_of(entry, SHOW).sync_state is ItemSyncState.PENDING
 
@@ -831,7 +831,7 @@ async def test_a_show_is_watched_when_its_episodes_are_whatever_the_specials(
     entry = await setup_lane(hass, server, subentries=[SHOW])
     runtime: WatchedSyncRuntime = entry.runtime_data
     seen = published(runtime.coordinator)
-    await runtime.async_submit([Wish(SHOW, MarkWatched())])
+    await runtime.async_submit([Request(SHOW, MarkWatched())])
     assert view_of(entry, SHOW).desired.watched
     await drained(hass, entry)
     await refreshed(hass)
@@ -842,7 +842,7 @@ async def test_a_show_is_watched_when_its_episodes_are_whatever_the_specials(
     assert all(one.items["s1"].desired.watched for one in seen)
     assert runtime.coordinator.shows["s1"] == ShowProgress(0, None)
 
-    await runtime.async_submit([Wish(episode(2, 2), MarkUnwatched())])
+    await runtime.async_submit([Request(episode(2, 2), MarkUnwatched())])
     assert view_of(entry, SHOW).desired.watched is False
     await drained(hass, entry)
 
@@ -853,7 +853,7 @@ async def test_a_season_of_a_tracked_show_moves_the_shows_progress(
     server = MemoryServer([SHOW, season(1), season(2), *EPISODES])
     entry = await setup_lane(hass, server, subentries=[SHOW])
     runtime: WatchedSyncRuntime = entry.runtime_data
-    await runtime.async_submit([Wish(season(1), MarkWatched())])
+    await runtime.async_submit([Request(season(1), MarkWatched())])
     following = runtime.coordinator.shows["s1"].next_episode
     assert following is not None
     assert following.item.item_id == "e2x1"
@@ -877,7 +877,7 @@ async def test_episodes_are_read_again_only_when_something_moved(
     assert runtime.coordinator.shows["s1"].unwatched == 3
 
     # Two changes that leave the counts as they are, one of them ours.
-    await runtime.async_submit([Wish(episode(1, 1), MarkUnwatched())])
+    await runtime.async_submit([Request(episode(1, 1), MarkUnwatched())])
     await drained(hass, entry)
     server.set("e1x2", watched=True)
     server.requests.clear()
@@ -926,7 +926,7 @@ async def test_a_show_that_is_gone_keeps_its_entry_without_progress(
     runtime: WatchedSyncRuntime = entry.runtime_data
     assert "s1" in runtime.coordinator.shows
     del server.items["s1"]
-    await runtime.async_submit([Wish(episode(1, 1), MarkWatched())])
+    await runtime.async_submit([Request(episode(1, 1), MarkWatched())])
     await drained(hass, entry)
     await refreshed(hass)
     assert "s1" not in runtime.coordinator.shows
@@ -950,7 +950,7 @@ async def test_a_failed_episode_shows_at_its_show(hass: HomeAssistant) -> None:
     server.item_faults["e1x1"] = Forbidden("not for you")
     entry = await setup_lane(hass, server, subentries=[SHOW])
     runtime: WatchedSyncRuntime = entry.runtime_data
-    await runtime.async_submit([Wish(episode(1, 1), MarkWatched())])
+    await runtime.async_submit([Request(episode(1, 1), MarkWatched())])
     await drained(hass, entry)
     assert view_of(entry, SHOW).sync_state is ItemSyncState.FAILED
 
@@ -962,7 +962,7 @@ async def test_a_failed_show_shows_at_its_episodes(hass: HomeAssistant) -> None:
         server.item_faults[item_id] = Forbidden("not for you")
     entry = await setup_lane(hass, server)
     runtime: WatchedSyncRuntime = entry.runtime_data
-    await runtime.async_submit([Wish(SHOW, MarkWatched())])
+    await runtime.async_submit([Request(SHOW, MarkWatched())])
     await drained(hass, entry)
     assert view_of(entry, episode(1, 1)).sync_state is ItemSyncState.FAILED
 
@@ -1002,7 +1002,7 @@ async def test_a_snapshot_with_many_waiting_is_built_quickly_enough_to_publish(
     runtime: WatchedSyncRuntime = entry.runtime_data
     server.go_down()
     await lane_down(runtime)
-    await runtime.async_submit([Wish(film, MarkWatched()) for film in films])
+    await runtime.async_submit([Request(film, MarkWatched()) for film in films])
     looked_at = 0
     outbox = runtime.lane.outbox
     real = outbox.concerning

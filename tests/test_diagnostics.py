@@ -16,7 +16,7 @@ from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 from custom_components.watched_sync.const import DOMAIN
 from custom_components.watched_sync.core.errors import Forbidden
 from custom_components.watched_sync.core.operation import MarkWatched
-from custom_components.watched_sync.runtime import Wish
+from custom_components.watched_sync.runtime import Request
 
 from .common import (
     MOVIE,
@@ -40,10 +40,10 @@ async def test_diagnostics_tell_counts_and_reasons_and_no_secret(
     server.item_faults[MOVIE.item_id] = Forbidden("not for you")
     options = {"playback": {"person": "person.ada", "watched_threshold": 90}}
     entry = await setup_lane(hass, server, subentries=[SHOW], options=options)
-    await entry.runtime_data.async_submit([Wish(MOVIE, MarkWatched())])
+    await entry.runtime_data.async_submit([Request(MOVIE, MarkWatched())])
     await drained(hass, entry)
     server.go_down()
-    await entry.runtime_data.async_submit([Wish(OTHER_MOVIE, MarkWatched())])
+    await entry.runtime_data.async_submit([Request(OTHER_MOVIE, MarkWatched())])
 
     told: Any = await get_diagnostics_for_config_entry(hass, hass_client, entry)
     assert told["server_version"] == "10.11.0"
@@ -107,10 +107,10 @@ async def test_device_tells_of_its_item_and_no_secret(
     failing, waiting = episode(1, 1), episode(1, 2)
     server.item_faults[failing.item_id] = Forbidden("not for you")
     entry = await setup_lane(hass, server, subentries=[SHOW, MOVIE])
-    await entry.runtime_data.async_submit([Wish(failing, MarkWatched())])
+    await entry.runtime_data.async_submit([Request(failing, MarkWatched())])
     await drained(hass, entry)
     server.go_down()
-    await entry.runtime_data.async_submit([Wish(waiting, MarkWatched())])
+    await entry.runtime_data.async_submit([Request(waiting, MarkWatched())])
 
     told = await told_of(hass, hass_client, entry, f":{SHOW.item_id}")
     assert told["item"]["kind"] == "show"

@@ -90,7 +90,7 @@ def test_decision_table_is_the_one_that_is_tested() -> None:
     ]
     written = rows_under(
         HOW_IT_DECIDES,
-        *("both knew", "wish", "server shows", "played at", "policy", "result"),
+        *("both knew", "change", "server shows", "played at", "policy", "result"),
     )
     assert written == tested
 
@@ -191,7 +191,7 @@ def test_every_reason_not_to_copy_is_explained() -> None:
 
 
 def test_every_result_in_the_history_is_explained() -> None:
-    rows = rows_under(TROUBLESHOOTING, "result", "what became of the wish")
+    rows = rows_under(TROUBLESHOOTING, "result", "what became of the change")
     # What failed is in the queue, and the rest is not remembered.
     assert set(quoted(rows)) == set(Result) - {
         Result.SUPERSEDED,

@@ -19,7 +19,7 @@ from custom_components.watched_sync.core.operation import (
     Origin,
     SetProgress,
 )
-from custom_components.watched_sync.runtime import Wish
+from custom_components.watched_sync.runtime import Request
 
 from .common import (
     MOVIE,
@@ -106,7 +106,7 @@ async def test_confirmed_mark_is_told_with_all_that_names_it(
     entry = await setup_lane(hass, server)
     told = listen(hass)
     (operation,) = await entry.runtime_data.async_submit(
-        [Wish(episode(1, 2), MarkWatched())]
+        [Request(episode(1, 2), MarkWatched())]
     )
     await drained(hass, entry)
     assert told == [
@@ -139,9 +139,11 @@ async def test_unmark_and_position_are_told_by_their_origin(
     entry = await setup_lane(hass, server)
     told = listen(hass)
     runtime = entry.runtime_data
-    await runtime.async_submit([Wish(MOVIE, MarkUnwatched())], origin=Origin.MIRROR)
+    await runtime.async_submit([Request(MOVIE, MarkUnwatched())], origin=Origin.MIRROR)
     await drained(hass, entry)
-    await runtime.async_submit([Wish(MOVIE, SetProgress(90))], origin=Origin.PLAYBACK)
+    await runtime.async_submit(
+        [Request(MOVIE, SetProgress(90))], origin=Origin.PLAYBACK
+    )
     await drained(hass, entry)
     assert [
         (one["event_type"], one.get("origin"), one.get("position")) for one in told
@@ -182,7 +184,7 @@ async def test_an_overruled_wish_is_a_conflict(
         hass, server, options={"delivery": {"conflict_policy": "server"}}
     )
     await lose_contact(hass, entry, server)
-    await entry.runtime_data.async_submit([Wish(MOVIE, change)])
+    await entry.runtime_data.async_submit([Request(MOVIE, change)])
     played(server, "m1")
     told = listen(hass)
     server.come_up()
@@ -203,7 +205,7 @@ async def test_an_overruled_show_is_one_conflict(hass: HomeAssistant) -> None:
         hass, server, options={"delivery": {"conflict_policy": "server"}}
     )
     await lose_contact(hass, entry, server)
-    await entry.runtime_data.async_submit([Wish(SHOW, MarkUnwatched())])
+    await entry.runtime_data.async_submit([Request(SHOW, MarkUnwatched())])
     played(server, "e1x1")
     told = listen(hass)
     server.come_up()

@@ -51,7 +51,7 @@ from custom_components.watched_sync.core.lane import LaneClosed, Phase
 from custom_components.watched_sync.core.operation import Change, MarkWatched
 from custom_components.watched_sync.core.outbox import OutboxFull
 from custom_components.watched_sync.core.play_state import PlayState
-from custom_components.watched_sync.runtime import WatchedSyncRuntime, Wish
+from custom_components.watched_sync.runtime import Request, WatchedSyncRuntime
 
 from .common import MOVIE, OTHER_MOVIE, MemoryServer, drained, setup_lane, until
 from .scene import shown
@@ -179,7 +179,7 @@ async def test_failing_server_is_told_of_once_and_so_is_its_return(
     runtime: WatchedSyncRuntime = entry.runtime_data
     caplog.clear()
     server.go_down(error)
-    await runtime.async_submit([Wish(MOVIE, MarkWatched())])
+    await runtime.async_submit([Request(MOVIE, MarkWatched())])
     await until(runtime, lambda: runtime.lane.health.phase is not Phase.READY)
     await hass.async_block_till_done()
 
@@ -236,7 +236,7 @@ async def test_failing_change_is_told_of_where_a_person_decides_and_not_in_the_l
     entry = await setup_lane(hass, server)
     runtime: WatchedSyncRuntime = entry.runtime_data
     caplog.clear()
-    await runtime.async_submit([Wish(MOVIE, MarkWatched())])
+    await runtime.async_submit([Request(MOVIE, MarkWatched())])
     await until(runtime, lambda: _settled_as(runtime, meets))
     await hass.async_block_till_done()
 
@@ -260,7 +260,7 @@ async def test_failing_change_is_told_of_where_a_person_decides_and_not_in_the_l
     )
     # What has nothing to do with it goes on.
     if meets.status != "offline":
-        await runtime.async_submit([Wish(OTHER_MOVIE, MarkWatched())])
+        await runtime.async_submit([Request(OTHER_MOVIE, MarkWatched())])
         await until(runtime, lambda: bool(server.states["m2"].watched))
 
 
@@ -290,7 +290,7 @@ async def test_server_that_says_yes_and_does_nothing_is_found_out(
     monkeypatch.setattr(delivery, "MAX_ATTEMPTS", 1)
     entry = await setup_lane(hass, Liar())
     caplog.clear()
-    await entry.runtime_data.async_submit([Wish(MOVIE, MarkWatched())])
+    await entry.runtime_data.async_submit([Request(MOVIE, MarkWatched())])
     await drained(hass, entry)
     assert shown(hass, STATUS).state == "failed"
     assert shown(hass, STATUS).attributes["last_error"] == "not_applied"
@@ -313,7 +313,7 @@ async def test_fault_of_ours_is_logged_and_stops_nothing_for_good(
 
     with monkeypatch.context() as patched:
         patched.setattr(delivery, "decide", broken)
-        await runtime.async_submit([Wish(MOVIE, MarkWatched())])
+        await runtime.async_submit([Request(MOVIE, MarkWatched())])
         await until(
             runtime,
             lambda: any(one.last_error == "unexpected" for one in runtime.lane.outbox),
@@ -334,7 +334,7 @@ async def test_start_without_the_server_is_one_line_and_its_return_another(
     server = MemoryServer()
     entry = await setup_lane(hass, server)
     server.go_down()
-    await entry.runtime_data.async_submit([Wish(MOVIE, MarkWatched())])
+    await entry.runtime_data.async_submit([Request(MOVIE, MarkWatched())])
     caplog.clear()
     assert await hass.config_entries.async_reload(entry.entry_id)
     await hass.async_block_till_done()
@@ -359,7 +359,7 @@ async def test_neither_names_nor_titles_nor_tokens_get_into_the_log(
     entry = await setup_lane(hass, server)
     runtime: WatchedSyncRuntime = entry.runtime_data
     await runtime.async_submit(
-        [Wish(MOVIE, MarkWatched()), Wish(OTHER_MOVIE, MarkWatched())]
+        [Request(MOVIE, MarkWatched()), Request(OTHER_MOVIE, MarkWatched())]
     )
     await drained(hass, entry)
     for action, data in (

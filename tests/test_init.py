@@ -30,7 +30,7 @@ from custom_components.watched_sync.core.lane import Phase
 from custom_components.watched_sync.core.operation import MarkUnwatched, MarkWatched
 from custom_components.watched_sync.core.play_state import Reading
 from custom_components.watched_sync.core.snapshot import SyncStatus
-from custom_components.watched_sync.runtime import WatchedSyncRuntime, Wish
+from custom_components.watched_sync.runtime import Request, WatchedSyncRuntime
 
 from .common import (
     MOVIE,
@@ -68,7 +68,7 @@ async def test_an_accepted_wish_reaches_the_server_and_is_confirmed(
     assert entry.state is ConfigEntryState.LOADED
     runtime = entry.runtime_data
 
-    operations = await runtime.async_submit([Wish(MOVIE, MarkWatched())])
+    operations = await runtime.async_submit([Request(MOVIE, MarkWatched())])
     await drained(hass, entry)
 
     assert server.states[MOVIE.item_id].watched
@@ -136,7 +136,7 @@ async def test_a_restart_without_the_server_comes_up_offline_and_accepts_wishes(
     # What was up next is known from the ledger.
     assert MOVIE.item_id in runtime.coordinator.data.items
 
-    await runtime.async_submit([Wish(MOVIE, MarkWatched())])
+    await runtime.async_submit([Request(MOVIE, MarkWatched())])
     view = runtime.coordinator.view(MOVIE.item_id)
     assert view is not None
     assert view.desired.watched
@@ -155,7 +155,10 @@ async def test_what_waits_survives_a_restart(hass: HomeAssistant) -> None:
     server.go_down()
     runtime: WatchedSyncRuntime = entry.runtime_data
     await runtime.async_submit(
-        [Wish(MOVIE, MarkWatched()), Wish(SHOW, MarkUnwatched(), include_specials=True)]
+        [
+            Request(MOVIE, MarkWatched()),
+            Request(SHOW, MarkUnwatched(), include_specials=True),
+        ]
     )
     waiting = list(runtime.lane.outbox)
 
@@ -182,7 +185,7 @@ async def test_a_refused_sign_in_at_a_later_start_parks_and_asks_once(
 
     # Wishes are taken in, the server is left alone.
     requests = len(server.requests)
-    await runtime.async_submit([Wish(MOVIE, MarkWatched())])
+    await runtime.async_submit([Request(MOVIE, MarkWatched())])
     await hass.async_block_till_done()
     assert len(server.requests) == requests
     assert len(reauth_flows(hass)) == 1
@@ -195,7 +198,7 @@ async def test_a_sign_in_refused_while_running_asks_once_until_it_is_accepted(
     entry = await setup_lane(hass, server)
     runtime: WatchedSyncRuntime = entry.runtime_data
     server.revoke()
-    await runtime.async_submit([Wish(MOVIE, MarkWatched())])
+    await runtime.async_submit([Request(MOVIE, MarkWatched())])
     await until(runtime, lambda: runtime.lane.health.phase is Phase.PARKED)
     await hass.async_block_till_done()
     assert len(reauth_flows(hass)) == 1
@@ -289,7 +292,7 @@ async def test_unloading_leaves_no_task_even_while_the_server_hangs(
     entry = await setup_lane(hass, server)
     runtime: WatchedSyncRuntime = entry.runtime_data
     server.gate.clear()
-    await runtime.async_submit([Wish(MOVIE, MarkWatched())])
+    await runtime.async_submit([Request(MOVIE, MarkWatched())])
     await until(runtime, lambda: bool(runtime.lane.in_flight))
     refresh = hass.async_create_task(runtime.coordinator.async_refresh())
     await asyncio.sleep(0)
@@ -305,7 +308,7 @@ async def test_unloading_leaves_no_task_even_while_the_server_hangs(
         if DOMAIN in task.get_name() and not task.done()
     ]
     with pytest.raises(HomeAssistantError) as refused:
-        await runtime.async_submit([Wish(OTHER_MOVIE, MarkWatched())])
+        await runtime.async_submit([Request(OTHER_MOVIE, MarkWatched())])
     assert refused.value.translation_key == "stopping"
 
 
@@ -314,7 +317,7 @@ async def test_unloading_writes_down_what_was_delivered(
 ) -> None:
     server = MemoryServer()
     entry = await setup_lane(hass, server)
-    await entry.runtime_data.async_submit([Wish(MOVIE, MarkWatched())])
+    await entry.runtime_data.async_submit([Request(MOVIE, MarkWatched())])
     await drained(hass, entry)
     assert await hass.config_entries.async_unload(entry.entry_id)
     stored = hass_storage[f"{DOMAIN}.{entry.entry_id}.outbox"]["data"]
@@ -330,7 +333,7 @@ async def test_removing_an_entry_removes_its_files(
     server = MemoryServer()
     entry = await setup_lane(hass, server)
     server.go_down()
-    await entry.runtime_data.async_submit([Wish(MOVIE, MarkWatched())])
+    await entry.runtime_data.async_submit([Request(MOVIE, MarkWatched())])
     assert f"{DOMAIN}.{entry.entry_id}.outbox" in hass_storage
     await hass.config_entries.async_remove(entry.entry_id)
     await hass.async_block_till_done()
@@ -375,7 +378,7 @@ async def test_an_entry_that_cannot_unload_goes_on_working(
     with monkeypatch.context() as patched:
         patched.setattr(hass.config_entries, "async_unload_platforms", refuse)
         assert not await hass.config_entries.async_unload(entry.entry_id)
-    await entry.runtime_data.async_submit([Wish(MOVIE, MarkWatched())])
+    await entry.runtime_data.async_submit([Request(MOVIE, MarkWatched())])
     await drained(hass, entry)
     assert server.states[MOVIE.item_id].watched
     # For the end of the test: Home Assistant believes it cannot be unloaded.
@@ -427,7 +430,7 @@ async def test_nothing_is_accepted_while_home_assistant_stops(
     runtime: WatchedSyncRuntime = entry.runtime_data
     hass.set_state(CoreState.stopping)
     for call in (
-        lambda: runtime.async_submit([Wish(MOVIE, MarkWatched())]),
+        lambda: runtime.async_submit([Request(MOVIE, MarkWatched())]),
         runtime.async_retry,
         runtime.async_discard,
     ):

@@ -29,7 +29,7 @@ from custom_components.watched_sync.diagnostics import (
 )
 from custom_components.watched_sync.mirroring import Mirroring
 from custom_components.watched_sync.repairs import MassChangeFlow
-from custom_components.watched_sync.runtime import WatchedSyncRuntime, Wish
+from custom_components.watched_sync.runtime import Request, WatchedSyncRuntime
 
 from .common import MOVIE, OTHER_MOVIE, MemoryServer, lane_entry, setup_lane, use_server
 from .scene import lose_contact
@@ -187,7 +187,7 @@ async def test_300_changes_between_lanes_that_follow_each_other_travel_once(
         for number in range(300)
     ]
     source, one, target, other = await pair(hass, films, both_ways=True)
-    await runtime(source).async_submit([Wish(film, MarkWatched()) for film in films])
+    await runtime(source).async_submit([Request(film, MarkWatched()) for film in films])
     await until(lambda: len(other.writes) == 300)
     await settled(source, target)
     assert (len(one.writes), len(other.writes)) == (300, 300)

@@ -30,7 +30,7 @@ from custom_components.watched_sync.core.operation import SetProgress
 from custom_components.watched_sync.images import picture_path
 from custom_components.watched_sync.intent import async_setup_intents
 from custom_components.watched_sync.llm import async_get_tools
-from custom_components.watched_sync.runtime import WatchedSyncRuntime, Wish
+from custom_components.watched_sync.runtime import Request, WatchedSyncRuntime
 from custom_components.watched_sync.voice.assistants import Assistant
 from custom_components.watched_sync.voice.hearing import Heard
 
@@ -155,7 +155,7 @@ async def by_action(house: House, action: str, user: User | None) -> bool:
     runtime: WatchedSyncRuntime = house.entry.runtime_data
     if action == "undo":
         position = 100.0 + len(house.done())
-        await runtime.async_submit([Wish(MOVIE, SetProgress(position))])
+        await runtime.async_submit([Request(MOVIE, SetProgress(position))])
         await drained(house.hass, house.entry)
     before = house.done()
     try:

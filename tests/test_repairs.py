@@ -29,7 +29,7 @@ from custom_components.watched_sync.core.errors import (
 from custom_components.watched_sync.core.identity import Item, MediaKind
 from custom_components.watched_sync.core.lane import Phase
 from custom_components.watched_sync.core.operation import MarkUnwatched, MarkWatched
-from custom_components.watched_sync.runtime import WatchedSyncRuntime, Wish
+from custom_components.watched_sync.runtime import Request, WatchedSyncRuntime
 
 from .common import MOVIE, OTHER_MOVIE, MemoryServer, drained, setup_lane, until
 from .scene import lose_contact
@@ -86,7 +86,7 @@ async def give_up(
 ) -> None:
     server.item_faults |= dict.fromkeys(item_ids, Refused("no"))
     await entry.runtime_data.async_submit(
-        [Wish(server.items[item_id], MarkWatched()) for item_id in item_ids]
+        [Request(server.items[item_id], MarkWatched()) for item_id in item_ids]
     )
     await drained(hass, entry)
     assert len(rejected(entry)) >= len(item_ids)
@@ -110,7 +110,7 @@ async def test_working_lane_has_no_issue(hass: HomeAssistant) -> None:
     server = MemoryServer()
     entry = await setup_lane(hass, server, entry_id=ENTRY)
     await lose_contact(hass, entry, server)
-    await entry.runtime_data.async_submit([Wish(MOVIE, MarkWatched())])
+    await entry.runtime_data.async_submit([Request(MOVIE, MarkWatched())])
     # Waiting is no failure, however long it takes.
     assert issues(hass) == {}
 
@@ -142,7 +142,7 @@ async def test_dialog_says_how_many_and_why(hass: HomeAssistant) -> None:
     server = MemoryServer([MOVIE, OTHER_MOVIE, *films])
     entry = await setup_lane(hass, server, entry_id=ENTRY)
     server.item_faults["m1"] = Forbidden("not you")
-    await entry.runtime_data.async_submit([Wish(MOVIE, MarkWatched())])
+    await entry.runtime_data.async_submit([Request(MOVIE, MarkWatched())])
     await give_up(hass, entry, server, *(film.item_id for film in films))
     result = await begin(hass, UNDELIVERABLE)
     assert (result["type"], result["step_id"]) == (FlowResultType.MENU, "init")
@@ -232,7 +232,7 @@ async def test_issue_goes_when_the_failures_are_settled_otherwise(
     await entry.runtime_data.async_retry([operation.operation_id])
     await drained(hass, entry)
     assert list(issues(hass)) == [UNDELIVERABLE]
-    await entry.runtime_data.async_submit([Wish(OTHER_MOVIE, MarkUnwatched())])
+    await entry.runtime_data.async_submit([Request(OTHER_MOVIE, MarkUnwatched())])
     await drained(hass, entry)
     assert issues(hass) == {}
 
@@ -361,7 +361,7 @@ async def test_old_server_is_told_of_at_the_start_and_wishes_wait(
     assert await hass.config_entries.async_reload(entry.entry_id)
     assert list(issues(hass)) == [UNSUPPORTED]
     assert versions(hass) == ["10.8.13"]
-    await entry.runtime_data.async_submit([Wish(MOVIE, MarkWatched())])
+    await entry.runtime_data.async_submit([Request(MOVIE, MarkWatched())])
     server.come_up()
     entry.runtime_data.relay.nudge()
     await drained(hass, entry)
@@ -427,7 +427,7 @@ class TestOnDisk:
         file = real_disk / f"{DOMAIN}.{ENTRY}.outbox"
         _block(file)
         with pytest.raises(HomeAssistantError, match="could not be stored"):
-            await runtime.async_submit([Wish(MOVIE, MarkWatched())])
+            await runtime.async_submit([Request(MOVIE, MarkWatched())])
         assert list(issues(hass)) == [UNWRITABLE]
         issue = issues(hass)[UNWRITABLE]
         assert not issue.is_fixable
@@ -436,7 +436,7 @@ class TestOnDisk:
             "file": f".storage/{DOMAIN}.{ENTRY}.outbox",
         }
         file.rmdir()
-        await runtime.async_submit([Wish(MOVIE, MarkWatched())])
+        await runtime.async_submit([Request(MOVIE, MarkWatched())])
         assert issues(hass) == {}
 
     async def test_disk_that_fails_is_no_matter_of_an_entry_that_is_not_loaded(
@@ -446,7 +446,7 @@ class TestOnDisk:
         file = real_disk / f"{DOMAIN}.{ENTRY}.outbox"
         _block(file)
         with pytest.raises(HomeAssistantError, match="could not be stored"):
-            await entry.runtime_data.async_submit([Wish(MOVIE, MarkWatched())])
+            await entry.runtime_data.async_submit([Request(MOVIE, MarkWatched())])
         assert await hass.config_entries.async_unload(entry.entry_id)
         assert issues(hass) == {}
         file.rmdir()

@@ -22,7 +22,7 @@ from custom_components.watched_sync.core.operation import (
     SetProgress,
 )
 from custom_components.watched_sync.core.snapshot import SyncStatus
-from custom_components.watched_sync.runtime import Wish
+from custom_components.watched_sync.runtime import Request
 
 from .common import (
     EPISODES,
@@ -84,7 +84,7 @@ async def test_offline_lane_says_so_and_shows_what_waits(
     entry = await setup_lane(hass, server)
     await lose_contact(hass, entry, server)
     await entry.runtime_data.async_submit(
-        [Wish(MOVIE, MarkWatched()), Wish(OTHER_MOVIE, SetProgress(60.0))]
+        [Request(MOVIE, MarkWatched()), Request(OTHER_MOVIE, SetProgress(60.0))]
     )
     state = shown(hass, STATUS)
     assert state.state == "offline"
@@ -115,7 +115,7 @@ async def test_drained_queue_is_synced_and_knows_since_when(
     freezer.move_to("2026-10-31 20:00:00+00:00")
     server = MemoryServer()
     entry = await setup_lane(hass, server)
-    await entry.runtime_data.async_submit([Wish(MOVIE, MarkWatched())])
+    await entry.runtime_data.async_submit([Request(MOVIE, MarkWatched())])
     await drained(hass, entry)
     assert shown(hass, STATUS).state == "synced"
     assert shown(hass, PENDING).state == "0"
@@ -126,7 +126,7 @@ async def test_refused_change_is_counted_as_failed(hass: HomeAssistant) -> None:
     server = MemoryServer()
     server.item_faults["m1"] = Refused("no")
     entry = await setup_lane(hass, server)
-    await entry.runtime_data.async_submit([Wish(MOVIE, MarkWatched())])
+    await entry.runtime_data.async_submit([Request(MOVIE, MarkWatched())])
     await drained(hass, entry)
     state = shown(hass, STATUS)
     assert state.state == "failed"
@@ -155,7 +155,9 @@ async def test_queue_in_the_attributes_is_short_and_not_recorded(
     server = MemoryServer(items=[SHOW, *items])
     entry = await setup_lane(hass, server)
     await lose_contact(hass, entry, server)
-    await entry.runtime_data.async_submit([Wish(item, MarkWatched()) for item in items])
+    await entry.runtime_data.async_submit(
+        [Request(item, MarkWatched()) for item in items]
+    )
     state = shown(hass, STATUS)
     assert state.attributes["pending"] == 27
     assert [row["title"] for row in state.attributes["queue"]] == [
@@ -201,7 +203,7 @@ async def test_wish_for_an_episode_moves_on_to_the_next_before_it_is_delivered(
     entry = await setup_lane(hass, server, subentries=[SHOW])
     await lose_contact(hass, entry, server)
     assert shown(hass, NEXT).state == "S01E01"
-    await entry.runtime_data.async_submit([Wish(EPISODES[1], MarkWatched())])
+    await entry.runtime_data.async_submit([Request(EPISODES[1], MarkWatched())])
     assert shown(hass, NEXT).state == "S01E02"
     assert shown(hass, UNWATCHED).state == "3"
 

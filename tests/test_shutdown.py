@@ -29,7 +29,7 @@ from custom_components.watched_sync.core.identity import Item, MediaKind
 from custom_components.watched_sync.core.operation import MarkUnwatched, MarkWatched
 from custom_components.watched_sync.core.outbox import Outbox
 from custom_components.watched_sync.core.ports import Connected, ServerEvent
-from custom_components.watched_sync.runtime import WatchedSyncRuntime, Wish
+from custom_components.watched_sync.runtime import Request, WatchedSyncRuntime
 
 from .common import MOVIE, OTHER_MOVIE, SHOW, MemoryServer, drained, setup_lane, until
 from .scene import lose_contact
@@ -97,7 +97,7 @@ async def busy_lane(
         server.gate.clear()
     else:
         server.go_down(error)
-    await runtime.async_submit([Wish(film, MarkWatched()) for film in FILMS])
+    await runtime.async_submit([Request(film, MarkWatched()) for film in FILMS])
     if error is None:
         await until(runtime, lambda: bool(runtime.lane.in_flight))
         asked = len(server.requests)
@@ -197,7 +197,7 @@ async def test_stopping_writes_down_what_was_just_delivered_and_seen(
 ) -> None:
     server = SocketServer()
     entry = await setup_lane(hass, server, entry_id=ENTRY)
-    await entry.runtime_data.async_submit([Wish(MOVIE, MarkWatched())])
+    await entry.runtime_data.async_submit([Request(MOVIE, MarkWatched())])
     await drained(hass, entry)
     assert ids(on_disk(folder)) != []
     await hass.async_stop(force=True)
@@ -213,7 +213,7 @@ async def test_wish_that_is_being_written_when_the_stop_comes_is_kept_or_refused
     _, entry = await busy_lane(hass, Unreachable("away"))
     runtime: WatchedSyncRuntime = entry.runtime_data
     asked = [
-        hass.async_create_task(runtime.async_submit([Wish(item, MarkWatched())]))
+        hass.async_create_task(runtime.async_submit([Request(item, MarkWatched())]))
         for item in (MOVIE, OTHER_MOVIE)
     ]
     await hass.async_stop(force=True)
@@ -347,7 +347,7 @@ async def test_removing_in_the_middle_leaves_no_file_no_issue_and_no_task(
     runtime.lane.outbox.reject(given_up)
     runtime.lane.remember([server.reading("m2")])
     assert issues(hass) == [f"undeliverable_{ENTRY}"]
-    late = hass.async_create_task(runtime.async_submit([Wish(MOVIE, MarkWatched())]))
+    late = hass.async_create_task(runtime.async_submit([Request(MOVIE, MarkWatched())]))
     await asyncio.sleep(0)
     await hass.config_entries.async_remove(entry.entry_id)
     await asyncio.gather(late, return_exceptions=True)
@@ -377,7 +377,9 @@ async def test_removing_while_a_write_takes_its_time_leaves_no_file(
         await real(store, data)
 
     monkeypatch.setattr(Store, "_async_write_data", slow)
-    asked = hass.async_create_task(runtime.async_submit([Wish(MOVIE, MarkWatched())]))
+    asked = hass.async_create_task(
+        runtime.async_submit([Request(MOVIE, MarkWatched())])
+    )
     await writing.wait()
     removal = hass.async_create_task(hass.config_entries.async_remove(entry.entry_id))
     for _ in range(20):
@@ -396,7 +398,7 @@ async def test_removing_an_entry_that_was_lost_and_failed_leaves_nothing(
     server = SocketServer()
     server.item_faults["m1"] = Refused("no")
     entry = await setup_lane(hass, server, entry_id=ENTRY)
-    await entry.runtime_data.async_submit([Wish(MOVIE, MarkWatched())])
+    await entry.runtime_data.async_submit([Request(MOVIE, MarkWatched())])
     await drained(hass, entry)
     await hass.config_entries.async_remove(entry.entry_id)
     await pass_time(hass, 3600)
@@ -428,10 +430,10 @@ async def lane_with_everything(hass: HomeAssistant) -> MockConfigEntry:
     entry = await setup_lane(hass, server, entry_id=ENTRY)
     runtime: WatchedSyncRuntime = entry.runtime_data
     server.item_faults["m2"] = Refused("no")
-    await runtime.async_submit([Wish(MOVIE, MarkWatched())])
+    await runtime.async_submit([Request(MOVIE, MarkWatched())])
     await drained(hass, entry)
-    await runtime.async_submit([Wish(MOVIE, MarkUnwatched())])
-    await runtime.async_submit([Wish(OTHER_MOVIE, MarkWatched())])
+    await runtime.async_submit([Request(MOVIE, MarkUnwatched())])
+    await runtime.async_submit([Request(OTHER_MOVIE, MarkWatched())])
     await drained(hass, entry)
     server.set("m1", last_played=dt_util.utcnow())
     await runtime.coordinator.async_refresh()

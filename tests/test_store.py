@@ -39,7 +39,7 @@ from custom_components.watched_sync.core.operation import (
 )
 from custom_components.watched_sync.core.outbox import OUTBOX_LIMIT, OutboxFull, Result
 from custom_components.watched_sync.core.play_state import PlayState
-from custom_components.watched_sync.runtime import WatchedSyncRuntime, Wish
+from custom_components.watched_sync.runtime import Request, WatchedSyncRuntime
 from custom_components.watched_sync.store import PLAYERS_KEY, OutboxStore
 
 from .common import MOVIE, OTHER_MOVIE, MemoryServer, drained, setup_lane
@@ -140,7 +140,7 @@ async def test_an_action_that_returned_is_on_disk(
     hass: HomeAssistant, outbox_file: Path
 ) -> None:
     entry = await offline_lane(hass)
-    await entry.runtime_data.async_submit([Wish(MOVIE, MarkWatched())])
+    await entry.runtime_data.async_submit([Request(MOVIE, MarkWatched())])
     assert waiting_on_disk(outbox_file) == [MOVIE.item_id]
 
 
@@ -150,7 +150,7 @@ async def test_what_no_file_can_hold_never_takes_the_others_with_it(
     entry = await offline_lane(hass)
     odd = Item("odd", MediaKind.MOVIE, "caf\ud83d", duration=7200, year=2**70)
     for item in (odd, MOVIE):
-        await entry.runtime_data.async_submit([Wish(item, MarkWatched())])
+        await entry.runtime_data.async_submit([Request(item, MarkWatched())])
     assert waiting_on_disk(outbox_file) == ["odd", MOVIE.item_id]
     held = stored(outbox_file)["operations"][0]["item"]
     assert held == {"id": "odd", "kind": "movie", "title": "caf", "duration": 7200}
@@ -161,9 +161,13 @@ async def test_what_means_nothing_is_refused_alone_and_never_takes_the_others_wi
 ) -> None:
     entry = await offline_lane(hass)
     runtime: WatchedSyncRuntime = entry.runtime_data
-    await runtime.async_submit([Wish(MOVIE, MarkWatched())])
-    odd = [Wish(film(number), SetProgress(math.nan)) for number in range(3)]
-    asked = [Wish(MOVIE, SetProgress(math.inf)), *odd, Wish(OTHER_MOVIE, MarkWatched())]
+    await runtime.async_submit([Request(MOVIE, MarkWatched())])
+    odd = [Request(film(number), SetProgress(math.nan)) for number in range(3)]
+    asked = [
+        Request(MOVIE, SetProgress(math.inf)),
+        *odd,
+        Request(OTHER_MOVIE, MarkWatched()),
+    ]
     done = await asyncio.gather(
         *(runtime.async_submit([wish]) for wish in asked), return_exceptions=True
     )
@@ -180,7 +184,7 @@ async def test_an_operation_that_cannot_be_stored_any_more_stays_as_it_was_store
     entry = await offline_lane(hass)
     runtime: WatchedSyncRuntime = entry.runtime_data
     await runtime.async_submit(
-        [Wish(one, MarkWatched()) for one in (MOVIE, OTHER_MOVIE)]
+        [Request(one, MarkWatched()) for one in (MOVIE, OTHER_MOVIE)]
     )
     before = stored(outbox_file)["operations"]
     outbox = runtime.lane.outbox
@@ -210,7 +214,7 @@ async def test_the_file_is_private_and_synced_to_the_disk(
         real(descriptor)
 
     monkeypatch.setattr("atomicwrites._proper_fsync", fsync)
-    await entry.runtime_data.async_submit([Wish(MOVIE, MarkWatched())])
+    await entry.runtime_data.async_submit([Request(MOVIE, MarkWatched())])
     assert len(synced) == 2  # the file, and the folder it was renamed in
     assert mode(outbox_file) == 0o600
 
@@ -230,7 +234,7 @@ async def test_many_wishes_at_once_share_few_writes(
 
     monkeypatch.setattr(Store, "_async_write_data", counting)
     await asyncio.gather(
-        *(runtime.async_submit([Wish(film(n), MarkWatched())]) for n in range(200))
+        *(runtime.async_submit([Request(film(n), MarkWatched())]) for n in range(200))
     )
     assert writes <= 3
     assert len(waiting_on_disk(outbox_file)) == 200
@@ -260,11 +264,11 @@ async def test_a_failed_write_refuses_the_wish_and_keeps_the_old_queue(
 ) -> None:
     entry = await offline_lane(hass)
     runtime: WatchedSyncRuntime = entry.runtime_data
-    await runtime.async_submit([Wish(MOVIE, MarkUnwatched())])
+    await runtime.async_submit([Request(MOVIE, MarkUnwatched())])
     before = list(runtime.lane.outbox)
     content = block(outbox_file)
 
-    for wish in (Wish(MOVIE, MarkWatched()), Wish(OTHER_MOVIE, MarkWatched())):
+    for wish in (Request(MOVIE, MarkWatched()), Request(OTHER_MOVIE, MarkWatched())):
         with pytest.raises(HomeAssistantError) as refused:
             await runtime.async_submit([wish])
         assert refused.value.translation_key == "outbox_write_failed"
@@ -274,7 +278,7 @@ async def test_a_failed_write_refuses_the_wish_and_keeps_the_old_queue(
     assert issue_registry.async_get_issue(DOMAIN, issue_id)
 
     unblock(outbox_file, content)
-    await runtime.async_submit([Wish(OTHER_MOVIE, MarkWatched())])
+    await runtime.async_submit([Request(OTHER_MOVIE, MarkWatched())])
     assert waiting_on_disk(outbox_file) == [MOVIE.item_id, OTHER_MOVIE.item_id]
     assert issue_registry.async_get_issue(DOMAIN, issue_id) is None
 
@@ -284,7 +288,7 @@ async def test_retry_and_discard_are_refused_as_well_while_the_disk_fails(
 ) -> None:
     entry = await offline_lane(hass)
     runtime: WatchedSyncRuntime = entry.runtime_data
-    [operation] = await runtime.async_submit([Wish(MOVIE, MarkWatched())])
+    [operation] = await runtime.async_submit([Request(MOVIE, MarkWatched())])
     block(outbox_file)
     for call in (runtime.async_retry, runtime.async_discard):
         with pytest.raises(HomeAssistantError):
@@ -321,7 +325,7 @@ async def test_a_full_outbox_refuses_with_a_reason(
 
     monkeypatch.setattr(runtime.lane, "submit", full)
     with pytest.raises(HomeAssistantError) as refused:
-        await runtime.async_submit([Wish(MOVIE, MarkWatched())])
+        await runtime.async_submit([Request(MOVIE, MarkWatched())])
     assert refused.value.translation_key == "outbox_full"
     assert refused.value.translation_placeholders == {"limit": str(OUTBOX_LIMIT)}
 
@@ -338,7 +342,7 @@ async def test_a_storm_of_cancelled_callers_loses_and_reorders_nothing(
     operations = []
     for number in range(100):
         change = MarkWatched() if number % 2 else MarkUnwatched()
-        [operation] = runtime.plan([Wish(film(number // 4), change)])
+        [operation] = runtime.plan([Request(film(number // 4), change)])
         operations.append(operation)
         tasks.append(asyncio.create_task(runtime.async_enqueue([operation])))
         if number % 3 == 0:
@@ -382,7 +386,9 @@ async def test_cancelling_the_relay_in_a_write_keeps_the_newest_state(
     saver = asyncio.create_task(runtime.journal.save())
     await _turns(lambda: len(gates) == 1)
     saver.cancel()
-    accepted = asyncio.create_task(runtime.async_submit([Wish(MOVIE, MarkWatched())]))
+    accepted = asyncio.create_task(
+        runtime.async_submit([Request(MOVIE, MarkWatched())])
+    )
     for _ in range(10):
         await asyncio.sleep(0)
     # The second write waits for the first, though nobody waits for that one.
@@ -468,7 +474,7 @@ async def test_a_damaged_outbox_is_kept_aside_and_told_of(
     spoil: Callable[[bytes], bytes],
 ) -> None:
     entry = await offline_lane(hass)
-    await entry.runtime_data.async_submit([Wish(MOVIE, MarkWatched())])
+    await entry.runtime_data.async_submit([Request(MOVIE, MarkWatched())])
     await hass.config_entries.async_unload(entry.entry_id)
     damaged = spoil(take(outbox_file))
     put(outbox_file, damaged)
@@ -484,7 +490,7 @@ async def test_a_damaged_outbox_is_kept_aside_and_told_of(
     kept = [take(folder / name) for name in aside]
     assert kept == ([] if damaged == b"{}" else [damaged])
 
-    await entry.runtime_data.async_submit([Wish(OTHER_MOVIE, MarkWatched())])
+    await entry.runtime_data.async_submit([Request(OTHER_MOVIE, MarkWatched())])
     assert waiting_on_disk(outbox_file) == [OTHER_MOVIE.item_id]
     await hass.config_entries.async_remove(entry.entry_id)
     assert issue_registry.async_get_issue(DOMAIN, f"outbox_lost_{ENTRY}") is None
@@ -549,7 +555,7 @@ async def test_a_damaged_row_is_kept_aside_and_told_of_and_the_others_go_on(
         "file": f".storage/{aside}",
     }
     assert issue_registry.async_get_issue(DOMAIN, f"outbox_lost_{ENTRY}") is None
-    await entry.runtime_data.async_submit([Wish(MOVIE, MarkWatched())])
+    await entry.runtime_data.async_submit([Request(MOVIE, MarkWatched())])
 
     # It was set aside for good: the next start finds nothing to tell of.
     await hass.config_entries.async_unload(entry.entry_id)
@@ -720,7 +726,7 @@ async def test_damaged_rows_of_the_ledger_are_read_anew_and_the_others_kept(
     assert "2 changes that waited to be copied cannot be understood" in caplog.text
     server.come_up()
     entry.runtime_data.relay.nudge()
-    await entry.runtime_data.async_submit([Wish(MOVIE, MarkWatched())])
+    await entry.runtime_data.async_submit([Request(MOVIE, MarkWatched())])
     await drained(hass, entry)
     assert server.states["m1"].watched
 
@@ -736,7 +742,7 @@ async def test_a_first_start_with_a_broken_disk_says_so_and_refuses_wishes(
         entry = await setup_lane(hass, entry_id=ENTRY)
         assert entry.state is ConfigEntryState.LOADED
         with pytest.raises(HomeAssistantError):
-            await entry.runtime_data.async_submit([Wish(MOVIE, MarkWatched())])
+            await entry.runtime_data.async_submit([Request(MOVIE, MarkWatched())])
     assert not exists(outbox_file)
 
 
@@ -753,7 +759,7 @@ async def test_what_may_be_written_later_is_written_within_seconds(
 ) -> None:
     server = MemoryServer()
     entry = await setup_lane(hass, server, entry_id=ENTRY)
-    await entry.runtime_data.async_submit([Wish(MOVIE, MarkWatched())])
+    await entry.runtime_data.async_submit([Request(MOVIE, MarkWatched())])
     await drained(hass, entry)
     assert waiting_on_disk(outbox_file) == [MOVIE.item_id]
     await pass_time(hass, 3)
@@ -784,7 +790,7 @@ async def test_what_waits_to_be_written_is_written_when_home_assistant_stops(
     server = MemoryServer()
     entry = await setup_lane(hass, server, entry_id=ENTRY)
     runtime: WatchedSyncRuntime = entry.runtime_data
-    await runtime.async_submit([Wish(MOVIE, MarkWatched())])
+    await runtime.async_submit([Request(MOVIE, MarkWatched())])
     await drained(hass, entry)
     assert waiting_on_disk(outbox_file) == [MOVIE.item_id]
 
@@ -804,7 +810,7 @@ async def test_a_wish_caught_by_the_stop_is_written_or_refused(
 ) -> None:
     entry = await offline_lane(hass)
     runtime: WatchedSyncRuntime = entry.runtime_data
-    caught = asyncio.create_task(runtime.async_submit([Wish(MOVIE, MarkWatched())]))
+    caught = asyncio.create_task(runtime.async_submit([Request(MOVIE, MarkWatched())]))
     await asyncio.sleep(0)
     hass.set_state(CoreState.stopping)
     with pytest.raises(HomeAssistantError):
@@ -819,7 +825,7 @@ async def test_unloading_with_a_broken_disk_ends_all_the_same(
 ) -> None:
     server = MemoryServer()
     entry = await setup_lane(hass, server, entry_id=ENTRY)
-    await entry.runtime_data.async_submit([Wish(MOVIE, MarkWatched())])
+    await entry.runtime_data.async_submit([Request(MOVIE, MarkWatched())])
     await drained(hass, entry)
     content = block(outbox_file)
     assert await hass.config_entries.async_unload(entry.entry_id)
@@ -836,7 +842,7 @@ async def test_unloading_with_a_broken_disk_ends_all_the_same(
 
 async def test_removing_leaves_no_file(hass: HomeAssistant, folder: Path) -> None:
     entry = await offline_lane(hass)
-    await entry.runtime_data.async_submit([Wish(MOVIE, MarkWatched())])
+    await entry.runtime_data.async_submit([Request(MOVIE, MarkWatched())])
     await hass.config_entries.async_remove(entry.entry_id)
     await hass.async_block_till_done()
     await pass_time(hass, 120)
@@ -897,7 +903,7 @@ async def test_a_save_encodes_only_what_is_new(
 ) -> None:
     entry = await offline_lane(hass)
     runtime: WatchedSyncRuntime = entry.runtime_data
-    await runtime.async_submit([Wish(film(n), MarkWatched()) for n in range(500)])
+    await runtime.async_submit([Request(film(n), MarkWatched()) for n in range(500)])
     encoded = 0
     real = runtime.journal._operations._encode
 
@@ -907,7 +913,7 @@ async def test_a_save_encodes_only_what_is_new(
         return real(operation)
 
     monkeypatch.setattr(runtime.journal._operations, "_encode", encode)
-    await runtime.async_submit([Wish(MOVIE, MarkWatched())])
+    await runtime.async_submit([Request(MOVIE, MarkWatched())])
     assert encoded == 1
     assert len(waiting_on_disk(outbox_file)) == 501
 

@@ -20,7 +20,7 @@ from custom_components.watched_sync.core.operation import (
     Origin,
     SetProgress,
 )
-from custom_components.watched_sync.runtime import Wish
+from custom_components.watched_sync.runtime import Request
 from custom_components.watched_sync.todo import UpNextList
 
 from .common import (
@@ -245,14 +245,14 @@ async def test_only_single_marks_by_a_person_stay_on_the_list(
     server = MemoryServer()
     entry = await setup_lane(hass, server)
     runtime = entry.runtime_data
-    await runtime.async_submit([Wish(episode(1, 1), MarkWatched())])
+    await runtime.async_submit([Request(episode(1, 1), MarkWatched())])
     await runtime.async_submit(
-        [Wish(MOVIE, MarkWatched()), Wish(OTHER_MOVIE, MarkWatched())]
+        [Request(MOVIE, MarkWatched()), Request(OTHER_MOVIE, MarkWatched())]
     )
     await runtime.async_submit(
-        [Wish(episode(1, 2), MarkWatched())], origin=Origin.MIRROR
+        [Request(episode(1, 2), MarkWatched())], origin=Origin.MIRROR
     )
-    await runtime.async_submit([Wish(episode(2, 1), SetProgress(600))])
+    await runtime.async_submit([Request(episode(2, 1), SetProgress(600))])
     await drained(hass, entry)
     assert await statuses(hass) == {"e1x1": "completed"}
     # A mark that was taken back elsewhere is not on the list either.
@@ -277,7 +277,7 @@ async def test_an_item_marked_twice_is_on_the_list_once(hass: HomeAssistant) -> 
     server = MemoryServer()
     entry = await setup_lane(hass, server)
     for change in (MarkWatched(), MarkUnwatched(), MarkWatched()):
-        await entry.runtime_data.async_submit([Wish(MOVIE, change)])
+        await entry.runtime_data.async_submit([Request(MOVIE, change)])
         await drained(hass, entry)
     assert await statuses(hass) == {"m1": "completed"}
 
@@ -325,7 +325,7 @@ async def test_unticking_one_of_several_takes_back_that_one_only(
     entry = await setup_lane(hass, server)
     await lose_contact(hass, entry, server)
     await entry.runtime_data.async_submit(
-        [Wish(MOVIE, MarkWatched()), Wish(OTHER_MOVIE, MarkWatched())]
+        [Request(MOVIE, MarkWatched()), Request(OTHER_MOVIE, MarkWatched())]
     )
     await untick(hass, "m1")
     assert await statuses(hass) == {"m1": "needs_action", "m2": "completed"}
@@ -472,7 +472,7 @@ async def test_list_that_cannot_be_shown_costs_the_other_entities_nothing(
         raise RuntimeError("a mistake")
 
     monkeypatch.setattr(UpNextList, "_items", mistaken)
-    await entry.runtime_data.async_submit([Wish(MOVIE, MarkWatched())])
+    await entry.runtime_data.async_submit([Request(MOVIE, MarkWatched())])
     await hass.async_block_till_done()
     assert shown(hass, "sensor.attic_ada_pending_changes").state == "1"
     assert f"{LIST} cannot show what is new" in caplog.text

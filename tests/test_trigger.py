@@ -32,7 +32,7 @@ from custom_components.watched_sync.core.operation import (
     Origin,
 )
 from custom_components.watched_sync.core.play_state import Reading
-from custom_components.watched_sync.runtime import Wish
+from custom_components.watched_sync.runtime import Request
 
 from .common import (
     EPISODES,
@@ -143,7 +143,7 @@ async def test_item_watched(hass: HomeAssistant) -> None:
     assert [(one["title"], one["origin"]) for one in told(calls)[1:]] == [
         ("Contact", "server")
     ]
-    await entry.runtime_data.async_submit([Wish(MOVIE, MarkUnwatched())])
+    await entry.runtime_data.async_submit([Request(MOVIE, MarkUnwatched())])
     await settled(hass, entry)
     assert len(calls) == 2
 
@@ -163,7 +163,7 @@ async def test_item_unwatched(hass: HomeAssistant) -> None:
         origin="trigger.origin",
     )
     await entry.runtime_data.async_submit(
-        [Wish(episode(1, 1), MarkUnwatched())], origin=Origin.PLAYBACK
+        [Request(episode(1, 1), MarkUnwatched())], origin=Origin.PLAYBACK
     )
     await mark(entry)
     await settled(hass, entry)
@@ -248,7 +248,9 @@ async def test_sync_failed(hass: HomeAssistant) -> None:
         wanted="trigger.wanted",
         operation_id="trigger.operation_id",
     )
-    (operation,) = await entry.runtime_data.async_submit([Wish(MOVIE, MarkWatched())])
+    (operation,) = await entry.runtime_data.async_submit(
+        [Request(MOVIE, MarkWatched())]
+    )
     await mark(entry, episode(1, 1))
     await settled(hass, entry)
     assert told(calls) == [
@@ -373,7 +375,7 @@ async def test_show_finished(hass: HomeAssistant) -> None:
         }
     ]
     # It is unmarked and marked again: finished once more.
-    await entry.runtime_data.async_submit([Wish(EPISODES[4], MarkUnwatched())])
+    await entry.runtime_data.async_submit([Request(EPISODES[4], MarkUnwatched())])
     await settled(hass, entry)
     assert len(calls) == 1
     await mark(entry, EPISODES[4])
@@ -602,7 +604,7 @@ async def test_of_a_burst_only_the_last_shows_are_looked_into(
     entry, calls = await finish(hass, server)
     await lose_contact(hass, entry, server)
     await entry.runtime_data.async_submit(
-        [Wish(one, MarkWatched()) for one in episodes]
+        [Request(one, MarkWatched()) for one in episodes]
     )
     server.come_up()
     entry.runtime_data.relay.nudge()

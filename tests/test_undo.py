@@ -21,7 +21,7 @@ from custom_components.watched_sync.core.operation import (
     Origin,
 )
 from custom_components.watched_sync.core.undo import UndoPlan, plan_undo
-from custom_components.watched_sync.runtime import Wish
+from custom_components.watched_sync.runtime import Request
 
 from .common import (
     MOVIE,
@@ -557,7 +557,7 @@ async def test_what_is_being_delivered_can_be_undone(hass: HomeAssistant) -> Non
     entry = await setup_lane(hass, server)
     runtime = entry.runtime_data
     server.gate.clear()
-    await runtime.async_submit([Wish(SHOW, MarkWatched())])
+    await runtime.async_submit([Request(SHOW, MarkWatched())])
     await until(runtime, lambda: bool(runtime.lane.in_flight))
     await act(hass, "undo")
     server.gate.set()

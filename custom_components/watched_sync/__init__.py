@@ -89,7 +89,7 @@ async def async_setup(hass: HomeAssistant, _: ConfigType) -> bool:
 async def async_setup_entry(hass: HomeAssistant, entry: WatchedSyncConfigEntry) -> bool:
     """Bring one lane up: what was stored first, the server second.
 
-    An entry that ran before comes up without its server, as accepting wishes is the
+    An entry that ran before comes up without its server, as accepting requests is the
     point of the queue. One that never ran is retried by Home Assistant.
     """
     await async_start_memory(hass)  # it ends with the last entry
@@ -215,7 +215,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: WatchedSyncConfigEntry) 
         try:
             await journal.save()
         except JournalError as err:
-            # Told of in a repair issue; every wish will be refused with a reason.
+            # Told of in a repair issue; every request will be refused with a reason.
             LOGGER.debug("%s: the empty outbox was not written: %r", entry.title, err)
 
     entry.runtime_data = WatchedSyncRuntime(

@@ -1,7 +1,7 @@
 """Backups: what is copied now may be sent before it comes back.
 
-A queue that comes out of a backup holds wishes that were delivered after the backup was
-made. So the queue's file says that it is in a backup, as long as one is made.
+A queue that comes out of a backup holds requests that were delivered after the backup
+was made. So the queue's file says that it is in a backup, as long as one is made.
 """
 
 import asyncio

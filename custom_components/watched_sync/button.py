@@ -14,7 +14,7 @@ from .core.identity import MediaKind
 from .core.operation import MarkWatched
 from .entity import DescribedEntity, TrackedItemEntity, tracked_item
 from .failures import no_next_episode, nothing_left_to_undo
-from .runtime import WatchedSyncConfigEntry, WatchedSyncRuntime, Wish
+from .runtime import Request, WatchedSyncConfigEntry, WatchedSyncRuntime
 from .undo import async_undo
 
 # A press only puts something into the queue.
@@ -99,4 +99,4 @@ class MarkNextButton(TrackedItemEntity, ButtonEntity):
         if progress is None or progress.next_episode is None:
             raise no_next_episode(self.item.full_title)
         episode = progress.next_episode.item
-        await self.runtime.async_submit([Wish(episode, MarkWatched())])
+        await self.runtime.async_submit([Request(episode, MarkWatched())])

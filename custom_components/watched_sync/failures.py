@@ -36,7 +36,7 @@ from .core.outbox import OUTBOX_LIMIT, OutboxFull
 #: Characters of what fills in one place of a sentence.
 _TOLD_BACK: Final = 1000
 
-#: Errors a wish can end in before it is queued.
+#: Errors a request can end in before it is queued.
 type Refusal = JournalError | LaneClosed | OutboxFull
 
 #: The same, to catch them.
@@ -44,7 +44,7 @@ REFUSALS: Final = (JournalError, LaneClosed, OutboxFull)
 
 
 def refusal(error: Refusal) -> HomeAssistantError:
-    """Say why a wish was not accepted; nothing of it is queued."""
+    """Say why a request was not accepted; nothing of it is queued."""
     if isinstance(error, Unstorable):
         return HomeAssistantError(
             translation_domain=DOMAIN, translation_key="not_storable"

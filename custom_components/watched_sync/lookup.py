@@ -95,7 +95,7 @@ class SkipReason(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class LaneItem:
     """One item on one lane; *reading* is set if the server was asked just now."""
 
     entry: WatchedSyncConfigEntry
@@ -116,7 +116,7 @@ class Skipped:
 class Resolution:
     """What an action means."""
 
-    targets: list[Target] = field(default_factory=list)
+    targets: list[LaneItem] = field(default_factory=list)
     skipped: list[Skipped] = field(default_factory=list)
 
 
@@ -239,7 +239,7 @@ _BY_TITLE: Final = {
 
 
 @dataclass(frozen=True, slots=True)
-class Words:
+class ItemName:
     """An item named by ids or a title, not yet known on any lane.
 
     `year` is one said beside the title, which may end in its own. With both ids and a
@@ -328,12 +328,12 @@ def nearest_first[T](
     return sorted(found, key=lambda one: -closeness(title, item_of(one).title))
 
 
-def title_words(title: str, year: int | None, kinds: tuple[MediaKind, ...]) -> Words:
+def title_words(title: str, year: int | None, kinds: tuple[MediaKind, ...]) -> ItemName:
     """Return the words for a title, which may end in its year in brackets."""
     title = title.strip()
     is_said = year is None or split_year(title)[1] == year
     name = title if is_said else f"{title} ({year})"
-    return Words(name, kinds, title=title, year=year)
+    return ItemName(name, kinds, title=title, year=year)
 
 
 def parse_external_id(text: str) -> tuple[tuple[MediaKind, ...], ProviderIds]:
@@ -372,7 +372,7 @@ def same_work(one: Item, other: Item) -> bool:
     )
 
 
-def _is_doubtful(target: Target, asked: Sequence[Item]) -> bool:
+def _is_doubtful(target: LaneItem, asked: Sequence[Item]) -> bool:
     """Whether *target* is known by its title alone, and another lane knows more.
 
     A lane that is away knows some shows only from their episodes. That may be the
@@ -388,7 +388,7 @@ def _is_doubtful(target: Target, asked: Sequence[Item]) -> bool:
     )
 
 
-def candidates(targets: Iterable[Target]) -> str:
+def candidates(targets: Iterable[LaneItem]) -> str:
     """Return the list of what a name may mean, for a person to choose from."""
     lines = [
         f"{target.item.full_title}, {target.item.kind}, {target.entry.title}"
@@ -400,7 +400,7 @@ def candidates(targets: Iterable[Target]) -> str:
 
 async def async_resolve_words(
     lanes: Sequence[WatchedSyncConfigEntry],
-    words: Words,
+    words: ItemName,
     not_loaded: Iterable[WatchedSyncConfigEntry],
 ) -> Resolution:
     """Find what was named on every lane; it must be one work.
@@ -410,20 +410,20 @@ async def async_resolve_words(
 
     async def on_lane(
         entry: WatchedSyncConfigEntry,
-    ) -> tuple[list[Target], list[Target], SkipReason | None]:
+    ) -> tuple[list[LaneItem], list[LaneItem], SkipReason | None]:
         allows = entry.runtime_data.coordinator.allows
         try:
             find = entry.runtime_data.survey.find_now
             readings = await async_ask(entry, lambda server: asked.ask(server, find))
         except CannotAsk as err:
             known = [
-                Target(entry, item)
+                LaneItem(entry, item)
                 for item in known_items(entry)
                 if words.fits(item) and allows(item)
             ]
             return known, [], err.reason
         found = [
-            Target(entry, reading.item, reading)
+            LaneItem(entry, reading.item, reading)
             for reading in readings
             if allows(reading.item)
         ]
@@ -444,7 +444,7 @@ async def async_resolve_words(
     resolution = Resolution(
         skipped=[Skipped(entry, SkipReason.NOT_LOADED) for entry in not_loaded]
     )
-    similar: list[Target] = []
+    similar: list[LaneItem] = []
     answers = await asyncio.gather(*map(on_lane, lanes))
     asked_items = [
         target.item
@@ -503,7 +503,7 @@ async def async_resolve_words(
 
 
 def nothing_found(
-    name: str, skipped: Iterable[Skipped], similar: Sequence[Target] = ()
+    name: str, skipped: Iterable[Skipped], similar: Sequence[LaneItem] = ()
 ) -> ServiceValidationError:
     """Return the error for a name that led to no item."""
     unasked = [one for one in skipped if one.reason is not SkipReason.NOT_FOUND]
@@ -524,7 +524,7 @@ def nothing_found(
 
 async def async_resolve_id(
     entry: WatchedSyncConfigEntry, item_id: str, title: str | None = None
-) -> Target:
+) -> LaneItem:
     """Return the item with this id on this lane.
 
     While the server cannot be asked an id that is not known is believed, if it can be
@@ -536,24 +536,24 @@ async def async_resolve_id(
         raise invalid("impossible_item_id", item_id=told, lane=entry.title)
     item_id = own
     if item := known_item(entry, item_id):
-        return Target(entry, item)
+        return LaneItem(entry, item)
     find = entry.runtime_data.survey.find_now
     try:
         reading = await async_ask(entry, lambda server: server.resolve(item_id, find))
     except CannotAsk:
         called = gate.line(title or item_id, gate.TITLE)
-        return Target(entry, Item(item_id, MediaKind.UNKNOWN, called))
+        return LaneItem(entry, Item(item_id, MediaKind.UNKNOWN, called))
     if reading is None:
         raise invalid("unknown_item", item_id=item_id, lane=entry.title)
-    return Target(entry, reading.item, reading)
+    return LaneItem(entry, reading.item, reading)
 
 
 # --- down to an episode, up to a show ---------------------------------------
 
 
 async def async_descend(
-    target: Target, season: int, episode: int | None
-) -> list[Target]:
+    target: LaneItem, season: int, episode: int | None
+) -> list[LaneItem]:
     """Return a season, or every copy of an episode, of the show *target* is.
 
     Raises CannotAsk if the server cannot be asked and the lane does not know them.
@@ -601,14 +601,14 @@ async def async_descend(
     except ItemGone:
         return []
     except CannotAsk:
-        known = [Target(entry, item) for item in known_items(entry) if fits(item)]
+        known = [LaneItem(entry, item) for item in known_items(entry) if fits(item)]
         if not known:
             raise
         return known
-    return [Target(entry, reading.item, reading) for reading in readings]
+    return [LaneItem(entry, reading.item, reading) for reading in readings]
 
 
-def climb(target: Target, scope: ActionScope) -> Target:
+def climb(target: LaneItem, scope: ActionScope) -> LaneItem:
     """Return the season or show that *target* belongs to. Raises CannotAsk."""
     if scope in (ActionScope.ITEM, ActionScope.UP_TO):
         return target
@@ -623,4 +623,4 @@ def climb(target: Target, scope: ActionScope) -> Target:
     known = known_item(target.entry, container.item_id)
     if known is None or not container.is_still(known):
         known = container
-    return Target(target.entry, known)
+    return LaneItem(target.entry, known)

@@ -19,7 +19,7 @@ from homeassistant.util.hass_dict import HassKey
 from homeassistant.util.ulid import ulid_now
 
 from .const import CONF_SERVER_NAME, DOMAIN, LOGGER
-from .core.copying import Copier, Missing, Target
+from .core.copying import Copier, CopyTarget, NoTarget
 from .core.errors import ServerError
 from .core.identity import Item
 from .core.lane import Lane, LaneUpdate, Phase
@@ -230,14 +230,14 @@ class Mirroring:
     # --- whom ------------------------------------------------------------------
 
     @callback
-    def _find_target(self, entry_id: str) -> Target | Missing:
+    def _find_target(self, entry_id: str) -> CopyTarget | NoTarget:
         entry = self._hass.config_entries.async_get_entry(entry_id)
         if entry is None or entry.domain != DOMAIN:
-            return Missing(for_good=True)
+            return NoTarget(for_good=True)
         if entry.state is not ConfigEntryState.LOADED:
-            return Missing(for_good=False)
+            return NoTarget(for_good=False)
         runtime = entry.runtime_data
-        return Target(
+        return CopyTarget(
             lane=runtime.lane,
             server=runtime.server,
             find=runtime.survey.find,

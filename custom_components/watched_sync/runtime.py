@@ -1,4 +1,4 @@
-"""What one loaded entry is made of, and the one door through which wishes enter."""
+"""What one loaded entry is made of, and the one door through which requests enter."""
 
 import asyncio
 from collections.abc import Callable, Collection, Sequence
@@ -53,7 +53,7 @@ class HAClock(Clock):
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class Request:
     """What somebody wants of one item; of a show or season, of everything below."""
 
     item: Item
@@ -93,42 +93,42 @@ class WatchedSyncRuntime:
 
     async def async_submit(
         self,
-        wishes: Sequence[Wish],
+        requests: Sequence[Request],
         *,
         origin: Origin = Origin.USER,
         batch_id: str | None = None,
     ) -> list[Operation]:
-        """Accept wishes: when this returns they are on disk, as one batch.
+        """Accept requests: when this returns they are on disk, as one batch.
 
         All are accepted or none. Raises a translated `HomeAssistantError` if they
         cannot be written, if too many wait already, or while shutting down.
         """
-        operations = self.plan(wishes, origin=origin, batch_id=batch_id)
+        operations = self.plan(requests, origin=origin, batch_id=batch_id)
         await self.async_enqueue(operations)
         return operations
 
     def plan(
         self,
-        wishes: Sequence[Wish],
+        requests: Sequence[Request],
         *,
         origin: Origin = Origin.USER,
         batch_id: str | None = None,
     ) -> list[Operation]:
-        """Return the operations *wishes* become, without queueing them."""
+        """Return the operations *requests* become, without queueing them."""
         now = self.clock.now()
         batch_id = batch_id or ulid_now()
         return [
             Operation(
                 operation_id=ulid_now(),
                 batch_id=batch_id,
-                item=wish.item,
-                change=wish.change,
+                item=request.item,
+                change=request.change,
                 asked_at=now,
                 origin=origin,
-                scope=Scope.TREE if wish.item.kind.is_container else Scope.ITEM,
-                include_specials=wish.include_specials,
+                scope=Scope.TREE if request.item.kind.is_container else Scope.ITEM,
+                include_specials=request.include_specials,
             )
-            for wish in wishes
+            for request in requests
         ]
 
     async def async_enqueue(self, operations: Sequence[Operation]) -> None:
@@ -183,7 +183,7 @@ class WatchedSyncRuntime:
         """Whether guest mode is on: what is done elsewhere is none of our business.
 
         As long as it holds, nothing that was observed may be copied to another lane or
-        told of, and no player is followed. The server is read as ever, and wishes are
+        told of, and no player is followed. The server is read as ever, and requests are
         delivered: so what a guest did is known, and no news, when it is over.
         """
         return self.ledger.paused

@@ -1,7 +1,7 @@
 """Switches that are on when something is watched, and the one for guest mode.
 
 A switch shows what is wanted, at once; its attributes tell what the server says and
-how far the change has come. It works while the server is away: taking the wish is
+how far the change has come. It works while the server is away: taking the request is
 the point of the queue.
 """
 
@@ -31,7 +31,7 @@ from .core.operation import Change, MarkUnwatched, MarkWatched
 from .core.play_state import PlayState
 from .core.snapshot import ItemSyncState, ItemView
 from .entity import ItemEntity, TrackedItemEntity, WatchedSyncEntity
-from .runtime import WatchedSyncConfigEntry, WatchedSyncRuntime, Wish
+from .runtime import Request, WatchedSyncConfigEntry, WatchedSyncRuntime
 
 # Turning a switch only puts something into the queue.
 PARALLEL_UPDATES = 0
@@ -112,7 +112,9 @@ class WatchedSwitch(ItemEntity, SwitchEntity):
     async def _async_submit(self, change: Change) -> None:
         # Home Assistant does not call an entity that is not available.
         if (item := self.item) is not None:
-            await async_submit_together(self.runtime, Wish(item, change), self._context)
+            await async_submit_together(
+                self.runtime, Request(item, change), self._context
+            )
 
 
 def _server_state(state: PlayState | None) -> str:

@@ -1,6 +1,6 @@
 """What is up next, as a to-do list: ticking an item off marks it watched.
 
-The list is the server's, in its order. A tick is a wish like any other: it is queued
+The list is the server's, in its order. A tick is a request like any other: it is queued
 and delivered even if the server is away. What was ticked off stays on the list for a
 day, so that it can be taken back.
 """
@@ -26,7 +26,7 @@ from .core.play_state import PlayState
 from .core.snapshot import ItemView
 from .entity import WatchedSyncEntity
 from .failures import invalid
-from .runtime import WatchedSyncConfigEntry, WatchedSyncRuntime, Wish
+from .runtime import Request, WatchedSyncConfigEntry, WatchedSyncRuntime
 from .undo import async_undo
 
 # Ticking an item off only puts something into the queue.
@@ -84,7 +84,7 @@ class UpNextList(WatchedSyncEntity, TodoListEntity):
             return
         # Not `is`: the action hands on the mere word.
         if item.status == TodoItemStatus.COMPLETED:
-            await self.runtime.async_submit([Wish(view.item, MarkWatched())])
+            await self.runtime.async_submit([Request(view.item, MarkWatched())])
         else:
             await self._async_take_back(view.item)
 
@@ -95,7 +95,7 @@ class UpNextList(WatchedSyncEntity, TodoListEntity):
         view = self.coordinator.view(item.item_id)
         if view is None or _is_done(view.desired):
             # It was marked along with others, or played since.
-            await self.runtime.async_submit([Wish(item, MarkUnwatched())])
+            await self.runtime.async_submit([Request(item, MarkUnwatched())])
 
     def _items(self) -> Iterator[TodoItem]:
         """Yield what is up next, then what was ticked off lately."""

@@ -12,7 +12,7 @@ from custom_components.watched_sync.const import DOMAIN
 from custom_components.watched_sync.core.errors import JournalError
 from custom_components.watched_sync.core.identity import Item, MediaKind
 from custom_components.watched_sync.core.operation import MarkWatched, Operation
-from custom_components.watched_sync.runtime import Wish
+from custom_components.watched_sync.runtime import Request
 
 from ..common import MOVIE, MemoryServer, drained, setup_lane
 
@@ -161,5 +161,5 @@ async def test_wish_without_a_context_is_a_batch_of_its_own(
 ) -> None:
     entry = await setup_lane(hass)
     saves = count_saves(entry, monkeypatch)
-    await async_submit_together(entry.runtime_data, Wish(MOVIE, MarkWatched()), None)
+    await async_submit_together(entry.runtime_data, Request(MOVIE, MarkWatched()), None)
     assert saves == [1]

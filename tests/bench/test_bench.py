@@ -37,7 +37,7 @@ from custom_components.watched_sync.players.memory import (
     _is_of_player,
     async_get_memory,
 )
-from custom_components.watched_sync.runtime import Wish
+from custom_components.watched_sync.runtime import Request
 from tests.common import drained, tracked, until
 from tests.fakes import library
 from tests.fakes.base import FakeClock
@@ -217,7 +217,7 @@ async def fill(entry: MockConfigEntry, item_ids: list[str]) -> None:
     """Queue a wish for each item, in one go."""
     await runtime_of(entry).async_submit(
         [
-            Wish(Item(item_id, MediaKind.MOVIE, f"Film {item_id}"), MarkWatched())
+            Request(Item(item_id, MediaKind.MOVIE, f"Film {item_id}"), MarkWatched())
             for item_id in item_ids
         ]
     )

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from custom_components.watched_sync.core import copying
-from custom_components.watched_sync.core.copying import Copier, Missing, Target
+from custom_components.watched_sync.core.copying import Copier, CopyTarget, NoTarget
 from custom_components.watched_sync.core.errors import StillLooking
 from custom_components.watched_sync.core.identity import Item, MediaKind, ProviderIds
 from custom_components.watched_sync.core.lane import Health, Lane, Phase
@@ -80,8 +80,8 @@ class End:
         return list(self.outbox)
 
     @property
-    def target(self) -> Target:
-        return Target(
+    def target(self) -> CopyTarget:
+        return CopyTarget(
             self.lane,
             self.server,
             self.server.find,
@@ -98,7 +98,7 @@ class Scene:
         self.clock = VirtualClock()
         self.source = End(self.clock, ModelServer.plex(self.clock))
         self.target = End(self.clock, ModelServer.jellyfin(self.clock))
-        self.missing: dict[str, Missing] = {}
+        self.missing: dict[str, NoTarget] = {}
         self.moves = Moves()
         self.paused = False
         self.copier = self.make(*(targets or ("b",)))
@@ -121,7 +121,7 @@ class Scene:
             allows=lambda item: item.item_id not in self.source.hidden,
         )
 
-    def find(self, target: str) -> Target | Missing:
+    def find(self, target: str) -> CopyTarget | NoTarget:
         return self.missing.get(target, self.target.target)
 
     def step(self, item: Item, before: PlayState, after: PlayState) -> None:
@@ -307,7 +307,7 @@ async def test_lane_that_is_not_loaded_is_waited_for_and_one_that_is_gone_is_not
     None
 ):
     s = scene("b", "c")
-    s.missing = {"b": Missing(for_good=False), "c": Missing(for_good=True)}
+    s.missing = {"b": NoTarget(for_good=False), "c": NoTarget(for_good=True)}
     s.step(FILM, unseen(), seen())
     assert await s.copier.copy()
     (move,) = s.moves
@@ -839,7 +839,7 @@ async def test_earlier_wish_there_gives_way_and_a_later_one_does_not() -> None:
     s.step(FILM, seen(), seen(600, last=at(80)))
     await s.copier.copy()
     assert s.target.waiting == [("b", MarkUnwatched())]
-    assert s.moves.skips == {Skip.LATER_WISH: 1}
+    assert s.moves.skips == {Skip.LATER_CHANGE: 1}
 
 
 # --- a target that is slow ----------------------------------------------------------

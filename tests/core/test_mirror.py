@@ -613,7 +613,7 @@ def test_what_is_so_already_is_not_asked_for() -> None:
     # What is on its way counts as there.
     assert judge(unseen(), wish(MarkWatched())) is Skip.ALREADY_THERE
     assert judge(seen(), wish(MarkUnwatched())) is None
-    assert judge(seen(), wish(MarkUnwatched(), asked_at=LATER)) is Skip.LATER_WISH
+    assert judge(seen(), wish(MarkUnwatched(), asked_at=LATER)) is Skip.LATER_CHANGE
 
 
 @pytest.mark.parametrize(

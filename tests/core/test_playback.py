@@ -17,12 +17,12 @@ from custom_components.watched_sync.core.playback import (
     Begin,
     Finished,
     Motion,
-    Outcome,
     Playback,
+    PlaybackOutcome,
+    PlaybackResult,
     Report,
     Sighting,
     Step,
-    Verdict,
     judge,
 )
 from custom_components.watched_sync.core.ports import PlaybackState
@@ -81,8 +81,8 @@ class Player:
         self.take(self.playback.see(seen(seconds, motion, **shown)))
 
     @property
-    def verdicts(self) -> list[Verdict]:
-        return [step.verdict for step in self.steps if isinstance(step, Finished)]
+    def results(self) -> list[PlaybackResult]:
+        return [step.result for step in self.steps if isinstance(step, Finished)]
 
     @property
     def reports(self) -> list[tuple[float, str, float]]:
@@ -93,16 +93,16 @@ class Player:
         ]
 
 
-def watched(position: float = HOUR) -> Verdict:
-    return Verdict(Outcome.WATCHED, position)
+def watched(position: float = HOUR) -> PlaybackResult:
+    return PlaybackResult(PlaybackOutcome.WATCHED, position)
 
 
-def progress(position: float) -> Verdict:
-    return Verdict(Outcome.PROGRESS, position)
+def progress(position: float) -> PlaybackResult:
+    return PlaybackResult(PlaybackOutcome.PROGRESS, position)
 
 
 @pytest.mark.parametrize(
-    ("position", "duration", "verdict"),
+    ("position", "duration", "result"),
     [
         (3240.0, HOUR, watched(3240.0)),
         (3239.0, HOUR, progress(3239.0)),
@@ -126,9 +126,9 @@ def progress(position: float) -> Verdict:
     ],
 )
 def test_what_a_position_amounts_to(
-    position: float | None, duration: float | None, verdict: Verdict
+    position: float | None, duration: float | None, result: PlaybackResult
 ) -> None:
-    assert judge(position, duration, 90) == verdict
+    assert judge(position, duration, 90) == result
 
 
 def test_threshold_decides_what_is_watched() -> None:
@@ -137,7 +137,7 @@ def test_threshold_decides_what_is_watched() -> None:
     assert judge(3600, HOUR, 100) == watched()
 
 
-TABLE: dict[str, tuple[list[Scene], list[Verdict]]] = {
+TABLE: dict[str, tuple[list[Scene], list[PlaybackResult]]] = {
     "played to the end": (
         [(0, PLAYING, {"position": 0}), (3500, STOPPED, {})],
         [watched(3500)],
@@ -356,12 +356,14 @@ TABLE: dict[str, tuple[list[Scene], list[Verdict]]] = {
 }
 
 
-@pytest.mark.parametrize(("scenes", "verdicts"), TABLE.values(), ids=TABLE)
-def test_what_playing_amounts_to(scenes: list[Scene], verdicts: list[Verdict]) -> None:
+@pytest.mark.parametrize(("scenes", "results"), TABLE.values(), ids=TABLE)
+def test_what_playing_amounts_to(
+    scenes: list[Scene], results: list[PlaybackResult]
+) -> None:
     player = Player()
     for seconds, motion, shown in scenes:
         player.show(seconds, motion, **shown)
-    assert player.verdicts == verdicts
+    assert player.results == results
 
 
 def test_end_is_when_it_stopped_or_was_seen_last() -> None:
@@ -379,7 +381,7 @@ def test_what_was_closed_for_its_silence_does_not_begin_anew_by_being_there() ->
     player = Player()
     player.show(0, PLAYING, position=0)
     player.wait_until(3600 + OVERRUN.total_seconds())
-    assert player.verdicts == [watched()]
+    assert player.results == [watched()]
     for motion in (PLAYING, PLAYING):
         player.show(player.now + 60, motion, position=0, measured=0)
     assert player.playback.key is None
@@ -455,7 +457,7 @@ def test_somebody_elses_word_for_the_length_counts_if_the_player_has_none() -> N
     player.playback.learn_duration("film", HOUR)
     player.playback.learn_duration("film", 99)
     player.show(3500, STOPPED)
-    assert player.verdicts == [watched(3500)]
+    assert player.results == [watched(3500)]
 
 
 def test_tick_that_comes_too_early_does_nothing() -> None:
@@ -490,7 +492,7 @@ def test_restart_in_the_middle_goes_on_where_the_player_is() -> None:
     player.show(1080, PLAYING, position=1080)
     player.show(3500, STOPPED)
     assert player.steps[0] == Begin("film")
-    assert player.verdicts == [watched(3500)]
+    assert player.results == [watched(3500)]
 
 
 def test_what_ended_during_a_restart_ended_where_it_was_seen_last() -> None:
@@ -585,10 +587,10 @@ class AnyPlayer(RuleBasedStateMachine):
         for step in self.player.steps:
             if not isinstance(step, Finished):
                 continue
-            verdict = step.verdict
-            assert verdict.position >= 0
-            if verdict.outcome is Outcome.PROGRESS:
-                assert verdict.position >= 60
+            result = step.result
+            assert result.position >= 0
+            if result.outcome is PlaybackOutcome.PROGRESS:
+                assert result.position >= 60
             assert step.at <= at(self.player.now)
 
     @invariant()

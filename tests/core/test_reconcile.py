@@ -1,8 +1,8 @@
 """Who wins: the decision table, and the fewest writes for a show or season.
 
 Read a row of the table like a sentence. *Both knew* is the play state Home Assistant
-and the server last agreed on; *wish* is what somebody asked Home Assistant for, at
-12:00; *server shows* is what the server says when the wish is about to be delivered,
+and the server last agreed on; *change* is what somebody asked Home Assistant for, at
+12:00; *server shows* is what the server says when the change is about to be delivered,
 and *played at* is when it says the item was played last.
 """
 
@@ -61,13 +61,13 @@ WISHES: Mapping[str, Change] = {
     "unwatched, at 20 min": SetProgress(1200, watched=False),
 }
 
-WRITE, NOTHING, OVERRULED = "write the wish", "nothing to do", "the server's stands"
+WRITE, NOTHING, OVERRULED = "write the change", "nothing to do", "the server's stands"
 
 ALL = tuple(Policy)
 NEWEST, FURTHEST, HOME, SERVER = ALL
 
 TABLE: list[tuple[str, str, str, str | None, tuple[Policy, ...], str]] = [
-    # both knew     wish                 server shows         played at  policy  result
+    # both knew     change               server shows         played at  policy  result
     # --- it is already so: nothing is ever written -----------------------------------
     ("nothing", "watched", "watched", None, ALL, NOTHING),
     ("unwatched", "watched", "watched", "11:00", ALL, NOTHING),

@@ -37,8 +37,8 @@ from custom_components.watched_sync.core.operation import (
 from custom_components.watched_sync.core.outbox import OutboxFull
 from custom_components.watched_sync.core.play_state import PlayState
 from custom_components.watched_sync.core.playback import (
-    Outcome,
-    Verdict,
+    PlaybackOutcome,
+    PlaybackResult,
     change_for,
     is_counted,
 )
@@ -160,12 +160,12 @@ class House:
     async def judged(self) -> None:
         """Wait until what was played has been judged and delivered."""
         await self.wait(GRACE + 1)
-        await eventually(lambda: not self.verdicts)
+        await eventually(lambda: not self.results)
         await eventually(lambda: not len(self.runtime.lane.outbox))
         await self.breathe()
 
     @property
-    def verdicts(self) -> list[str]:
+    def results(self) -> list[str]:
         """What was played and is not in the queue yet."""
         sessions = async_get_memory(self.hass).sessions.values()
         return [one["outcome"] for one in sessions if "outcome" in one]
@@ -707,7 +707,7 @@ async def test_what_a_server_that_is_away_cannot_find_is_looked_for_later(
     house.server.come_up()
     house.runtime.relay.nudge()
     await until(house.runtime, lambda: house.runtime.lane.health.phase is Phase.READY)
-    await eventually(lambda: not house.verdicts)
+    await eventually(lambda: not house.results)
     await drained(hass, entry)
     # It was not watched just now.
     assert house.server.writes == [("m1", MarkWatched(ended_at))]
@@ -725,7 +725,7 @@ async def test_what_was_counted_before_it_could_be_found_is_not_undone(
     house.server.set("m1", watched=True, play_count=1)
     house.server.come_up()
     house.runtime.relay.nudge()
-    await eventually(lambda: not house.verdicts)
+    await eventually(lambda: not house.results)
     await drained(hass, entry)
     assert house.server.writes == []
 
@@ -742,7 +742,7 @@ async def test_what_cannot_be_found_for_too_long_is_given_up(
     house.freezer.tick(timedelta(days=31))
     house.server.come_up()
     house.runtime.relay.nudge()
-    await eventually(lambda: not house.verdicts)
+    await eventually(lambda: not house.results)
     assert house.server.writes == []
 
 
@@ -991,14 +991,14 @@ async def test_nothing_is_left_when_home_assistant_stops(
 ENDED = datetime(2026, 10, 31, 22, tzinfo=UTC)
 SEEN = PlayState(watched=True, play_count=1)
 UNSEEN = PlayState(watched=False)
-WATCHED = Verdict(Outcome.WATCHED, 3500)
-HALF = Verdict(Outcome.PROGRESS, 1800)
+WATCHED = PlaybackResult(PlaybackOutcome.WATCHED, 3500)
+HALF = PlaybackResult(PlaybackOutcome.PROGRESS, 1800)
 
 
 @pytest.mark.parametrize(
-    ("verdict", "before", "after", "is_own", "expected"),
+    ("result", "before", "after", "is_own", "expected"),
     [
-        (Verdict(Outcome.NOTHING), UNSEEN, UNSEEN, "no", "counted"),
+        (PlaybackResult(PlaybackOutcome.NOTHING), UNSEEN, UNSEEN, "no", "counted"),
         (WATCHED, UNSEEN, SEEN, "no", "counted"),
         (WATCHED, UNSEEN, UNSEEN, "own", "not counted"),
         (WATCHED, UNSEEN, PlayState(watched=None), "no", "not counted"),
@@ -1017,8 +1017,14 @@ HALF = Verdict(Outcome.PROGRESS, 1800)
         # Watched before, and watched again in part.
         (HALF, SEEN, SEEN, "no", "not counted"),
         # ... or to an end that comes before ours: it is an hour long.
-        (Verdict(Outcome.PROGRESS, 3300), SEEN, SEEN, "no", "counted"),
-        (Verdict(Outcome.PROGRESS, 3300), SEEN, UNSEEN, "no", "not counted"),
+        (PlaybackResult(PlaybackOutcome.PROGRESS, 3300), SEEN, SEEN, "no", "counted"),
+        (
+            PlaybackResult(PlaybackOutcome.PROGRESS, 3300),
+            SEEN,
+            UNSEEN,
+            "no",
+            "not counted",
+        ),
         (
             HALF,
             UNSEEN,
@@ -1030,14 +1036,14 @@ HALF = Verdict(Outcome.PROGRESS, 1800)
     ],
 )
 def test_what_counts_as_counted(
-    verdict: Verdict,
+    result: PlaybackResult,
     before: PlayState | None,
     after: PlayState,
     is_own: str,
     expected: str,
 ) -> None:
     counted = is_counted(
-        verdict, ENDED, before, after, is_own=is_own == "own", duration=3600
+        result, ENDED, before, after, is_own=is_own == "own", duration=3600
     )
     assert counted == (expected == "counted")
 
@@ -1046,4 +1052,4 @@ def test_verdict_becomes_a_change() -> None:
     assert change_for(WATCHED) == MarkWatched()
     assert change_for(WATCHED, ENDED) == MarkWatched(ENDED)
     assert change_for(HALF, ENDED) == SetProgress(1800)
-    assert change_for(Verdict(Outcome.NOTHING)) is None
+    assert change_for(PlaybackResult(PlaybackOutcome.NOTHING)) is None

@@ -14,7 +14,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 from custom_components.watched_sync.const import DOMAIN
 from custom_components.watched_sync.core.lane import LaneUpdate
 from custom_components.watched_sync.core.operation import MarkWatched
-from custom_components.watched_sync.runtime import Wish
+from custom_components.watched_sync.runtime import Request
 from tests.common import SHOW, MemoryServer, drained, episode, setup_lane
 
 from .house import (
@@ -143,7 +143,9 @@ async def test_p27_attributes_stay_small_whatever_waits(hass: HomeAssistant) -> 
     server.up_next_ids = [item.item_id for item in items]
     entry = await setup_lane(hass, server, subentries=[SHOW])
     server.go_down()
-    await entry.runtime_data.async_submit([Wish(item, MarkWatched()) for item in items])
+    await entry.runtime_data.async_submit(
+        [Request(item, MarkWatched()) for item in items]
+    )
     await hass.async_block_till_done()
     sizes = {}
     for state in hass.states.async_all():

@@ -20,7 +20,7 @@ import random
 from typing import Any, override
 
 from custom_components.watched_sync.core.codec import encode_move, encode_reading
-from custom_components.watched_sync.core.copying import Missing, Target
+from custom_components.watched_sync.core.copying import CopyTarget, NoTarget
 from custom_components.watched_sync.core.errors import Unreachable
 from custom_components.watched_sync.core.identity import Item, MediaKind
 from custom_components.watched_sync.core.lane import LaneUpdate
@@ -327,9 +327,9 @@ class Day(Mirrored):
         return self._makers.pop()(self.clock)
 
     @override
-    def find_target(self, name: str) -> Target | Missing:
+    def find_target(self, name: str) -> CopyTarget | NoTarget:
         side = self._side(name)
-        return Target(
+        return CopyTarget(
             side.lane,
             side.server,
             side.survey.find,

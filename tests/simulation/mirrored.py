@@ -19,7 +19,7 @@ from custom_components.watched_sync.core.codec import (
     encode_move,
     encode_reading,
 )
-from custom_components.watched_sync.core.copying import Copier, Missing, Target
+from custom_components.watched_sync.core.copying import Copier, CopyTarget, NoTarget
 from custom_components.watched_sync.core.errors import ServerError
 from custom_components.watched_sync.core.identity import Item, MediaKind
 from custom_components.watched_sync.core.lane import Lane, LaneUpdate, Phase
@@ -400,10 +400,12 @@ class Mirrored:
     def targets_of(self, side: Side) -> list[str]:
         return [one.name for one in self.sides if one is not side]
 
-    def find_target(self, name: str) -> Target | Missing:
+    def find_target(self, name: str) -> CopyTarget | NoTarget:
         side = next(one for one in self.sides if one.name == name)
         server = side.server
-        return Target(side.lane, server, server.find, Policy.NEWEST, side.relay.report)
+        return CopyTarget(
+            side.lane, server, server.find, Policy.NEWEST, side.relay.report
+        )
 
     async def live(self) -> None:
         """Let everything happen, then let it come to rest, and look at it."""

@@ -128,7 +128,7 @@ class Pair(Mirrored):
                 work
                 for work, item in side.works.items()
                 for skipped in side.moves.skipped(item.item_id)
-                if skipped.reason is Skip.LATER_WISH
+                if skipped.reason is Skip.LATER_CHANGE
             }
         yield from super().problems()
         for side in self.sides:

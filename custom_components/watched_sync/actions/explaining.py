@@ -27,7 +27,7 @@ from ..core.outbox import HistoryEntry, Result
 from ..core.play_state import UNKNOWN, Reading
 from ..core.reconcile import NoOp, Policy, Push
 from ..core.undo import undone_batches
-from ..lookup import CannotAsk, SkipReason, Target, async_ask
+from ..lookup import CannotAsk, LaneItem, SkipReason, async_ask
 from ..preferences import preferences
 from ..runtime import WatchedSyncConfigEntry
 from .answers import failed_row, history_row, skipped_row, waiting_row
@@ -42,7 +42,7 @@ from .fields import (
 )
 from .finding import external_ids, item_row
 from .planning import state_row
-from .summaries import Explanation, Rule, Variant, Why, Words, async_words
+from .summaries import Explanation, Phrases, Rule, Variant, Why, async_words
 from .targets import async_resolve
 
 #: Items one answer explains, and rows of each kind for one item.
@@ -63,7 +63,7 @@ class _Seen:
 class _Case:
     """One item on one lane, with everything that concerns it, oldest first."""
 
-    target: Target
+    target: LaneItem
     seen: _Seen
     waiting: Sequence[Operation]
     failed: Sequence[Operation]
@@ -136,7 +136,7 @@ def _matched_by(call: ServiceCall) -> list[str]:
 
 
 async def _async_look(
-    entry: WatchedSyncConfigEntry, targets: Sequence[Target]
+    entry: WatchedSyncConfigEntry, targets: Sequence[LaneItem]
 ) -> dict[tuple[str, str], _Seen]:
     """Ask the server, once, how items are now."""
     if not targets:
@@ -157,7 +157,7 @@ async def _async_look(
     }
 
 
-def _case(target: Target, seen: _Seen) -> _Case:
+def _case(target: LaneItem, seen: _Seen) -> _Case:
     outbox = target.entry.runtime_data.lane.outbox
     item = target.item
     if seen.reading is not None:
@@ -168,7 +168,7 @@ def _case(target: Target, seen: _Seen) -> _Case:
         return operation.reaches(item) or item.covers(operation.item)
 
     return _Case(
-        Target(target.entry, item, seen.reading),
+        LaneItem(target.entry, item, seen.reading),
         seen,
         [one for one in outbox if concerns(one)]
         if item.kind.is_container
@@ -181,7 +181,7 @@ def _case(target: Target, seen: _Seen) -> _Case:
 # --- rows -------------------------------------------------------------------
 
 
-def _row(case: _Case, words: Words) -> JsonObjectType:
+def _row(case: _Case, words: Phrases) -> JsonObjectType:
     entry, item = case.target.entry, case.target.item
     lane = entry.runtime_data.lane
     agreed = lane.ledger.reading(item.item_id)

@@ -13,9 +13,9 @@ from ..core.titles import plain, split_year
 from ..failures import invalid
 from ..lookup import (
     CannotAsk,
+    ItemName,
     Skipped,
     SkipReason,
-    Words,
     async_ask,
     async_search,
     known_items,
@@ -80,7 +80,7 @@ async def async_find_media(call: ServiceCall) -> ServiceResponse:
 
 
 async def _async_search(
-    entry: WatchedSyncConfigEntry, words: Words, limit: int
+    entry: WatchedSyncConfigEntry, words: ItemName, limit: int
 ) -> _Found:
     """Search one lane; what is called exactly so comes first."""
     found = _Found(entry)

@@ -21,12 +21,12 @@ from ..failures import invalid
 from ..lookup import (
     ActionScope,
     CannotAsk,
+    LaneItem,
     Resolution,
     Skipped,
-    Target,
     async_ask,
 )
-from ..runtime import Wish
+from ..runtime import Request
 from .answers import change_name, skipped_row, status_of, waiting_time
 from .fields import (
     ATTR_CONFIRM,
@@ -110,12 +110,12 @@ async def _async_plan(
         if (reason := already_true(target, wanted)) is not None:
             skipped.append(Skipped(target.entry, reason, target.item))
             continue
-        wish = Wish(target.item, wanted, data.get(ATTR_INCLUDE_SPECIALS, False))
-        planned.append(Planned(target, wish))
+        request = Request(target.item, wanted, data.get(ATTR_INCLUDE_SPECIALS, False))
+        planned.append(Planned(target, request))
     return planned, skipped
 
 
-async def _async_position(target: Target, data: Mapping[str, Any]) -> float:
+async def _async_position(target: LaneItem, data: Mapping[str, Any]) -> float:
     """Return the position wanted, in seconds, if this item and server can have it."""
     item = target.item
     if item.kind.is_container:
@@ -147,7 +147,7 @@ async def _async_position(target: Target, data: Mapping[str, Any]) -> float:
     return seconds
 
 
-async def _async_duration(target: Target) -> float:
+async def _async_duration(target: LaneItem) -> float:
     """Return how long an item is, in seconds; the server is asked if need be."""
     duration = target.item.duration
     if duration is None and target.reading is None:
@@ -177,11 +177,11 @@ async def _async_check_size(
 ) -> None:
     """Raise if more would change than an action may change unasked.
 
-    *total* says how many items that are, from how many episodes each wish reaches.
+    *total* says how many items that are, from how many episodes each request reaches.
     """
     if not planned:
         return
-    unmark = isinstance(planned[0].wish.change, MarkUnwatched)
+    unmark = isinstance(planned[0].request.change, MarkUnwatched)
     limit = UNMARK_LIMIT if unmark else MARK_LIMIT
     counts = {one: await _async_count(one) for one in planned}
     known = {one: count for one, count in counts.items() if count is not None}
@@ -219,7 +219,7 @@ def _largest_lane(counts: Mapping[Planned, int]) -> int:
 
 
 async def _async_count(planned: Planned) -> int | None:
-    """Return how many episodes a wish reaches, as the server counts, or None."""
+    """Return how many episodes a request reaches, as the server counts, or None."""
     target = planned.target
     item_id = target.item.item_id
     if planned.count is not None:
@@ -239,12 +239,12 @@ async def _async_count(planned: Planned) -> int | None:
 
 
 async def _async_count_exactly(planned: Planned, count: int) -> int:
-    """Return how many episodes a wish for a show reaches without the specials."""
+    """Return how many episodes a request for a show reaches without the specials."""
     item = planned.target.item
     if (
         planned.count is not None
         or item.kind is not MediaKind.SHOW
-        or planned.wish.include_specials
+        or planned.request.include_specials
     ):
         return count
     try:
@@ -262,7 +262,7 @@ async def _async_count_exactly(planned: Planned, count: int) -> int:
 async def _async_submit(
     planned: Sequence[Planned], batch_id: str | None, wait: float
 ) -> list[JsonObjectType]:
-    """Queue wishes, one write to disk for each lane; return the rows of the answer."""
+    """Queue requests, one write to disk a lane; return the rows of the answer."""
     by_lane: dict[str, list[Planned]] = {}
     for one in planned:
         by_lane.setdefault(one.target.entry.entry_id, []).append(one)
@@ -284,12 +284,12 @@ async def _async_submit_lane(
     group: Sequence[Planned], batch_id: str | None, wait: float
 ) -> list[JsonObjectType]:
     runtime = group[0].target.entry.runtime_data
-    # What the server showed just now is what the wish was made upon.
+    # What the server showed just now is what the request was made upon.
     runtime.lane.remember(
         one.target.reading for one in group if one.target.reading is not None
     )
     operations = await runtime.async_submit(
-        [one.wish for one in group], batch_id=batch_id
+        [one.request for one in group], batch_id=batch_id
     )
     ended: Mapping[str, Outcome] = {}
     if wait:
@@ -313,12 +313,12 @@ def _row(
         "config_entry_id": planned.target.entry.entry_id,
         "item_id": item.item_id,
         "title": item.full_title,
-        "change": change_name(planned.wish.change),
+        "change": change_name(planned.request.change),
         "status": status,
     }
     if outcome is not None:
         row["result"] = outcome.result.value
-    change = planned.wish.change
+    change = planned.request.change
     if isinstance(change, MarkWatched) and change.at is not None:
         row["watched_at"] = "kept" if _keeps_date(planned, outcome) else "not_kept"
     return row

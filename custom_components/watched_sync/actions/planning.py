@@ -7,23 +7,23 @@ from homeassistant.util.json import JsonObjectType
 from ..core.operation import Change, MarkUnwatched, MarkWatched, SetProgress
 from ..core.play_state import UNKNOWN, PlayState, Reading
 from ..core.reconcile import is_true_of
-from ..lookup import SkipReason, Target
-from ..runtime import Wish
+from ..lookup import LaneItem, SkipReason
+from ..runtime import Request
 
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """A wish and the lane it is for.
+    """A request and the lane it is for.
 
     `count` is how many films or episodes it changes, where that is known already.
     """
 
-    target: Target
-    wish: Wish
+    target: LaneItem
+    request: Request
     count: int | None = None
 
 
-def already_true(target: Target, change: Change) -> SkipReason | None:
+def already_true(target: LaneItem, change: Change) -> SkipReason | None:
     """Say so if the server has just shown what is wanted and nothing is to change it.
 
     A container always goes through the queue: its own flag does not tell of every
@@ -47,7 +47,7 @@ def already_true(target: Target, change: Change) -> SkipReason | None:
             return SkipReason.ALREADY_THERE
 
 
-def last_reading(target: Target) -> Reading | None:
+def last_reading(target: LaneItem) -> Reading | None:
     """Return what the server showed just now, or else when it was last read."""
     return target.reading or target.entry.runtime_data.lane.ledger.reading(
         target.item.item_id
@@ -77,7 +77,7 @@ def forecast(planned: Planned) -> JsonObjectType:
     """
     reading = last_reading(planned.target)
     state = None if reading is None else reading.state
-    wanted = planned.wish.change.apply(state or UNKNOWN)
+    wanted = planned.request.change.apply(state or UNKNOWN)
     row: JsonObjectType = {
         "state": state_row(state),
         "wanted": {

@@ -29,7 +29,7 @@ _POLICY = "selector.conflict_policy.options"
 
 
 class Why(StrEnum):
-    """What keeps a wish from being delivered, or what became of it."""
+    """What keeps a request from being delivered, or what became of it."""
 
     NOTHING_ASKED = "nothing_asked"
     WAITS_FOR_SIGN_IN = "waits_for_sign_in"
@@ -69,7 +69,7 @@ class Rule(StrEnum):
 class Explanation:
     """A reason, and what its sentence speaks of.
 
-    `operation` is the wish, None if there is none. `time` is when it is looked at
+    `operation` is the request, None if there is none. `time` is when it is looked at
     next, None for as soon as possible, or when it ended.
     """
 
@@ -83,7 +83,7 @@ class Explanation:
 
 
 @dataclass(frozen=True, slots=True)
-class Words:
+class Phrases:
     """The words of one language, by their keys."""
 
     texts: Mapping[str, str]
@@ -124,7 +124,7 @@ class Words:
         return self.texts[f"component.{DOMAIN}.{key}"]
 
 
-async def async_words(hass: HomeAssistant, language: str | None) -> Words:
+async def async_words(hass: HomeAssistant, language: str | None) -> Phrases:
     """Return the words of a language tag; of Home Assistant's language without one."""
     chosen = closest_language(hass, language)
     texts: dict[str, str] = {}
@@ -132,4 +132,4 @@ async def async_words(hass: HomeAssistant, language: str | None) -> Words:
         texts |= await translation.async_get_translations(
             hass, chosen, category, {DOMAIN}
         )
-    return Words(texts)
+    return Phrases(texts)

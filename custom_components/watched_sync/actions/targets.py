@@ -23,11 +23,11 @@ from ..failures import invalid
 from ..lookup import (
     ActionScope,
     CannotAsk,
+    ItemName,
+    LaneItem,
     Resolution,
     Skipped,
     SkipReason,
-    Target,
-    Words,
     async_descend,
     async_resolve_id,
     async_resolve_words,
@@ -77,7 +77,7 @@ async def _async_resolve_entities(
         for entity_id, entity in platform.entities.items()
         if isinstance(entity, ItemEntity)
     }
-    targets: list[Target] = []
+    targets: list[LaneItem] = []
     refusals: list[ServiceValidationError] = []
     for entity_id in (*sorted(named), *sorted(meant)):
         if switch := switches.get(entity_id):
@@ -85,7 +85,7 @@ async def _async_resolve_entities(
             # A switch reaches no further than the lane it belongs to.
             lanes.permit.check([entry])
             if (item := switch.item) is not None and entry in lanes.running:
-                targets.append(Target(entry, item))
+                targets.append(LaneItem(entry, item))
             elif entity_id in named:
                 raise (
                     invalid("switch_without_item", entity_id=entity_id)
@@ -218,7 +218,7 @@ def _only(lanes: Lanes) -> WatchedSyncConfigEntry:
     return lanes.running[0]
 
 
-def _words(data: Mapping[str, Any], *, in_show: bool) -> Words:
+def _words(data: Mapping[str, Any], *, in_show: bool) -> ItemName:
     if ATTR_EXTERNAL_ID in data:
         text: str = data[ATTR_EXTERNAL_ID]
         kinds, ids = parse_external_id(text)
@@ -226,7 +226,7 @@ def _words(data: Mapping[str, Any], *, in_show: bool) -> Words:
             if MediaKind.SHOW not in kinds:
                 raise invalid("season_without_show", name=text)
             kinds = (MediaKind.SHOW,)
-        return Words(text, kinds, ids=ids)
+        return ItemName(text, kinds, ids=ids)
     return title_words(
         data[ATTR_TITLE],
         data.get(ATTR_YEAR),

@@ -5,7 +5,7 @@ has no number, their dates decide. What has not been aired is never meant. Speci
 meant only if they are asked for, and then those that were aired no later than the
 episode named. Up to a special means the specials before it.
 
-A season that is meant as a whole becomes one wish, the others one for each episode.
+A season that is meant as a whole becomes one request, the others one for each episode.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -20,21 +20,21 @@ from ..core.reconcile import by_season, is_true_of, season_of
 from ..failures import invalid
 from ..lookup import (
     CannotAsk,
+    LaneItem,
     Resolution,
     Skipped,
     SkipReason,
-    Target,
     async_ask,
     derived_container,
     nothing_found,
 )
-from ..runtime import WatchedSyncConfigEntry, Wish
+from ..runtime import Request, WatchedSyncConfigEntry
 from .planning import Planned, already_true
 
 
 @dataclass(slots=True)
 class Stretch:
-    """What several episodes named become: wishes, and what was passed over."""
+    """What several episodes named become: requests, and what was passed over."""
 
     planned: list[Planned] = field(default_factory=list)
     skipped: list[Skipped] = field(default_factory=list)
@@ -49,8 +49,8 @@ class _Show:
     leaves: Sequence[Reading]
     fresh: bool
 
-    def target(self, leaf: Reading) -> Target:
-        return Target(self.entry, leaf.item, leaf if self.fresh else None)
+    def target(self, leaf: Reading) -> LaneItem:
+        return LaneItem(self.entry, leaf.item, leaf if self.fresh else None)
 
 
 async def async_up_to(
@@ -62,7 +62,7 @@ async def async_up_to(
     what comes before is known on no lane.
     """
     stretch = Stretch(skipped=list(resolution.skipped))
-    named: list[Target] = []
+    named: list[LaneItem] = []
     for target in resolution.targets:
         item = target.item
         if item.kind is MediaKind.UNKNOWN:
@@ -182,7 +182,7 @@ def _plan(
     change: Change,
     today: date,
 ) -> None:
-    """Make wishes of the episodes that are meant, as few as will do."""
+    """Make requests of the episodes that are meant, as few as will do."""
     wanting: list[Reading] = []
     for leaf in meant:
         target = show.target(leaf)
@@ -202,17 +202,17 @@ def _plan(
     for below in by_season(wanting):
         whole = _whole_season(show, below, change, aired.__contains__)
         if whole is not None:
-            wish = Wish(whole, change, include_specials=whole.is_special)
+            request = Request(whole, change, include_specials=whole.is_special)
             known = show.entry.runtime_data.lane.ledger.reading(whole.item_id)
-            target = Target(show.entry, whole if known is None else known.item)
+            target = LaneItem(show.entry, whole if known is None else known.item)
             stretch.planned.append(
-                Planned(target, wish, _changing(show, below, change))
+                Planned(target, request, _changing(show, below, change))
             )
             continue
         stretch.planned.extend(
             Planned(
                 show.target(leaf),
-                Wish(leaf.item, change),
+                Request(leaf.item, change),
                 _changing(show, [leaf], change),
             )
             for leaf in below
@@ -225,7 +225,7 @@ def _whole_season(
     change: Change,
     is_meant: Callable[[str], bool],
 ) -> Item | None:
-    """Return the season if one wish for it says the same as one for each episode.
+    """Return the season if one request for it says the same as one for each episode.
 
     That is so where everything in it is meant. A server that counts a mark once more
     is sent one for each episode if some are watched already.

@@ -59,7 +59,7 @@ MOST_UNANSWERED = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class CopyTarget:
     """A lane that is to follow; *report* hears of reads there that failed.
 
     *find* looks for copies there and never takes long.
@@ -74,7 +74,7 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True)
-class Missing:
+class NoTarget:
     """A lane that cannot be told now; `for_good` if there is none any more."""
 
     for_good: bool
@@ -106,7 +106,7 @@ class _Round:
     """What was found out while one lane is told of all that waits for it."""
 
     target_id: str
-    target: Target
+    target: CopyTarget
     shows: dict[ProviderIds, list[Reading]] = field(default_factory=dict)
     shelf: Shelf | None = None
     misses: int = 0
@@ -125,7 +125,7 @@ class Copier:
         *,
         label: str,
         targets: Collection[str],
-        find_target: Callable[[str], Target | Missing],
+        find_target: Callable[[str], CopyTarget | NoTarget],
         one_at_a_time: AbstractAsyncContextManager[object],
         clock: Clock,
         max_age: timedelta,
@@ -184,7 +184,7 @@ class Copier:
     async def copy(self) -> bool:
         """Copy what can be copied now; False if some of it has to be tried again.
 
-        What waits for a lane that is away, for a wish that is under way or for a
+        What waits for a lane that is away, for an operation that is under way or for a
         person does not count as that.
         """
         try:
@@ -204,8 +204,8 @@ class Copier:
         for target_id in {one: None for move in self._moves for one in move.before}:
             found = self._find_target(target_id)
             if target_id not in self._targets:
-                found = Missing(for_good=True)
-            if isinstance(found, Target):
+                found = NoTarget(for_good=True)
+            if isinstance(found, CopyTarget):
                 done &= await self._tell(_Round(target_id, found))
             elif found.for_good:
                 for move in self._moves:
@@ -216,8 +216,8 @@ class Copier:
     def _ready(self, target_id: str) -> list[Move]:
         """Return what that lane can be told.
 
-        An item for which a wish is under way is not done moving: if the wish wins,
-        what was seen before does not matter any more.
+        An item for which an operation is under way is not done moving: if the operation
+        wins, what was seen before does not matter any more.
         """
         return [
             move
@@ -567,7 +567,9 @@ def _known(ledger: Iterable[Reading]) -> list[Item]:
     ]
 
 
-async def _leaves(target: Target, ids: ProviderIds, title: str | None) -> list[Reading]:
+async def _leaves(
+    target: CopyTarget, ids: ProviderIds, title: str | None
+) -> list[Reading]:
     """Read the episodes of every copy of a show, each with the ids of its show."""
     found: list[Reading] = []
     for show in await target.find(MediaKind.SHOW, ids, title):

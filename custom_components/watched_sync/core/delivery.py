@@ -360,7 +360,7 @@ class Delivery:
                     before={item_id: remote, **operation.before},
                 )
                 if not self._lane.outbox.update(operation):
-                    return None  # overtaken by a later wish while we were reading
+                    return None  # overtaken by a later operation while we were reading
                 write = _Write(
                     operation.operation_id,
                     operation.item,
@@ -461,7 +461,7 @@ class Delivery:
         listed = {leaf.item.item_id: leaf.item for leaf in leaves}
         outbox = self._lane.outbox
         if operation.operation_id not in outbox:
-            return  # overtaken by a later wish while we were reading
+            return  # overtaken by a later operation while we were reading
         self._superseded(outbox.move_listed(operation, listed))
         self._superseded(outbox.gather(operation, listed))
         operation = outbox.get(operation.operation_id) or operation
@@ -761,7 +761,7 @@ class Delivery:
             ):
                 write = queue.popleft()
                 if write.operation_id not in self._lane.outbox:
-                    continue  # overtaken by a later wish
+                    continue  # overtaken by a later operation
                 sent.attempted.setdefault(write.operation_id, write)
                 self._lane.outbox.unsent.discard(write.operation_id)
                 try:
@@ -832,7 +832,8 @@ class Delivery:
     def _as_sent(self, change: Change, state: PlayState) -> Change:
         """Return all that *change* does to an item showing *state*, whenever it comes.
 
-        A position may take the flag along, and come after the mark of a later wish.
+        A position may take the flag along, and come after the mark of a later
+        operation.
         """
         if isinstance(change, SetProgress) and self._server.capabilities.writes_whole:
             return replace(change, watched=state.watched)
@@ -915,7 +916,7 @@ class Delivery:
     def _noting_doubt(self, operation: Operation) -> Operation:
         """Have an operation that ends say until when its item may be written yet.
 
-        What it shows is as it was wanted; a later wish may want something else, in
+        What it shows is as it was wanted; a later operation may want something else, in
         another life of the process.
         """
         seconds = self._doubts.about_item(operation.item)
@@ -1014,7 +1015,7 @@ class Delivery:
         now = self._clock.now()
         operation = self._noting_doubt(operation)
         if not self._lane.outbox.settle(operation, result, now):
-            return  # overtaken by a later wish: that one decides
+            return  # overtaken by a later operation: that one decides
         self._lane.last_synced = now
         self._outcomes.append(Outcome(operation, result, state))
 

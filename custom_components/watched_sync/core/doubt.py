@@ -192,7 +192,7 @@ def _left_by(operation: Operation, until: float) -> Iterator[Doubt]:
     """Yield what an operation of another life, and those before it, may have sent.
 
     Its own change is known, and where it was sent only once also what showed before. Of
-    earlier wishes only the traces are: what their changes would have left behind.
+    earlier operations only the traces are: what their changes would have left behind.
     """
     if operation.before:
         before = operation.before if operation.unsure_until is None else _NOTHING

@@ -1,6 +1,6 @@
 """Reads that fail again and again although the server is there.
 
-Wishes are delivered all the same, each compared with a reading of its own. But what
+Operations are delivered all the same, each compared with a reading of its own. But what
 others watch or mark is not seen meanwhile, and whoever looks at a lane has to know.
 """
 

@@ -1,4 +1,4 @@
-"""A lane: one server and one user; the one door through which wishes enter.
+"""A lane: one server and one user; the one door through which operations enter.
 
 The lane owns the outbox, the ledger and the health, writes the outbox to disk before
 it says yes, and tells its listeners once per batch what changed. The relay delivers.
@@ -133,7 +133,7 @@ class Lane:
         self._doubted: set[str] = set()
         self._closed = False
 
-    # --- wishes in ---------------------------------------------------------
+    # --- operations in ---------------------------------------------------------
 
     async def submit(self, operations: Sequence[Operation]) -> None:
         """Accept operations; when this returns they are on disk.
@@ -280,7 +280,7 @@ class Lane:
         }
 
     async def close(self) -> None:
-        """Refuse new wishes and wait until those being written are on disk.
+        """Refuse new operations and wait until those being written are on disk.
 
         Whoever waits for an operation to end is told that it has not.
         """

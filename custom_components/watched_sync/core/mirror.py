@@ -1,7 +1,7 @@
 """Copying changes to other lanes: what a move means there, and to which items.
 
 A *move* is a step of the ledger: an item showed one play state, and now shows another.
-Moves are what is copied, never single wishes: so it makes no difference whether
+Moves are what is copied, never single operations: so it makes no difference whether
 somebody pressed a button in Home Assistant or on the sofa, several steps become one,
 and what was missed while nobody looked is found by the next look.
 
@@ -63,7 +63,7 @@ class Skip(StrEnum):
     OTHER_FILE = "other_file"
     ALREADY_THERE = "already_there"
     OVERRULED = "overruled"
-    LATER_WISH = "later_wish"
+    LATER_CHANGE = "later_change"
     TOO_SHORT = "too_short"
     CANNOT_HOLD = "cannot_hold"
     NOT_ALLOWED = "not_allowed"
@@ -82,9 +82,9 @@ class Move:
     item showed when that lane was last told: None if it had never been read. `moved_at`
     is when it happened, `seen_at` when that was noticed, both by our clock. `trusted`
     is what Home Assistant was asked to do, or a person has approved; `held` waits for
-    such a person. `batch_id` is the batch of the wish that caused it. `offered` are
-    lanes that may show it by now: one that is away has queued it for what it knows by
-    itself, and is asked for more copies when it is back.
+    such a person. `batch_id` is the batch of the operation that caused it. `offered`
+    are lanes that may show it by now: one that is away has queued it for what it knows
+    by itself, and is asked for more copies when it is back.
     """
 
     item: Item
@@ -531,9 +531,9 @@ def as_of(
     """Return *shown*, which *item* shows, with the time of the change it shows.
 
     A server dates what we write with the time of the write. That was a change of
-    earlier on, and must not look newer than what came after it: so the time of the wish
-    takes the place of the date, unless it was played since. *history* is the oldest
-    first.
+    earlier on, and must not look newer than what came after it: so the time of the
+    operation takes the place of the date, unless it was played since. *history* is the
+    oldest first.
     """
     if shown.last_played is None:
         return shown
@@ -569,12 +569,12 @@ def verdict(
 
     What the two copies had in common, *before*, is the base of the comparison: a copy
     that still shows it, and was not played since, has not moved. Otherwise both moved,
-    and the *policy* of that lane decides. *waiting* are the wishes for the copy that
-    are still to be delivered; the latest of all wins.
+    and the *policy* of that lane decides. *waiting* are the operations for the copy
+    that are still to be delivered; the latest of all wins.
     """
     waiting = list(waiting)
     if any(one.asked_at > move.moved_at for one in waiting):
-        return Skip.LATER_WISH
+        return Skip.LATER_CHANGE
     desired = shown
     for one in waiting:
         desired = one.change.apply(desired)

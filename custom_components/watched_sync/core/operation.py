@@ -39,8 +39,8 @@ class SetProgress:
     """Set the resume position, in seconds.
 
     `watched` is the flag the position goes with; None leaves the flag alone. It is
-    set when an earlier wish for the flag was folded in, and when a change is taken
-    back. `at` then is the date that earlier wish carried.
+    set when an earlier operation for the flag was folded in, and when a change is taken
+    back. `at` then is the date that earlier operation carried.
     """
 
     position: float
@@ -118,18 +118,18 @@ class Operation:
 
     Times are aware and in UTC. `attempts` counts answers that refused this very
     operation; an outage counts nothing. `base` is the play state both sides agreed on
-    when the wish was made, None if it was not known. `before` holds the play state the
-    server showed before the first write, by item id: what undo goes back to. `traces`
-    holds the play states that earlier wishes of ours left behind, or may have, by item
-    id: finding one of them is no move of somebody else's. `missing_since` is set while
-    the server does not know the item.
+    when the operation was made, None if it was not known. `before` holds the play state
+    the server showed before the first write, by item id: what undo goes back to.
+    `traces` holds the play states that earlier operations of ours left behind, or may
+    have, by item id: finding one of them is no move of somebody else's. `missing_since`
+    is set while the server does not know the item.
 
     `bases` are what a tree's episodes showed when both sides last agreed, by item id.
     `works` are the episodes that the ids in a tree's `before`, `bases` and `traces`
     stood for when that was noted: an id may become another's.
 
-    A write that nobody answered, of this wish or of one it took the place of, may be
-    carried out until `unsure_until`.
+    A write that nobody answered, of this operation or of one it took the place of, may
+    be carried out until `unsure_until`.
 
     What is `held` waits for a person: it may have been delivered before.
 
@@ -247,7 +247,7 @@ class Operation:
         return (*traces, desired)
 
     def based_on(self, states: Mapping[str, PlayState]) -> Operation:
-        """Return this operation, knowing what its items show after earlier wishes.
+        """Return this operation, knowing what its items show after earlier operations.
 
         That is what both sides agree on now, date and all. It takes the place of what
         was only expected, so that somebody else's play can be told from ours.

@@ -1,8 +1,9 @@
 """Operations accepted and not yet confirmed, those given up, and those done.
 
-The outbox holds wishes, not calls: a later wish for the same item takes the place of
-the earlier one, so its size is bounded by distinct items and nothing old can be sent
-after something new. It is plain memory; `lane` decides when it is written to disk.
+The outbox holds operations, not calls: a later operation for the same item takes the
+place of the earlier one, so its size is bounded by distinct items and nothing old can
+be sent after something new. It is plain memory; `lane` decides when it is written to
+disk.
 """
 
 from collections import Counter, deque
@@ -16,7 +17,7 @@ from .identity import Item
 from .operation import Operation, Origin, Scope, SetProgress, fold
 from .play_state import PlayState
 
-#: Operations a lane holds at most; beyond that a wish is refused, not lost.
+#: Operations a lane holds at most; beyond that an operation is refused, not lost.
 OUTBOX_LIMIT = 20_000
 
 #: No delay is longer; a `not_before` further away than this is a clock that jumped.
@@ -255,7 +256,7 @@ class Outbox:
     # --- accepting ---------------------------------------------------------
 
     def add(self, operation: Operation, *, staged: bool = False) -> Receipt:
-        """Take in *operation* in place of every earlier wish it overtakes.
+        """Take in *operation* in place of every earlier operation it overtakes.
 
         A *staged* operation is not due before `commit`. Raises `OutboxFull`.
         """
@@ -360,7 +361,7 @@ class Outbox:
                 )
 
     def agree(self, states: Mapping[str, PlayState]) -> None:
-        """Let what waits know what items show after an earlier wish, by their ids."""
+        """Let what waits know what items show after an earlier one, by their ids."""
         for operation_id in list(self._traced):
             self._put(self._live[operation_id].based_on(states))
 
@@ -368,7 +369,7 @@ class Outbox:
         """Point a waiting operation to *item*, its item's new id; return what gave way.
 
         What waits for something below it goes on lying below it.
-        Of two wishes for one item the later one stays, also if it was carried out
+        Of two operations for one item the later one stays, also if it was carried out
         already; if it is for the position alone, the earlier one's flag goes with it.
         Nothing happens while a later one is still on its way to the disk.
         """
@@ -436,11 +437,11 @@ class Outbox:
     def gather(
         self, operation: Operation, leaves: Mapping[str, Item]
     ) -> list[Operation]:
-        """Let a waiting tree overtake earlier wishes for what is listed below it.
+        """Let a waiting tree overtake earlier operations for what is listed below it.
 
-        *leaves* are the listed episodes by their ids. That a wish is for one of them
-        was not seen before where its item named another show. Return what gave way;
-        nothing does if the tree itself has given way meanwhile.
+        *leaves* are the listed episodes by their ids. That an operation is for one of
+        them was not seen before where its item named another show. Return what gave
+        way; nothing does if the tree itself has given way meanwhile.
         """
         tree = self._live.get(operation.operation_id)
         if tree is None:
@@ -485,7 +486,7 @@ class Outbox:
     def settle(self, operation: Operation, result: Result, now: datetime) -> bool:
         """Move an operation to the history; False if it was superseded meanwhile.
 
-        It goes by the operation's id: an answer to an old wish never settles its
+        It goes by the operation's id: an answer to an old operation never settles its
         successor.
         """
         if operation.operation_id not in self._live:
@@ -702,5 +703,5 @@ def _overtakes(new: Operation, old: Operation) -> bool:
         return old.scope is Scope.ITEM and old.is_for(new.item)
     if not new.reaches(old.item):
         return False
-    # A wish that includes the specials says more than one that leaves them out.
+    # An operation that includes the specials says more than one that leaves them out.
     return old.scope is Scope.ITEM or new.include_specials or not old.include_specials

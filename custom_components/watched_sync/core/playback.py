@@ -72,7 +72,7 @@ class Sighting:
     duration: float | None = None
 
 
-class Outcome(StrEnum):
+class PlaybackOutcome(StrEnum):
     """What a playback amounts to."""
 
     WATCHED = "watched"
@@ -81,14 +81,14 @@ class Outcome(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class PlaybackResult:
     """What a playback amounts to, and where it ended, in seconds."""
 
-    outcome: Outcome
+    outcome: PlaybackOutcome
     position: float = 0.0
 
 
-NOTHING: Final = Verdict(Outcome.NOTHING)
+NOTHING: Final = PlaybackResult(PlaybackOutcome.NOTHING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +112,7 @@ class Finished:
     """A playback is over; `at` is when it ended, or was seen last."""
 
     key: str
-    verdict: Verdict
+    result: PlaybackResult
     at: datetime
 
 
@@ -129,7 +129,9 @@ class Memo:
     duration: float | None
 
 
-def judge(position: float | None, duration: float | None, threshold: float) -> Verdict:
+def judge(
+    position: float | None, duration: float | None, threshold: float
+) -> PlaybackResult:
     """Return what a playback that ended at *position* amounts to.
 
     *threshold* is the percentage from which it counts as watched. Without a duration,
@@ -143,26 +145,26 @@ def judge(position: float | None, duration: float | None, threshold: float) -> V
             return NOTHING
         if position >= duration * threshold / 100 and position > 0:
             # A clip may be shorter than a minute, and yet be seen to its end.
-            return Verdict(Outcome.WATCHED, position)
+            return PlaybackResult(PlaybackOutcome.WATCHED, position)
     if position < MIN_POSITION:
         return NOTHING
-    return Verdict(Outcome.PROGRESS, position)
+    return PlaybackResult(PlaybackOutcome.PROGRESS, position)
 
 
-def change_for(verdict: Verdict, at: datetime | None = None) -> Change | None:
+def change_for(result: PlaybackResult, at: datetime | None = None) -> Change | None:
     """Return what is wanted of an item that was played; None for nothing.
 
     *at* is when it was watched, None for now.
     """
-    if verdict.outcome is Outcome.NOTHING:
+    if result.outcome is PlaybackOutcome.NOTHING:
         return None
-    if verdict.outcome is Outcome.WATCHED:
+    if result.outcome is PlaybackOutcome.WATCHED:
         return MarkWatched(at)
-    return SetProgress(verdict.position)
+    return SetProgress(result.position)
 
 
 def is_counted(
-    verdict: Verdict,
+    result: PlaybackResult,
     ended_at: datetime,
     before: PlayState | None,
     after: PlayState,
@@ -170,27 +172,27 @@ def is_counted(
     is_own: bool,
     duration: float | None = None,
 ) -> bool:
-    """Whether the server shows a playback already that ended in *verdict*.
+    """Whether the server shows a playback already that ended in *result*.
 
     *before* is what it showed when the playback began, None if that is not known, and
     *after* what it shows now, with `last_played` by our clock. *is_own* says that the
     player is the server's own and reports to it: then a position the server
     took down is right, whatever we saw. *duration* is the item's, in seconds.
     """
-    if verdict.outcome is Outcome.NOTHING:
+    if result.outcome is PlaybackOutcome.NOTHING:
         return True
-    if verdict.outcome is Outcome.WATCHED:
+    if result.outcome is PlaybackOutcome.WATCHED:
         return MarkWatched().apply(after).agrees_with(after)
     if after.last_played is not None and after.last_played > ended_at + _SAME_PLAY:
         return True  # somebody went on since, elsewhere
     if after.watched and (
         not (before is not None and before.watched)
-        or verdict.position > (duration or math.inf) * LEFT_OVER
+        or result.position > (duration or math.inf) * LEFT_OVER
     ):
         return True  # the server counts sooner than we do
     if is_own and (before is None or after.position != before.position):
         return True
-    return abs(after.position - verdict.position) <= _COUNTED_POSITION
+    return abs(after.position - result.position) <= _COUNTED_POSITION
 
 
 @dataclass(slots=True)
@@ -254,7 +256,7 @@ class _Session:
             self.is_new(seen)
             and judge(seen.position, self.duration, threshold) == NOTHING
             and judge(self.where(seen.at), self.duration, threshold).outcome
-            is Outcome.WATCHED
+            is PlaybackOutcome.WATCHED
         )
 
     def take(self, seen: Sighting) -> bool:
@@ -439,7 +441,7 @@ class Playback:
         return min(self._missed_at(session), self._report_at(session))
 
     def stop(self, now: datetime) -> list[Step]:
-        """Stop following, without a verdict: nothing is over."""
+        """Stop following, without a result: nothing is over."""
         session, self._session = self._session, None
         if session is None or not self._reports:
             return []
@@ -484,10 +486,10 @@ class Playback:
         if session is None:
             return []
         position = session.ended(now)
-        verdict = judge(position, session.duration, self._threshold)
+        result = judge(position, session.duration, self._threshold)
         ended_at = now if session.gone_at is None else session.gone_at
         steps = self._stopped(session, position) if self._reports else []
-        return [*steps, Finished(session.key, verdict, ended_at)]
+        return [*steps, Finished(session.key, result, ended_at)]
 
     @staticmethod
     def _stopped(session: _Session, position: float | None) -> list[Step]:

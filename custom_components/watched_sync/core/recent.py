@@ -5,9 +5,10 @@ un-marked through their show. The notice of the marks then puts into the server'
 what the episodes were when they were marked, and every read answers with that until
 the cache turns over.
 
-So two things are looked at again before they are believed: that a wish is true already
-although something else was read or written a moment ago; and that something un-marked
-is watched since the very play that was un-marked, as a new mark has a new date.
+So two things are looked at again before they are believed: that an operation is true
+already although something else was read or written a moment ago; and that something
+un-marked is watched since the very play that was un-marked, as a new mark has a new
+date.
 """
 
 from collections.abc import Iterable, Mapping

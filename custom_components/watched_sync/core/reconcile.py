@@ -16,12 +16,12 @@ from .operation import Change, MarkUnwatched, MarkWatched, Operation, SetProgres
 from .play_state import POSITION_TOLERANCE, PlayState, Reading
 from .ports import Capabilities
 
-#: A play this much younger than a wish is not yet called newer: clocks differ.
+#: A play this much younger than an operation is not yet called newer: clocks differ.
 CLOCK_TOLERANCE = timedelta(seconds=10)
 
 
 class Policy(StrEnum):
-    """Who wins when the server moved after the wish was made."""
+    """Who wins when the server moved after the operation was made."""
 
     NEWEST = "newest"
     FURTHEST = "furthest"
@@ -43,7 +43,7 @@ class Push:
 
 @dataclass(frozen=True, slots=True)
 class Accept:
-    """The server's state stands; the wish is overruled."""
+    """The server's state stands; the operation is overruled."""
 
 
 type Decision = NoOp | Push | Accept
@@ -124,10 +124,10 @@ def played_after(
     clock_offset: timedelta | None,
     now: datetime | None,
 ) -> bool:
-    """Whether the last play is newer than the wish; an unknown time is not newer.
+    """Whether the last play is newer than the operation; an unknown time is not newer.
 
     A play in the future has no known time either: some clock was wrong when it was
-    written down, and it would overrule every wish until then.
+    written down, and it would overrule every operation until then.
     """
     if remote.last_played is None:
         return False
@@ -140,7 +140,7 @@ def played_after(
 def _played_before(
     remote: PlayState, asked_at: datetime, clock_offset: timedelta | None
 ) -> bool:
-    """Whether the last play is surely older than the wish; an unknown time is not."""
+    """Whether the last play is surely older; an unknown time is not."""
     if remote.last_played is None:
         return False
     played_at = remote.last_played - (clock_offset or timedelta())

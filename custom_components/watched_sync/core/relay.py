@@ -114,7 +114,7 @@ class Relay:
         self._busy: Busy | None = None
         self._retry_at = 0.0
         self._left_alone_until = 0.0
-        self._had_wishes = False
+        self._had_operations = False
         self._delivered_since_recovery: int | None = None
 
     # --- from outside ------------------------------------------------------
@@ -242,14 +242,14 @@ class Relay:
 
     def _hurry(self) -> None:
         """Ask sooner once something waits: a long interval was meant for nothing."""
-        has_wishes = len(self._lane.outbox) > 0
-        if has_wishes and not self._had_wishes:
+        has_operations = len(self._lane.outbox) > 0
+        if has_operations and not self._had_operations:
             now = self._clock.monotonic()
             delay = self._backoff(self._lane.health.reason).delay(
                 self._failures, self._rng, max(self._left_alone_until - now, 0)
             )
             self._schedule(min(self._retry_at, now + delay))
-        self._had_wishes = has_wishes
+        self._had_operations = has_operations
 
     def _backoff(self, reason: Reason | None) -> Backoff:
         """Return how long to wait for a server that is away for a *reason*."""
@@ -313,8 +313,8 @@ class Relay:
         """Hear what happened meanwhile, so that nothing old overwrites it.
 
         A server that answers but fails to list something, or takes too long to, is no
-        reason to hold wishes back: each is compared with a fresh reading before it is
-        sent.
+        reason to hold operations back: each is compared with a fresh reading before it
+        is sent.
         """
         if self._opening is None:
             return
@@ -349,7 +349,7 @@ class Relay:
         if self._failures == 0 and self._lane.health.phase is Phase.READY:
             _LOGGER.info("Lost contact with %s: %s", self._label, verdict.reason.value)
         self._failures += 1
-        self._had_wishes = len(self._lane.outbox) > 0
+        self._had_operations = len(self._lane.outbox) > 0
         delay = self._backoff(verdict.reason).delay(
             self._failures, self._rng, verdict.after
         )

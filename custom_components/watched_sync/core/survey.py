@@ -32,7 +32,7 @@ SLOW_REST = 1200.0
 #: How many times as long as a request took the server is left alone after it.
 REST_FACTOR = 3.0
 
-#: Seconds between the wish for a survey and its beginning, so that a start, or a
+#: Seconds between asking for a survey and its beginning, so that a start, or a
 #: server that came back, is through with what matters.
 CALM = 30.0
 

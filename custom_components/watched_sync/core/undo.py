@@ -111,7 +111,7 @@ class Restore:
 
 @dataclass(frozen=True, slots=True)
 class UndoPlan:
-    """What takes a batch back: wishes to drop, operations to queue, what stays."""
+    """What takes a batch back: operations to drop, operations to queue, what stays."""
 
     batch_id: str
     discards: tuple[Operation, ...] = ()

@@ -3,8 +3,8 @@
 For each `player` subentry of an entry: what the player plays is looked for on this
 lane, the server is told where it is, and at the end the last known position becomes
 watched, progress or nothing. What is told on the way are hints, lost without harm. The
-end goes through the queue like any other wish, after a look at whether the server has
-counted it by itself.
+end goes through the queue like any other request, after a look at whether the server
+has counted it by itself.
 """
 
 import asyncio
@@ -56,20 +56,20 @@ from ..core.playback import (
     Begin,
     Finished,
     Memo,
-    Outcome,
     Playback,
+    PlaybackOutcome,
+    PlaybackResult,
     Report,
     Step,
-    Verdict,
     change_for,
     is_counted,
     judge,
 )
 from ..core.ports import MediaServer, PlaybackReport, PlaybackState
 from ..dialogs.player import followed_entity_id
-from ..lookup import CannotAsk, Target, async_ask
+from ..lookup import CannotAsk, LaneItem, async_ask
 from ..preferences import preferences
-from ..runtime import WatchedSyncConfigEntry, Wish
+from ..runtime import Request, WatchedSyncConfigEntry
 from .memory import (
     Played,
     PlayerMemory,
@@ -126,7 +126,7 @@ class _Session:
     session_id: str
     key: str
     played: Played
-    targets: list[Target] | None = None
+    targets: list[LaneItem] | None = None
     before: dict[str, PlayState] = field(default_factory=dict)
     is_own: bool = False
     may_report: bool = False
@@ -273,7 +273,9 @@ class _Follower:
         self._steps: deque[tuple[Step, _Session]] = deque()
         self._wake = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._judging: dict[str, tuple[asyncio.Task[None], _Session, Outcome]] = {}
+        self._judging: dict[
+            str, tuple[asyncio.Task[None], _Session, PlaybackOutcome]
+        ] = {}
         self._remove_listener: CALLBACK_TYPE | None = None
         self._cancel_timer: CALLBACK_TYPE | None = None
         self._cancel_nameless: CALLBACK_TYPE | None = None
@@ -300,13 +302,13 @@ class _Follower:
                 session.is_own = members.flag(data["is_own"])
                 session.is_reported = members.flag(data["is_reported"])
                 outcome = data.get("outcome")
-                verdict = outcome and Verdict(Outcome(outcome), position)
+                result = outcome and PlaybackResult(PlaybackOutcome(outcome), position)
             except DAMAGE as err:
                 LOGGER.debug("A playback that was followed is damaged: %r", err)
                 self._memory.drop_session(session_id)
                 continue
-            if verdict:
-                self._start_judging(session, verdict, at)
+            if result:
+                self._start_judging(session, result, at)
                 continue
             self._session = session
             memo = Memo(session.key, at, position, duration)
@@ -329,7 +331,7 @@ class _Follower:
         self._see(self._hass.states.get(entity_id))
 
     async def async_stop(self) -> None:
-        """Stop following, without a verdict on what plays."""
+        """Stop following, without a result on what plays."""
         if self._remove_listener is not None:
             self._remove_listener()
         if self._cancel_timer is not None:
@@ -421,7 +423,7 @@ class _Follower:
             session.is_guest |= self._runtime.paused
             if isinstance(step, Finished):
                 self._session = None
-                self._keep_verdict(session, step)
+                self._keep_result(session, step)
             self._steps.append((step, session))
             self._wake.set()
         self._keep()
@@ -450,15 +452,15 @@ class _Follower:
         )
 
     @callback
-    def _keep_verdict(self, session: _Session, step: Finished) -> None:
+    def _keep_result(self, session: _Session, step: Finished) -> None:
         """Note what a playback amounted to, until the queue has it."""
         self._memory.drop_session(session.session_id)
-        if step.verdict != NOTHING and session.may_count:
+        if step.result != NOTHING and session.may_count:
             self._memory.keep_session(
                 session.session_id,
                 {**self._row(session), "at": step.at.isoformat()}
-                | {"position": step.verdict.position, "duration": None}
-                | {"outcome": step.verdict.outcome.value},
+                | {"position": step.result.position, "duration": None}
+                | {"outcome": step.result.outcome.value},
             )
 
     def _row(self, session: _Session) -> dict[str, Any]:
@@ -486,9 +488,9 @@ class _Follower:
                         self._tell_if_lost(session, step.position, step.duration)
                         if not self._is_outdated(session, step):
                             await self._report(session, step)
-                    case Finished(_, verdict, at):
-                        if session.may_count and verdict != NOTHING:
-                            self._start_judging(session, verdict, at)
+                    case Finished(_, result, at):
+                        if session.may_count and result != NOTHING:
+                            self._start_judging(session, result, at)
                         else:
                             self._memory.drop_session(session.session_id)
             self._wake.clear()
@@ -541,12 +543,12 @@ class _Follower:
         )
 
     @callback
-    def _call_off(self, targets: Iterable[Target]) -> None:
+    def _call_off(self, targets: Iterable[LaneItem]) -> None:
         """Forget the end of a playback that goes on after all."""
         items = {target.item.item_id for target in targets}
         for task, earlier, outcome in tuple(self._judging.values()):
             known = {target.item.item_id for target in earlier.targets or ()}
-            if outcome is Outcome.PROGRESS and known & items:
+            if outcome is PlaybackOutcome.PROGRESS and known & items:
                 task.cancel()
                 self._memory.drop_session(earlier.session_id)
 
@@ -586,14 +588,14 @@ class _Follower:
 
     @callback
     def _start_judging(
-        self, session: _Session, verdict: Verdict, ended_at: datetime
+        self, session: _Session, result: PlaybackResult, ended_at: datetime
     ) -> None:
-        task = self._start_task(self._judge(session, verdict, ended_at), "judges")
-        self._judging[session.session_id] = (task, session, verdict.outcome)
+        task = self._start_task(self._judge(session, result, ended_at), "judges")
+        self._judging[session.session_id] = (task, session, result.outcome)
         task.add_done_callback(lambda _: self._judging.pop(session.session_id, None))
 
     async def _judge(
-        self, session: _Session, verdict: Verdict, ended_at: datetime
+        self, session: _Session, result: PlaybackResult, ended_at: datetime
     ) -> None:
         """Queue what a playback amounted to, unless the server has counted it."""
         await asyncio.sleep(GRACE)
@@ -604,17 +606,17 @@ class _Follower:
             elif (targets := await self._find(session)) is None:
                 await self._until_ready()
         if not targets:
-            self._tell_if_lost(session, verdict.position, session.played.duration)
+            self._tell_if_lost(session, result.position, session.played.duration)
         states = await self._read(targets)
-        wishes = [
-            Wish(target.item, change)
+        requests = [
+            Request(target.item, change)
             for target in targets
-            if (change := self._change(session, verdict, ended_at, target.item, states))
+            if (change := self._change(session, result, ended_at, target.item, states))
             is not None
         ]
         try:
-            if wishes:
-                await self._runtime.async_submit(wishes, origin=Origin.PLAYBACK)
+            if requests:
+                await self._runtime.async_submit(requests, origin=Origin.PLAYBACK)
         except HomeAssistantError as err:
             # Kept, and judged again at the next start.
             LOGGER.debug("What was played could not be queued: %r", err)
@@ -624,7 +626,7 @@ class _Follower:
     def _change(
         self,
         session: _Session,
-        verdict: Verdict,
+        result: PlaybackResult,
         ended_at: datetime,
         item: Item,
         states: Mapping[str, PlayState],
@@ -632,11 +634,11 @@ class _Follower:
         """Return what is wanted of *item* after it was played; None for nothing."""
         if session.played.duration is None:
             # The player did not know how long it is; by now somebody does.
-            verdict = judge(verdict.position, item.duration, self._threshold)
+            result = judge(result.position, item.duration, self._threshold)
         after = states.get(item.item_id)
         before = session.before.get(item.item_id)
         if after is not None and is_counted(
-            verdict,
+            result,
             ended_at,
             before,
             after,
@@ -645,9 +647,9 @@ class _Follower:
         ):
             return None
         is_late = dt_util.utcnow() - ended_at > _DATED
-        return change_for(verdict, ended_at if is_late else None)
+        return change_for(result, ended_at if is_late else None)
 
-    async def _find(self, session: _Session) -> list[Target] | None:
+    async def _find(self, session: _Session) -> list[LaneItem] | None:
         """Return what was played, on this lane; None if that cannot be known now."""
         try:
             targets = await async_resolve_played(
@@ -663,7 +665,7 @@ class _Follower:
             return []
         return targets
 
-    async def _in_libraries(self, targets: list[Target]) -> list[Target]:
+    async def _in_libraries(self, targets: list[LaneItem]) -> list[LaneItem]:
         """Leave out what is in no library that is followed. Raises CannotAsk."""
         allowed = [one for one in targets if self._runtime.coordinator.allows(one.item)]
         if not self._libraries:
@@ -683,7 +685,7 @@ class _Follower:
             if (one.item.library_id or places.get(one.item.item_id)) in self._libraries
         ]
 
-    async def _read(self, targets: Iterable[Target]) -> dict[str, PlayState]:
+    async def _read(self, targets: Iterable[LaneItem]) -> dict[str, PlayState]:
         """Return what the server shows of items, with dates by our clock.
 
         What cannot be read is left out: the relay looks before it writes anyway.

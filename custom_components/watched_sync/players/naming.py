@@ -36,9 +36,9 @@ from ..failures import invalid
 from ..lookup import (
     CannotAsk,
     Fit,
+    ItemName,
+    LaneItem,
     Skipped,
-    Target,
-    Words,
     async_ask,
     async_descend,
     async_resolve_id,
@@ -102,7 +102,7 @@ async def async_resolve_player(
     lanes: Sequence[WatchedSyncConfigEntry],
     *,
     chosen: bool = False,
-) -> list[Target]:
+) -> list[LaneItem]:
     """Return what a player plays, or played last in the past six hours.
 
     These are all copies of one film or episode, or the episodes of one file.
@@ -138,7 +138,7 @@ async def async_resolve_played(
     lanes: Sequence[WatchedSyncConfigEntry],
     *,
     chosen: bool = False,
-) -> list[Target]:
+) -> list[LaneItem]:
     """Return what *played* is on *lanes*, as `async_resolve_player`, at any age."""
     registered = er.async_get(hass).async_get(entity_id)
     platform = registered.platform if registered else ""
@@ -160,7 +160,7 @@ async def async_resolve_played(
         raise invalid("player_plays_nothing", entity_id=entity_id)
     if not played.is_named:
         raise invalid("player_plays_nameless", entity_id=entity_id)
-    targets: list[Target] = []
+    targets: list[LaneItem] = []
     if registered is not None and on_server:
         if played.content_id is None or played.content_type not in (
             MediaType.MOVIE,
@@ -294,7 +294,7 @@ async def async_session_user(
 
 async def _by_what_it_says(
     entity_id: str, played: Played, lanes: Sequence[WatchedSyncConfigEntry]
-) -> list[Target]:
+) -> list[LaneItem]:
     """Return what a player names by an id, or else in words."""
     targets = [
         target
@@ -330,7 +330,7 @@ def _may_be(played: Played, item: Item) -> bool:
 
 async def _by_content_id(
     entry: WatchedSyncConfigEntry, content_id: str
-) -> Target | None:
+) -> LaneItem | None:
     """Return the item a content id names for certain on this lane's server.
 
     A number counts at the server's own address only. An id of Jellyfin's is made from
@@ -362,25 +362,25 @@ def _origin(url: SplitResult) -> tuple[str | None, int | None]:
     return url.hostname, url.port or {"http": 80, "https": 443}.get(url.scheme)
 
 
-async def _if_known(entry: WatchedSyncConfigEntry, item_id: str) -> Target | None:
+async def _if_known(entry: WatchedSyncConfigEntry, item_id: str) -> LaneItem | None:
     """Return an item if this lane's server has it."""
     if (item := known_item(entry, item_id)) is not None:
-        return Target(entry, item)
+        return LaneItem(entry, item)
     find = entry.runtime_data.survey.find_now
     try:
         reading = await async_ask(entry, lambda server: server.resolve(item_id, find))
     except CannotAsk:
         return None
-    return None if reading is None else Target(entry, reading.item, reading)
+    return None if reading is None else LaneItem(entry, reading.item, reading)
 
 
 async def _episodes(
     entity_id: str, played: Played, lanes: Sequence[WatchedSyncConfigEntry]
-) -> list[Target]:
+) -> list[LaneItem]:
     """Return the episodes a player names by ids, or by show, season and number."""
     words = _words_by_ids(played, (MediaKind.EPISODE, MediaKind.SHOW))
     error: ServiceValidationError | None = None
-    by_words: list[Target] = []
+    by_words: list[LaneItem] = []
     if played.series_title and played.season is not None and played.episode is not None:
         show = title_words(played.series_title, None, (MediaKind.SHOW,))
         try:
@@ -449,8 +449,8 @@ async def _numbered(
     entity_id: str,
     played: Played,
     lanes: Sequence[WatchedSyncConfigEntry],
-    words: Words,
-) -> list[Target]:
+    words: ItemName,
+) -> list[LaneItem]:
     """Return the episodes that *words* name, or those played of the show they name."""
     found = await async_resolve_words(lanes, words, ())
     if found.targets[0].item.kind is not MediaKind.SHOW:
@@ -458,7 +458,7 @@ async def _numbered(
     if played.season is None or played.episode is None:
         raise _unclear(entity_id, played)
     last = min(played.episode_end or played.episode, played.episode + _MAX_EPISODES - 1)
-    episodes: dict[tuple[str, str], Target] = {}
+    episodes: dict[tuple[str, str], LaneItem] = {}
     skipped = list(found.skipped)
     for show in found.targets:
         for number in range(played.episode, last + 1):
@@ -479,7 +479,7 @@ async def _numbered(
 
 async def _movies(
     entity_id: str, played: Played, lanes: Sequence[WatchedSyncConfigEntry]
-) -> list[Target]:
+) -> list[LaneItem]:
     """Return the film a player names by ids, or by its title."""
     title = played.title or ""
     words = title_words(title, None, (MediaKind.MOVIE,))
@@ -505,12 +505,12 @@ async def _movies(
     return targets
 
 
-def _words_by_ids(played: Played, kinds: tuple[MediaKind, ...]) -> Words | None:
+def _words_by_ids(played: Played, kinds: tuple[MediaKind, ...]) -> ItemName | None:
     """Return words for the ids of databases that a player gives, None without any."""
     hint = played.title or ""
     if ids := ProviderIds.told(**played.ids):
         # They are of what is played, so never those of a show.
-        return Words(hint or "?", kinds[:1], ids=ids, hint=hint)
+        return ItemName(hint or "?", kinds[:1], ids=ids, hint=hint)
     try:
         meant, ids = parse_external_id(played.content_id or "")
     except ServiceValidationError:
@@ -519,7 +519,7 @@ def _words_by_ids(played: Played, kinds: tuple[MediaKind, ...]) -> Words | None:
     is_any = len(meant) > 1 and not ids.imdb
     kinds = tuple(one for one in (kinds[:1] if is_any else kinds) if one in meant)
     return (
-        Words(hint or played.content_id or "", kinds, ids=ids, hint=hint)
+        ItemName(hint or played.content_id or "", kinds, ids=ids, hint=hint)
         if kinds
         else None
     )

@@ -251,7 +251,7 @@ class Oddities:
         """Return the time of a play; None too for one that is yet to come.
 
         A clock was wrong when it was written down. It would be the last play of all,
-        and newer than every wish, until then.
+        and newer than every operation, until then.
         """
         found = self.read(reader, parent, key)
         if found is None or self._now is None or found <= self._now() + _AHEAD:

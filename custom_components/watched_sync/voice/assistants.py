@@ -41,9 +41,9 @@ from ..failures import invalid
 from ..lookup import (
     ActionScope,
     CannotAsk,
+    LaneItem,
     Skipped,
     SkipReason,
-    Target,
     async_ask,
     known_item,
 )
@@ -491,7 +491,7 @@ def _next(told: Sequence[Episodes], name: str) -> Reading:
             Asks.WHICH_EPISODE,
             name=name,
             candidates=[
-                Target(one.target.entry, one.next.item)
+                LaneItem(one.target.entry, one.next.item)
                 for one in told
                 if one.next is not None
             ],

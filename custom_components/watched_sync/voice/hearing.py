@@ -23,9 +23,9 @@ from ..core.titles import Likeness, likeness
 from ..failures import invalid
 from ..lookup import (
     CannotAsk,
+    LaneItem,
     Skipped,
     SkipReason,
-    Target,
     async_ask,
     async_search,
     known_items,
@@ -109,7 +109,7 @@ class NeedsAnswer(Exception):
         *,
         name: str = "",
         count: str = "",
-        candidates: Sequence[Target] = (),
+        candidates: Sequence[LaneItem] = (),
         choices: Sequence[str] = (),
     ) -> None:
         """Remember the question."""
@@ -128,7 +128,7 @@ class Work:
     `naming` is how actions name it; `skipped` are lanes that cannot tell.
     """
 
-    targets: Sequence[Target]
+    targets: Sequence[LaneItem]
     naming: Mapping[str, Any]
     skipped: Sequence[Skipped]
 
@@ -159,7 +159,7 @@ class _Guess:
         """Whether *item* may be what was said."""
         return self.likeness(item) is not Likeness.DIFFERENT
 
-    def among(self, targets: Iterable[Target]) -> list[Target]:
+    def among(self, targets: Iterable[LaneItem]) -> list[LaneItem]:
         """Return those that sound exactly so, or else those that nearly do."""
         fitting = [one for one in targets if self.fits(one.item)]
         best = max((self.likeness(one.item) for one in fitting), default=None)
@@ -190,7 +190,7 @@ def _guesses(heard: Heard) -> list[_Guess]:
 class _Found:
     """What the lanes answered."""
 
-    targets: list[Target] = field(default_factory=list)
+    targets: list[LaneItem] = field(default_factory=list)
     skipped: list[Skipped] = field(default_factory=list)
 
 
@@ -203,7 +203,7 @@ async def _async_search(
 
     async def on_lane(
         entry: WatchedSyncConfigEntry,
-    ) -> tuple[list[Target], SkipReason | None]:
+    ) -> tuple[list[LaneItem], SkipReason | None]:
         try:
             readings = await async_ask(
                 entry,
@@ -214,9 +214,9 @@ async def _async_search(
         except CannotAsk as err:
             known = known_items(entry)
             return [
-                Target(entry, one) for one in known if one.kind in kinds
+                LaneItem(entry, one) for one in known if one.kind in kinds
             ], err.reason
-        return [Target(entry, one.item, one) for one in readings], None
+        return [LaneItem(entry, one.item, one) for one in readings], None
 
     found = _Found()
     answers = await asyncio.gather(*map(on_lane, lanes))
@@ -253,9 +253,9 @@ async def async_find(lanes: Sequence[WatchedSyncConfigEntry], heard: Heard) -> W
     raise nothing_found(heard.name, found.skipped)
 
 
-def _distinct(targets: Iterable[Target]) -> list[Target]:
+def _distinct(targets: Iterable[LaneItem]) -> list[LaneItem]:
     """Return one target of each work, in their order."""
-    works: list[Target] = []
+    works: list[LaneItem] = []
     for target in targets:
         if not any(
             (target.entry, target.item.item_id) == (work.entry, work.item.item_id)
@@ -266,7 +266,7 @@ def _distinct(targets: Iterable[Target]) -> list[Target]:
     return works[:_CANDIDATES_ASKED]
 
 
-def _one_work(heard: Heard, hits: Sequence[Target], found: _Found) -> Work:
+def _one_work(heard: Heard, hits: Sequence[LaneItem], found: _Found) -> Work:
     if fresh := [one for one in hits if one.reading is not None]:
         # What a lane that is away knows by its title alone may be a remake.
         hits = [
@@ -284,13 +284,15 @@ def _one_work(heard: Heard, hits: Sequence[Target], found: _Found) -> Work:
     return Work(targets, naming, _without(targets, found.skipped))
 
 
-def _without(targets: Iterable[Target], skipped: Iterable[Skipped]) -> list[Skipped]:
+def _without(targets: Iterable[LaneItem], skipped: Iterable[Skipped]) -> list[Skipped]:
     """Return the lanes that could not be asked and did not know it by themselves."""
     knowing = {target.entry.entry_id for target in targets}
     return [one for one in skipped if one.entry.entry_id not in knowing]
 
 
-def _naming(targets: Sequence[Target], everything: Iterable[Target]) -> dict[str, Any]:
+def _naming(
+    targets: Sequence[LaneItem], everything: Iterable[LaneItem]
+) -> dict[str, Any]:
     """Return the fields by which an action finds exactly these."""
     item = targets[0].item
     years = {target.item.year for target in targets}
@@ -315,7 +317,7 @@ async def _async_find_by_id(
 ) -> Work:
     kinds, ids = parse_external_id(external_id)
     kinds = tuple(kind for kind in kinds if kind in _FILMS_AND_SHOWS)
-    targets: list[Target] = []
+    targets: list[LaneItem] = []
     skipped: list[Skipped] = []
 
     async def on_lane(entry: WatchedSyncConfigEntry) -> None:
@@ -325,11 +327,11 @@ async def _async_find_by_id(
 
         try:
             readings = await async_ask(entry, find)
-            targets.extend(Target(entry, one.item, one) for one in readings)
+            targets.extend(LaneItem(entry, one.item, one) for one in readings)
         except CannotAsk as err:
             skipped.append(Skipped(entry, err.reason))
             targets.extend(
-                Target(entry, item)
+                LaneItem(entry, item)
                 for item in known_items(entry)
                 if item.kind in kinds and item.provider_ids.matches(ids)
             )
@@ -357,7 +359,7 @@ class Episodes:
     Their states are those they will have once everything that waits is delivered.
     """
 
-    target: Target
+    target: LaneItem
     readings: Sequence[Reading]
 
     @property
@@ -404,7 +406,7 @@ async def async_episodes(
     return told, skipped
 
 
-async def _async_leaves(target: Target) -> Sequence[Reading]:
+async def _async_leaves(target: LaneItem) -> Sequence[Reading]:
     """Return all episodes of a show; raises CannotAsk."""
     show = target.item
     try:
