@@ -958,11 +958,9 @@ class ModelServer:
         if not item.kind.is_container:
             state = self.stale.get(item_id, self.states[item_id])
             # No server says that it was watched before.
-            return Reading(
-                item,
-                replace(state, begun_again=False),
-                has_more_files=item_id in self.files,
-            )
+            if state.begun_again:
+                state = replace(state, begun_again=False)
+            return Reading(item, state, has_more_files=item_id in self.files)
         # Of a show in several folders those in one of them are counted.
         leaves = [
             self.states[leaf.item_id] for leaf in self._below(item) if item.covers(leaf)

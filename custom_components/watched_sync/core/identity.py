@@ -236,7 +236,7 @@ class Item:
         if self.show_id != known.show_id:
             return self
         item = self
-        if not item.show_provider_ids:
+        if known.show_provider_ids and not item.show_provider_ids:
             item = replace(item, show_provider_ids=known.show_provider_ids)
         for show_id in known.listed_under:
             item = item.listed_for(show_id)

@@ -132,6 +132,8 @@ class Ledger:
         item, state = reading.item.completed_by(known.item), reading.state
         if item.item_id not in self._absent and not item.kind.is_container:
             state = state.following(known.state)
+        if item is reading.item and state is reading.state:
+            return reading
         return replace(reading, item=item, state=state)
 
     def take_moves(self, item_ids: Collection[str]) -> dict[str, PlayState]:

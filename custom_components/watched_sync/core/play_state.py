@@ -93,11 +93,10 @@ class PlayState:
         else:
             begun_again = self.play_count > earlier.play_count
         is_kept = self.hides_position and self.watched == earlier.watched
-        return replace(
-            self,
-            begun_again=begun_again,
-            position=earlier.position if is_kept else self.position,
-        )
+        position = earlier.position if is_kept else self.position
+        if begun_again is self.begun_again and position == self.position:
+            return self
+        return replace(self, begun_again=begun_again, position=position)
 
     def keeping_flag(self) -> PlayState:
         """Return what a server shows that keeps the flag when a play begins."""
