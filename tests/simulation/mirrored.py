@@ -57,6 +57,9 @@ EVENTFUL = 1800.0
 LOOK = 8.0
 ROUND = 2.0
 
+#: How many times as long it is between them once nothing happens any more.
+CALM = 15
+
 #: Seconds that a request may take: what others do meanwhile it cannot know.
 OVERTAKEN = 60.0
 
@@ -431,6 +434,8 @@ class Mirrored:
             await asyncio.sleep(LOOK)
         await asyncio.sleep(self.rest)
         writes = [len(side.server.writes) for side in self.sides]
+        # Nothing happens any more: seldom is often enough.
+        self.look, self.round = CALM * self.look, CALM * self.round
         await asyncio.sleep(self.afterwards)
         problems = list(self.problems())
         if [len(side.server.writes) for side in self.sides] != writes:
