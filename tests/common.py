@@ -22,7 +22,11 @@ from homeassistant.core import Event, HomeAssistant, callback
 from homeassistant.util.hass_dict import HassKey
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
-from custom_components.watched_sync.const import DOMAIN, SUBENTRY_ITEM
+from custom_components.watched_sync.const import (
+    DOMAIN,
+    ENTRY_MINOR_VERSION,
+    SUBENTRY_ITEM,
+)
 from custom_components.watched_sync.core.codec import encode_item
 from custom_components.watched_sync.core.errors import (
     AuthRejected,
@@ -433,6 +437,7 @@ def lane_entry(
     info = server.info
     return MockConfigEntry(
         domain=DOMAIN,
+        minor_version=ENTRY_MINOR_VERSION,
         entry_id=entry_id,
         title=f"{info.server_name} ({info.user_name})",
         unique_id=f"{info.server_id}:{info.user_id}",

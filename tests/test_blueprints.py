@@ -67,7 +67,7 @@ _SOURCE = "https://github.com/watched-sync/watched-sync/blob/main"
 
 def of_person(person: str) -> dict[str, Any]:
     """Return the options of an entry that belongs to a person."""
-    return {"playback": {"person": person, "watched_threshold": 90}}
+    return {"person": person}
 
 
 async def automate(

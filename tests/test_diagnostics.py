@@ -38,7 +38,7 @@ async def test_diagnostics_tell_counts_and_reasons_and_no_secret(
     server = MemoryServer()
     server.up_next_ids = [MOVIE.item_id]
     server.item_faults[MOVIE.item_id] = Forbidden("not for you")
-    options = {"playback": {"person": "person.ada", "watched_threshold": 90}}
+    options = {"person": "person.ada"}
     entry = await setup_lane(hass, server, subentries=[SHOW], options=options)
     await entry.runtime_data.async_submit([Request(MOVIE, MarkWatched())])
     await drained(hass, entry)
@@ -56,7 +56,7 @@ async def test_diagnostics_tell_counts_and_reasons_and_no_secret(
     assert (waiting["kind"], waiting["change"]) == ("movie", "MarkWatched")
     assert failed["last_error"] == "forbidden"
 
-    assert told["entry"]["options"]["playback"]["person"] == "**REDACTED**"
+    assert told["entry"]["options"]["person"] == "**REDACTED**"
     keeps_to_itself(told, entry)
 
 

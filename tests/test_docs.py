@@ -332,12 +332,12 @@ def test_the_reference_explains_an_action_by_the_words_of_its_form(action: str) 
 def test_the_reference_names_every_option_and_every_field_of_a_form() -> None:
     text = (ROOT / "docs" / "reference.md").read_text("utf-8")
     named = set(re.findall(r"^\| \*(.+?)\* \|", text, re.MULTILINE))
-    options = ENGLISH["options"]["step"]["init"]["sections"].values()
+    options = ENGLISH["options"]["step"]["init"]
     forms = ENGLISH["config"]["step"].values()
     players = ENGLISH["config_subentries"]["player"]["step"].values()
     shown = {
         name
-        for one in (*options, *forms, *players)
+        for one in (options, *options["sections"].values(), *forms, *players)
         for name in one.get("data", {}).values()
     }
     assert named == shown

@@ -670,7 +670,7 @@ async def two_persons(
             server_name=f"House {number}",
             user_id=f"user-{number}",
         )
-        options = {} if person is None else {"playback": {"person": person}}
+        options = {} if person is None else {"person": person}
         lanes.append(await house(hass, server, options=options))
     return lanes
 

@@ -94,6 +94,20 @@ async def test_entities_of_an_earlier_release_keep_the_names_people_gave_them(
         assert hass.states.get(entity_id) is not None, entity_id
 
 
+async def test_a_person_chosen_in_an_earlier_release_is_still_the_one(
+    hass: HomeAssistant, hass_storage: dict[str, Any], stored: dict[str, Any]
+) -> None:
+    playback = {"watched_threshold": 75}
+    entry, _ = await start(
+        hass,
+        hass_storage,
+        stored,
+        minor_version=2,
+        options={"playback": {**playback, "person": "person.ada"}},
+    )
+    assert entry.options == {"playback": playback, "person": "person.ada"}
+
+
 async def test_an_entry_of_a_later_minor_release_loads_and_stays_as_it_is(
     hass: HomeAssistant, hass_storage: dict[str, Any], stored: dict[str, Any]
 ) -> None:

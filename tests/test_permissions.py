@@ -450,7 +450,7 @@ async def test_undo_takes_back_only_what_is_permitted(house: House) -> None:
 @pytest.mark.parametrize("action", sorted(FIELDS))
 async def test_person_who_is_named_must_be_permitted(house: House, action: str) -> None:
     house.hass.config_entries.async_update_entry(
-        house.entry, options={"playback": {"person": "person.ada"}}
+        house.entry, options={"person": "person.ada"}
     )
     await house.hass.async_block_till_done()
     user = user_with(house.hass, only(house.other))
@@ -566,7 +566,7 @@ async def test_person_who_speaks_must_be_permitted_their_own_entry(
     user = user_with(house.hass, only(house.other))
     house.hass.states.async_set("person.ada", "home", {"user_id": user.id})
     house.hass.config_entries.async_update_entry(
-        house.entry, options={"playback": {"person": "person.ada"}}
+        house.entry, options={"person": "person.ada"}
     )
     await house.hass.async_block_till_done()
     with pytest.raises(Unauthorized):

@@ -18,7 +18,7 @@ ADA, GRACE, NOBODY = "person.ada", "person.grace", "person.nobody"
 
 def belonging_to(person: str | None) -> dict[str, Any]:
     """Return the options of a lane that belongs to a person."""
-    return {} if person is None else {"playback": {"person": person}}
+    return {} if person is None else {"person": person}
 
 
 async def house(hass: HomeAssistant, *persons: str | None) -> list[MockConfigEntry]:

@@ -1,7 +1,7 @@
 """Watched Sync: tell Plex and Jellyfin what was watched, and never lose it."""
 
 import asyncio
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 import random
@@ -18,6 +18,7 @@ from .activity import ActivityFeed
 from .connecting import entry_server, known_info
 from .const import (
     CONF_KIND,
+    CONF_PERSON,
     CONF_SERVER_ID,
     DOMAIN,
     ENTRY_MINOR_VERSION,
@@ -25,6 +26,7 @@ from .const import (
     MODELS,
     PLATFORMS,
     PRODUCTS,
+    SECTION_PLAYBACK,
 )
 from .coordinator import WatchedSyncCoordinator
 from .core.errors import (
@@ -285,13 +287,25 @@ async def async_migrate_entry(
 ) -> bool:
     """Bring an entry of another release up to date.
 
-    1.2 added what an entry of 1.1 does without: the token of a Plex account. One of a
-    later 1.x has more than we know of, and is left as it is; Home Assistant refuses a
-    2.x by itself.
+    1.2 added what an entry of 1.1 does without: the token of a Plex account. 1.3 moved
+    the person out of the options' section for playback. One of a later 1.x has more
+    than we know of, and is left as it is; Home Assistant refuses a 2.x by itself.
     """
     if entry.minor_version < ENTRY_MINOR_VERSION:
-        hass.config_entries.async_update_entry(entry, minor_version=ENTRY_MINOR_VERSION)
+        hass.config_entries.async_update_entry(
+            entry,
+            options=_with_person_moved(entry.options),
+            minor_version=ENTRY_MINOR_VERSION,
+        )
     return True
+
+
+def _with_person_moved(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return options of 1.2 as those of 1.3."""
+    playback = dict(options.get(SECTION_PLAYBACK, {}))
+    if (person := playback.pop(CONF_PERSON, None)) is None:
+        return dict(options)
+    return {**options, SECTION_PLAYBACK: playback, CONF_PERSON: person}
 
 
 async def async_unload_entry(

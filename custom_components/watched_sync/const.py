@@ -19,7 +19,7 @@ PLATFORMS: Final = (
 
 #: The layout of entries; a later minor version can be read by an earlier release.
 ENTRY_VERSION: Final = 1
-ENTRY_MINOR_VERSION: Final = 2
+ENTRY_MINOR_VERSION: Final = 3
 
 # Entry data, beside Home Assistant's own CONF_URL, CONF_TOKEN and CONF_VERIFY_SSL.
 CONF_KIND: Final = "kind"
@@ -47,6 +47,11 @@ MODELS: Final = {
     KIND_EMBY: "Emby Server",
 }
 
+# Options: whose plays these are, as the entity id of a person or one of two words.
+CONF_PERSON: Final = "person"
+PERSON_SOMEBODY_ELSE: Final = "somebody_else"
+PERSON_SHARED: Final = "shared"
+
 # Options: sections, and what is in them.
 SECTION_ENTITIES: Final = "entities"
 SECTION_PLAYBACK: Final = "playback"
@@ -55,7 +60,6 @@ SECTION_DELIVERY: Final = "delivery"
 CONF_UP_NEXT_SWITCHES: Final = "up_next_switches"
 #: Library ids, as a list; an empty one, or none, means all of them.
 CONF_LIBRARIES: Final = "libraries"
-CONF_PERSON: Final = "person"
 #: Percent.
 CONF_WATCHED_THRESHOLD: Final = "watched_threshold"
 #: Config entry ids, as a list.

@@ -18,6 +18,7 @@ from .const import (
     DEFAULT_MAX_RETRY_AGE,
     DEFAULT_UP_NEXT_SWITCHES,
     DEFAULT_WATCHED_THRESHOLD,
+    PERSON_SHARED,
     SECTION_DELIVERY,
     SECTION_ENTITIES,
     SECTION_MIRROR,
@@ -31,14 +32,13 @@ class Preferences:
     """The options of one entry.
 
     `libraries` are library ids of its server; an empty set means all of them.
-    `person` is the entity id of whose plays these are. `watched_threshold` is the
-    percentage from which a playback counts as watched. `mirror_to` are the ids of
-    the config entries that changes are copied to, in no order that matters.
+    `watched_threshold` is the percentage from which a playback counts as watched.
+    `mirror_to` are the ids of the config entries that changes are copied to, in no
+    order that matters. Whose plays they are is asked of `person_of`.
     """
 
     up_next_switches: int = DEFAULT_UP_NEXT_SWITCHES
     libraries: frozenset[str] = frozenset()
-    person: str | None = None
     watched_threshold: int = DEFAULT_WATCHED_THRESHOLD
     mirror_to: tuple[str, ...] = ()
     conflict_policy: Policy = Policy.NEWEST
@@ -55,7 +55,6 @@ def preferences(entry: ConfigEntry[Any]) -> Preferences:
     return Preferences(
         up_next_switches=entities.get(CONF_UP_NEXT_SWITCHES, DEFAULT_UP_NEXT_SWITCHES),
         libraries=frozenset(entities.get(CONF_LIBRARIES, ())),
-        person=playback.get(CONF_PERSON),
         watched_threshold=playback.get(
             CONF_WATCHED_THRESHOLD, DEFAULT_WATCHED_THRESHOLD
         ),
@@ -65,3 +64,13 @@ def preferences(entry: ConfigEntry[Any]) -> Preferences:
             days=delivery.get(CONF_MAX_RETRY_AGE, DEFAULT_MAX_RETRY_AGE)
         ),
     )
+
+
+def person_of(entry: ConfigEntry[Any]) -> str:
+    """Return whose plays the lane of *entry* is about.
+
+    That is the entity id of a person, `PERSON_SOMEBODY_ELSE`, or `PERSON_SHARED`.
+    Until somebody has said so, a lane is shared by the household.
+    """
+    person: str = entry.options.get(CONF_PERSON, PERSON_SHARED)
+    return person

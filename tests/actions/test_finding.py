@@ -143,9 +143,7 @@ async def test_media_types_limit_and_lanes_narrow_the_search(
 ) -> None:
     film = Item("f1", MediaKind.MOVIE, "Severance", 2006)
     first = await setup_lane(hass, MemoryServer([*EVERYTHING, film]))
-    second = await setup_lane(
-        hass, second_server(), options={"playback": {"person": "person.ada"}}
-    )
+    second = await setup_lane(hass, second_server(), options={"person": "person.ada"})
     assert await found(hass, "severance") == ["s1", "f1", "s1"]
     assert await found(hass, "severance", limit=1) == ["s1", "s1"]
     assert await found(hass, "severance", media_type="movie") == ["f1"]

@@ -13,16 +13,29 @@ from pytest_homeassistant_custom_component.common import (
 
 from custom_components.watched_sync.core.errors import Malformed
 from custom_components.watched_sync.dialogs import options as options_flow
-from custom_components.watched_sync.preferences import preferences
+from custom_components.watched_sync.preferences import person_of, preferences
 
 from ..common import MOVIE, MemoryServer, drained, lane_entry, mark, setup_lane
 
-CHOSEN: dict[str, dict[str, Any]] = {
+CHOSEN: dict[str, Any] = {
+    "person": "person.ada",
     "entities": {"up_next_switches": 2, "libraries": ["films"]},
-    "playback": {"person": "person.ada", "watched_threshold": 75},
+    "playback": {"watched_threshold": 75},
     "mirror": {"mirror_to": []},
     "delivery": {"conflict_policy": "server", "max_retry_age": 7},
 }
+
+
+def people(hass: HomeAssistant, **names: str) -> None:
+    """Have these persons: their names by their ids."""
+    for key, name in names.items():
+        hass.states.async_set(f"person.{key}", "home", {"friendly_name": name})
+
+
+@pytest.fixture(autouse=True)
+def ada(hass: HomeAssistant) -> None:
+    """Have the person that is chosen."""
+    people(hass, ada="Ada")
 
 
 async def ask(hass: HomeAssistant, entry: MockConfigEntry) -> ConfigFlowResult:
@@ -40,10 +53,13 @@ async def submit(
     await hass.async_block_till_done()
 
 
-def fields(form: ConfigFlowResult, section: str) -> Any:
+def schema_of(form: ConfigFlowResult) -> Any:
     assert form["data_schema"] is not None
-    sections = {str(key): one for key, one in form["data_schema"].schema.items()}
-    return sections[section].schema.schema
+    return form["data_schema"].schema
+
+
+def fields(form: ConfigFlowResult, section: str) -> Any:
+    return schema_of(form)[section].schema.schema
 
 
 def offered(form: ConfigFlowResult, section: str, field: str) -> dict[str, str]:
@@ -52,8 +68,8 @@ def offered(form: ConfigFlowResult, section: str, field: str) -> dict[str, str]:
     return {one["value"]: one["label"] for one in selector.config["options"]}
 
 
-def suggested(form: ConfigFlowResult) -> dict[str, dict[str, Any]]:
-    return {
+def suggested(form: ConfigFlowResult) -> dict[str, Any]:
+    return {"person": get_schema_suggested_value(schema_of(form), "person")} | {
         section: {
             str(field): get_schema_suggested_value(fields(form, section), str(field))
             for field in fields(form, section)
@@ -88,21 +104,36 @@ async def test_new_preferences_take_effect_at_once(hass: HomeAssistant) -> None:
 async def test_nothing_has_to_be_chosen(hass: HomeAssistant) -> None:
     entry = await setup_lane(hass)
     form = await ask(hass, entry)
-    await submit(hass, form, {section: {} for section in CHOSEN})
+    assert suggested(form)["person"] is None
+    await submit(
+        hass,
+        form,
+        {"person": "shared"} | {section: {} for section in CHOSEN.keys() - {"person"}},
+    )
     assert entry.options == {
+        "person": "shared",
         "entities": {"up_next_switches": 10, "libraries": []},
         "playback": {"watched_threshold": 90},
         "mirror": {"mirror_to": []},
         "delivery": {"conflict_policy": "newest", "max_retry_age": 30},
     }
-    assert preferences(entry).person is None
 
 
-async def test_a_person_can_be_taken_back(hass: HomeAssistant) -> None:
+async def test_whose_it_is_is_chosen_among_persons_and_two_words(
+    hass: HomeAssistant,
+) -> None:
+    people(hass, grace="Grace", ada="Ada")
     entry = await setup_lane(hass, options=CHOSEN)
     form = await ask(hass, entry)
-    await submit(hass, form, CHOSEN | {"playback": {"watched_threshold": 75}})
-    assert preferences(entry).person is None
+    choices = schema_of(form)["person"].config["options"]
+    assert [(one["value"], one["label"]) for one in choices] == [
+        ("person.ada", "Ada"),
+        ("person.grace", "Grace"),
+        ("somebody_else", "Somebody else"),
+        ("shared", "Shared by the household"),
+    ]
+    await submit(hass, form, CHOSEN | {"person": "somebody_else"})
+    assert person_of(entry) == "somebody_else"
 
 
 @pytest.mark.parametrize(
@@ -111,7 +142,6 @@ async def test_a_person_can_be_taken_back(hass: HomeAssistant) -> None:
         ("entities", "up_next_switches", -1),
         ("entities", "up_next_switches", 51),
         ("entities", "libraries", ["music"]),
-        ("playback", "person", "sensor.ada"),
         ("playback", "watched_threshold", 49),
         ("playback", "watched_threshold", 101),
         ("mirror", "mirror_to", ["nowhere"]),
@@ -127,6 +157,14 @@ async def test_preferences_out_of_bounds_are_refused(
     chosen = CHOSEN | {section: CHOSEN[section] | {field: value}}
     with pytest.raises(InvalidData):
         await hass.config_entries.options.async_configure(form["flow_id"], chosen)
+
+
+async def test_whom_nobody_knows_is_refused(hass: HomeAssistant) -> None:
+    form = await ask(hass, await setup_lane(hass))
+    with pytest.raises(InvalidData):
+        await hass.config_entries.options.async_configure(
+            form["flow_id"], CHOSEN | {"person": "person.grace"}
+        )
 
 
 async def test_a_queued_wish_survives_new_preferences(hass: HomeAssistant) -> None:

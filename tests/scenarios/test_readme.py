@@ -190,7 +190,7 @@ class Home:
 
     async def connect(self, *sides: Side) -> None:
         """Connect servers to that person's entries."""
-        options = {"playback": {"person": PERSON, "watched_threshold": 90}}
+        options = {"person": PERSON}
         for side in sides:
             shows = [side.show("Severance")] if side is self.plex else []
             self.entries.append(await side.connect(self.hass, *shows, options=options))

@@ -16,7 +16,7 @@ from homeassistant.helpers import service
 from ..const import DOMAIN
 from ..failures import invalid
 from ..permissions import Permit, async_permit
-from ..preferences import preferences
+from ..preferences import person_of
 from ..runtime import WatchedSyncConfigEntry
 from .fields import ATTR_PERSON
 
@@ -108,8 +108,8 @@ def _of_persons(
     if not persons:
         raise invalid("no_config_entry")
     lanes = enabled_lanes(hass)
-    owners = {preferences(entry).person for entry in lanes}
+    owners = {person_of(entry) for entry in lanes}
     for person in persons:
         if person not in owners:
             raise invalid("person_without_lane", person=person)
-    return [entry for entry in lanes if preferences(entry).person in persons]
+    return [entry for entry in lanes if person_of(entry) in persons]

@@ -12,8 +12,6 @@ from homeassistant.config_entries import (
 from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import section
 from homeassistant.helpers.selector import (
-    EntitySelector,
-    EntitySelectorConfig,
     NumberSelector,
     NumberSelectorConfig,
     NumberSelectorMode,
@@ -49,8 +47,7 @@ from ..core.errors import ServerError
 from ..core.reconcile import Policy
 from ..preferences import preferences
 from ..runtime import WatchedSyncConfigEntry
-
-_PERSON: Final = "person"
+from .person import async_person_selector
 
 #: Seconds that a form waits for the names of the libraries.
 PATIENCE: Final = 5.0
@@ -71,6 +68,7 @@ class WatchedSyncOptionsFlow(OptionsFlow):
             )
             return self.async_create_entry(
                 data={
+                    CONF_PERSON: user_input[CONF_PERSON],
                     SECTION_ENTITIES: {
                         **entities,
                         CONF_UP_NEXT_SWITCHES: int(entities[CONF_UP_NEXT_SWITCHES]),
@@ -89,16 +87,17 @@ class WatchedSyncOptionsFlow(OptionsFlow):
         entry: WatchedSyncConfigEntry = self.config_entry
         chosen = preferences(entry)
         others = other_entries(self.hass, entry)
-        suggested = {name: {**values} for name, values in entry.options.items()}
+        suggested = dict(entry.options)
         # An entry that was removed cannot be copied to again: it would be another.
         suggested[SECTION_MIRROR] = {
             CONF_MIRROR_TO: [one for one in chosen.mirror_to if one in others]
         }
         libraries = await async_library_names(entry, chosen.libraries)
+        persons = await async_person_selector(self.hass)
         return self.async_show_form(
             step_id="init",
             data_schema=self.add_suggested_values_to_schema(
-                _schema(libraries, others), suggested
+                _schema(persons, libraries, others), suggested
             ),
         )
 
@@ -150,7 +149,9 @@ def _several(names: dict[str, str], mode: SelectSelectorMode) -> SelectSelector:
     )
 
 
-def _schema(libraries: dict[str, str], others: dict[str, str]) -> vol.Schema:
+def _schema(
+    persons: SelectSelector, libraries: dict[str, str], others: dict[str, str]
+) -> vol.Schema:
     entities = {
         vol.Required(
             CONF_UP_NEXT_SWITCHES, default=DEFAULT_UP_NEXT_SWITCHES
@@ -165,7 +166,6 @@ def _schema(libraries: dict[str, str], others: dict[str, str]) -> vol.Schema:
         vol.Optional(CONF_LIBRARIES, default=list): library_selector(libraries),
     }
     playback = {
-        vol.Optional(CONF_PERSON): EntitySelector(EntitySelectorConfig(domain=_PERSON)),
         vol.Required(
             CONF_WATCHED_THRESHOLD, default=DEFAULT_WATCHED_THRESHOLD
         ): NumberSelector(
@@ -201,14 +201,13 @@ def _schema(libraries: dict[str, str], others: dict[str, str]) -> vol.Schema:
             )
         ),
     }
-    return vol.Schema(
-        {
-            vol.Required(name): section(vol.Schema(fields))
-            for name, fields in (
-                (SECTION_ENTITIES, entities),
-                (SECTION_PLAYBACK, playback),
-                (SECTION_MIRROR, mirror),
-                (SECTION_DELIVERY, delivery),
-            )
-        }
-    )
+    sections = {
+        vol.Required(name): section(vol.Schema(fields))
+        for name, fields in (
+            (SECTION_ENTITIES, entities),
+            (SECTION_PLAYBACK, playback),
+            (SECTION_MIRROR, mirror),
+            (SECTION_DELIVERY, delivery),
+        )
+    }
+    return vol.Schema({vol.Required(CONF_PERSON): persons, **sections})

@@ -34,7 +34,7 @@ from ..actions.fields import (
     ATTR_SEASON,
 )
 from ..actions.lanes import enabled_lanes, running_lanes
-from ..const import DOMAIN
+from ..const import DOMAIN, PERSON_SHARED
 from ..core.identity import Item, MediaKind
 from ..core.play_state import Reading
 from ..failures import invalid
@@ -50,7 +50,7 @@ from ..lookup import (
 from ..permissions import async_permit
 from ..players.memory import async_get_memory
 from ..players.naming import async_plays
-from ..preferences import preferences
+from ..preferences import person_of
 from ..runtime import WatchedSyncConfigEntry
 from .hearing import (
     Asks,
@@ -186,12 +186,12 @@ class Assistant:
             allowed = permit.among(enabled_lanes(self.hass))
             return _Place(running_lanes(self.hass, allowed), {}, policy)
         lanes = running_lanes(self.hass, enabled_lanes(self.hass))
-        owners = {entry.entry_id: preferences(entry).person for entry in lanes}
+        owners = {entry.entry_id: person_of(entry) for entry in lanes}
         own = [entry for entry in lanes if owners[entry.entry_id] == person]
         if own:
             permit.check(own)
             return _Place(own, {ATTR_PERSON: [person]}, policy)
-        free = [entry for entry in lanes if owners[entry.entry_id] is None]
+        free = [entry for entry in lanes if owners[entry.entry_id] == PERSON_SHARED]
         if not free:
             raise invalid("person_without_lane", person=person)
         free = permit.among(free)
