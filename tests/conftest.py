@@ -25,6 +25,15 @@ def hass(hass: HomeAssistant) -> HomeAssistant:
 
 
 @pytest.fixture(autouse=True)
+async def enable_event_loop_debug() -> None:
+    """Leave the loop's debug mode to PYTHONASYNCIODEBUG, as `scripts/test --long` does.
+
+    The test plugin has it switched on for every test. It notes the whole stack wherever
+    a future is made: that is a third of the time of all tests.
+    """
+
+
+@pytest.fixture(autouse=True)
 def wording(
     request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Wording | None]:

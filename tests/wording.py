@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 import json
 from pathlib import Path
 import re
@@ -38,6 +39,13 @@ def placeholders(text: str) -> set[str]:
     return set(re.findall(r"\{(\w+)\}", text))
 
 
+@cache
+def _words_of(file: Path) -> dict[str, str]:
+    if not file.exists():
+        return {}
+    return flatten(json.loads(file.read_text(encoding="utf-8")))
+
+
 @dataclass
 class Wording:
     """The English words, and what was missing among them."""
@@ -48,12 +56,7 @@ class Wording:
     @classmethod
     def of(cls, integration: str) -> Wording:
         """Read the words of the integration in this folder."""
-        file = Path(integration) / "translations" / "en.json"
-        return cls(
-            flatten(json.loads(file.read_text(encoding="utf-8")))
-            if file.exists()
-            else {}
-        )
+        return cls(_words_of(Path(integration) / "translations" / "en.json"))
 
     def need(
         self, path: str, filled: Mapping[str, Any] | None, *, optional: bool = False

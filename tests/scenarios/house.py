@@ -29,7 +29,6 @@ from tests.common import tracked, until
 from tests.fakes import library
 from tests.fakes.base import FakeServer, FaultKind, LoggedRequest
 from tests.fakes.jellyfin import TICKS_PER_SECOND, FakeJellyfin
-from tests.fakes.jellyfin.items import Kind
 from tests.fakes.plex import FakePlex
 
 USER = "alex"
@@ -352,11 +351,10 @@ class JellyfinSide(Side):
     @override
     def all_seen(self) -> States:
         return {
-            (user.name, item.id): seen
+            (user.name, item_id): seen
             for user in self.server.users.values()
-            for item in self.server.catalogue.items.values()
-            if item.kind in (Kind.MOVIE, Kind.EPISODE)
-            and (seen := self.seen(item.id, user.name)) != UNSEEN
+            for item_id in self.server.stored_ids(user.name)
+            if (seen := self.seen(item_id, user.name)) != UNSEEN
         }
 
     @override

@@ -101,13 +101,22 @@ class _NotNow(Exception):
     """It cannot be said yet which items are meant."""
 
 
+class _Candidates:
+    """What may be copies of a work on another lane, as it was read just now."""
+
+    def __init__(self, readings: Iterable[Reading]) -> None:
+        """Put what was read up once, however often it is asked."""
+        self.readings = {one.item.item_id: one for one in readings}
+        self.shelf = Shelf(one.item for one in self.readings.values())
+
+
 @dataclass(slots=True)
 class _Round:
     """What was found out while one lane is told of all that waits for it."""
 
     target_id: str
     target: CopyTarget
-    shows: dict[ProviderIds, list[Reading]] = field(default_factory=dict)
+    shows: dict[ProviderIds, _Candidates] = field(default_factory=dict)
     shelf: Shelf | None = None
     misses: int = 0
     failures: int = 0
@@ -481,21 +490,26 @@ class Copier:
             return [_Copy(item) for item in known.copies] or Skip.NOT_FOUND
         item = await self._with_show(move.item)
         try:
-            readings = await self._candidates(item, one)
+            candidates = await self._candidates(item, one)
         except StillLooking:
             raise
         except ServerError as err:
             one.target.report(err)
             raise
-        found = Shelf(reading.item for reading in readings).copies(item)
+        found = candidates.shelf.copies(item)
         if isinstance(found, Skip):
             one.misses += found is Skip.NOT_FOUND
             if found is Skip.NOT_FOUND:
                 self._keep_match(key, move.item, [])
             return found
         self._keep_match(key, move.item, found)
-        there = _by_id(readings, one.target.lane)
-        return [_Copy(copy, there[copy.item_id].state) for copy in found]
+        return [
+            _Copy(
+                copy,
+                _believed(candidates.readings[copy.item_id], one.target.lane).state,
+            )
+            for copy in found
+        ]
 
     def _keep_match(self, key: tuple[str, str], item: Item, copies: list[Item]) -> None:
         self._matches.pop(key, None)
@@ -526,16 +540,17 @@ class Copier:
             show = found[item.show_id].item
         return item.of_show(show)
 
-    async def _candidates(self, item: Item, one: _Round) -> Sequence[Reading]:
+    async def _candidates(self, item: Item, one: _Round) -> _Candidates:
         """Ask for what may be *item* on another lane."""
         target, show_ids = one.target, item.show_provider_ids
         if item.kind is MediaKind.EPISODE and show_ids:
             if show_ids not in one.shows:
-                one.shows[show_ids] = await _leaves(target, show_ids, item.show_title)
+                leaves = await _leaves(target, show_ids, item.show_title)
+                one.shows[show_ids] = _Candidates(leaves)
             return one.shows[show_ids]
         if not item.provider_ids:
-            return ()
-        return await target.find(item.kind, item.provider_ids, item.title)
+            return _Candidates(())
+        return _Candidates(await target.find(item.kind, item.provider_ids, item.title))
 
 
 def _is_no_answer(error: ServerError) -> bool:
@@ -544,15 +559,16 @@ def _is_no_answer(error: ServerError) -> bool:
 
 
 def _by_id(readings: Iterable[Reading], lane: Lane) -> dict[str, Reading]:
-    """Return readings by item id, together with what their lane knows from before.
+    """Return readings by item id, together with what their lane knows from before."""
+    return {one.item.item_id: _believed(one, lane) for one in readings}
+
+
+def _believed(reading: Reading, lane: Lane) -> Reading:
+    """Return a reading together with what its lane knows from before.
 
     What may show what was shows what is known instead.
     """
-    known = [
-        lane.ledger.knowing(replace(one, state=lane.recent.state_of(one)))
-        for one in readings
-    ]
-    return {reading.item.item_id: reading for reading in known}
+    return lane.ledger.knowing(replace(reading, state=lane.recent.state_of(reading)))
 
 
 def _known(ledger: Iterable[Reading]) -> list[Item]:

@@ -514,6 +514,16 @@ class FakeJellyfin(FakeServer):
             row.played, row.play_count, row.position_ticks, row.last_played_date
         )
 
+    def stored_ids(self, name: str) -> list[str]:
+        """Return the ids of the films and episodes that a user has rows of."""
+        user = self.user(name)
+        return [
+            item.id
+            for item in self.catalogue.items.values()
+            if item.kind in (Kind.MOVIE, Kind.EPISODE)
+            and self.states.has_row(user, item)
+        ]
+
     def mark(
         self,
         user: FakeUser,

@@ -85,6 +85,10 @@ class States:
         for memory in (self._alone, self._noticed, self._cache):
             memory.clear()
 
+    def has_row(self, user: FakeUser, item: Item) -> bool:
+        """Whether anything was ever stored of the item for that user."""
+        return self._key(user, item) in self._rows
+
     def row(self, user: FakeUser, item: Item) -> UserData:
         """Return the stored row, made on first use; changing it needs `save`."""
         return self._rows.setdefault(self._key(user, item), UserData())

@@ -1,6 +1,6 @@
 """What the simulated Plex Media Server holds: users, items, play states."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from enum import StrEnum
@@ -26,6 +26,13 @@ LEAVES = frozenset({"movie", "episode", "track", "clip"})
 
 _MINUTE_MS = 60_000
 _SECTION_TYPES = {"movie": "movie", "show": "show", "music": "artist"}
+
+#: What stands in a section, by the section's type.
+_TYPES_BELOW = {
+    "movie": ("movie",),
+    "show": ("show", "season", "episode"),
+    "artist": ("artist", "album", "track"),
+}
 _AGENTS = {
     "movie": ("tv.plex.agents.movie", "Plex Movie"),
     "show": ("tv.plex.agents.series", "Plex TV Series"),
@@ -193,6 +200,15 @@ class Entry:
         return found
 
 
+def _of_kind(entries: Iterable[Entry], kind: str) -> Iterator[Entry]:
+    """Yield the items of one type among these and below them."""
+    for entry in entries:
+        if entry.type == kind:
+            yield entry
+        else:
+            yield from _of_kind(entry.children, kind)
+
+
 def fold(text: str) -> str:
     """Reduce *text* to what a search compares: no case, no accents."""
     decomposed = unicodedata.normalize("NFKD", text.casefold())
@@ -243,8 +259,8 @@ class Shelf:
 
     def of_section(self, section: Section, kind: str) -> Iterator[Entry]:
         """Yield the items of one type in one section."""
-        for top in self._tops[section.key]:
-            yield from (entry for entry in top.walk() if entry.type == kind)
+        if kind in _TYPES_BELOW.get(section.type, ()):
+            yield from _of_kind(self._tops[section.key], kind)
 
     def extras_of(self, entry: Entry) -> list[Entry]:
         """List the trailers and clips of a film."""
