@@ -2769,6 +2769,23 @@ async def test_what_was_never_sent_is_no_write_of_ours() -> None:
     assert rig.server.watched(last.item_id) == [True]
 
 
+@virtual
+async def test_what_was_never_sent_is_not_doubted_in_another_life() -> None:
+    rig = Rig(ModelServer.plex)
+    rig.journal.later = 0.1
+    films = [movie(str(number)) for number in range(8)]
+    rig.server.add(*films)
+    for film in films:
+        await rig.ask(MarkWatched(), film)
+    rig.server.on(Ask.WRITE, *[REFUSE] * 4)
+    rig.server.on(Ask.PROBE, *[REFUSE] * 3)
+    rig.start()
+    await rig.until(lambda: rig.phase is Phase.BACKING_OFF)
+    await asyncio.sleep(0.2)
+    waiting = rig.journal.restore()
+    assert sum(not one.before for one in waiting) == 4
+
+
 # --- slow is not away --------------------------------------------------------------
 
 
