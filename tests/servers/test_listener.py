@@ -23,7 +23,10 @@ from custom_components.watched_sync.core.errors import (
     WrongAddress,
 )
 from custom_components.watched_sync.core.ports import Changed, Connected, ServerEvent
-from custom_components.watched_sync.servers import listener as listener_module
+from custom_components.watched_sync.servers import (
+    listener as listener_module,
+    transport as transport_module,
+)
 from custom_components.watched_sync.servers.fields import Row, needed_text
 from custom_components.watched_sync.servers.listener import (
     GoodBye,
@@ -351,6 +354,17 @@ async def test_a_frame_longer_than_any_is_malformed(
 ) -> None:
     monkeypatch.setattr(listener_module, "MAX_FRAME", 1000)
     desk.script = says("x" * 2000)
+    with pytest.raises(Malformed):
+        await heard(session, desk)
+
+
+@pytest.mark.parametrize("padding", ["", " " * 50_000], ids=["short", "long"])
+async def test_a_frame_with_more_in_it_than_is_read_is_malformed(
+    session: ClientSession, desk: Desk, monkeypatch: pytest.MonkeyPatch, padding: str
+) -> None:
+    """It may tell of changes, and whoever listens anew asks for all there were."""
+    monkeypatch.setattr(transport_module, "MOST_MARKS", 1000)
+    desk.script = says(f"[{'{},' * 600}{{}}]{padding}")
     with pytest.raises(Malformed):
         await heard(session, desk)
 

@@ -491,7 +491,6 @@ async def test_cancellation_is_no_server_error(
         b"<MediaContainer/>",
         b"[" * 200_000,
         b'{"a":' * 200_000,
-        b"1" * 10_000,
     ],
 )
 async def test_body_that_is_no_json_is_malformed(
@@ -585,6 +584,28 @@ async def test_an_answer_with_far_more_in_it_than_was_asked_for_is_malformed(
         await transport.read_rows("/a", str, rows=1)
     loads.assert_not_called()
     assert await transport.read_rows("/a", str, rows=100)
+
+
+async def test_no_answer_has_more_in_it_than_is_read_in_one_go(
+    transport: Transport, mocked: aioresponses
+) -> None:
+    """However many rows were asked for, and whatever a row of them may have."""
+    most = transport_module.MOST_MARKS
+    mocked.get(f"{URL}/a", body=f"[{'{},' * (most // 2)}{{}}]")
+    mocked.get(f"{URL}/b", body=f"[{'{},' * (most // 2 - 2)}{{}}]")
+    with pytest.raises(Malformed):
+        await transport.read_rows("/a", str, rows=10_000)
+    assert await transport.read_rows("/b", str, rows=10_000)
+
+
+async def test_numbers_are_read_so_that_others_have_their_turns(
+    transport: Transport, mocked: aioresponses
+) -> None:
+    """Digits of a whole number cost the more, the more there are of them."""
+    digits = "1" * 4000
+    mocked.get(f"{URL}/a", body=f"[5, -7, 2.5, 1e400, {digits}, {'9' * 30}]")
+    answer = await transport.read("/a")
+    assert answer == [5, -7, 2.5, float("inf"), float("inf"), int("9" * 30)]
 
 
 @pytest.mark.parametrize("padding", ["", " " * 200_000], ids=["short", "long"])

@@ -52,7 +52,7 @@ from ..core.errors import (
 )
 from ..core.ports import Changed, Connected, ServerEvent
 from .fields import Row, as_row
-from .transport import CONNECT_TIMEOUT, LONG, from_json, parse_url
+from .transport import CONNECT_TIMEOUT, LONG, TooMuch, from_json, parse_url
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -63,10 +63,9 @@ HEARTBEAT: Final = 30.0
 #: Seconds in which a greeting, or the answer to a sign of life, has to come.
 ANSWER_TIMEOUT: Final = 10.0
 #: Bytes of one frame: a burst of marks is one, of some 190 bytes for each, and a list
-#: of long play queues is long as well. Whoever sends more is asked what there is.
+#: of long play queues is long as well. Whoever sends more, or more in it than an answer
+#: may have, is asked what there is.
 MAX_FRAME: Final = 4 * 1024 * 1024
-#: Commas, brackets, braces and escapes of one frame: of a mark there are some ten.
-MAX_MARKS: Final = 250_000
 
 _CLOSE_TIMEOUT: Final = 1.0
 #: Seconds between two messages that keep a connection alive, at least and at most.
@@ -350,11 +349,12 @@ class _Junk:
 async def _message(text: str, junk: _Junk) -> Row | None:
     """Return what a frame holds, None if that can be none of ours.
 
-    A long one is read in another thread.
+    A long one is read in another thread. Raises `Malformed` for one that tells too much
+    to be read: it may be ours, so it must not be passed over.
     """
 
     def read() -> Row:
-        return as_row(from_json(text.encode(), MAX_MARKS), "the message")
+        return as_row(from_json(text.encode()), "the message")
 
     try:
         if len(text) <= LONG:
@@ -362,6 +362,8 @@ async def _message(text: str, junk: _Junk) -> Row | None:
         return await asyncio.get_running_loop().run_in_executor(None, read)
     except Malformed as error:
         junk.note(str(error))
+    except TooMuch as error:
+        raise Malformed("the socket carried a frame with far too much in it") from error
     except (ValueError, RecursionError) as error:
         # What a decoder says would quote the message.
         junk.note(type(error).__name__)

@@ -68,6 +68,11 @@ AROUND_BYTES: Final = 1024 * 1024
 #: them: what reading an answer costs. Rows of real servers have some 30 to 250.
 ROW_MARKS: Final = 500
 AROUND_MARKS: Final = 20_000
+#: The same of any answer: the decoder reads one object in one go, and the garbage
+#: collector looks at all that there are in one go, while everybody else waits.
+MOST_MARKS: Final = 100_000
+#: Digits of a number; all that Python's own have are far fewer.
+_DIGITS: Final = 40
 #: Rows that an answer is taken to have if nobody says.
 USUAL_ROWS: Final = 10
 #: Bytes of an answer that is read in another thread: others wait for this one.
@@ -102,6 +107,10 @@ _STATUSES: Final[Mapping[int, type[ServerError]]] = {
     502: Unanswered,
     504: Unanswered,
 }
+
+
+class TooMuch(ValueError):
+    """JSON has far more in it than what was asked for can need."""
 
 
 class WrongVerb(Refused):
@@ -475,18 +484,20 @@ async def _parsed[T](
     return await asyncio.get_running_loop().run_in_executor(None, read)
 
 
-def from_json(body: bytes, most_marks: int) -> Json:
+def from_json(body: bytes, most_marks: int = MOST_MARKS) -> Json:
     """Read JSON so that other threads have their turns meanwhile.
 
     The decoder is one long call that Python does not interrupt; calling back for each
-    object lets it. Bytes that are no text become replacement characters, and cost only
-    the text that they are in. Raises `RecursionError`, or `ValueError` for what is no
-    JSON or has more than *most_marks* (see `ROW_MARKS`).
+    object and number lets it. Bytes that are no text become replacement characters, and
+    cost only the text that they are in. Raises `TooMuch` for more than *most_marks*, or
+    `MOST_MARKS` (see `ROW_MARKS`), `ValueError` for what is no JSON, and
+    `RecursionError`.
     """
-    if sum(map(body.count, _MARKS)) > most_marks:
-        msg = "the answer has far more in it than was asked for"
-        raise ValueError(msg)
-    value: Json = json.loads(_decoded(body), object_hook=_unchanged)
+    if sum(map(body.count, _MARKS)) > min(most_marks, MOST_MARKS):
+        raise TooMuch
+    value: Json = json.loads(
+        _decoded(body), object_hook=_unchanged, parse_int=_whole, parse_float=_number
+    )
     return value
 
 
@@ -506,6 +517,15 @@ def _as_it_is(value: Json) -> Json:
 
 def _unchanged(value: dict[str, Json]) -> dict[str, Json]:
     return value
+
+
+def _whole(digits: str) -> Json:
+    """Read a whole number; one of many digits takes long, and is no whole number."""
+    return int(digits) if len(digits) <= _DIGITS else float(digits)
+
+
+def _number(digits: str) -> Json:
+    return float(digits)
 
 
 def _is_html(response: ClientResponse) -> bool:

@@ -71,7 +71,7 @@ _TIMELINE: Final = "/:/timeline"
 # No maximum is documented; far longer lists have failed.
 _BATCH: Final = 100
 _LEAF_PAGE: Final = 500
-_LISTING_PAGE: Final = 500
+_LISTING_PAGE: Final = 400
 _CANDIDATES: Final = 50
 
 #: Groups of an answer to a search, one for each kind of thing; people are one.
