@@ -11,7 +11,11 @@ from homeassistant.core import (
     HomeAssistant,
 )
 from homeassistant.exceptions import HomeAssistantError
-from homeassistant.helpers import device_registry as dr, issue_registry as ir
+from homeassistant.helpers import (
+    device_registry as dr,
+    entity_registry as er,
+    issue_registry as ir,
+)
 from homeassistant.setup import async_setup_component
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
@@ -77,6 +81,29 @@ async def test_an_accepted_wish_reaches_the_server_and_is_confirmed(
         operations[0].operation_id
     ]
     assert runtime.coordinator.data.status is SyncStatus.SYNCED
+
+
+async def test_a_tracked_item_that_is_damaged_costs_itself_alone(
+    hass: HomeAssistant, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As after an edit by hand, or a restored backup that was cut off."""
+    server = MemoryServer()
+    entry = lane_entry(server, subentries=[MOVIE, SHOW])
+    damaged, sound = entry.subentries.values()
+    object.__setattr__(damaged, "data", {"item": {"id": 5}})
+    use_server(hass, server)
+    entry.add_to_hass(hass)
+    assert await hass.config_entries.async_setup(entry.entry_id)
+    await hass.async_block_till_done()
+    assert entry.state is ConfigEntryState.LOADED
+    tracked = {
+        one.config_subentry_id
+        for one in er.async_entries_for_config_entry(er.async_get(hass), entry.entry_id)
+    }
+    assert tracked == {None, sound.subentry_id}
+    [told] = [one for one in caplog.records if damaged.subentry_id in one.message]
+    assert told.levelname == "WARNING"
+    assert damaged.title not in told.message
 
 
 @pytest.mark.parametrize(

@@ -68,6 +68,7 @@ from .preferences import preferences
 from .runtime import HAClock, WatchedSyncConfigEntry, WatchedSyncRuntime
 from .services import async_setup_services
 from .store import LedgerStore, OutboxStore, StorageNewer, StorageUnreadable
+from .tracking import log_damaged
 
 CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
 
@@ -105,6 +106,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: WatchedSyncConfigEntry) 
     except StorageUnreadable as err:
         raise unreadable_storage(str(err)) from err
 
+    log_damaged(entry)
     if journal.is_restored:
         ledger.moves.hold()
     server = entry_server(hass, entry)

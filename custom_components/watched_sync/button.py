@@ -9,12 +9,12 @@ from homeassistant.const import EntityCategory
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
-from .const import SUBENTRY_ITEM
 from .core.identity import MediaKind
 from .core.operation import MarkWatched
-from .entity import DescribedEntity, TrackedItemEntity, tracked_item
+from .entity import DescribedEntity, TrackedItemEntity
 from .failures import no_next_episode, nothing_left_to_undo
 from .runtime import Request, WatchedSyncConfigEntry, WatchedSyncRuntime
+from .tracking import tracked_items
 from .undo import async_undo
 
 # A press only puts something into the queue.
@@ -68,10 +68,10 @@ async def async_setup_entry(
     """Set up the buttons of a lane and of the shows it tracks."""
     runtime = entry.runtime_data
     async_add_entities(LaneButton(runtime, description) for description in LANE_BUTTONS)
-    for subentry in entry.get_subentries_of_type(SUBENTRY_ITEM):
-        if tracked_item(subentry).kind is MediaKind.SHOW:
+    for subentry, item in tracked_items(entry):
+        if item.kind is MediaKind.SHOW:
             async_add_entities(
-                [MarkNextButton(runtime, subentry, "mark_next_watched")],
+                [MarkNextButton(runtime, item, "mark_next_watched")],
                 config_subentry_id=subentry.subentry_id,
             )
 

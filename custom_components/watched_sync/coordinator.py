@@ -30,14 +30,11 @@ from homeassistant.helpers.update_coordinator import DataUpdateCoordinator
 from homeassistant.util import dt as dt_util
 
 from .const import (
-    CONF_ITEM,
     CONF_SERVER_NAME,
     DOMAIN,
     LOGGER,
     MAX_UP_NEXT_SWITCHES,
-    SUBENTRY_ITEM,
 )
-from .core.codec import decode_item
 from .core.errors import ItemGone, Reason, ServerError, StillLooking, is_outage
 from .core.failing_reads import Read
 from .core.identity import Item, MediaKind
@@ -60,6 +57,7 @@ from .core.snapshot import (
 )
 from .preferences import preferences
 from .store import LedgerStore
+from .tracking import tracked_items
 
 #: Seconds in which the ends of several operations lead to one look.
 REFRESH_COOLDOWN: Final = 2.0
@@ -144,9 +142,7 @@ class WatchedSyncCoordinator(DataUpdateCoordinator[SyncSnapshot]):
         self._libraries = preferences(entry).libraries
         #: By the ids they had when tracking began; they may have others now.
         self._tracked = {
-            item.item_id: self._as_known(item)
-            for subentry in entry.get_subentries_of_type(SUBENTRY_ITEM)
-            for item in (decode_item(subentry.data[CONF_ITEM]),)
+            item.item_id: self._as_known(item) for _, item in tracked_items(entry)
         }
         self._lost: set[str] = set()
         self._leaves: dict[str, _Leaves] = {}

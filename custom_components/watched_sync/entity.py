@@ -2,15 +2,13 @@
 
 from typing import override
 
-from homeassistant.config_entries import ConfigSubentry
 from homeassistant.core import callback
 from homeassistant.helpers.device_registry import DeviceEntryType, DeviceInfo
 from homeassistant.helpers.entity import EntityDescription
 from homeassistant.helpers.update_coordinator import CoordinatorEntity
 
-from .const import CONF_ITEM, DOMAIN, LOGGER
+from .const import DOMAIN, LOGGER
 from .coordinator import WatchedSyncCoordinator
-from .core.codec import decode_item
 from .core.identity import Item
 from .core.snapshot import ItemView, ShowProgress
 from .images import picture_path
@@ -83,11 +81,9 @@ class TrackedItemEntity(WatchedSyncEntity):
     Its unique id is `<server id>:<user id>:<item id>:<key>`.
     """
 
-    def __init__(
-        self, runtime: WatchedSyncRuntime, subentry: ConfigSubentry, key: str
-    ) -> None:
-        """Join the device of the item that *subentry* tracks."""
-        self._tracked = tracked_item(subentry)
+    def __init__(self, runtime: WatchedSyncRuntime, tracked: Item, key: str) -> None:
+        """Join the device of the item that is *tracked*, as it was added."""
+        self._tracked = tracked
         super().__init__(runtime, f"{self._tracked.item_id}:{key}")
         self._attr_device_info = DeviceInfo(
             identifiers={(DOMAIN, f"{runtime.lane_id}:{self._tracked.item_id}")},
@@ -110,8 +106,3 @@ class TrackedItemEntity(WatchedSyncEntity):
     def progress(self) -> ShowProgress | None:
         """How far the tracked show is, as far as its episodes are known."""
         return self.coordinator.progress(self.item)
-
-
-def tracked_item(subentry: ConfigSubentry) -> Item:
-    """Return the item a subentry tracks, as it was when it was added."""
-    return decode_item(subentry.data[CONF_ITEM])

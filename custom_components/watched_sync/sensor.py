@@ -15,7 +15,6 @@ from homeassistant.const import EntityCategory
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
-from .const import SUBENTRY_ITEM
 from .core.codec import encode_change
 from .core.identity import Item, MediaKind
 from .core.operation import Operation
@@ -24,9 +23,9 @@ from .entity import (
     DescribedEntity,
     TrackedItemEntity,
     WatchedSyncEntity,
-    tracked_item,
 )
 from .runtime import WatchedSyncConfigEntry
+from .tracking import tracked_items
 
 # Nothing is read here: the coordinator tells.
 PARALLEL_UPDATES = 0
@@ -77,12 +76,12 @@ async def async_setup_entry(
             *(LaneSensor(runtime, description) for description in LANE_SENSORS),
         ]
     )
-    for subentry in entry.get_subentries_of_type(SUBENTRY_ITEM):
-        if tracked_item(subentry).kind is MediaKind.SHOW:
+    for subentry, item in tracked_items(entry):
+        if item.kind is MediaKind.SHOW:
             async_add_entities(
                 [
-                    UnwatchedEpisodesSensor(runtime, subentry, "unwatched_episodes"),
-                    NextEpisodeSensor(runtime, subentry, "next_episode"),
+                    UnwatchedEpisodesSensor(runtime, item, "unwatched_episodes"),
+                    NextEpisodeSensor(runtime, item, "next_episode"),
                 ],
                 config_subentry_id=subentry.subentry_id,
             )

@@ -23,7 +23,6 @@ from .const import (
     DEFAULT_UP_NEXT_SWITCHES,
     DOMAIN,
     SECTION_ENTITIES,
-    SUBENTRY_ITEM,
     UP_NEXT_KEY,
 )
 from .core.identity import Item
@@ -32,6 +31,7 @@ from .core.play_state import PlayState
 from .core.snapshot import ItemSyncState, ItemView
 from .entity import ItemEntity, TrackedItemEntity, WatchedSyncEntity
 from .runtime import Request, WatchedSyncConfigEntry, WatchedSyncRuntime
+from .tracking import tracked_items
 
 # Turning a switch only puts something into the queue.
 PARALLEL_UPDATES = 0
@@ -51,9 +51,9 @@ async def async_setup_entry(
     async_add_entities(
         [LastPlayedSwitch(runtime, "last_played"), PausedSwitch(runtime, "paused")]
     )
-    for subentry in entry.get_subentries_of_type(SUBENTRY_ITEM):
+    for subentry, item in tracked_items(entry):
         async_add_entities(
-            [TrackedItemSwitch(runtime, subentry, "watched")],
+            [TrackedItemSwitch(runtime, item, "watched")],
             config_subentry_id=subentry.subentry_id,
         )
     up_next = UpNextSwitches(hass, entry, async_add_entities)

@@ -318,6 +318,33 @@ async def test_an_item_under_another_id_keeps_its_device_and_entities(
     assert state.state == "off"
 
 
+async def test_a_damaged_item_is_chosen_anew(hass: HomeAssistant) -> None:
+    """Its devices and entities are found by the id that it was tracked under."""
+    server = MemoryServer([MOVIE, SHOW])
+    entry = await setup_lane(hass, server, subentries=[SHOW])
+    [damaged] = entry.subentries.values()
+    object.__setattr__(damaged, "data", {"item": {"title": "Severance"}})
+    before = er.async_entries_for_config_entry(er.async_get(hass), entry.entry_id)
+    await hass.config_entries.async_reload(entry.entry_id)
+    await hass.async_block_till_done()
+    assert not entry.runtime_data.coordinator.tracked_ids
+
+    form = await find_again(hass, entry)
+    assert form["description_placeholders"] == {"title": "Severance"}
+    form = await hass.config_entries.subentries.async_configure(
+        form["flow_id"], {"query": "severance"}
+    )
+    assert candidates(form) == {"s1": "Severance (2022) - Show"}
+    result = await hass.config_entries.subentries.async_configure(
+        form["flow_id"], {"item": "s1"}
+    )
+    assert result["reason"] == "reconfigure_successful"
+    await hass.async_block_till_done()
+    assert set(entry.runtime_data.coordinator.tracked_ids) == {"s1"}
+    after = er.async_entries_for_config_entry(er.async_get(hass), entry.entry_id)
+    assert {one.entity_id for one in after} == {one.entity_id for one in before}
+
+
 async def test_a_movie_is_not_found_again_as_a_show(hass: HomeAssistant) -> None:
     server = MemoryServer([MOVIE, replace(SHOW, title="Arrival, the series")])
     entry = await setup_lane(hass, server, subentries=[MOVIE])

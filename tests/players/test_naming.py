@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+import json
 from typing import Any
 
 from freezegun.api import FrozenDateTimeFactory
@@ -979,6 +980,36 @@ async def test_restart_forgets_nothing(
     memory.drop_session("sub-1")
     assert memory.sessions == {}
     assert await named(hass, TV, lane) == [("Ada", "e2x1")]
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"media_title": "caf\ud83d", "media_series_title": "\ud800"},
+        {"media_content_id": "\ud83d"},
+        {"media_content_id": {"imdb": "\ud83d", "tvdb": 10**5000}},
+        {"media_title": "A film", "media_content_id": 10**5000},
+        {"media_title": "A film", "media_duration": 10**400, "media_position": 2**80},
+        {"media_title": "A film", "media_season": 2**80, "media_episode": "\ud83d"},
+        {"media_title": "A film", "username": "\ud83d", "app_name": "\udc00"},
+        {"media_title": "A film", "media_content_type": "\ud83d"},
+        {"media_title": "e\u0301" * 1_000_000},
+    ],
+    ids=["titles", "id", "ids", "long id", "times", "numbers", "names", "type", "long"],
+)
+async def test_what_one_player_says_never_keeps_the_others_from_being_remembered(
+    hass: HomeAssistant, hass_storage: dict[str, Any], said: dict[str, Any]
+) -> None:
+    """All of it is kept in one file, which holds no half of a character."""
+    await setup_lane(hass)
+    plays(hass, **{"media_content_type": "movie", **said})
+    hass.states.async_set("media_player.other", "playing", FILM)
+    memory = await restart(hass, hass_storage)
+    other = memory.last("media_player.other")
+    assert other is not None
+    assert other.title == FILM["media_title"]
+    assert memory.last(TV) is not None
+    assert len(json.dumps(hass_storage[PLAYERS_KEY])) < 20_000
 
 
 async def test_what_played_when_home_assistant_stopped_ended_then(

@@ -6,6 +6,7 @@ from typing import Any, Final
 from homeassistant.config_entries import (
     SOURCE_RECONFIGURE,
     ConfigEntryState,
+    ConfigSubentry,
     ConfigSubentryFlow,
     SubentryFlowResult,
 )
@@ -21,14 +22,15 @@ from homeassistant.helpers.selector import (
 from homeassistant.helpers.translation import async_get_translations
 import voluptuous as vol
 
-from ..const import CONF_ITEM, CONF_QUERY, DOMAIN, SUBENTRY_ITEM
-from ..core.codec import decode_item, encode_item
+from ..const import CONF_ITEM, CONF_QUERY, DOMAIN
+from ..core.codec import encode_item
 from ..core.errors import ServerError
 from ..core.identity import Item, MediaKind
 from ..failures import flow_error
 from ..lookup import async_search
 from ..markdown import plain
 from ..runtime import WatchedSyncConfigEntry
+from ..tracking import tracked_item, tracked_items
 from .options import async_library_names
 
 #: Candidates a search for an item to track shows.
@@ -36,6 +38,9 @@ CANDIDATES: Final = 25
 
 #: The selector whose words name what kind of item a candidate is.
 _KIND_WORDS: Final = "media_kind"
+
+#: The kinds of what can be tracked.
+_TRACKED: Final = (MediaKind.MOVIE, MediaKind.SHOW)
 
 
 class TrackItemFlow(ConfigSubentryFlow):
@@ -53,17 +58,24 @@ class TrackItemFlow(ConfigSubentryFlow):
         self, user_input: dict[str, Any] | None = None
     ) -> SubentryFlowResult:
         """Search the server for a title."""
-        return await self._async_search(
-            "user", user_input, (MediaKind.MOVIE, MediaKind.SHOW), None
-        )
+        return await self._async_search("user", user_input, _TRACKED)
 
     async def async_step_reconfigure(
         self, user_input: dict[str, Any] | None = None
     ) -> SubentryFlowResult:
         """Search for the item that takes the place of a tracked one."""
-        before = decode_item(self._get_reconfigure_subentry().data[CONF_ITEM])
+        subentry = self._get_reconfigure_subentry()
+        if (before := tracked_item(subentry)) is None:
+            # It is damaged: nobody knows any more of which kind it was.
+            return await self._async_search(
+                "reconfigure", user_input, _TRACKED, called=subentry.title
+            )
         return await self._async_search(
-            "reconfigure", user_input, (before.kind,), before
+            "reconfigure",
+            user_input,
+            (before.kind,),
+            query=before.title,
+            called=before.full_title,
         )
 
     async def _async_search(
@@ -71,8 +83,14 @@ class TrackItemFlow(ConfigSubentryFlow):
         step_id: str,
         user_input: dict[str, Any] | None,
         kinds: tuple[MediaKind, ...],
-        before: Item | None,
+        *,
+        query: str | None = None,
+        called: str | None = None,
     ) -> SubentryFlowResult:
+        """Search for one of *kinds*.
+
+        *query* is suggested, and *called* is the full title of what is replaced.
+        """
         entry: WatchedSyncConfigEntry = self._get_entry()
         if entry.state is not ConfigEntryState.LOADED:
             return self.async_abort(reason="entry_not_loaded")
@@ -97,17 +115,15 @@ class TrackItemFlow(ConfigSubentryFlow):
                     errors[CONF_QUERY] = "already_tracked"
                 else:
                     return await self.async_step_pick()
-        elif before is not None:
-            user_input = {CONF_QUERY: before.title}
+        elif query is not None:
+            user_input = {CONF_QUERY: query}
         return self.async_show_form(
             step_id=step_id,
             data_schema=self.add_suggested_values_to_schema(
                 vol.Schema({vol.Required(CONF_QUERY): TextSelector()}), user_input
             ),
             errors=errors,
-            description_placeholders={"title": plain(before.full_title)}
-            if before
-            else None,
+            description_placeholders={"title": plain(called)} if called else None,
         )
 
     async def async_step_pick(
@@ -153,9 +169,24 @@ class TrackItemFlow(ConfigSubentryFlow):
     ) -> SubentryFlowResult:
         """Track *item* in another's place; automations go on as they were."""
         subentry = self._get_reconfigure_subentry()
-        before = decode_item(subentry.data[CONF_ITEM])
+        if item.item_id != subentry.unique_id:  # one that was damaged may stay the same
+            self._async_move(entry, subentry, item)
+        return self.async_update_and_abort(
+            entry,
+            subentry,
+            title=item.full_title,
+            data={CONF_ITEM: encode_item(item)},
+            unique_id=item.item_id,
+            reason="reconfigure_successful",
+        )
+
+    @callback
+    def _async_move(
+        self, entry: WatchedSyncConfigEntry, subentry: ConfigSubentry, item: Item
+    ) -> None:
+        """Hand device and entities of a tracked item over to *item*."""
         lane_id = entry.runtime_data.lane_id
-        old, new = f"{lane_id}:{before.item_id}", f"{lane_id}:{item.item_id}"
+        old, new = f"{lane_id}:{subentry.unique_id}", f"{lane_id}:{item.item_id}"
         devices = dr.async_get(self.hass)
         device = devices.async_get_device_by_identifier((DOMAIN, old), entry.entry_id)
         if device is not None:
@@ -167,14 +198,6 @@ class TrackItemFlow(ConfigSubentryFlow):
                 entities.async_update_entity(
                     entity.entity_id, new_unique_id=f"{new}{key}"
                 )
-        return self.async_update_and_abort(
-            entry,
-            subentry,
-            title=item.full_title,
-            data={CONF_ITEM: encode_item(item)},
-            unique_id=item.item_id,
-            reason="reconfigure_successful",
-        )
 
     async def _async_labels(
         self, entry: WatchedSyncConfigEntry, items: list[Item]
@@ -203,7 +226,8 @@ class TrackItemFlow(ConfigSubentryFlow):
         ]
 
     def _tracked_ids(self, entry: WatchedSyncConfigEntry) -> set[str | None]:
-        return {one.unique_id for one in entry.get_subentries_of_type(SUBENTRY_ITEM)}
+        """Return what need not be offered; a damaged one can be chosen anew."""
+        return {one.unique_id for one, _ in tracked_items(entry)}
 
 
 def _told_apart(labels: Sequence[str], by: Sequence[str | None]) -> list[str]:

@@ -10,7 +10,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
-import math
 import re
 from typing import Any, Final
 
@@ -43,13 +42,16 @@ from homeassistant.util import dt as dt_util
 from homeassistant.util.hass_dict import HassKey
 
 from ..const import DOMAIN, LOGGER
-from ..core import members
+from ..core import gate, members
 from ..core.codec import DAMAGE
 from ..core.playback import Motion, Sighting
 from ..store import PlayersStore
 
 #: Players remembered; those whose last playback is the oldest are forgotten first.
 MAX_PLAYERS: Final = 100
+
+#: Characters of what a player says; an address of a stream may be a long one.
+_LONGEST: Final = 1000
 
 #: Seconds until what is played is written down; a position alone has more time.
 _SAVE_SOON: Final = 5.0
@@ -154,7 +156,7 @@ def content_key(state: State) -> str | None:
         return None
     attributes = state.attributes
     if not _is_playable(attributes):
-        return f"\0{attributes.get(ATTR_MEDIA_CONTENT_TYPE)}"
+        return f"\0{_line(attributes.get(ATTR_MEDIA_CONTENT_TYPE))}"
     content_id = attributes.get(ATTR_MEDIA_CONTENT_ID)
     title = attributes.get(ATTR_MEDIA_TITLE)
     series = attributes.get(ATTR_MEDIA_SERIES_TITLE)
@@ -162,7 +164,7 @@ def content_key(state: State) -> str | None:
         return None
     season = attributes.get(ATTR_MEDIA_SEASON)
     episode = attributes.get(ATTR_MEDIA_EPISODE)
-    return f"{content_id}\0{title}\0{series}\0{season}\0{episode}"
+    return "\0".join(map(_line, (content_id, title, series, season, episode)))
 
 
 def plays_nameless(state: State) -> bool:
@@ -213,7 +215,7 @@ def played_in(state: State, now: datetime) -> Played:
         at=now,
         user=_text(attributes.get(_ATTR_USER)),
         app=_text(attributes.get(ATTR_APP_NAME)),
-        ids={name: str(ids[name]) for name in _PROVIDERS if ids.get(name)},
+        ids={name: one for name in _PROVIDERS if (one := _text(ids.get(name)))},
     )
 
 
@@ -237,10 +239,22 @@ def _position(state: State, now: datetime) -> float | None:
 
 
 def _text(value: Any) -> str | None:
-    """Return text as it is and a number as text; Plex gives its ids as numbers."""
+    """Return text, and a number as text; Plex gives its ids as numbers."""
     if isinstance(value, bool) or not isinstance(value, str | int):
         return None
-    return str(value).strip() or None
+    return _line(value) or None
+
+
+def _line(value: Any) -> str:
+    """Return whatever a player says as one valid line.
+
+    It is stored for all players in one file, which one lone surrogate would keep from
+    being written.
+    """
+    try:
+        return gate.line(str(value), _LONGEST)
+    except ValueError:  # more digits than Python converts
+        return ""
 
 
 def _moment(value: Any) -> datetime | None:
@@ -255,7 +269,8 @@ def _seconds(value: Any) -> float | None:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     # Players say -1 for what they do not know.
-    return float(value) if math.isfinite(value) and value >= 0 else None
+    length = gate.length(value)
+    return None if length is None else float(length)
 
 
 def _numbers(value: Any) -> tuple[int | None, int | None]:
