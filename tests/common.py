@@ -16,9 +16,14 @@ import re
 from typing import Any, override
 from unittest.mock import patch
 
-from homeassistant.config_entries import ConfigEntry, ConfigSubentryData
+from homeassistant.config_entries import (
+    ConfigEntry,
+    ConfigFlowResult,
+    ConfigSubentryData,
+)
 from homeassistant.const import EVENT_HOMEASSISTANT_CLOSE
 from homeassistant.core import Event, HomeAssistant, callback
+from homeassistant.data_entry_flow import FlowResultType
 from homeassistant.util.hass_dict import HassKey
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
@@ -433,7 +438,7 @@ def lane_entry(
     subentries: Iterable[Item] = (),
     entry_id: str | None = None,
 ) -> MockConfigEntry:
-    """Return an entry for *server*, not yet added."""
+    """Return an entry for *server*, not yet added; shared where no *options* are."""
     info = server.info
     return MockConfigEntry(
         domain=DOMAIN,
@@ -452,7 +457,7 @@ def lane_entry(
             "user_id": info.user_id,
             "user_name": info.user_name,
         },
-        options=dict(options or {}),
+        options={"person": "shared"} if options is None else dict(options),
         subentries_data=[tracked(item) for item in subentries],
     )
 
@@ -479,6 +484,19 @@ async def setup_lane(
     await hass.config_entries.async_setup(entry.entry_id)
     await hass.async_block_till_done()
     return entry
+
+
+async def say_whose(
+    hass: HomeAssistant, form: ConfigFlowResult, person: str = "shared", **name: str
+) -> ConfigFlowResult:
+    """Answer the last question of connecting: whose it is, and maybe by what *name*."""
+    assert form["type"] is FlowResultType.FORM
+    assert form["step_id"] == "person"
+    result = await hass.config_entries.flow.async_configure(
+        form["flow_id"], {"person": person, **name}
+    )
+    await hass.async_block_till_done()
+    return result
 
 
 async def mark(entry: ConfigEntry[Any], item: Item = MOVIE) -> None:

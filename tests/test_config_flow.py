@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 from unittest.mock import AsyncMock, patch
 
@@ -12,11 +13,14 @@ from homeassistant.config_entries import (
 )
 from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType
+from homeassistant.setup import async_setup_component
 import pytest
 from pytest_homeassistant_custom_component.common import (
     MockConfigEntry,
+    MockUser,
     get_schema_suggested_value,
 )
+from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
 from custom_components.watched_sync.connecting import create_server
 from custom_components.watched_sync.const import DOMAIN
@@ -51,6 +55,7 @@ from .common import (
     drained,
     lane_entry,
     mark,
+    say_whose,
     setup_lane,
     until,
     use_server,
@@ -139,6 +144,12 @@ def verify() -> Iterator[AsyncMock]:
 
 
 @pytest.fixture
+async def config_component(hass: HomeAssistant) -> None:
+    """Have the requests with which the frontend fills in forms."""
+    assert await async_setup_component(hass, "config", {})
+
+
+@pytest.fixture
 def no_setup() -> Iterator[AsyncMock]:
     """Leave entries alone once they are there."""
     with patch(
@@ -189,6 +200,7 @@ async def test_plex_is_connected_by_address_and_token(
 ) -> None:
     form = await start(hass, "plex_token")
     result = await answer(hass, form, PLEX_INPUT | {"token": "  plex-token "})
+    result = await say_whose(hass, result)
     assert result["type"] is FlowResultType.CREATE_ENTRY
     assert result["title"] == "Attic (Ada)"
     assert result["result"].unique_id == "server-1:user-1"
@@ -235,6 +247,7 @@ async def test_a_refused_plex_form_says_why_and_keeps_what_was_typed(
 
     identify.side_effect = None
     result = await answer(hass, result, typed)
+    result = await say_whose(hass, result)
     assert result["type"] is FlowResultType.CREATE_ENTRY
     assert result["data"]["verify_ssl"] is False
 
@@ -262,6 +275,7 @@ async def test_an_address_is_stored_with_scheme_and_base_path_and_no_closing_sla
 ) -> None:
     form = await start(hass, "plex_token")
     result = await answer(hass, form, PLEX_INPUT | {"url": typed})
+    result = await say_whose(hass, result)
     assert result["data"]["url"] == stored
 
 
@@ -308,8 +322,147 @@ async def test_another_user_of_the_same_server_is_an_entry_of_its_own(
     identify.return_value = OTHER_USER
     form = await start(hass, "plex_token")
     result = await answer(hass, form, PLEX_INPUT)
+    result = await say_whose(hass, result)
     assert result["type"] is FlowResultType.CREATE_ENTRY
     assert result["result"].unique_id == "server-1:user-2"
+
+
+# --- whose it is -----------------------------------------------------------
+
+
+def people(hass: HomeAssistant, user_id: str | None = None, **names: str) -> None:
+    """Have these persons; the first is the one of a user of Home Assistant."""
+    for key, name in names.items():
+        told = {"friendly_name": name} | ({"user_id": user_id} if user_id else {})
+        hass.states.async_set(f"person.{key}", "home", told)
+        user_id = None
+
+
+@pytest.mark.usefixtures("no_setup", "identify")
+@pytest.mark.parametrize("person", ["person.ada", "somebody_else", "shared"])
+async def test_the_last_question_is_whose_it_is(
+    hass: HomeAssistant, person: str
+) -> None:
+    people(hass, bob="Bob", ada="Ada")
+    form = await answer(hass, await start(hass, "plex_token"), PLEX_INPUT)
+    assert form["step_id"] == "person"
+    assert form["description_placeholders"] == {"name": "Attic (Ada)"}
+    # Who is called like the server's user is likely to be it.
+    assert typed_into(form) == {"person": "person.ada"}
+    result = await say_whose(hass, form, person)
+    assert result["title"] == "Attic (Ada)"
+    assert result["options"] == {"person": person}
+
+
+@pytest.mark.usefixtures("no_setup", "login", "config_component")
+@pytest.mark.parametrize("others", [False, True])
+async def test_whoever_connects_the_first_lane_of_a_server_is_likely_to_be_it(
+    hass: HomeAssistant,
+    hass_client: ClientSessionGenerator,
+    hass_admin_user: MockUser,
+    *,
+    others: bool,
+) -> None:
+    people(hass, hass_admin_user.id, grace="Grace", bob="Bob")
+    lane_entry(MemoryServer(server_id="server-9")).add_to_hass(hass)
+    if others:
+        lane_entry(MemoryServer(user_id="user-9", user_name="Zoe")).add_to_hass(hass)
+    client = await hass_client()
+    flows = "/api/config/config_entries/flow"
+    menu = await (await client.post(flows, json={"handler": DOMAIN})).json()
+    here = f"{flows}/{menu['flow_id']}"
+    await client.post(here, json={"next_step_id": "jellyfin_password"})
+    form = await (await client.post(here, json=JELLYFIN_INPUT)).json()
+    [field] = [one for one in form["data_schema"] if one["name"] == "person"]
+    suggested = field.get("description", {}).get("suggested_value")
+    assert suggested == (None if others else "person.grace")
+
+
+@pytest.mark.usefixtures("no_setup")
+async def test_whom_nothing_names_is_called_like_the_person_or_as_one_says(
+    hass: HomeAssistant, identify: AsyncMock
+) -> None:
+    people(hass, ada="Ada")
+    for number, (person, typed, expected) in enumerate(
+        [
+            ("person.ada", {}, "Attic (Ada)"),
+            ("somebody_else", {"name": " Guest  room "}, "Attic (Guest room)"),
+        ]
+    ):
+        identify.return_value = replace(INFO, user_id=f"user-{number}", user_name="")
+        form = await start(hass, "plex_token")
+        form = await answer(hass, form, PLEX_INPUT | {"token": f"{number}"})
+        assert form["description_placeholders"] == {"name": "Attic"}
+        assert typed_into(form)["name"] is None
+        for wrong, error in (
+            ({"person": "shared"}, "name_needed"),
+            ({"person": "shared", "name": "  "}, "name_needed"),
+            ({"person": "shared", "name": "ada"}, "name_taken"),
+        )[: 2 + number]:
+            form = await answer(hass, form, wrong)
+            assert form["errors"] == {"name": error}
+            assert typed_into(form) == {"name": None} | wrong
+        result = await say_whose(hass, form, person, **typed)
+        assert result["title"] == expected
+        assert result["data"]["user_name"] == expected[7:-1]
+
+
+@pytest.mark.usefixtures("no_setup")
+async def test_no_two_lanes_bear_one_title(
+    hass: HomeAssistant, identify: AsyncMock
+) -> None:
+    """Servers of one name, with a user of one name on each."""
+    for number, expected in enumerate(["Ada", "Ada, Plex", "Ada, Plex 2"]):
+        identify.return_value = replace(INFO, server_id=f"server-{number}")
+        form = await answer(hass, await start(hass, "plex_token"), PLEX_INPUT)
+        if number:
+            assert typed_into(form)["name"] == expected
+            form = await answer(hass, form, {"person": "shared", "name": "Ada"})
+            assert form["errors"] == {"name": "name_taken"}
+            result = await say_whose(hass, form, name=expected)
+        else:
+            result = await say_whose(hass, form)
+        assert result["title"] == f"Attic ({expected})"
+        # What the server calls the user is needed to sign in again.
+        assert result["data"]["user_name"] == "Ada"
+
+
+@pytest.mark.usefixtures("no_setup", "login")
+async def test_another_name_is_asked_for_where_it_is_taken_meanwhile(
+    hass: HomeAssistant,
+) -> None:
+    form = await start(hass, "jellyfin_password")
+    form = await answer(hass, form, JELLYFIN_INPUT)
+    assert "name" not in typed_into(form)
+    lane_entry(MemoryServer(server_id="server-9")).add_to_hass(hass)
+    form = await answer(hass, form, {"person": "shared"})
+    assert form["errors"] == {"name": "name_taken"}
+    result = await say_whose(hass, form, name="Ada upstairs")
+    assert result["title"] == "Attic (Ada upstairs)"
+
+
+@pytest.mark.usefixtures("login")
+async def test_leaving_before_the_last_answer_signs_out_again(
+    hass: HomeAssistant, sign_out: AsyncMock
+) -> None:
+    form = await start(hass, "jellyfin_password")
+    form = await answer(hass, form, JELLYFIN_INPUT)
+    assert form["step_id"] == "person"
+    sign_out.assert_not_awaited()
+    hass.config_entries.flow.async_abort(form["flow_id"])
+    await hass.async_block_till_done(wait_background_tasks=True)
+    [call] = sign_out.await_args_list
+    assert call.args[1]["token"] == "jellyfin-token"
+
+
+@pytest.mark.usefixtures("no_setup", "login")
+async def test_a_sign_in_that_is_used_is_not_ended(
+    hass: HomeAssistant, sign_out: AsyncMock
+) -> None:
+    form = await start(hass, "jellyfin_password")
+    await say_whose(hass, await answer(hass, form, JELLYFIN_INPUT))
+    await hass.async_block_till_done(wait_background_tasks=True)
+    sign_out.assert_not_awaited()
 
 
 # --- Jellyfin and Emby -----------------------------------------------------
@@ -322,6 +475,7 @@ async def test_a_password_connects_and_is_not_stored(
 ) -> None:
     form = await start(hass, f"{kind}_password")
     result = await answer(hass, form, JELLYFIN_INPUT)
+    result = await say_whose(hass, result)
     assert result["type"] is FlowResultType.CREATE_ENTRY
     data = result["data"]
     address = {
@@ -348,6 +502,7 @@ async def test_a_jellyfin_user_may_have_no_password(
     form = await start(hass, "jellyfin_password")
     typed = {key: one for key, one in JELLYFIN_INPUT.items() if key != "password"}
     result = await answer(hass, form, typed)
+    result = await say_whose(hass, result)
     assert result["type"] is FlowResultType.CREATE_ENTRY
     assert login.await_args_list[0].args[3] == ""
 
@@ -376,6 +531,7 @@ async def test_a_refused_password_form_says_why_and_keeps_what_was_typed(
 
     login.side_effect = None
     result = await answer(hass, result, JELLYFIN_INPUT)
+    result = await say_whose(hass, result)
     assert result["type"] is FlowResultType.CREATE_ENTRY
 
 
@@ -505,6 +661,7 @@ async def test_an_address_that_was_not_found_can_be_typed(
     find_servers.return_value = {"plex": {"http://attic:32400": "Attic"}}
     form = await start(hass, "plex_token")
     result = await answer(hass, form, PLEX_INPUT | {"url": "shed:1"})
+    result = await say_whose(hass, result)
     assert result["data"]["url"] == "http://shed:1"
 
 

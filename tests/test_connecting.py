@@ -18,7 +18,7 @@ from custom_components.watched_sync import connecting
 from custom_components.watched_sync.const import DOMAIN
 from custom_components.watched_sync.core.lane import Phase
 
-from .common import until
+from .common import say_whose, until
 from .fakes.base import FakeServer, FaultKind
 from .fakes.jellyfin import FakeJellyfin, Phase as JellyfinPhase
 from .fakes.plex import FakePlex
@@ -102,6 +102,7 @@ async def test_plex_is_connected_and_loaded(
     result = await connect_plex(
         hass, plex.url.removeprefix("http://"), plex.token_for("alex")
     )
+    result = await say_whose(hass, result)
     assert result["type"] is FlowResultType.CREATE_ENTRY
     entry = result["result"]
     assert entry.unique_id == f"{plex.machine_identifier}:1"
@@ -115,6 +116,7 @@ async def test_jellyfin_is_connected_and_loaded(
     hass: HomeAssistant, jellyfin: FakeJellyfin
 ) -> None:
     result = await connect_jellyfin(hass, f"{jellyfin.url}/")
+    result = await say_whose(hass, result)
     assert result["type"] is FlowResultType.CREATE_ENTRY
     entry = result["result"]
     assert entry.unique_id == f"{jellyfin.server_id}:{jellyfin.user_id('alex')}"
@@ -244,6 +246,7 @@ async def test_a_certificate_of_ones_own_making_can_be_accepted(
         result = await connect_plex(
             hass, plex.url, plex.token_for("alex"), verify_ssl=False
         )
+        result = await say_whose(hass, result)
         assert result["type"] is FlowResultType.CREATE_ENTRY
         await hass.config_entries.async_unload(result["result"].entry_id)
 
@@ -260,7 +263,7 @@ async def sign_in(
 async def test_a_revoked_token_is_replaced_by_signing_in_again(
     hass: HomeAssistant, jellyfin: FakeJellyfin
 ) -> None:
-    result = await connect_jellyfin(hass, jellyfin.url)
+    result = await say_whose(hass, await connect_jellyfin(hass, jellyfin.url))
     entry = result["result"]
     runtime = entry.runtime_data
     jellyfin.revoke(entry.data["token"])

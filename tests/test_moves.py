@@ -43,6 +43,7 @@ from .common import (
     drained,
     lane_entry,
     mark,
+    say_whose,
     setup_lane,
     use_server,
 )
@@ -138,6 +139,7 @@ async def test_a_server_in_the_network_is_offered_once_with_its_address(
         form["flow_id"],
         {"url": plex.url, "token": plex.token_for("alex"), "verify_ssl": True},
     )
+    result = await say_whose(hass, result)
     assert result["type"] is FlowResultType.CREATE_ENTRY
     assert result["result"].unique_id == f"{plex.machine_identifier}:1"
     again = await announce(hass, plex.url)
@@ -161,6 +163,7 @@ async def test_the_offer_is_withdrawn_once_the_server_is_connected_by_hand(
             form["flow_id"],
             {"url": plex.url, "token": plex.token_for("alex"), "verify_ssl": True},
         )
+        result = await say_whose(hass, result)
         assert result["type"] is FlowResultType.CREATE_ENTRY
         [flow] = hass.config_entries.flow.async_progress()
         assert flow["flow_id"] == other["flow_id"]

@@ -15,6 +15,7 @@ import pytest
 from pytest_homeassistant_custom_component.common import (
     MockConfigEntry,
     async_capture_events,
+    get_schema_suggested_value,
 )
 
 from custom_components.watched_sync.const import DOMAIN
@@ -39,6 +40,7 @@ UNDELIVERABLE = f"undeliverable_{ENTRY}"
 UNSUPPORTED = f"unsupported_server_{ENTRY}"
 UNWRITABLE = f"outbox_unwritable_{ENTRY}"
 LOST = f"outbox_lost_{ENTRY}"
+PERSON_NEEDED = f"person_needed_{ENTRY}"
 
 
 def issues(hass: HomeAssistant) -> dict[str, ir.IssueEntry]:
@@ -514,3 +516,47 @@ async def test_failing_server_alone_is_no_issue(hass: HomeAssistant) -> None:
         lambda: entry.runtime_data.lane.health.phase is Phase.BACKING_OFF,
     )
     assert issues(hass) == {}
+
+
+# --- whose a lane is ------------------------------------------------------------
+
+
+async def test_an_entry_of_before_is_asked_once_whose_it_is(
+    hass: HomeAssistant,
+) -> None:
+    hass.states.async_set("person.ada", "home", {"friendly_name": "Ada"})
+    entry = await setup_lane(hass, options={"entities": {}}, entry_id=ENTRY)
+    [issue_id] = issues(hass)
+    assert issue_id == PERSON_NEEDED
+    form = await begin(hass, issue_id)
+    assert form["step_id"] == "person"
+    assert form["description_placeholders"] == {"name": "Attic (Ada)"}
+    fields = form["data_schema"].schema
+    assert get_schema_suggested_value(fields, "person") == "person.ada"
+    manager = repairs_flow_manager(hass)
+    assert manager is not None
+    await manager.async_configure(form["flow_id"], {"person": "somebody_else"})
+    await hass.async_block_till_done()
+    assert issues(hass) == {}
+    assert entry.state is ConfigEntryState.LOADED
+    assert entry.options == {"entities": {}, "person": "somebody_else"}
+
+    await hass.config_entries.async_reload(entry.entry_id)
+    assert issues(hass) == {}
+
+
+async def test_the_question_whose_it_is_stays_until_it_is_answered(
+    hass: HomeAssistant,
+) -> None:
+    entry = await setup_lane(hass, options={}, entry_id=ENTRY)
+    form = await begin(hass, PERSON_NEEDED)
+    manager = repairs_flow_manager(hass)
+    assert manager is not None
+    manager.async_abort(form["flow_id"])
+    assert list(issues(hass)) == [PERSON_NEEDED]
+    form = await begin(hass, PERSON_NEEDED)
+    await hass.config_entries.async_unload(entry.entry_id)
+    assert issues(hass) == {}
+    answer = await manager.async_configure(form["flow_id"], {"person": "shared"})
+    assert answer["reason"] == "not_loaded"
+    assert entry.options == {}

@@ -24,7 +24,7 @@ from custom_components.watched_sync.core.identity import Item, MediaKind
 from custom_components.watched_sync.servers import approval
 from custom_components.watched_sync.signing_in import PlexUser
 
-from .common import drained, mark
+from .common import drained, mark, say_whose
 from .fakes.base import FakeClock, FakeServer, FaultKind
 from .fakes.emby import FakeEmby
 from .fakes.jellyfin import FakeJellyfin
@@ -173,6 +173,7 @@ async def test_a_plex_account_connects_without_looking_anything_up(
     assert suggested == uuid(plex_tv, "alex")
     result = await submit(hass, form, {"user": suggested})
 
+    result = await say_whose(hass, result)
     assert result["type"] is FlowResultType.CREATE_ENTRY
     assert result["title"] == "Fake Plex (alex)"
     entry = result["result"]
@@ -219,6 +220,7 @@ async def test_a_protected_user_of_the_home_takes_a_pin_and_marks_for_themselves
     fields = form["data_schema"].schema
     assert get_schema_suggested_value(fields, "user") == kim["user"]
     result = await submit(hass, form, kim | {"pin": f" {KIM_PIN} "})
+    result = await say_whose(hass, result)
     assert result["type"] is FlowResultType.CREATE_ENTRY
     entry = result["result"]
     assert entry.title == "Fake Plex (kim)"
@@ -236,6 +238,7 @@ async def test_a_friend_connects_the_server_that_is_shared_with_them(
     hass: HomeAssistant, plex: FakePlex, plex_tv: FakePlexTv
 ) -> None:
     result = await plex_account(hass, plex_tv, "sam")
+    result = await say_whose(hass, result)
     assert result["type"] is FlowResultType.CREATE_ENTRY
     assert result["title"] == "Fake Plex (sam)"
     assert result["result"].unique_id == f"{plex.machine_identifier}:11000003"
@@ -254,6 +257,7 @@ async def test_one_of_several_servers_is_chosen(
             cellar.machine_identifier: "Cellar (alex)",
         }
         result = await submit(hass, form, {"server": cellar.machine_identifier})
+        result = await say_whose(hass, result)
         assert result["type"] is FlowResultType.CREATE_ENTRY
         assert result["data"]["url"] == cellar.url
         await hass.config_entries.async_unload(result["result"].entry_id)
@@ -280,6 +284,7 @@ async def test_a_user_of_the_home_without_access_is_told_so(
         form = await submit(hass, form, kim)
         assert form["errors"] == {"base": "no_access"}
         result = await submit(hass, form, {"user": uuid(plex_tv, "alex")})
+        result = await say_whose(hass, result)
         assert result["type"] is FlowResultType.CREATE_ENTRY
         await hass.config_entries.async_unload(result["result"].entry_id)
 
@@ -320,6 +325,7 @@ async def test_a_code_that_plex_tv_does_not_give_can_be_asked_for_again(
     progress = await submit(hass, form)
     plex_tv.approve(shown_code(progress), "sam")
     result = await after(hass, progress)
+    result = await say_whose(hass, result)
     assert result["type"] is FlowResultType.CREATE_ENTRY
 
 
@@ -342,6 +348,7 @@ async def test_too_many_questions_and_a_lost_answer_do_not_end_the_sign_in(
     plex_tv.fail(FaultKind.DROPPED, path="/api/v2/user")
     plex_tv.fail(FaultKind.STATUS, path="/api/v2/resources", status=429)
     result = await plex_account(hass, plex_tv, "sam")
+    result = await say_whose(hass, result)
     assert result["type"] is FlowResultType.CREATE_ENTRY
 
 
@@ -364,6 +371,7 @@ async def test_plex_tv_may_falter_after_the_sign_in(
     form = await submit(hass, form, kim)
     assert form["errors"] == {"base": "plex_tv_busy"}
     result = await submit(hass, form, kim)
+    result = await say_whose(hass, result)
     assert result["type"] is FlowResultType.CREATE_ENTRY
 
 
@@ -383,6 +391,7 @@ async def test_a_server_that_is_away_can_be_tried_again(
     form = await submit(hass, form, {"server": plex.machine_identifier})
     assert form["errors"] == {"base": "invalid_auth"}
     result = await submit(hass, form, {"server": plex.machine_identifier})
+    result = await say_whose(hass, result)
     assert result["type"] is FlowResultType.CREATE_ENTRY
 
 
@@ -409,6 +418,7 @@ async def connected(
     else:
         typed = {"user": uuid(plex_tv, name), "pin": KIM_PIN}
         result = await submit(hass, await plex_account(hass, plex_tv), typed)
+    result = await say_whose(hass, result)
     assert result["type"] is FlowResultType.CREATE_ENTRY
     return result["result"]
 
@@ -530,6 +540,7 @@ async def test_a_code_approved_in_jellyfin_connects(
     assert len(code) == 6
     assert jellyfin.approve(code, "kim")
     result = await after(hass, progress)
+    result = await say_whose(hass, result)
     assert result["type"] is FlowResultType.CREATE_ENTRY
     assert result["title"] == "Fake Jellyfin (kim)"
     entry = result["result"]
@@ -562,6 +573,7 @@ async def test_a_code_that_a_restart_forgot_is_replaced(
     progress = await submit(hass, form, address(jellyfin))
     jellyfin.approve(shown_code(progress), "kim")
     result = await after(hass, progress)
+    result = await say_whose(hass, result)
     assert result["type"] is FlowResultType.CREATE_ENTRY
 
 
@@ -606,7 +618,7 @@ async def test_signing_in_again_with_quick_connect_shows_the_code_at_once(
 ) -> None:
     progress = await quick_connect(hass, jellyfin)
     jellyfin.approve(shown_code(progress), "kim")
-    entry = (await after(hass, progress))["result"]
+    entry = (await say_whose(hass, await after(hass, progress)))["result"]
     token = entry.data["token"]
 
     progress = await again(hass, entry, "jellyfin_quick_connect")
@@ -636,7 +648,8 @@ async def test_a_sign_in_that_nothing_comes_of_is_ended_if_the_server_lets_us(
 ) -> None:
     sign_in = {"username": "alex", "password": "alex-password"}
     form = await choose(hass, "jellyfin_password")
-    entry = (await submit(hass, form, address(jellyfin) | sign_in))["result"]
+    form = await submit(hass, form, address(jellyfin) | sign_in)
+    entry = (await say_whose(hass, form))["result"]
     tokens = set(jellyfin.tokens)
     form = await choose(hass, "jellyfin_password")
     result = await submit(hass, form, address(jellyfin) | sign_in)
@@ -655,11 +668,40 @@ async def test_a_token_of_plex_is_left_alone(
 ) -> None:
     """It is in use elsewhere: in the browser it was taken from, for one."""
     typed = address(plex) | {"token": plex.token_for("alex")}
-    for outcome in (FlowResultType.CREATE_ENTRY, FlowResultType.ABORT):
-        form = await choose(hass, "plex_token")
-        result = await submit(hass, form, typed)
-        assert result["type"] is outcome
+    form = await choose(hass, "plex_token")
+    result = await say_whose(hass, await submit(hass, form, typed))
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+    form = await choose(hass, "plex_token")
+    result = await submit(hass, form, typed)
+    assert result["reason"] == "already_configured"
     assert not [one for one in plex.requests if one.method in ("POST", "DELETE")]
+
+
+async def test_one_plex_account_is_known_whichever_way_it_signs_in(
+    hass: HomeAssistant, plex: FakePlex, plex_tv: FakePlexTv
+) -> None:
+    """Also where its token told nothing of the account when it was connected."""
+    form = await choose(hass, "plex_token")
+    typed = address(plex) | {"token": plex.token_for("sam")}
+    form = await submit(hass, form, typed)
+    result = await say_whose(hass, form, name="Sam")
+    assert result["title"] == "Fake Plex (Sam)"
+    entry = result["result"]
+    assert entry.data["user_id"].startswith("token-")
+    # Its plays tell whose it is, as soon as there is one.
+    await plex.play("sam", plex.rating_key("Arrival"))
+    result = await plex_account(hass, plex_tv, "sam")
+    assert result["reason"] == "already_configured"
+
+
+async def test_the_token_of_a_plex_account_that_has_signed_in_is_known(
+    hass: HomeAssistant, plex: FakePlex, plex_tv: FakePlexTv
+) -> None:
+    entry = await connected(hass, plex_tv, "sam")
+    form = await choose(hass, "plex_token")
+    typed = address(plex) | {"token": entry.data["token"]}
+    result = await submit(hass, form, typed)
+    assert result["reason"] == "already_configured"
 
 
 # --- Emby ------------------------------------------------------------------
@@ -678,6 +720,7 @@ async def test_emby_is_connected_and_told_from_jellyfin(
     assert form["errors"] == {"base": "not_emby"}
     assert form["description_placeholders"] == {"found": "a Jellyfin server"}
     result = await submit(hass, form, address(emby) | sign_in)
+    result = await say_whose(hass, result)
     assert result["type"] is FlowResultType.CREATE_ENTRY
     entry = result["result"]
     assert entry.title == "Fake Emby (alex)"
@@ -699,6 +742,7 @@ async def test_user_who_is_switched_off_is_told_apart_from_a_wrong_password(
     assert result["errors"] == {"base": "not_let_in"}
     jellyfin.enable("alex")
     result = await submit(hass, result, right)
+    result = await say_whose(hass, result)
     assert result["type"] is FlowResultType.CREATE_ENTRY
     entry = result["result"]
 

@@ -14,7 +14,16 @@ LANGUAGES = ["de", "es", "fr", "nl"]
 
 #: Words that are the same in English and in this language.
 SAME_AS_IN_ENGLISH = {
-    "de": {"Details", "Offline", "PIN", "Person", "Position", "Server", "Token"},
+    "de": {
+        "Details",
+        "Name",
+        "Offline",
+        "PIN",
+        "Person",
+        "Position",
+        "Server",
+        "Token",
+    },
     "es": {"PIN", "Token"},
     "fr": {"Position", "{count} minute", "{count} minutes"},
     "nl": {"Conflict", "Details", "Offline", "Server", "Servers", "Token"},

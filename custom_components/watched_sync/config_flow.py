@@ -43,6 +43,7 @@ import voluptuous as vol
 from .connecting import (
     async_find_servers,
     async_identify,
+    async_is_same_account,
     async_kind_at,
     async_verify,
     normalise_url,
@@ -50,6 +51,7 @@ from .connecting import (
 from .const import (
     CONF_CLIENT_ID,
     CONF_KIND,
+    CONF_PERSON,
     CONF_SERVER,
     CONF_SERVER_ID,
     CONF_SERVER_NAME,
@@ -83,6 +85,7 @@ from .core.lane import Phase
 from .core.ports import ServerInfo
 from .dialogs.item import TrackItemFlow
 from .dialogs.options import WatchedSyncOptionsFlow
+from .dialogs.person import NewLane
 from .dialogs.player import ReportPlayerFlow
 from .failures import flow_error
 from .markdown import plain
@@ -155,6 +158,9 @@ class WatchedSyncConfigFlow(ConfigFlow, domain=DOMAIN):
     #: Looks for servers meanwhile: names by address, by kind.
     _looking: asyncio.Task[dict[str, dict[str, str]]] | None = None
     _is_signed_in = False
+    _new_lane: NewLane
+    #: Whether somebody has signed in of whom no entry is made yet.
+    _is_unfinished = False
     #: Which server it has to be, or was chosen.
     _server_id = ""
     _address: Mapping[str, Any]
@@ -186,6 +192,12 @@ class WatchedSyncConfigFlow(ConfigFlow, domain=DOMAIN):
         """Look no further once the dialog is over, and ask again if it was in vain."""
         if self._looking is not None:
             self._looking.cancel()
+        if self._is_unfinished:
+            # Left before the last question: it would be listed for ever.
+            self.hass.async_create_background_task(
+                async_sign_out(self.hass, self._new_lane.data),
+                f"{DOMAIN} signs out again",
+            )
         in_vain = self.source == SOURCE_REAUTH and not self._is_signed_in
         if in_vain and not self.hass.is_stopping:
             entry = self.hass.config_entries.async_get_entry(self.context["entry_id"])
@@ -695,7 +707,7 @@ class WatchedSyncConfigFlow(ConfigFlow, domain=DOMAIN):
     async def _async_done(
         self, data: dict[str, Any], info: ServerInfo
     ) -> ConfigFlowResult:
-        """Create the entry, or change the one that was signed in again.
+        """Go on to the last question, or change the entry that was signed in again.
 
         A sign-in that nothing comes of is ended: it would be listed for ever.
         """
@@ -703,7 +715,7 @@ class WatchedSyncConfigFlow(ConfigFlow, domain=DOMAIN):
         try:
             await self.async_set_unique_id(_unique_id(info))
             if entry is None:
-                self._abort_if_unique_id_configured()
+                await self._async_abort_if_connected(data)
             else:
                 self._abort_if_unique_id_mismatch(reason="wrong_account")
         except AbortFlow:
@@ -712,12 +724,45 @@ class WatchedSyncConfigFlow(ConfigFlow, domain=DOMAIN):
         if entry is not None:
             self._is_signed_in = True
             return self._async_update(entry, {**entry.data, **data})
+        self._new_lane = NewLane(self.hass, data)
+        self._is_unfinished = True
+        return await self.async_step_person()
+
+    async def _async_abort_if_connected(self, data: Mapping[str, Any]) -> None:
+        """Abort where an entry is for this account, whichever way it was connected."""
+        self._abort_if_unique_id_configured()
+        for known in self._async_current_entries(include_ignore=False):
+            if await async_is_same_account(self.hass, known.data, data):
+                raise AbortFlow("already_configured")
+
+    async def async_step_person(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Ask whose it is and, where the server does not tell, for a name."""
+        lane = self._new_lane
+        if user_input is not None and (name := lane.named(user_input)) is not None:
+            return self._async_create(lane, name, user_input[CONF_PERSON])
+        return self.async_show_form(
+            step_id="person",
+            data_schema=self.add_suggested_values_to_schema(
+                await lane.async_schema(), user_input or lane.suggested()
+            ),
+            errors=lane.errors,
+            description_placeholders={"name": plain(lane.title(lane.told_name))},
+        )
+
+    @callback
+    def _async_create(self, lane: NewLane, name: str, person: str) -> ConfigFlowResult:
+        server_id = lane.data[CONF_SERVER_ID]
         for flow in self._async_in_progress():
             # Found in the network, and offered until now.
-            if flow["context"].get("unique_id") == info.server_id:
+            if flow["context"].get("unique_id") == server_id:
                 self.hass.config_entries.flow.async_abort(flow["flow_id"])
+        self._is_unfinished = False
         return self.async_create_entry(
-            title=f"{info.server_name} ({info.user_name})", data=data
+            title=lane.title(name),
+            data={**lane.data, CONF_USER_NAME: lane.told_name or name},
+            options={CONF_PERSON: person},
         )
 
     def _async_update(

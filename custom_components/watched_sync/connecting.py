@@ -39,7 +39,12 @@ from .servers.jellyfin.client import (
 from .servers.jellyfin.dialect import EMBY, JELLYFIN, Dialect
 from .servers.jellyfin.discovery import FoundServer, discover as jellyfin_discover
 from .servers.plex.account import PlexTv, find_address
-from .servers.plex.client import PLEX_TV, PlexClient, server_id_at as plex_server_id_at
+from .servers.plex.client import (
+    PLEX_TV,
+    UNKNOWN_ACCOUNT,
+    PlexClient,
+    server_id_at as plex_server_id_at,
+)
 from .servers.transport import Transport, parse_url, without_own_page
 from .sessions import async_entry_session, async_shared_session
 
@@ -128,6 +133,27 @@ def entry_server(hass: HomeAssistant, entry: WatchedSyncConfigEntry) -> MediaSer
 async def async_identify(hass: HomeAssistant, data: Mapping[str, Any]) -> ServerInfo:
     """Ask which server and user entry data lead to. Raises `ServerError`."""
     return await create_server(hass, data).identify()
+
+
+async def async_is_same_account(
+    hass: HomeAssistant, known: Mapping[str, Any], data: Mapping[str, Any]
+) -> bool:
+    """Whether the data of an entry, *known*, and new *data* are for one account.
+
+    Both name server and user; a token of Plex that told nothing of its account when it
+    was connected may do so by now, as its plays are known. A server that does not
+    answer leaves it at what is known.
+    """
+    if known[CONF_SERVER_ID] != data[CONF_SERVER_ID]:
+        return False
+    if known[CONF_TOKEN] == data[CONF_TOKEN]:
+        return True
+    user_id: str = known[CONF_USER_ID]
+    if known[CONF_KIND] == KIND_PLEX and user_id.startswith(UNKNOWN_ACCOUNT):
+        with suppress(ServerError, TimeoutError):
+            async with asyncio.timeout(_INTRODUCTION):
+                user_id = (await async_identify(hass, known)).user_id
+    return bool(user_id == data[CONF_USER_ID])
 
 
 async def async_verify(hass: HomeAssistant, data: Mapping[str, Any]) -> ServerInfo:

@@ -9,12 +9,14 @@ from homeassistant.helpers.event import async_call_later
 from homeassistant.helpers.translation import async_get_cached_translations
 
 from .const import (
+    CONF_PERSON,
     CONF_SERVER_NAME,
     DOMAIN,
     ISSUE_MASS_CHANGE,
     ISSUE_OUTBOX_DAMAGED,
     ISSUE_OUTBOX_LOST,
     ISSUE_OUTBOX_UNWRITABLE,
+    ISSUE_PERSON_NEEDED,
     ISSUE_READS_FAIL,
     ISSUE_RESTORED,
     ISSUE_UNDELIVERABLE,
@@ -31,6 +33,7 @@ from .runtime import WatchedSyncConfigEntry
 _OF_LOADED = (
     ISSUE_MASS_CHANGE,
     ISSUE_OUTBOX_UNWRITABLE,
+    ISSUE_PERSON_NEEDED,
     ISSUE_READS_FAIL,
     ISSUE_RESTORED,
     ISSUE_UNDELIVERABLE,
@@ -88,6 +91,7 @@ def async_watch(hass: HomeAssistant, entry: WatchedSyncConfigEntry, lane: Lane) 
     entry.async_on_unload(withdraw)
     entry.async_on_unload(lane.add_listener(look))
     async_look(hass, entry, lane)
+    async_person_needed(hass, entry)
 
 
 @callback
@@ -107,6 +111,13 @@ def async_look(hass: HomeAssistant, entry: WatchedSyncConfigEntry, lane: Lane) -
         )
     elif (version := lane.health.version) is not None:
         async_unsupported_server(hass, entry, version)
+
+
+@callback
+def async_person_needed(hass: HomeAssistant, entry: WatchedSyncConfigEntry) -> None:
+    """Ask whose the lane is, if nobody has been asked: it was set up before that."""
+    asked = CONF_PERSON in entry.options
+    _ask_about(hass, entry, ISSUE_PERSON_NEEDED, waits=not asked)
 
 
 @callback

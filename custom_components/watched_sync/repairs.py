@@ -2,18 +2,27 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable
-from typing import override
+from typing import Any, override
 
 from homeassistant.components.repairs import RepairsFlow, RepairsFlowResult
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import issue_registry as ir, translation
+import voluptuous as vol
 
-from .const import DOMAIN, ISSUE_MASS_CHANGE, ISSUE_RESTORED, ISSUE_UNDELIVERABLE
+from .const import (
+    CONF_PERSON,
+    DOMAIN,
+    ISSUE_MASS_CHANGE,
+    ISSUE_PERSON_NEEDED,
+    ISSUE_RESTORED,
+    ISSUE_UNDELIVERABLE,
+)
 from .core.errors import Reason
 from .core.operation import Operation
-from .issues import REASON_WORDS, async_look, async_mass_change
+from .dialogs.person import async_person_selector, likely_person
+from .issues import REASON_WORDS, async_look, async_mass_change, async_person_needed
 from .markdown import plain
 from .runtime import WatchedSyncConfigEntry
 
@@ -34,6 +43,9 @@ async def async_create_fix_flow(
     if issue_id.startswith(f"{ISSUE_MASS_CHANGE}_"):
         entry_id = str((data or {}).get("entry_id"))
         return MassChangeFlow(hass.config_entries.async_get_entry(entry_id))
+    if issue_id.startswith(f"{ISSUE_PERSON_NEEDED}_"):
+        entry_id = str((data or {}).get("entry_id"))
+        return PersonFlow(hass.config_entries.async_get_entry(entry_id))
     return AcknowledgeFlow()
 
 
@@ -212,6 +224,50 @@ class MassChangeFlow(RepairsFlow):
         """Look again: the end of a dialog withdraws the issue, come what may."""
         if (entry := _if_loaded(self._entry)) is not None:
             async_mass_change(self.hass, entry, entry.runtime_data.mirroring.held)
+
+
+class PersonFlow(RepairsFlow):
+    """Asks whose a lane is that was set up before anybody was asked."""
+
+    def __init__(self, entry: WatchedSyncConfigEntry | None) -> None:
+        """Speak of the lane of *entry*."""
+        self._entry = entry
+
+    async def async_step_init(
+        self, _: dict[str, str] | None = None
+    ) -> RepairsFlowResult:
+        """Go on to the only step."""
+        return await self.async_step_person()
+
+    async def async_step_person(
+        self, user_input: dict[str, Any] | None = None
+    ) -> RepairsFlowResult:
+        """Offer the same answers as when a lane is connected."""
+        if (entry := _if_loaded(self._entry)) is None:
+            return self.async_abort(reason="not_loaded")
+        if user_input is not None:
+            # The listener for changed options starts the entry anew.
+            self.hass.config_entries.async_update_entry(
+                entry, options={**entry.options, CONF_PERSON: user_input[CONF_PERSON]}
+            )
+            return self.async_create_entry(data={})
+        selector = await async_person_selector(self.hass)
+        likely = likely_person(self.hass, entry.data, entry)
+        return self.async_show_form(
+            step_id="person",
+            data_schema=self.add_suggested_values_to_schema(
+                vol.Schema({vol.Required(CONF_PERSON): selector}),
+                {CONF_PERSON: likely},
+            ),
+            description_placeholders={"name": plain(entry.title)},
+        )
+
+    @callback
+    @override
+    def async_remove(self) -> None:
+        """Look again: the end of a dialog withdraws the issue, come what may."""
+        if (entry := _if_loaded(self._entry)) is not None:
+            async_person_needed(self.hass, entry)
 
 
 class AcknowledgeFlow(RepairsFlow):

@@ -214,7 +214,7 @@ class PlexSignIn:
         if wanted in own or (wanted is None and len(self._home) <= 1):
             return {}
         fitting = [user for user in self._home if user.user_id == wanted]
-        return {user.uuid: user.name for user in fitting or self._home}
+        return {user.uuid: user.name or user.user_id for user in fitting or self._home}
 
     def user_id(self, server_id: str, uuid: str) -> str:
         """Return the number that this server gives to this user of the Home."""

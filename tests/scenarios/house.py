@@ -19,7 +19,7 @@ import orjson
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
-from custom_components.watched_sync.const import DOMAIN
+from custom_components.watched_sync.const import DOMAIN, ENTRY_MINOR_VERSION
 from custom_components.watched_sync.core.identity import Item, MediaKind, ProviderIds
 from custom_components.watched_sync.core.lane import Phase
 from custom_components.watched_sync.core.operation import Operation
@@ -177,7 +177,8 @@ class Side(ABC):
             title=f"{data['server_name']} ({data['user_name']})",
             unique_id=f"{data['server_id']}:{data['user_id']}",
             data=data,
-            **options,
+            minor_version=ENTRY_MINOR_VERSION,
+            **{"options": {"person": "shared"}, **options},
         )
 
     async def connect(

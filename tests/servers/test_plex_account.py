@@ -372,7 +372,7 @@ async def test_account_without_a_home_is_alone(
         ({"friendlyName": "Kimmy", "title": "kim"}, "Kimmy"),
         ({"friendlyName": "", "title": "kim"}, "kim"),
         ({"title": None, "username": "kim"}, "kim"),
-        ({}, "Plex user"),
+        ({}, ""),
     ],
 )
 async def test_home_user_is_called_by_what_is_known(

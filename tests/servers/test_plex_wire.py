@@ -530,7 +530,7 @@ def test_owner_is_the_local_account_one() -> None:
         ({"id": 7, "uuid": "a", "title": "Kim", "username": "kim77"}, ("7", "Kim")),
         ({"id": 7, "friendlyName": "Mum", "title": "Kim"}, ("7", "Mum")),
         ({"id": "7", "title": "", "username": "kim77"}, ("7", "kim77")),
-        ({"id": 7}, ("7", "7")),
+        ({"id": 7}, ("7", "")),
     ],
 )
 def test_account_is_named_as_plex_shows_it(

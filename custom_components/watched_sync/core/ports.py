@@ -57,7 +57,10 @@ class Capabilities:
 
 @dataclass(frozen=True, slots=True)
 class ServerInfo:
-    """Who answers: the server and the user the token belongs to."""
+    """Who answers: the server and the user the token belongs to.
+
+    `user_name` is empty where nobody says how the user is called.
+    """
 
     server_id: str
     server_name: str

@@ -24,6 +24,7 @@ import voluptuous as vol
 
 from ..const import (
     CONF_CONFLICT_POLICY,
+    CONF_KIND,
     CONF_LIBRARIES,
     CONF_MAX_RETRY_AGE,
     CONF_MIRROR_TO,
@@ -38,6 +39,7 @@ from ..const import (
     MAX_MAX_RETRY_AGE,
     MAX_UP_NEXT_SWITCHES,
     MIN_WATCHED_THRESHOLD,
+    PRODUCTS,
     SECTION_DELIVERY,
     SECTION_ENTITIES,
     SECTION_MIRROR,
@@ -47,7 +49,7 @@ from ..core.errors import ServerError
 from ..core.reconcile import Policy
 from ..preferences import preferences
 from ..runtime import WatchedSyncConfigEntry
-from .person import async_person_selector
+from .person import async_person_selector, likely_person
 
 #: Seconds that a form waits for the names of the libraries.
 PATIENCE: Final = 5.0
@@ -87,7 +89,10 @@ class WatchedSyncOptionsFlow(OptionsFlow):
         entry: WatchedSyncConfigEntry = self.config_entry
         chosen = preferences(entry)
         others = other_entries(self.hass, entry)
-        suggested = dict(entry.options)
+        suggested = {
+            CONF_PERSON: likely_person(self.hass, entry.data, entry),
+            **entry.options,
+        }
         # An entry that was removed cannot be copied to again: it would be another.
         suggested[SECTION_MIRROR] = {
             CONF_MIRROR_TO: [one for one in chosen.mirror_to if one in others]
@@ -103,9 +108,9 @@ class WatchedSyncOptionsFlow(OptionsFlow):
 
 
 def other_entries(hass: HomeAssistant, entry: WatchedSyncConfigEntry) -> dict[str, str]:
-    """Return what changes can be copied to: titles by entry id."""
+    """Return what changes can be copied to: titles and products by entry id."""
     return {
-        one.entry_id: one.title
+        one.entry_id: f"{one.title} - {PRODUCTS[one.data[CONF_KIND]]}"
         for one in hass.config_entries.async_entries(DOMAIN, include_ignore=False)
         if one.entry_id != entry.entry_id
     }

@@ -78,7 +78,7 @@ class Pin:
 
 @dataclass(frozen=True, slots=True)
 class PlexAccount:
-    """Whose token it is."""
+    """Whose token it is; `name` is empty where the account has none."""
 
     user_id: str
     name: str
@@ -86,7 +86,10 @@ class PlexAccount:
 
 @dataclass(frozen=True, slots=True)
 class HomeUser:
-    """One user of a Plex Home; switching to a protected one takes their PIN."""
+    """One user of a Plex Home; switching to a protected one takes their PIN.
+
+    `name` is empty where the user has none.
+    """
 
     user_id: str
     uuid: str
@@ -352,7 +355,7 @@ def _parse_home_user(user: Row) -> HomeUser:
     return HomeUser(
         user_id=identifier(user, "id"),
         uuid=_path_id(user, "uuid"),
-        name=wire.account_name(user) or "Plex user",
+        name=wire.account_name(user) or "",
         is_admin=_truth(user, "admin"),
         is_protected=_truth(user, "protected"),
         is_restricted=_truth(user, "restricted"),

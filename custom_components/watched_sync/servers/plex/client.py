@@ -83,6 +83,9 @@ _MIXED: Final = 100
 
 #: The owner's account on every server.
 OWNER_ID: Final = "1"
+
+#: How the id of a user begins of whose account nothing is known but a token.
+UNKNOWN_ACCOUNT: Final = "token-"
 _MILLISECONDS: Final = 1000
 
 _CAPABILITIES: Final = Capabilities(
@@ -230,8 +233,9 @@ class PlexClient(MediaServer):
         others are named by plex.tv or, where that does not know the token (one made
         for a single server), by the account their play history belongs to. A token
         that tells nothing stands for itself, as a digest: set up again, it is found
-        again. While plex.tv does not answer no such id is given, as it would differ
-        from the user's own ever after; that is `Unreachable`.
+        again. Whom nothing names has an empty name. While plex.tv does not answer no
+        such id is given, as it would differ from the user's own ever after; that is
+        `Unreachable`.
         """
         try:
             await self._identity()
@@ -278,7 +282,7 @@ class PlexClient(MediaServer):
         except AuthRejected, Forbidden, ItemGone:
             pass  # not the owner; older servers answer 401
         else:
-            return OWNER_ID, owner or identity.owner or "Owner"
+            return OWNER_ID, owner or identity.owner or ""
         silence: ServerError | None = None
         try:
             return wire.parse_account(await self._plex_tv.read("/api/v2/user"))
@@ -287,11 +291,11 @@ class PlexClient(MediaServer):
         except ServerError as error:
             silence = error
         if (account := await self._history_account()) is not None:
-            return account, f"Plex user {account}"
+            return account, ""
         if silence is not None:
             raise Unreachable("plex.tv cannot say whose token this is") from silence
         digest = hashlib.sha256(self._token.encode()).hexdigest()[:16]
-        return f"token-{digest}", "Plex user"
+        return f"{UNKNOWN_ACCOUNT}{digest}", ""
 
     async def _history_account(self) -> str | None:
         """Read whose plays this token may see: nobody's but the user's own."""

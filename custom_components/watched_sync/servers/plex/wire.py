@@ -173,10 +173,10 @@ def parse_limits(answer: Json, odd: Oddities) -> Limits:
 
 
 def parse_account(answer: Json) -> tuple[str, str]:
-    """Read id and name out of plex.tv's `GET /api/v2/user`."""
+    """Read id and name, empty if it has none, out of plex.tv's `GET /api/v2/user`."""
     account = as_row(answer, "the account")
     user_id = identifier(account, "id")
-    return user_id, account_name(account) or user_id
+    return user_id, account_name(account) or ""
 
 
 def account_name(account: Row) -> str | None:
