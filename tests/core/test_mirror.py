@@ -121,6 +121,32 @@ def test_what_is_a_move_and_when_it_happened(
     assert [one.moved_at for one in moves] == ([] if moved_at is None else [moved_at])
 
 
+@pytest.mark.parametrize(
+    ("seconds", "moved_at"),
+    [
+        pytest.param(1700, NOW, id="the date is from before it was seen otherwise"),
+        pytest.param(1900, at(1900), id="it was played since"),
+    ],
+)
+def test_mark_with_an_old_date_has_not_moved_before_it_was_seen_otherwise(
+    seconds: int, moved_at: Any
+) -> None:
+    """As Jellyfin 12.0 fills a mark up, after a mark of its season."""
+    moves = noted(unseen(600, at(1700)), unseen(), now=at(1800))
+    noted(unseen(), seen(last=at(seconds)), moves=moves)
+    assert only(moves).moved_at == moved_at
+
+
+def test_only_the_last_items_that_moved_are_remembered(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(mirror, "MOST_MOVES", 1)
+    moves = noted(unseen(600, at(1700)), unseen(), now=at(1800))
+    noted(unseen(), seen(last=at(1800)), moves=moves, item=movie("other"))
+    noted(unseen(), seen(last=at(1700)), moves=moves)
+    assert only(moves).moved_at == at(1700)
+
+
 def test_clock_of_the_server_is_taken_into_account() -> None:
     ahead = timedelta(seconds=90)
     moves = noted(unseen(), seen(last=at(150)), clock_offset=ahead)

@@ -524,9 +524,9 @@ class ModelServer:
 
     def progress_elsewhere(self, item_id: str, position: float) -> None:
         """Have a player of this user be somewhere: near the end it is watched."""
-        leaf, state = self.items[item_id], self.states[item_id]
         self.touched.add(item_id)
-        self.written_to(item_id)
+        self._write_alone(item_id)
+        leaf, state = self.items[item_id], self.states[item_id]
         if position < 0.9 * (leaf.duration or 0.0):
             is_early = position < 0.05 * (leaf.duration or 0.0)
             is_left_out = is_early and self.kind.repeat_safe
@@ -544,7 +544,7 @@ class ModelServer:
         Jellyfin then takes it for the end, and counts another play. It also takes a
         stop without a start, which leaves neither count nor date.
         """
-        state = self.states[item_id]
+        state = self.shown_alone(item_id)
         if position is not None:
             self.progress_elsewhere(item_id, position)
         elif self.kind.repeat_safe:
@@ -1037,7 +1037,7 @@ class ModelServer:
         """Carry a change out for one item, *alone* or as one below a container."""
         item_id = leaf.item_id
         if alone:
-            self.written_to(item_id)
+            self._write_alone(item_id)
         else:
             self.stale.pop(item_id, None)
             if self.leaves_old_state:
@@ -1045,6 +1045,11 @@ class ModelServer:
         self._apply(leaf, change, dated=dated)
         if alone:
             self._tell_later(item_id)
+
+    def _write_alone(self, item_id: str) -> None:
+        """Have a request for an item by itself write over what it shows alone."""
+        self.states[item_id] = self.shown_alone(item_id)
+        self.written_to(item_id)
 
     def written_to(self, item_id: str) -> None:
         """Have what is written to an item by itself be all there is to show."""
@@ -1120,8 +1125,8 @@ class ModelServer:
             raise ItemGone(item_id)
         leaf = self.items[item_id]
         before = self.playing.get(report.session_id)
-        state = self.states[item_id] = self.shown_alone(item_id)
-        self.written_to(item_id)
+        self._write_alone(item_id)
+        state = self.states[item_id]
         far = 0.9 * (leaf.duration or 0.0)
         # A watched item that is begun again stays watched: its start is not told.
         if before is None and self.kind.repeat_safe and not state.watched:

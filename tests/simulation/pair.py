@@ -187,16 +187,17 @@ class Pair(Mirrored):
         scope = Scope.ITEM
         if "season" in act:
             item, scope = _season_of(side), Scope.TREE
-        name = self.new_id()
-        await side.lane.submit(
-            [Operation(name, name, item, change, self.clock.now(), scope=scope)]
-        )
-        side.relay.nudge()
+        # Before anything else: whoever is stopped while he asks is not taken back.
         for one in works:
             shown = side.server.states[side.works[one].item_id]
             self.changes.setdefault(one, []).append(
                 (self.loop.time(), change.apply(shown))
             )
+        name = self.new_id()
+        await side.lane.submit(
+            [Operation(name, name, item, change, self.clock.now(), scope=scope)]
+        )
+        side.relay.nudge()
 
     @staticmethod
     def _meant(side: Side, act: str, work: str) -> list[str]:
@@ -211,10 +212,11 @@ class Pair(Mirrored):
         self.begins[side.name, work] += 1
         item_id, length = side.works[work].item_id, side.works[work].duration or 0.0
         known = side.lane.ledger.base(item_id)
-        if side.server.states[item_id].keeping_flag().watched and not (
-            known and known.keeping_flag().watched
+        if side.server.states[item_id].keeping_flag().watched != (
+            known is not None and known.keeping_flag().watched
         ):
-            self.begun.add(work)  # nobody had seen that it was watched
+            # Nobody had seen the mark, or the un-mark, and the start hides it.
+            self.begun.add(work)
         side.server.begin_elsewhere(item_id)
         self._record(side, work)
         for share in (0.4, 0.97) if to_end else (0.2, 0.4):

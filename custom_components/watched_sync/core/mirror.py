@@ -197,6 +197,8 @@ class Moves:
         self._moves = {move.item.item_id: move for move in moves}
         self._recent: deque[Move] = deque(maxlen=MOST_MOVES)
         self._latest: deque[Skipped] = deque(maxlen=_SKIPS_KEPT)
+        #: When each item was last seen to move, those that moved longest ago first.
+        self._moved: dict[str, datetime] = {}
         self.since = since
         self.emptied = emptied
         self.skips: Counter[Skip] = Counter()
@@ -222,6 +224,7 @@ class Moves:
         """Forget everything: nothing is copied from this lane any more."""
         self._moves.clear()
         self._recent.clear()
+        self._moved.clear()
         self.since, self.emptied = None, False
 
     # --- in ------------------------------------------------------------------
@@ -253,6 +256,7 @@ class Moves:
         self._make_way(reading.item)
         waiting = self._moves.get(item_id)
         at = played_at(after, clock_offset, now)
+        seen_otherwise_at = self._seen_to_move(item_id, now)
         if known is None and not self._is_new_play(after, at):
             return False
         pending = {} if waiting is None else waiting.told
@@ -274,6 +278,9 @@ class Moves:
             at is not None
             and (after.watched or after.position > 0)
             and (known is None or after.was_played_since(known))
+            # A mark may come with an old date: Jellyfin 12.0 fills it up from a state
+            # of earlier on. That is when it was played, and not when it moved.
+            and (seen_otherwise_at is None or at > seen_otherwise_at)
         ):
             moved_at = at
         else:
@@ -294,6 +301,14 @@ class Moves:
         while len(self._moves) > MOST_MOVES:
             self.give_up(next(iter(self._moves.values())), Skip.TOO_MANY)
         return True
+
+    def _seen_to_move(self, item_id: str, now: datetime) -> datetime | None:
+        """Note that an item moved; return when it was seen to before, if lately."""
+        before = self._moved.pop(item_id, None)
+        self._moved[item_id] = now
+        while len(self._moved) > MOST_MOVES:
+            del self._moved[next(iter(self._moved))]
+        return before
 
     def _make_way(self, item: Item) -> None:
         """Have what waits under the id of *item* wait on, if it is another work's.
