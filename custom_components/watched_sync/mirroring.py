@@ -24,6 +24,7 @@ from .core.errors import ServerError
 from .core.identity import Item
 from .core.lane import Lane, LaneUpdate, Phase
 from .core.mirror import Held, Moves, Skip, Skipped
+from .core.operation import Origin
 from .core.ports import Clock, MediaServer
 from .preferences import preferences
 from .store import LedgerStore
@@ -181,8 +182,11 @@ class Mirroring:
         self._told = phase
 
     @callback
-    def _lane_changed(self, _: LaneUpdate) -> None:
+    def _lane_changed(self, update: LaneUpdate) -> None:
         self._announce()
+        if any(one.operation.origin is Origin.MIRROR for one in update.outcomes):
+            # A copy may have given way, which no reading tells.
+            self._ledger.save_later()
         if len(self._moves) or self._asking:
             self._stirred.set()
 

@@ -15,17 +15,18 @@ from custom_components.watched_sync.core import copying
 from custom_components.watched_sync.core.copying import Copier, CopyTarget, NoTarget
 from custom_components.watched_sync.core.errors import StillLooking
 from custom_components.watched_sync.core.identity import Item, MediaKind, ProviderIds
-from custom_components.watched_sync.core.lane import Health, Lane, Phase
+from custom_components.watched_sync.core.lane import Health, Lane, LaneUpdate, Phase
 from custom_components.watched_sync.core.ledger import Ledger
 from custom_components.watched_sync.core.mirror import Moves, Skip
 from custom_components.watched_sync.core.operation import (
+    Change,
     MarkUnwatched,
     MarkWatched,
     Operation,
     Origin,
     SetProgress,
 )
-from custom_components.watched_sync.core.outbox import Outbox, Result
+from custom_components.watched_sync.core.outbox import Outbox, Outcome, Result
 from custom_components.watched_sync.core.play_state import PlayState, Reading
 from custom_components.watched_sync.core.reconcile import Policy
 
@@ -829,17 +830,159 @@ async def test_what_moves_while_it_is_looked_for_is_told_as_it_is_then() -> None
 @virtual
 async def test_earlier_wish_there_gives_way_and_a_later_one_does_not() -> None:
     s = scene()
-    await asyncio.sleep(100)
+    await asyncio.sleep(70)
     s.target.know(COPY)
     await s.target.lane.submit([wish(SetProgress(700), COPY, asked_at=at(50))])
     s.step(FILM, unseen(), seen(last=at(60)))
     await s.copier.copy()
     assert s.target.waiting == [("b", MarkWatched(at(60)))]
+    await asyncio.sleep(30)
     await s.target.lane.submit([wish(MarkUnwatched(), COPY, asked_at=at(90))])
     s.step(FILM, seen(), seen(600, last=at(80)))
     await s.copier.copy()
     assert s.target.waiting == [("b", MarkUnwatched())]
     assert s.moves.skips == {Skip.LATER_CHANGE: 1}
+
+
+# --- what was asked for after a copy ------------------------------------------------
+
+
+class BothWays(Scene):
+    """Two lanes that follow each other, and know a film as unwatched."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.moves_back = Moves()
+        self.copier_back = Copier(
+            self.target.lane,
+            self.target.server,
+            self.moves_back,
+            label="Back",
+            targets=("a",),
+            find_target=lambda _: self.source.target,
+            one_at_a_time=asyncio.Lock(),
+            clock=self.clock,
+            max_age=timedelta(days=30),
+            new_id=lambda: f"back{len(self.source.outbox)}",
+            report=self.target.reports.append,
+            allows=lambda item: item.item_id not in self.target.hidden,
+        )
+        self.source.server.add(FILM)
+        self.target.server.add(COPY)
+        self.target.know(COPY)
+
+    def mark(self) -> None:
+        """Have the film be marked on the first of the two."""
+        self.source.server.elsewhere("a", seen(last=self.clock.now()))
+        self.step(FILM, unseen(), seen(last=self.clock.now()))
+
+    async def ask(self, change: Change, **fields: Any) -> Operation:
+        """Have somebody ask for something of the copy, now."""
+        await asyncio.sleep(20)
+        operation = wish(change, COPY, asked_at=self.clock.now(), **fields)
+        await self.target.lane.submit([operation])
+        return operation
+
+    def finish(self, operation: Operation, result: Result) -> None:
+        """Have an operation for the copy end."""
+        self.target.outbox.settle(operation, result, self.clock.now())
+        self.target.lane.publish(LaneUpdate((Outcome(operation, result),)))
+
+    async def told_back(self) -> list[tuple[str, Change]]:
+        """Return what the first one is told by now."""
+        await self.copier_back.copy()
+        return self.source.waiting
+
+
+@virtual
+async def test_what_overtakes_a_copy_and_is_true_already_is_told_back() -> None:
+    s = BothWays()
+    s.mark()
+    await s.copier.copy()
+    assert s.target.waiting == [("b", MarkWatched(at(0)))]
+    operation = await s.ask(MarkUnwatched())
+    assert s.target.waiting == [("b", MarkUnwatched())]
+    assert await s.told_back() == []  # it may still fail
+    s.finish(operation, Result.ALREADY_TRUE)
+    assert await s.told_back() == [("a", MarkUnwatched())]
+
+
+@virtual
+async def test_copy_that_comes_after_what_was_asked_for_is_answered_with_that() -> None:
+    s = BothWays()
+    s.mark()
+    operation = await s.ask(MarkUnwatched())
+    await s.copier.copy()
+    assert s.moves.skips == {Skip.LATER_CHANGE: 1}
+    assert s.target.waiting == [("b", MarkUnwatched())]
+    s.finish(operation, Result.ALREADY_TRUE)
+    assert await s.told_back() == [("a", MarkUnwatched())]
+
+
+@virtual
+async def test_copy_that_comes_after_what_was_done_is_answered_with_that() -> None:
+    s = BothWays()
+    s.mark()
+    s.finish(await s.ask(MarkUnwatched()), Result.ALREADY_TRUE)
+    await s.copier.copy()
+    assert s.moves.skips == {Skip.LATER_CHANGE: 1}
+    assert s.target.waiting == []
+    assert await s.told_back() == [("a", MarkUnwatched())]
+
+
+@virtual
+async def test_change_that_is_taken_back_while_it_is_handed_over_is_copied() -> None:
+    s = BothWays()
+    s.target.journal.seconds = 1
+    s.mark()
+    copying_now = asyncio.create_task(s.copier.copy())
+    await asyncio.sleep(0.5)
+    s.source.know(FILM, state=unseen())
+    await copying_now
+    assert s.target.waiting == [("b", MarkWatched(at(0)))]
+    await s.copier.copy()
+    assert s.target.waiting == [("b", MarkUnwatched())]
+
+
+@virtual
+async def test_position_that_waits_takes_the_flag_of_an_older_copy_along() -> None:
+    s = BothWays()
+    s.mark()
+    await s.ask(SetProgress(600))
+    await s.copier.copy()
+    (operation,) = s.target.operations
+    assert operation.change == SetProgress(600, watched=True, at=at(0))
+    assert (operation.origin, operation.asked_at) == (Origin.USER, at(20))
+
+
+@virtual
+async def test_what_will_move_or_cannot_be_judged_is_not_told_before_it_is_done() -> (
+    None
+):
+    """A copy that gives way to a copy is followed by that, as one that moves is."""
+    for change, fields in (
+        (SetProgress(600, watched=False), {}),
+        (MarkUnwatched(), {"origin": Origin.MIRROR}),
+    ):
+        s = BothWays()
+        s.mark()
+        await s.copier.copy()
+        s.finish(await s.ask(change, **fields), Result.REJECTED)
+        assert await s.told_back() == []
+    for spoil in (
+        lambda s: s.target.hidden.add("b"),
+        lambda s: s.target.lane.ledger.forget("b"),
+    ):
+        s = BothWays()
+        s.mark()
+        await s.copier.copy()
+        spoil(s)
+        s.finish(await s.ask(MarkUnwatched()), Result.ALREADY_TRUE)
+        assert await s.told_back() == []
+    s = BothWays()
+    s.mark()
+    s.target.lane.pass_over(wish(MarkWatched(), COPY, origin=Origin.MIRROR))
+    assert await s.told_back() == []  # nobody knows what for
 
 
 # --- a target that is slow ----------------------------------------------------------

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -15,6 +15,7 @@ from custom_components.watched_sync.core.mirror import (
     Skip,
     Skipped,
     as_of,
+    asked_since,
     cause_of,
     change_for,
     keeping_place,
@@ -639,7 +640,47 @@ def test_what_is_so_already_is_not_asked_for() -> None:
     # What is on its way counts as there.
     assert judge(unseen(), wish(MarkWatched())) is Skip.ALREADY_THERE
     assert judge(seen(), wish(MarkUnwatched())) is None
-    assert judge(seen(), wish(MarkUnwatched(), asked_at=LATER)) is Skip.LATER_CHANGE
+
+
+def done(
+    change: Change,
+    asked_at: datetime = LATER,
+    result: Result = Result.ALREADY_TRUE,
+    **fields: Any,
+) -> HistoryEntry:
+    """Return an operation for a film that ended a second after it was asked for."""
+    operation = wish(change, fields.pop("item", movie()), asked_at=asked_at, **fields)
+    return HistoryEntry(operation, result, asked_at + timedelta(seconds=1))
+
+
+@pytest.mark.parametrize(
+    ("entry", "is_later"),
+    [
+        (done(MarkUnwatched()), True),
+        (done(MarkUnwatched(), result=Result.DELIVERED), True),
+        (done(MarkUnwatched(), EARLIER), False),
+        # It gave way to what it found.
+        (done(MarkUnwatched(), result=Result.OVERRULED), False),
+        (done(SetProgress(600)), False),
+        (done(SetProgress(600, watched=False)), True),
+        (done(MarkUnwatched(), origin=Origin.MIRROR), False),
+        (done(MarkUnwatched(), item=movie("other")), False),
+    ],
+)
+def test_what_was_asked_for_since_is_known_when_it_is_done(
+    entry: HistoryEntry, *, is_later: bool
+) -> None:
+    long_ago = done(MarkWatched(), at(0))
+    for history in ([entry], [long_ago, entry]):
+        found = asked_since(NOW, movie(), waiting=(), history=history)
+        assert found == (entry.operation if is_later else None)
+
+
+def test_what_waits_and_was_asked_for_since_is_the_last() -> None:
+    early, late = (wish(asked_at=moment) for moment in (EARLIER, LATER))
+    entry = done(MarkUnwatched())
+    assert asked_since(NOW, movie(), waiting=[late, early], history=[entry]) is late
+    assert asked_since(NOW, movie(), waiting=[early], history=[]) is None
 
 
 @pytest.mark.parametrize(

@@ -129,7 +129,7 @@ async def test_a_mark_is_a_look_a_write_and_a_look(make: Make) -> None:
     assert rig.server.watched("m0000") == [True]
     assert rig.server.states["m0000"].play_count == 1
     assert rig.results() == [Result.DELIVERED]
-    entry = rig.outbox.history[0]  # type: ignore[index]  # a deque inside
+    entry = rig.outbox.history[0]
     assert entry.operation.before == {"m0000": unseen()}
     assert entry.operation.operation_id == operation.operation_id
     assert rig.lane.ledger.base("m0000") == rig.server.states["m0000"]

@@ -13,22 +13,18 @@ from collections.abc import Coroutine, Iterator
 from typing import Any, override
 
 from custom_components.watched_sync.core.identity import Item, MediaKind
-from custom_components.watched_sync.core.lane import LaneUpdate
-from custom_components.watched_sync.core.mirror import Skip
 from custom_components.watched_sync.core.operation import (
     Change,
     MarkUnwatched,
     MarkWatched,
     Operation,
-    Origin,
     Scope,
     SetProgress,
 )
-from custom_components.watched_sync.core.outbox import Result
 from tests.core.twins import ModelServer
 from tests.core.virtual import VirtualLoop, run
 
-from .mirrored import Mirrored, Side, work_of
+from .mirrored import Mirrored, Side
 
 #: The ways in which two servers can be of the versions that differ most.
 PROFILES = (("10.11", "12.0"), ("12.0", "10.11"), ("10.11", "10.11"), ("12.0", "12.0"))
@@ -96,22 +92,7 @@ class Pair(Mirrored):
 
     @override
     def actors(self) -> list[Coroutine[Any, Any, None]]:
-        for side in self.sides:
-            side.lane.add_listener(self._note_overtaken)
         return [self._acts(), self._one_restarts()]
-
-    def _note_overtaken(self, update: LaneUpdate) -> None:
-        """Note which copies gave way to a wish made a moment later.
-
-        As that wish may change nothing where it was made, it may not be copied: then
-        the other side goes on showing what it does.
-        """
-        self.begun |= {
-            work_of(outcome.operation.item)
-            for outcome in update.outcomes
-            if outcome.result is Result.SUPERSEDED
-            and outcome.operation.origin is Origin.MIRROR
-        }
 
     @property
     @override
@@ -123,13 +104,6 @@ class Pair(Mirrored):
 
     @override
     def problems(self) -> Iterator[str]:
-        for side in self.sides:
-            self.begun |= {
-                work
-                for work, item in side.works.items()
-                for skipped in side.moves.skipped(item.item_id)
-                if skipped.reason is Skip.LATER_CHANGE
-            }
         yield from super().problems()
         for side in self.sides:
             for work, item in side.works.items():

@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from custom_components.watched_sync.core.copying import Copier
+from custom_components.watched_sync.core.mirror import Move
 from custom_components.watched_sync.core.play_state import PlayState
 from tests.core.twins import ModelServer
 
@@ -43,9 +45,9 @@ def test_two_servers_are_equal_a_thousand_times(profiles: Profiles, first: int) 
         simulate(seed, profiles)
 
 
-def _caught(*profiles: Profiles) -> str:
-    """Return what the first world says in which a bug shows."""
-    for seed in range(BUG_SEEDS):
+def _caught(*profiles: Profiles, first: int = 0) -> str:
+    """Return what the first world says in which a bug shows, from a seed on."""
+    for seed in range(first, first + BUG_SEEDS):
         for one in profiles:
             try:
                 simulate(seed, one)
@@ -72,3 +74,19 @@ def test_play_counted_again_with_every_position_is_noticed(
 
     monkeypatch.setattr(ModelServer, "as_jellyfin_client", count)
     assert "was begun" in _caught(*PROFILES)
+
+
+def test_change_taken_back_while_it_is_handed_over_is_noticed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What waited to be copied is back where it was, and the copy is on its way."""
+    monkeypatch.setattr(Move, "told", property(lambda move: move.before))
+    assert "PlayState" in _caught(("12.0", "10.11"), first=330)
+
+
+def test_copy_that_gives_way_without_a_word_is_noticed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What was asked for instead was true already: nothing moves."""
+    monkeypatch.setattr(Copier, "_note_passed_over", lambda *_: None)
+    assert "PlayState" in _caught(("12.0", "10.11"))

@@ -20,23 +20,24 @@ from .errors import (
     is_outage,
 )
 from .identity import Item, MediaKind, ProviderIds
-from .lane import Lane, LaneClosed, Phase
+from .lane import Lane, LaneClosed, LaneUpdate, Phase
 from .matching import Shelf
 from .mirror import (
     Move,
     Moves,
     Skip,
     as_of,
+    asked_since,
     cause_of,
     change_for,
     keeping_place,
     verdict,
 )
-from .operation import Operation, Origin
-from .outbox import OutboxFull
+from .operation import Operation, Origin, Scope, fold
+from .outbox import OutboxFull, Result
 from .play_state import UNKNOWN, PlayState, Reading, reading_of
 from .ports import Clock, Find, MediaServer
-from .reconcile import Policy
+from .reconcile import Policy, is_true_of
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -169,6 +170,7 @@ class Copier:
             if moves.since is None:
                 moves.since = clock.now()
             lane.ledger.on_move = self._note
+            lane.add_listener(self._hear)
         else:
             moves.clear()
 
@@ -184,6 +186,45 @@ class Copier:
             reading,
             self._targets,
             cause=cause,
+            now=self._clock.now(),
+            clock_offset=self._server.clock_offset,
+        )
+
+    def _hear(self, update: LaneUpdate) -> None:
+        """Take in which copies gave way here before they arrived."""
+        for outcome in update.outcomes:
+            copy = outcome.operation
+            if outcome.result is Result.SUPERSEDED and copy.origin is Origin.MIRROR:
+                self._note_passed_over(copy)
+
+    def _note_passed_over(self, copy: Operation) -> None:
+        """Have the others told of what a person asked for instead of a *copy* to here.
+
+        That may have been true already, so that nothing moves. It is as if the copy had
+        arrived, and been taken back.
+        """
+        outbox, reading = self._lane.outbox, self._lane.ledger.reading_of(copy.item)
+        if reading is None or not self._allows(reading.item):
+            return
+        waiting = outbox.concerning(copy.item)
+        asked = (
+            waiting[-1]
+            if waiting
+            else asked_since(
+                copy.asked_at, copy.item, waiting=(), history=outbox.history
+            )
+        )
+        if (
+            asked is None
+            or asked.origin is Origin.MIRROR
+            or not is_true_of(asked.change, reading.state)
+        ):
+            return
+        self._moves.note(
+            copy.change.apply(reading.state),
+            reading,
+            self._targets,
+            cause=asked,
             now=self._clock.now(),
             clock_offset=self._server.clock_offset,
         )
@@ -377,7 +418,13 @@ class Copier:
                     self._failed(move, target_id, err)
                     continue
                 operations += made
-                told.append((move, [] if made else skips))
+                if made or not online:
+                    # From here on it may be there, also if the item moves on before
+                    # that is on disk. There may be more copies than a lane that is
+                    # away knows of without asking.
+                    told.append((self._moves.offer(move, target_id), []))
+                else:
+                    told.append((move, skips))
             if operations:
                 try:
                     await one.target.lane.submit(operations)
@@ -392,11 +439,8 @@ class Copier:
                 len(operations),
                 len(outbox),
             )
-        for move, skips in told:
-            if not online:
-                # There may be more copies than are known of without asking.
-                self._moves.offer(move, target_id)
-            else:
+        if online:
+            for move, skips in told:
                 self._skip(move, target_id, skips[0] if skips else None)
         return done
 
@@ -413,56 +457,76 @@ class Copier:
         self, one: _Round, move: Move, copies: Sequence[_Copy], batch_id: str
     ) -> tuple[list[Operation], list[Skip]]:
         """Return the operations for all copies of one item, and why not for others."""
-        target, lane = one.target, one.target.lane
-        before = move.before[one.target_id]
         operations: list[Operation] = []
         skips: list[Skip] = []
         for copy in copies:
-            if not target.allows(copy.item):
-                skips.append(Skip.NOT_ALLOWED)
-                continue
-            change = change_for(
-                move,
-                before,
-                copy.item,
-                target.server.capabilities,
-                self._server.clock_offset,
-            )
-            if isinstance(change, Skip):
-                skips.append(change)
-                continue
-            shown = copy.state or lane.ledger.base_of(copy.item) or UNKNOWN
-            clock_offset, now = target.server.clock_offset, self._clock.now()
-            judged = as_of(shown, lane.outbox.history, copy.item, clock_offset)
-            change = keeping_place(
-                change, judged, move, clock_offset=clock_offset, now=now
-            )
-            waiting = lane.outbox.concerning(copy.item)
-            skip = verdict(
-                move,
-                before,
-                change,
-                judged,
-                waiting=waiting,
-                policy=target.policy,
-                clock_offset=clock_offset,
-                now=now,
-            )
-            if skip is not None:
-                skips.append(skip)
-                continue
-            operations.append(
-                Operation(
-                    operation_id=self._new_id(),
-                    batch_id=move.batch_id or batch_id,
-                    item=copy.item,
-                    change=change,
-                    asked_at=move.moved_at,
-                    origin=Origin.MIRROR,
-                    base=None if waiting or shown.watched is None else shown,
-                )
-            )
+            planned = self._plan_copy(one, move, copy, batch_id)
+            if isinstance(planned, Skip):
+                skips.append(planned)
+            else:
+                operations.append(planned)
         return operations, skips
+
+    def _plan_copy(
+        self, one: _Round, move: Move, copy: _Copy, batch_id: str
+    ) -> Operation | Skip:
+        """Return the operation for one copy, or why there is none."""
+        target, lane = one.target, one.target.lane
+        if not target.allows(copy.item):
+            return Skip.NOT_ALLOWED
+        before = move.before[one.target_id]
+        change = change_for(
+            move,
+            before,
+            copy.item,
+            target.server.capabilities,
+            self._server.clock_offset,
+        )
+        if isinstance(change, Skip):
+            return change
+        shown = copy.state or lane.ledger.base_of(copy.item) or UNKNOWN
+        clock_offset, now = target.server.clock_offset, self._clock.now()
+        judged = as_of(shown, lane.outbox.history, copy.item, clock_offset)
+        change = keeping_place(change, judged, move, clock_offset=clock_offset, now=now)
+        waiting = lane.outbox.concerning(copy.item)
+        operation = Operation(
+            operation_id=self._new_id(),
+            batch_id=move.batch_id or batch_id,
+            item=copy.item,
+            change=change,
+            asked_at=move.moved_at,
+            origin=Origin.MIRROR,
+            base=None if waiting or shown.watched is None else shown,
+        )
+        later = asked_since(
+            move.moved_at, copy.item, waiting=waiting, history=lane.outbox.history
+        )
+        if later is not None:
+            return self._plan_before(operation, later, lane)
+        skip = verdict(
+            move,
+            before,
+            change,
+            judged,
+            waiting=waiting,
+            policy=target.policy,
+            clock_offset=clock_offset,
+            now=now,
+        )
+        return skip or operation
+
+    @staticmethod
+    def _plan_before(copy: Operation, later: Operation, lane: Lane) -> Operation | Skip:
+        """Return what a *copy* comes to of which something *later* was asked for.
+
+        A position that was asked for alone has left the flag to the copy. Else nothing
+        is left of it; whoever copies from that lane hears of that.
+        """
+        change = fold(copy.change, later.change)
+        if later.scope is Scope.ITEM and change != later.change:
+            return replace(later, operation_id=copy.operation_id, change=change)
+        lane.pass_over(copy)
+        return Skip.LATER_CHANGE
 
     # --- which items -------------------------------------------------------------
 

@@ -171,6 +171,10 @@ class Lane:
 
         await self._commit(apply)
 
+    def pass_over(self, copy: Operation) -> None:
+        """Publish that a *copy* of another lane gave way before it was accepted."""
+        self.publish(LaneUpdate((Outcome(copy, Result.SUPERSEDED),)))
+
     async def retry(self, operation_ids: Collection[str] | None = None) -> int:
         """Queue given-up operations again (all for None); return how many.
 

@@ -10,7 +10,7 @@ answer, and it has a name (`Skip`).
 """
 
 from collections import Counter, deque
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -24,6 +24,7 @@ from .operation import (
     Origin,
     Scope,
     SetProgress,
+    flag_of,
 )
 from .outbox import HistoryEntry, Result
 from .play_state import LEFT_OVER, POSITION_TOLERANCE, PlayState, Reading
@@ -83,8 +84,8 @@ class Move:
     is when it happened, `seen_at` when that was noticed, both by our clock. `trusted`
     is what Home Assistant was asked to do, or a person has approved; `held` waits for
     such a person. `batch_id` is the batch of the operation that caused it. `offered`
-    are lanes that may show it by now: one that is away has queued it for what it knows
-    by itself, and is asked for more copies when it is back.
+    are lanes that may show it by now: it is being queued there, or one that is away has
+    queued it for what it knows by itself, and is asked for more copies when it is back.
     """
 
     item: Item
@@ -256,9 +257,9 @@ class Moves:
         self._make_way(reading.item)
         waiting = self._moves.get(item_id)
         at = played_at(after, clock_offset, now)
-        seen_otherwise_at = self._seen_to_move(item_id, now)
         if known is None and not self._is_new_play(after, at):
             return False
+        seen_otherwise_at = self._seen_to_move(item_id, now)
         pending = {} if waiting is None else waiting.told
         is_copy = cause is not None and cause.origin is Origin.MIRROR
         if is_copy:
@@ -359,12 +360,12 @@ class Moves:
         if not current.trusted:
             self._recent.append(move)
 
-    def offer(self, move: Move, target: str) -> None:
-        """Note that *target* has queued *move* for what it knows by itself."""
+    def offer(self, move: Move, target: str) -> Move:
+        """Note that *target* may show *move* from now on; return it, knowing that."""
+        offered = replace(move, offered=move.offered | {target})
         if self._moves.get(move.item.item_id) is move:
-            self._moves[move.item.item_id] = replace(
-                move, offered=move.offered | {target}
-            )
+            self._moves[move.item.item_id] = offered
+        return offered
 
     def give_up(self, move: Move, reason: Skip) -> None:
         """Pass a move over altogether."""
@@ -539,7 +540,7 @@ def _begun_since(
 
 def as_of(
     shown: PlayState,
-    history: Iterable[HistoryEntry],
+    history: Sequence[HistoryEntry],
     item: Item,
     clock_offset: timedelta | None,
 ) -> PlayState:
@@ -553,7 +554,7 @@ def as_of(
     if shown.last_played is None:
         return shown
     offset = clock_offset or timedelta()
-    for entry in reversed(list(history)):
+    for entry in reversed(history):
         operation = entry.operation
         if operation.scope is not Scope.ITEM or not operation.is_for(item):
             continue
@@ -567,6 +568,38 @@ def as_of(
             return replace(shown, last_played=operation.asked_at + offset)
         break
     return shown
+
+
+def asked_since(
+    asked_at: datetime,
+    item: Item,
+    *,
+    waiting: Iterable[Operation],
+    history: Sequence[HistoryEntry],
+) -> Operation | None:
+    """Return the last operation for *item* that was asked for after *asked_at*.
+
+    It waits, or was carried out already: where it found what it wanted, nothing but the
+    history tells that it came later. Of what is done, a position that was set alone
+    has left the flag to others, and a copy from elsewhere is dated by other clocks.
+    *waiting* and *history* are the oldest first.
+    """
+    for one in reversed(list(waiting)):
+        if one.asked_at > asked_at:
+            return one
+    for entry in reversed(history):
+        if entry.settled_at <= asked_at:
+            break
+        done = entry.operation
+        if (
+            done.asked_at > asked_at
+            and done.origin is not Origin.MIRROR
+            and entry.result in (Result.DELIVERED, Result.ALREADY_TRUE)
+            and flag_of(done.change) is not None
+            and done.reaches(item)
+        ):
+            return done
+    return None
 
 
 def verdict(
@@ -585,11 +618,8 @@ def verdict(
     What the two copies had in common, *before*, is the base of the comparison: a copy
     that still shows it, and was not played since, has not moved. Otherwise both moved,
     and the *policy* of that lane decides. *waiting* are the operations for the copy
-    that are still to be delivered; the latest of all wins.
+    that are still to be delivered, all of them asked for before.
     """
-    waiting = list(waiting)
-    if any(one.asked_at > move.moved_at for one in waiting):
-        return Skip.LATER_CHANGE
     desired = shown
     for one in waiting:
         desired = one.change.apply(desired)

@@ -7,7 +7,7 @@ disk.
 """
 
 from collections import Counter, deque
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -133,7 +133,7 @@ class Outbox:
         return operation_id in self._rejected
 
     @property
-    def history(self) -> Collection[HistoryEntry]:
+    def history(self) -> Sequence[HistoryEntry]:
         """Operations done, oldest first."""
         return self._history
 
