@@ -39,7 +39,8 @@ def wording(
 ) -> Iterator[Wording | None]:
     """Fail a test in which a person would have met a word that is not translated.
 
-    Watches the exceptions, forms and repair issues of tests that use `hass`.
+    Watches the exceptions, forms, repair issues and attributes of entities in tests
+    that use `hass`.
     """
     if "hass" not in request.fixturenames:
         yield None

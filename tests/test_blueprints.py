@@ -121,8 +121,10 @@ def test_blueprint_is_valid_and_says_where_it_comes_from(path: Path) -> None:
     assert blueprint.metadata["source_url"] == (
         f"{_SOURCE}/blueprints/automation/{DOMAIN}/{path.name}"
     )
+    assert blueprint.name.startswith("Watched Sync: ")
     for name, one in blueprint.inputs.items():
         assert one["name"], name
+        assert one["description"], name
         assert one["selector"], name
 
 
@@ -463,7 +465,10 @@ async def test_phone_is_told_of_a_failure_and_its_buttons_work(
     assert phone.sent == [
         {
             "title": "Attic (Ada): not synced",
-            "message": "Arrival was given up: forbidden.",
+            "message": (
+                "Mark as watched, Arrival (2016): "
+                "Not allowed for this user, or not now."
+            ),
             "data": {
                 "tag": f"watched_sync_{given_up.operation_id}",
                 "actions": [

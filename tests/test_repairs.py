@@ -18,6 +18,7 @@ from pytest_homeassistant_custom_component.common import (
     get_schema_suggested_value,
 )
 
+from custom_components.watched_sync import repairs
 from custom_components.watched_sync.const import DOMAIN
 from custom_components.watched_sync.core.errors import (
     Fault,
@@ -60,17 +61,35 @@ async def begin(hass: HomeAssistant, issue_id: str) -> Mapping[str, Any]:
     return await manager.async_init(DOMAIN, context={"issue_id": issue_id})
 
 
-async def choose(
-    hass: HomeAssistant, result: Mapping[str, Any], option: str | None = None
+async def go_on(
+    hass: HomeAssistant,
+    result: Mapping[str, Any],
+    option: str | None = None,
+    **data: Any,
 ) -> Mapping[str, Any]:
     """Choose from a menu, or submit a form."""
     manager = repairs_flow_manager(hass)
     assert manager is not None
-    answer = await manager.async_configure(
-        result["flow_id"], {} if option is None else {"next_step_id": option}
+    return await manager.async_configure(
+        result["flow_id"], data if option is None else {"next_step_id": option}
     )
+
+
+async def choose(
+    hass: HomeAssistant, result: Mapping[str, Any], option: str | None = None
+) -> Mapping[str, Any]:
+    """Choose from a menu, or submit a form, which ends the dialog."""
+    answer = await go_on(hass, result, option)
+    manager = repairs_flow_manager(hass)
+    assert manager is not None
     assert not manager.async_progress()
     return answer
+
+
+def shown_in(result: Mapping[str, Any]) -> tuple[str, str]:
+    """Return the step of a menu, and the reasons that it shows."""
+    assert result["type"] is FlowResultType.MENU
+    return result["step_id"], result["description_placeholders"]["reasons"]
 
 
 async def lane_with_failures(
@@ -148,7 +167,7 @@ async def test_dialog_says_how_many_and_why(hass: HomeAssistant) -> None:
     await give_up(hass, entry, server, *(film.item_id for film in films))
     result = await begin(hass, UNDELIVERABLE)
     assert (result["type"], result["step_id"]) == (FlowResultType.MENU, "init")
-    assert result["menu_options"] == ["try_again", "discard"]
+    assert result["menu_options"] == ["try_again", "discard", "single"]
     assert result["description_placeholders"] == {
         "name": "Attic (Ada)",
         "count": "8",
@@ -180,12 +199,108 @@ async def test_trying_again_delivers_and_the_issue_goes(hass: HomeAssistant) -> 
     assert issues(hass) == {}
 
 
-async def test_trying_again_in_vain_brings_the_issue_back(hass: HomeAssistant) -> None:
-    _, entry = await lane_with_failures(hass, "m1", "m2")
-    await choose(hass, await begin(hass, UNDELIVERABLE), "try_again")
-    await drained(hass, entry)
-    assert rejected(entry) == ["m1", "m2"]
+async def test_trying_again_in_vain_is_no_repair_and_says_why(
+    hass: HomeAssistant,
+) -> None:
+    server, entry = await lane_with_failures(hass, "m1", "m2")
+    server.item_faults["m1"] = Forbidden("not you")
+    del server.item_faults["m2"]
+    result = await go_on(hass, await begin(hass, UNDELIVERABLE), "try_again")
+    assert shown_in(result) == (
+        "failed_again",
+        "- Not allowed for this user, or not now: 1 (Arrival (2016))",
+    )
+    assert result["menu_options"] == ["try_again", "discard"]
+    assert rejected(entry) == ["m1"]
     assert list(issues(hass)) == [UNDELIVERABLE]
+    server.item_faults.clear()
+    result = await choose(hass, result, "try_again")
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+    assert issues(hass) == {}
+
+
+async def test_trying_again_while_the_server_is_away_is_no_repair_yet(
+    hass: HomeAssistant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(repairs, "SECONDS_WAITED", 0.01)
+    server, entry = await lane_with_failures(hass, "m1")
+    result = await begin(hass, UNDELIVERABLE)
+    await lose_contact(hass, entry, server)
+    result = await choose(hass, result, "try_again")
+    assert (result["type"], result["reason"]) == (FlowResultType.ABORT, "queued_again")
+    assert [one.item.item_id for one in entry.runtime_data.lane.outbox] == ["m1"]
+    assert issues(hass) == {}
+
+
+async def choose_single(
+    hass: HomeAssistant, entry: MockConfigEntry, *item_ids: str
+) -> Mapping[str, Any]:
+    """Choose single changes in a dialog that was just opened; return what follows."""
+    form = await go_on(hass, await begin(hass, UNDELIVERABLE), "single")
+    assert (form["type"], form["step_id"]) == (FlowResultType.FORM, "single")
+    outbox = entry.runtime_data.lane.outbox
+    chosen = [one for one in outbox.rejected if one.item.item_id in item_ids]
+    return await go_on(hass, form, changes=[one.operation_id for one in chosen])
+
+
+async def test_single_changes_can_be_discarded(hass: HomeAssistant) -> None:
+    _, entry = await lane_with_failures(hass, "m1", "m2", "e1x1")
+    chosen = await choose_single(hass, entry, "m1", "e1x1")
+    assert shown_in(chosen) == (
+        "chosen",
+        "- Refused by the server: 2 (Arrival (2016), Severance S01E01 Part 1)",
+    )
+    assert chosen["menu_options"] == ["try_again", "discard"]
+    rest = await go_on(hass, chosen, "discard")
+    assert rejected(entry) == ["m2"]
+    # One is left to decide on, so nothing is repaired yet.
+    assert shown_in(rest) == ("init", "- Refused by the server: 1 (Contact (1997))")
+    assert list(issues(hass)) == [UNDELIVERABLE]
+
+
+async def test_single_changes_can_be_tried_again(hass: HomeAssistant) -> None:
+    server, entry = await lane_with_failures(hass, "m1", "m2")
+    server.item_faults.clear()
+    rest = await go_on(hass, await choose_single(hass, entry, "m2"), "try_again")
+    assert shown_in(rest)[0] == "init"
+    assert rejected(entry) == ["m1"]
+    assert [server.states[one].watched for one in ("m1", "m2")] == [False, True]
+
+
+async def test_each_single_change_is_shown_with_its_reason(
+    hass: HomeAssistant,
+) -> None:
+    _, entry = await lane_with_failures(hass, "m1", "m2")
+    form = await go_on(hass, await begin(hass, UNDELIVERABLE), "single")
+    selector = form["data_schema"].schema["changes"]
+    assert [one["label"] for one in selector.config["options"]] == [
+        "Arrival (2016): Mark as watched (Refused by the server)",
+        "Contact (1997): Mark as watched (Refused by the server)",
+    ]
+    form = await go_on(hass, form, changes=[])
+    assert form["errors"] == {"base": "nothing_chosen"}
+    assert rejected(entry) == ["m1", "m2"]
+
+
+@pytest.mark.parametrize("step_id", ["chosen", "failed_again"])
+async def test_menus_shown_on_the_way_lead_back_to_the_first(
+    hass: HomeAssistant, step_id: str
+) -> None:
+    _, entry = await lane_with_failures(hass, "m1", "m2")
+    flow = repairs.UndeliverableFlow(entry)
+    flow.hass = hass
+    result = await getattr(flow, f"async_step_{step_id}")()
+    assert result["step_id"] == "init"
+
+
+async def test_single_changes_that_are_settled_meanwhile_are_not_asked_about(
+    hass: HomeAssistant,
+) -> None:
+    _, entry = await lane_with_failures(hass, "m1", "m2")
+    result = await begin(hass, UNDELIVERABLE)
+    await entry.runtime_data.async_discard()
+    result = await choose(hass, result, "single")
+    assert result["type"] is FlowResultType.CREATE_ENTRY
 
 
 async def test_discarding_leaves_the_server_as_it_is(hass: HomeAssistant) -> None:
@@ -205,10 +320,10 @@ async def test_what_failed_while_the_dialog_was_open_is_not_decided_upon(
     result = await begin(hass, UNDELIVERABLE)
     await give_up(hass, entry, server, "m2")
     server.item_faults.clear()
-    await choose(hass, result, option)
+    result = await go_on(hass, result, option)
     await drained(hass, entry)
     assert rejected(entry) == ["m2"]
-    # The end of the dialog withdrew the issue; what is left brought it back.
+    assert shown_in(result) == ("init", "- Refused by the server: 1 (Contact (1997))")
     assert list(issues(hass)) == [UNDELIVERABLE]
 
 
@@ -279,11 +394,11 @@ async def test_dialog_during_shutdown_changes_nothing(
     assert rejected(entry) == ["m1"]
 
 
-@pytest.mark.parametrize("option", ["try_again", "discard"])
+@pytest.mark.parametrize("option", ["try_again", "discard", "single"])
 async def test_dialog_of_an_entry_that_was_unloaded_ends(
     hass: HomeAssistant, option: str
 ) -> None:
-    _, entry = await lane_with_failures(hass, "m1")
+    _, entry = await lane_with_failures(hass, "m1", "m2")
     result = await begin(hass, UNDELIVERABLE)
     assert await hass.config_entries.async_unload(entry.entry_id)
     assert issues(hass) == {}

@@ -267,6 +267,12 @@ def test_every_status_and_reason_has_a_word() -> None:
     assert event["origin"]["state"].keys() == {*Origin, SERVER}
 
 
+def test_a_count_says_what_it_counts_in_its_name() -> None:
+    # A unit has no singular: "1 changes".
+    for count in ("pending", "failed", "unwatched_episodes"):
+        assert words_of("entity", "sensor", count).keys() == {"name"}
+
+
 async def test_busy_server_shows_when_it_is_asked_again(hass: HomeAssistant) -> None:
     server = MemoryServer()
     entry = await setup_lane(hass, server)

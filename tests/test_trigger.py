@@ -247,6 +247,8 @@ async def test_sync_failed(hass: HomeAssistant) -> None:
         reason="trigger.reason",
         wanted="trigger.wanted",
         operation_id="trigger.operation_id",
+        reason_in_words="trigger.reason_in_words",
+        change_in_words="trigger.change_in_words",
     )
     (operation,) = await entry.runtime_data.async_submit(
         [Request(MOVIE, MarkWatched())]
@@ -259,6 +261,8 @@ async def test_sync_failed(hass: HomeAssistant) -> None:
             "reason": "refused",
             "wanted": "watched",
             "operation_id": operation.operation_id,
+            "reason_in_words": "Refused by the server",
+            "change_in_words": "Mark as watched",
         }
     ]
 

@@ -17,9 +17,16 @@ from homeassistant.data_entry_flow import (
 )
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import issue_registry as ir
+from homeassistant.helpers.entity import Entity
 import pytest
 
 DOMAIN = "watched_sync"
+
+#: Attributes that Home Assistant itself adds to a state, and names.
+NOT_OURS = {
+    *("device_class", "entity_picture", "event_types", "friendly_name", "options"),
+    *("state_class", "supported_features", "unit_of_measurement"),
+}
 
 
 def flatten(words: Mapping[str, Any], path: str = "") -> dict[str, str]:
@@ -73,6 +80,7 @@ class Wording:
         self._watch_exceptions(monkeypatch)
         self._watch_issues(monkeypatch)
         self._watch_flows(monkeypatch)
+        self._watch_attributes(monkeypatch)
 
     def _watch_exceptions(self, monkeypatch: pytest.MonkeyPatch) -> None:
         original = HomeAssistantError.__init__
@@ -117,6 +125,19 @@ class Wording:
             return result
 
         monkeypatch.setattr(FlowManager, "_async_handle_step", handle)
+
+    def _watch_attributes(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        original = Entity._async_write_ha_state
+
+        def write(entity: Entity) -> None:
+            original(entity)
+            state = entity.hass.states.get(entity.entity_id)
+            if entity.platform.platform_name == DOMAIN and state is not None:
+                words = f"entity.{state.domain}.{entity.translation_key}"
+                for name in state.attributes.keys() - NOT_OURS:
+                    self.need(f"{words}.state_attributes.{name}.name", None)
+
+        monkeypatch.setattr(Entity, "_async_write_ha_state", write)
 
     def _look_at(self, prefix: str, result: Mapping[str, Any]) -> None:
         filled = result.get("description_placeholders")

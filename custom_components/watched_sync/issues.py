@@ -6,7 +6,6 @@ from typing import Final
 from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
 from homeassistant.helpers import issue_registry as ir
 from homeassistant.helpers.event import async_call_later
-from homeassistant.helpers.translation import async_get_cached_translations
 
 from .const import (
     CONF_PERSON,
@@ -28,6 +27,7 @@ from .core.mirror import Held
 from .core.snapshot import read_trouble_of
 from .markdown import plain
 from .runtime import WatchedSyncConfigEntry
+from .words import async_reason
 
 #: What says something only while the entry is loaded.
 _OF_LOADED = (
@@ -42,11 +42,6 @@ _OF_LOADED = (
 
 #: How long reads fail until that is a repair issue; the status tells it before.
 READS_FAIL_FOR: Final = timedelta(hours=1)
-
-#: Where the words for a reason are.
-REASON_WORDS: Final = (
-    f"component.{DOMAIN}.entity.sensor.sync_status.state_attributes.last_error.state"
-)
 
 
 def issue_id(cause: str, entry_id: str) -> str:
@@ -153,7 +148,6 @@ def _reads_fail(
     hass: HomeAssistant, entry: WatchedSyncConfigEntry, trouble: ReadTrouble
 ) -> None:
     """Say that what others do is not seen, and why, in Home Assistant's language."""
-    words = async_get_cached_translations(hass, hass.config.language, "entity", DOMAIN)
     ir.async_create_issue(
         hass,
         DOMAIN,
@@ -163,7 +157,7 @@ def _reads_fail(
         translation_key=ISSUE_READS_FAIL,
         translation_placeholders={
             "name": plain(entry.title),
-            "reason": words[f"{REASON_WORDS}.{trouble.reason}"],
+            "reason": async_reason(hass, trouble.reason),
         },
     )
 

@@ -6,6 +6,7 @@ an error.
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import (
     Awaitable,
     Callable,
@@ -46,6 +47,7 @@ from .core.titles import (
 )
 from .failures import invalid
 from .runtime import WatchedSyncConfigEntry
+from .words import async_kind
 
 #: Titles a server is asked for; a common word is part of many.
 _SEARCH_LIMIT = 50
@@ -389,13 +391,47 @@ def _is_doubtful(target: LaneItem, asked: Sequence[Item]) -> bool:
 
 
 def candidates(targets: Iterable[LaneItem]) -> str:
-    """Return the list of what a name may mean, for a person to choose from."""
+    """Return the list of what a name may mean, for a person to choose from.
+
+    What is on several servers is listed once, with all of them behind it. Where two
+    works are called alike, their ids tell them apart.
+    """
+    works: list[list[LaneItem]] = []
+    for target in targets:
+        for work in works:
+            if _is_one_line(work[0].item, target.item):
+                work.append(target)
+                break
+        else:
+            works.append([target])
+    names = Counter(work[0].item.full_title for work in works)
     lines = [
-        f"{target.item.full_title}, {target.item.kind}, {target.entry.title}"
-        for target in targets
+        _candidate(work, told_apart=names[work[0].item.full_title] > 1)
+        for work in works
     ]
     more = ["…"] if len(lines) > _CANDIDATES_SHOWN else []
     return "; ".join([*lines[:_CANDIDATES_SHOWN], *more])
+
+
+def _is_one_line(one: Item, other: Item) -> bool:
+    """Whether two items are one work, or nothing tells a reader otherwise."""
+    return same_work(one, other) or (
+        one.kind is other.kind
+        and one.full_title == other.full_title
+        and not contradict(one.provider_ids, other.provider_ids)
+    )
+
+
+def _candidate(work: Sequence[LaneItem], *, told_apart: bool) -> str:
+    """Return one line: `Dune (2021), Movie: Attic (Ada), Cellar (Ada)`."""
+    item = work[0].item
+    hass = work[0].entry.runtime_data.hass
+    name = f"{item.full_title}, {async_kind(hass, item.kind)}"
+    ids = (target.item.provider_ids.address(item.kind) for target in work)
+    if told_apart and (address := next(filter(None, ids), None)):
+        name = f"{name}, {address}"
+    lanes = dict.fromkeys(target.entry.title for target in work)
+    return f"{name}: {', '.join(lanes)}"
 
 
 async def async_resolve_words(

@@ -2,18 +2,22 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable
-from typing import Any, override
+from typing import Any, Final, override
 
 from homeassistant.components.repairs import RepairsFlow, RepairsFlowResult
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.exceptions import HomeAssistantError
-from homeassistant.helpers import issue_registry as ir, translation
+from homeassistant.helpers import issue_registry as ir
+from homeassistant.helpers.selector import (
+    SelectOptionDict,
+    SelectSelector,
+    SelectSelectorConfig,
+)
 import voluptuous as vol
 
 from .const import (
     CONF_PERSON,
-    DOMAIN,
     ISSUE_MASS_CHANGE,
     ISSUE_PERSON_NEEDED,
     ISSUE_RESTORED,
@@ -22,9 +26,16 @@ from .const import (
 from .core.errors import Reason
 from .core.operation import Operation
 from .dialogs.person import async_person_selector, likely_person
-from .issues import REASON_WORDS, async_look, async_mass_change, async_person_needed
+from .issues import async_look, async_mass_change, async_person_needed
 from .markdown import plain
 from .runtime import WatchedSyncConfigEntry
+from .words import async_change, async_reason
+
+#: The field in which single changes are chosen.
+CONF_CHANGES: Final = "changes"
+
+#: How long a dialog waits to see what comes of another attempt, in seconds.
+SECONDS_WAITED = 10.0
 
 #: Titles named for each reason; an outage of a library has thousands.
 _TITLES_SHOWN = 5
@@ -50,9 +61,9 @@ async def async_create_fix_flow(
 
 
 class UndeliverableFlow(RepairsFlow):
-    """Offers to try again what was given up, or to drop it."""
+    """Offers to try again what was given up, or to drop it, all or some of it."""
 
-    #: What can be chosen, by the steps' names.
+    #: What can be chosen for the changes shown, by the steps' names.
     choices = ("try_again", "discard")
 
     def __init__(self, entry: WatchedSyncConfigEntry | None) -> None:
@@ -69,29 +80,64 @@ class UndeliverableFlow(RepairsFlow):
         undecided = self._undecided(entry)
         if not undecided:
             return self.async_create_entry(data={})
-        self._shown = [operation.operation_id for operation in undecided]
-        return self.async_show_menu(
-            step_id="init",
-            menu_options=list(self.choices),
-            description_placeholders={
-                "name": plain(entry.title),
-                "count": str(len(undecided)),
-                "reasons": await self._reasons(undecided),
-            },
+        return self._ask(entry, "init", undecided)
+
+    async def async_step_single(
+        self, user_input: dict[str, list[str]] | None = None
+    ) -> RepairsFlowResult:
+        """Let the person choose some of them, and then what becomes of those."""
+        if (entry := self._loaded) is None:
+            return self.async_abort(reason="not_loaded")
+        if not (undecided := self._still_undecided(entry)):
+            return await self.async_step_init()
+        errors: dict[str, str] = {}
+        if user_input is not None:
+            chosen = user_input[CONF_CHANGES]
+            some = [one for one in undecided if one.operation_id in chosen]
+            if some:
+                return self._ask(entry, "chosen", some)
+            errors["base"] = "nothing_chosen"
+        return self.async_show_form(
+            step_id="single",
+            data_schema=vol.Schema(
+                {vol.Required(CONF_CHANGES): self._selector(undecided)}
+            ),
+            errors=errors,
+            description_placeholders={"name": plain(entry.title)},
         )
+
+    async def async_step_chosen(
+        self, _: dict[str, str] | None = None
+    ) -> RepairsFlowResult:
+        """Begin again with all of them."""
+        return await self.async_step_init()
 
     async def async_step_try_again(
         self, _: dict[str, str] | None = None
     ) -> RepairsFlowResult:
-        """Queue it again, and deliver now."""
+        """Queue it again, deliver now, and show what is given up again."""
         if (entry := self._loaded) is None:
             return self.async_abort(reason="not_loaded")
+        lane = entry.runtime_data.lane
+        tried = [one.operation_id for one in self._still_undecided(entry)]
         try:
-            await entry.runtime_data.async_retry(self._still_undecided(entry))
+            await entry.runtime_data.async_retry(tried)
         except HomeAssistantError as err:
             return self.async_abort(reason=str(err.translation_key))
         entry.runtime_data.relay.nudge()
-        return self.async_create_entry(data={})
+        await lane.ended(tried, SECONDS_WAITED)
+        failed = [one for one in lane.outbox.rejected if one.operation_id in tried]
+        if failed:
+            return self._ask(entry, "failed_again", failed)
+        if any(operation_id in lane.outbox for operation_id in tried):
+            return self.async_abort(reason="queued_again")
+        return await self.async_step_init()
+
+    async def async_step_failed_again(
+        self, _: dict[str, str] | None = None
+    ) -> RepairsFlowResult:
+        """Begin again with all of them."""
+        return await self.async_step_init()
 
     async def async_step_discard(
         self, _: dict[str, str] | None = None
@@ -99,11 +145,12 @@ class UndeliverableFlow(RepairsFlow):
         """Drop what was shown; what failed meanwhile was not."""
         if (entry := self._loaded) is None:
             return self.async_abort(reason="not_loaded")
+        dropped = [one.operation_id for one in self._still_undecided(entry)]
         try:
-            await entry.runtime_data.async_discard(self._still_undecided(entry))
+            await entry.runtime_data.async_discard(dropped)
         except HomeAssistantError as err:
             return self.async_abort(reason=str(err.translation_key))
-        return self.async_create_entry(data={})
+        return await self.async_step_init()
 
     @callback
     @override
@@ -119,22 +166,58 @@ class UndeliverableFlow(RepairsFlow):
     def _undecided(self, entry: WatchedSyncConfigEntry) -> Collection[Operation]:
         return entry.runtime_data.lane.outbox.rejected
 
-    def _still_undecided(self, entry: WatchedSyncConfigEntry) -> list[str]:
-        undecided = {one.operation_id for one in self._undecided(entry)}
-        return [one for one in self._shown if one in undecided]
+    def _still_undecided(self, entry: WatchedSyncConfigEntry) -> list[Operation]:
+        """Return what was shown and waits still for somebody to decide."""
+        shown = set(self._shown)
+        return [one for one in self._undecided(entry) if one.operation_id in shown]
 
-    async def _reasons(self, undecided: Iterable[Operation]) -> str:
-        """Return a list of the reasons, with how many and which, most first."""
-        words = await translation.async_get_translations(
-            self.hass, self.hass.config.language, "entity", {DOMAIN}
+    def _ask(
+        self,
+        entry: WatchedSyncConfigEntry,
+        step_id: str,
+        undecided: Collection[Operation],
+    ) -> RepairsFlowResult:
+        """Show some changes with their reasons, and ask what becomes of them."""
+        self._shown = [operation.operation_id for operation in undecided]
+        single = ("single",) if len(undecided) > 1 and step_id != "chosen" else ()
+        return self.async_show_menu(
+            step_id=step_id,
+            menu_options=[*self.choices, *single],
+            description_placeholders={
+                "name": plain(entry.title),
+                "count": str(len(undecided)),
+                "reasons": self._reasons(undecided),
+            },
         )
+
+    def _selector(self, undecided: Iterable[Operation]) -> SelectSelector:
+        return SelectSelector(
+            SelectSelectorConfig(
+                multiple=True,
+                options=[
+                    SelectOptionDict(
+                        value=operation.operation_id,
+                        label=f"{operation.item.full_title}: {self._said(operation)}",
+                    )
+                    for operation in undecided
+                ],
+            )
+        )
+
+    def _said(self, operation: Operation) -> str:
+        change = async_change(self.hass, operation.change)
+        return f"{change} ({self._reason(operation)})"
+
+    def _reason(self, operation: Operation) -> str:
+        return async_reason(self.hass, operation.last_error or Reason.UNEXPECTED)
+
+    def _reasons(self, undecided: Iterable[Operation]) -> str:
+        """Return a list of the reasons, with how many and which, most first."""
         titles: defaultdict[str, list[str]] = defaultdict(list)
         for operation in undecided:
-            titles[operation.last_error or Reason.UNEXPECTED].append(
-                plain(operation.item.full_title)
-            )
+            titles[self._reason(operation)].append(plain(operation.item.full_title))
         return "\n".join(
-            f"- {words[f'{REASON_WORDS}.{reason}']}: {len(found)} ({_some(found)})"
+            f"- {reason}: {len(found)} ({_some(found)})"
             for reason, found in sorted(titles.items(), key=lambda one: -len(one[1]))
         )
 
@@ -147,8 +230,19 @@ class RestoredFlow(UndeliverableFlow):
     async def async_step_send(
         self, _: dict[str, str] | None = None
     ) -> RepairsFlowResult:
-        """Send what was shown, as if it had been asked for just now."""
-        return await self.async_step_try_again()
+        """Send what was shown, as if it had been asked for just now.
+
+        What the server refuses then is asked about by itself, as any refusal is.
+        """
+        if (entry := self._loaded) is None:
+            return self.async_abort(reason="not_loaded")
+        sent = [one.operation_id for one in self._still_undecided(entry)]
+        try:
+            await entry.runtime_data.async_retry(sent)
+        except HomeAssistantError as err:
+            return self.async_abort(reason=str(err.translation_key))
+        entry.runtime_data.relay.nudge()
+        return await self.async_step_init()
 
     @override
     def _undecided(self, entry: WatchedSyncConfigEntry) -> Collection[Operation]:

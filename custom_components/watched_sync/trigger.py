@@ -26,8 +26,10 @@ from .activity import (
     async_listen,
     async_listen_finished,
 )
-from .core.activity import What
+from .core.activity import Activity, What
+from .core.errors import Reason
 from .core.identity import MediaKind
+from .words import async_change, async_reason
 
 _LANES: Final = {
     vol.Optional(ATTR_CONFIG_ENTRY_ID): vol.All(cv.ensure_list, [cv.string])
@@ -93,11 +95,16 @@ class ActivityTrigger(LaneTrigger):
             if self._is_meant(news.entry_id, attributes):
                 title = attributes.get("full_title", news.entry_title)
                 run_action(
-                    _variables(news.entry_id, news.entry_title, attributes),
+                    _variables(news.entry_id, news.entry_title, attributes)
+                    | self._in_words(news.activity),
                     f"{self._what.value.replace('_', ' ')}: {title}",
                 )
 
         return async_listen(self._hass, happened)
+
+    def _in_words(self, activity: Activity) -> dict[str, str]:  # noqa: ARG002 - for those that have more to say
+        """Return what else templates find, in Home Assistant's language."""
+        return {}
 
 
 class ItemWatched(ActivityTrigger):
@@ -121,6 +128,15 @@ class SyncFailed(ActivityTrigger):
     _schema = _schema(
         MediaKind.MOVIE, MediaKind.SHOW, MediaKind.SEASON, MediaKind.EPISODE
     )
+
+    @override
+    def _in_words(self, activity: Activity) -> dict[str, str]:
+        """Return what was to be done, and why it was not."""
+        told: dict[str, str] = {}
+        if (operation := activity.operation) is not None:
+            told["change_in_words"] = async_change(self._hass, operation.change)
+        reason = activity.reason or Reason.UNEXPECTED
+        return told | {"reason_in_words": async_reason(self._hass, reason)}
 
 
 class QueueDrained(ActivityTrigger):

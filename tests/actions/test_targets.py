@@ -188,7 +188,7 @@ async def test_number_that_means_two_things_at_tvdb_is_ambiguous(
     assert error.translation_placeholders == {
         "name": "tvdb://371980",
         "candidates": (
-            "Arrival (2016), movie, Attic (Ada); Severance, show, Attic (Ada)"
+            "Arrival (2016), Movie: Attic (Ada); Severance, Show: Attic (Ada)"
         ),
     }
     assert await planned(hass, external_id="tvdb://show/371980") == ["s1"]
@@ -217,7 +217,7 @@ async def test_ambiguous_title_lists_its_candidates_and_a_year_decides(
     assert error.translation_placeholders == {
         "name": "Dune",
         "candidates": (
-            "Dune (1984), movie, Attic (Ada); Dune (2021), movie, Attic (Ada)"
+            "Dune (1984), Movie: Attic (Ada); Dune (2021), Movie: Attic (Ada)"
         ),
     }
     assert await planned(hass, title="Dune", year=2021) == ["d2"]
@@ -279,7 +279,7 @@ async def test_title_known_to_two_lanes_that_are_away_is_ambiguous_and_says_why(
     assert error.translation_key == "ambiguous_while_away"
     assert error.translation_placeholders == {
         "name": "Severance",
-        "candidates": "Severance, show, Attic (Ada); Severance, show, Cellar (Ada)",
+        "candidates": "Severance, Show: Attic (Ada), Cellar (Ada)",
         "lanes": "Attic (Ada), Cellar (Ada)",
     }
     answer = await mark(
@@ -306,7 +306,60 @@ async def test_title_of_different_works_on_two_servers_is_ambiguous(
     assert error.translation_key == "ambiguous"
     assert error.translation_placeholders is not None
     assert error.translation_placeholders["candidates"] == (
-        "Dune (1984), movie, Attic (Ada); Dune (2021), movie, Cellar (Ada)"
+        "Dune (1984), Movie: Attic (Ada); Dune (2021), Movie: Cellar (Ada)"
+    )
+
+
+async def test_candidate_on_several_servers_is_listed_once_with_all_of_them(
+    hass: HomeAssistant,
+) -> None:
+    old = Item("d1", MediaKind.MOVIE, "Dune", 1984, ProviderIds(tmdb="841"))
+    new = Item("d2", MediaKind.MOVIE, "Dune", 2021, ProviderIds(tmdb="438631"))
+    entries = [
+        # The same film twice, as in a library of its own for what is in 4K.
+        await setup_lane(hass, MemoryServer([old, replace(old, item_id="d3"), new])),
+        await setup_lane(hass, second_server([replace(new, title="dune"), old])),
+    ]
+    error = await refused(hass, *entries, title="Dune")
+    assert error.translation_placeholders == {
+        "name": "Dune",
+        "candidates": (
+            "Dune (1984), Movie: Attic (Ada), Cellar (Ada); "
+            "Dune (2021), Movie: Attic (Ada), Cellar (Ada)"
+        ),
+    }
+
+
+async def test_candidates_that_are_called_alike_are_told_apart_by_their_ids(
+    hass: HomeAssistant,
+) -> None:
+    remake = replace(
+        SHOW, item_id="s2", year=None, provider_ids=ProviderIds(imdb="tt0000001")
+    )
+    original = replace(SHOW, year=None)
+    entry = await setup_lane(hass, MemoryServer([original, remake]))
+    error = await refused(hass, entry, title="Severance")
+    assert error.translation_placeholders == {
+        "name": "Severance",
+        "candidates": (
+            f"Severance, Show, {SHOW.provider_ids.address(MediaKind.SHOW)}: Attic (Ada)"
+            "; Severance, Show, imdb://tt0000001: Attic (Ada)"
+        ),
+    }
+
+
+@pytest.mark.parametrize(("language", "kind"), [("de", "Film"), ("fr", "Film")])
+async def test_candidates_are_listed_in_home_assistants_language(
+    hass: HomeAssistant, language: str, kind: str
+) -> None:
+    hass.config.language = language
+    old = Item("d1", MediaKind.MOVIE, "Dune", 1984, ProviderIds(tmdb="841"))
+    new = Item("d2", MediaKind.MOVIE, "Dune", 2021, ProviderIds(tmdb="438631"))
+    entry = await setup_lane(hass, MemoryServer([old, new]))
+    error = await refused(hass, entry, title="Dune")
+    assert error.translation_placeholders is not None
+    assert error.translation_placeholders["candidates"] == (
+        f"Dune (1984), {kind}: Attic (Ada); Dune (2021), {kind}: Attic (Ada)"
     )
 
 

@@ -61,7 +61,7 @@ async def decide(hass: HomeAssistant, entry: MockConfigEntry, option: str) -> No
     assert manager is not None
     issue = f"restored_{entry.entry_id}"
     result = await manager.async_init(DOMAIN, data={"issue_id": issue})
-    assert result["menu_options"] == ["send", "discard"]
+    assert result["menu_options"] == ["send", "discard", "single"]
     placeholders = result["description_placeholders"] or {}
     assert placeholders["count"] == "2"
     assert "Came with a restored backup: 2" in placeholders["reasons"]
