@@ -1701,6 +1701,96 @@ async def test_reads_that_all_fail_mean_the_server() -> None:
     assert rig.results() == [Result.DELIVERED] * 40
 
 
+@pytest.mark.parametrize("trouble", [HTML, ERROR])
+@pytest.mark.parametrize("known", [0, 5])
+@pytest.mark.parametrize("count", [1, 3])
+@virtual
+async def test_few_operations_are_not_given_up_because_of_what_no_item_is_spared(
+    trouble: Trouble, known: int, count: int
+) -> None:
+    """As by junk that is answered under the server's own name, for hours."""
+    rig = with_movies(count + known)
+    for one in movies(count + known):
+        rig.lane.learn([rig.server.reading(one.item_id)])
+    await ask_all(rig, count)
+    rig.server.trouble = lambda one: None if one.ask is Ask.PROBE else trouble
+    rig.start()
+    await asyncio.sleep(3 * 3600)
+    assert rig.phase is Phase.BACKING_OFF
+    assert rig.lane.health.reason in (Reason.MALFORMED, Reason.SERVER_FAULT)
+    assert [one.attempts for one in rig.outbox] == [0] * count
+    assert rig.server.writes == []
+    rig.server.trouble = None
+    await rig.drained()
+    assert rig.results() == [Result.DELIVERED] * count
+
+
+@pytest.mark.parametrize("known", [0, 1, 5])
+@virtual
+async def test_one_item_alone_that_cannot_be_read_is_given_up(known: int) -> None:
+    """Others are read well, or the libraries where none are known."""
+    rig = with_movies(1 + known)
+    for one in movies(1 + known):
+        rig.lane.learn([rig.server.reading(one.item_id)])
+    rig.server.poison("m0000", HTML)
+    rig.start()
+    await rig.ask(None, movies(1)[0])
+    await rig.drained(24 * 3600)
+    assert [one.reason for one in rig.outcomes] == [Reason.MALFORMED]
+    assert rig.phase is Phase.READY
+
+
+@virtual
+async def test_known_items_that_cannot_be_read_either_do_not_hold_the_lane_up() -> None:
+    """Where the libraries can: several items are damaged, and the server is well."""
+    rig = with_movies(6)
+    for one in movies(6):
+        rig.lane.learn([rig.server.reading(one.item_id)])
+        rig.server.poison(one.item_id, HTML)
+    rig.start()
+    await rig.ask(None, movies(1)[0])
+    await rig.drained(24 * 3600)
+    assert [one.reason for one in rig.outcomes] == [Reason.MALFORMED]
+    assert rig.phase is Phase.READY
+
+
+@virtual
+async def test_server_that_goes_while_others_are_read_is_away() -> None:
+    rig = with_movies(2)
+    rig.lane.learn([rig.server.reading("m0001")])
+    await rig.ask(None, movies(1)[0])
+
+    def trouble(request: Request) -> Trouble | None:
+        if request.ask is Ask.PROBE:
+            return None
+        return HTML if request.item_ids == ("m0000",) else REFUSE
+
+    reasons: set[Reason | None] = set()
+    rig.lane.add_listener(lambda _: reasons.add(rig.lane.health.reason))
+    rig.server.trouble = trouble
+    rig.start()
+    await asyncio.sleep(3600)
+    assert reasons == {None, Reason.UNREACHABLE}
+    assert [one.attempts for one in rig.outbox] == [0]
+
+
+@virtual
+async def test_search_that_fails_for_every_item_gives_nothing_up() -> None:
+    rig = with_movies(1)
+    rig.server.hidden.add("m0000")
+    rig.server.trouble = lambda one: (
+        HTML if one.ask in (Ask.FIND, Ask.LIBRARIES) else None
+    )
+    await rig.ask(None, movies(1)[0])
+    rig.start()
+    await asyncio.sleep(6 * 3600)
+    assert [one.attempts for one in rig.outbox] == [0]
+    rig.server.hidden.clear()
+    rig.server.trouble = None
+    await rig.drained(2 * 3600)
+    assert rig.results() == [Result.DELIVERED]
+
+
 @virtual
 async def test_a_read_that_is_refused_as_a_whole_is_asked_in_smaller_parts() -> None:
     rig = with_movies(100)

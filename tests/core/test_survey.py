@@ -13,6 +13,7 @@ from custom_components.watched_sync.core import survey as survey_module
 from custom_components.watched_sync.core.errors import (
     AuthRejected,
     Fault,
+    Malformed,
     ServerError,
     StillLooking,
     Unanswered,
@@ -366,6 +367,37 @@ async def test_only_shows_whose_counts_have_moved_are_read_again() -> None:
 async def find(rig: Rig, kind: MediaKind, ids: ProviderIds) -> list[str]:
     found = await rig.survey.find(kind, ids, "A title in another language")
     return [one.item.item_id for one in found]
+
+
+@virtual
+async def test_no_more_items_are_remembered_than_a_library_may_have(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """However often a server gives all of its items other ids."""
+    monkeypatch.setattr(survey_module, "MOST_ITEMS", 10)
+    rig = Rig()
+    for age in range(4):
+        rig.server.items.clear()
+        rig.server.states.clear()
+        films = [movie(f"m{age}-{number}") for number in range(7)]
+        rig.server.add(*films)
+        await rig.once()
+        assert len(rig.survey._index._keys) <= 10
+        assert len(rig.survey._index._items) <= 30
+        assert await find(rig, MediaKind.MOVIE, films[0].provider_ids) == [
+            films[0].item_id
+        ]
+
+
+@virtual
+async def test_libraries_of_more_items_than_there_are_is_a_failed_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(survey_module, "MOST_ITEMS", 3)
+    rig = Rig()
+    rig.server.add(*(movie(f"m{number}") for number in range(4)))
+    await rig.once()
+    assert set(map(type, rig.reports)) == {Malformed}
 
 
 @virtual

@@ -127,6 +127,13 @@ class Host(Protocol):
         """Hear that a write was carried out."""
         ...
 
+    async def reads_others(self, item: Item, error: ServerError) -> bool:
+        """Say whether other items can be read, where *item* cannot because of *error*.
+
+        Where none can it is the server's trouble, and the lane is taken down.
+        """
+        ...
+
 
 class Delivery:
     """Deliver what it is handed to one server, and tell the lane what became of it."""
@@ -952,7 +959,11 @@ class Delivery:
             recheck = LOOKING_RECHECK
         except ServerError as err:
             is_about_item = not isinstance(err, (*_HALTING, Forbidden))
-            if is_about_item or await self._host.is_there(err):
+            if (
+                await self._host.reads_others(operation.item, err)
+                if is_about_item
+                else await self._host.is_there(err)
+            ):
                 self._retry_later(operation, reason_of(err))
             return
         if item is not None:

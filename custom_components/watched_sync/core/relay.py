@@ -8,15 +8,19 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
+from itertools import islice
 import logging
 
 from .backoff import FORBIDDEN_BACKOFF, IDLE_BACKOFF, LANE_BACKOFF, Backoff
 from .delivery import Delivery
 from .errors import (
     Busy,
+    Fault,
     Forbidden,
     JournalError,
     LaneDown,
+    Malformed,
     Missing,
     Parked,
     Reason,
@@ -29,8 +33,10 @@ from .errors import (
     Unstorable,
     WrongServer,
     classify,
+    is_outage,
     reason_of,
 )
+from .identity import Item
 from .lane import Health, Lane, LaneUpdate, Phase
 from .operation import Operation
 from .play_state import Reading
@@ -45,6 +51,9 @@ BATCH = 100
 #: Items that cannot be read one after the other, the server being there; with one more
 #: the trouble is the server's and not theirs.
 MAX_POISONED = 3
+
+#: Items that are known and read to find out whether any can be; then the libraries.
+OTHERS = 3
 
 #: Writes that all have to fail with a server fault before the lane counts as down.
 MIN_WIDE_FAULTS = 3
@@ -200,6 +209,36 @@ class Relay:
     def has_written(self) -> None:
         """Hear that a write was carried out: the server can, whatever failed before."""
         self._faulty_since = None
+
+    async def reads_others(self, item: Item, error: ServerError) -> bool:
+        """Say whether other items can be read, where *item* cannot because of *error*.
+
+        Where none can it is the server's trouble, and the lane is taken down: nothing
+        is given up because of a server that answers junk under its own name.
+        """
+        if not isinstance(error, Fault | Malformed):
+            return True
+        others = (one.item.item_id for one in self._lane.ledger)
+        unsuspected = (
+            one
+            for one in others
+            if one != item.item_id
+            and all(one != held.item.item_id for held in self._poisoned.values())
+        )
+        reads: list[Callable[[], Awaitable[object]]] = [
+            partial(self._server.fetch, {one}) for one in islice(unsuspected, OTHERS)
+        ]
+        for read in (*reads, self._server.libraries):
+            try:
+                await read()
+            except ServerError as err:
+                if is_outage(err):
+                    self._judge(err)
+                    return False
+            else:
+                return True
+        self._go_down(LaneDown(reason_of(error)))
+        return False
 
     # --- one turn ----------------------------------------------------------
 
@@ -482,6 +521,8 @@ class Relay:
                 self._lane.outbox.update(innocent)
             self._poisoned.clear()
             self._go_down(LaneDown(reason_of(error)))
+            return
+        if not await self.reads_others(operation.item, error):
             return
         if isinstance(error, Unanswered | Forbidden):
             # 403 to a read, and a good probe: closing hours have just ended.

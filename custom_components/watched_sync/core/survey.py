@@ -15,8 +15,8 @@ from functools import partial
 from heapq import nlargest
 import logging
 
-from .errors import ItemGone, ServerError, StillLooking, Unanswered
-from .identity import MediaKind, ProviderIds
+from .errors import ItemGone, Malformed, ServerError, StillLooking, Unanswered
+from .identity import Item, MediaKind, ProviderIds
 from .lane import Lane, LaneUpdate, Phase
 from .matching import IdKey, id_keys
 from .play_state import Reading
@@ -44,6 +44,13 @@ LIFETIME = 3600.0
 
 #: Seconds for which somebody who asks waits for it; most servers are quicker.
 FIND_PATIENCE = 10.0
+
+#: Items of all libraries together, and items whose ids are remembered, at most; as many
+#: as one listing may have.
+MOST_ITEMS = 200_000
+
+#: Items that have moved or were played, at most, that one survey tells of.
+MOST_PLAYS = 10_000
 
 #: Plays looked at where it is not known since when nobody has listened.
 PLAYS = 20
@@ -131,7 +138,7 @@ class Survey:
         self._stirred = asyncio.Event()
         self._needs_episodes = False
         self._counts: dict[str, _Counts] = {}
-        self._index: dict[IdKey, dict[str, None]] = {}
+        self._index = _Index(MOST_ITEMS)
         self._indexed_at: dict[MediaKind, float] = {}
 
     # --- what others ask -------------------------------------------------------
@@ -151,10 +158,7 @@ class Survey:
         found = await self._server.find(kind, ids, title)
         if found or not ids or self._server.capabilities.finds_by_ids:
             return found
-        item_ids = {
-            one for key in id_keys(kind, ids) for one in self._index.get(key, ())
-        }
-        if item_ids:
+        if item_ids := self._index.find(kind, ids):
             readings = (await self._server.fetch(item_ids)).values()
             found = [
                 one
@@ -238,15 +242,20 @@ class Survey:
         plays: list[Reading] = []
         last_play = _NEVER
         async for films in self._pages(MediaKind.MOVIE):
-            plays = self._worth_a_look([*plays, *films])
+            plays = self._worth_a_look([*plays, *films])[-MOST_PLAYS:]
             last_play = max(last_play, _last_play(films))
         needs_episodes = self._needs_episodes
-        shows = [
-            show
-            async for page in self._pages(MediaKind.SHOW)
-            for show in page
-            if self._has_moved(show, needs_episodes=needs_episodes)
-        ]
+        shows: list[Reading] = []
+        listed: set[str] = set()
+        async for page in self._pages(MediaKind.SHOW):
+            listed.update(show.item.item_id for show in page)
+            shows += (
+                show
+                for show in page
+                if self._has_moved(show, needs_episodes=needs_episodes)
+            )
+        for gone in self._counts.keys() - listed:
+            del self._counts[gone]
         for show in shows:
             try:
                 leaves = await self._in_turn(
@@ -256,7 +265,7 @@ class Survey:
                 continue
             self._learn(leaves)
             self._counts[show.item.item_id] = _counts(show)
-            plays = self._worth_a_look([*plays, *leaves])
+            plays = self._worth_a_look([*plays, *leaves])[-MOST_PLAYS:]
             last_play = max(last_play, _last_play(leaves))
         if needs_episodes:
             self._knows_all_now(MediaKind.EPISODE)
@@ -304,7 +313,11 @@ class Survey:
             async def next_page() -> Sequence[Reading] | None:
                 return await anext(pages, None)
 
+            count = 0
             while (page := await self._in_turn(next_page)) is not None:
+                count += len(page)
+                if count > MOST_ITEMS:
+                    raise Malformed(f"the libraries have more than {MOST_ITEMS} items")
                 self._learn(page)
                 yield page
         self._knows_all_now(kind)
@@ -337,8 +350,39 @@ class Survey:
 
     def _learn(self, readings: Iterable[Reading]) -> None:
         for one in readings:
-            for key in id_keys(one.item.kind, one.item.provider_ids):
-                self._index.setdefault(key, {})[one.item.item_id] = None
+            self._index.learn(one.item)
+
+
+class _Index:
+    """Which items bear which provider ids: those that were learned last."""
+
+    def __init__(self, most: int) -> None:
+        """Remember no more than *most* items."""
+        self._most = most
+        self._keys: dict[str, list[IdKey]] = {}
+        self._items: dict[IdKey, dict[str, None]] = {}
+
+    def learn(self, item: Item) -> None:
+        """Remember what an item bears now, and no more what it did before."""
+        self._forget(item.item_id)
+        if not (keys := id_keys(item.kind, item.provider_ids)):
+            return
+        self._keys[item.item_id] = keys
+        for key in keys:
+            self._items.setdefault(key, {})[item.item_id] = None
+        if len(self._keys) > self._most:
+            self._forget(next(iter(self._keys)))
+
+    def find(self, kind: MediaKind, ids: ProviderIds) -> set[str]:
+        """Return the ids of the items that bear one of *ids*."""
+        return {one for key in id_keys(kind, ids) for one in self._items.get(key, ())}
+
+    def _forget(self, item_id: str) -> None:
+        for key in self._keys.pop(item_id, ()):
+            held = self._items[key]
+            del held[item_id]
+            if not held:
+                del self._items[key]
 
 
 def _counts(show: Reading) -> _Counts:
