@@ -24,7 +24,7 @@ from pytest_homeassistant_custom_component.common import (
 )
 from yarl import URL
 
-from custom_components.watched_sync import moves
+from custom_components.watched_sync import connecting, moves
 from custom_components.watched_sync.connecting import (
     async_find_servers,
     async_locate,
@@ -333,7 +333,7 @@ async def plex_tv(
     plex: FakePlex, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[FakePlexTv]:
     async with FakePlexTv([plex]) as house:
-        monkeypatch.setenv("WATCHED_SYNC_PLEX_TV_URL", house.url)
+        monkeypatch.setattr(connecting, "PLEX_TV", house.url)
         yield house
 
 

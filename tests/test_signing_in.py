@@ -18,7 +18,7 @@ from homeassistant.data_entry_flow import (
 import pytest
 from pytest_homeassistant_custom_component.common import get_schema_suggested_value
 
-from custom_components.watched_sync import signing_in
+from custom_components.watched_sync import connecting, signing_in
 from custom_components.watched_sync.const import DOMAIN
 from custom_components.watched_sync.core.identity import Item, MediaKind
 from custom_components.watched_sync.servers import approval
@@ -65,7 +65,7 @@ async def plex_tv(
 ) -> AsyncIterator[FakePlexTv]:
     """The simulated plex.tv, with a clock of its own, in the real one's place."""
     async with FakePlexTv([plex], clock=FakeClock()) as house:
-        monkeypatch.setenv("WATCHED_SYNC_PLEX_TV_URL", house.url)
+        monkeypatch.setattr(connecting, "PLEX_TV", house.url)
         yield house
 
 

@@ -7,7 +7,6 @@ import asyncio
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
-import os
 import re
 from typing import Any, Final
 
@@ -47,9 +46,6 @@ from .servers.plex.client import (
 )
 from .servers.transport import Transport, parse_url, without_own_page
 from .sessions import async_entry_session, async_shared_session
-
-#: The environment variable that names another address for plex.tv: a simulated one.
-PLEX_TV_URL: Final = "WATCHED_SYNC_PLEX_TV_URL"
 
 #: Seconds that the servers found in the network have to say what they are.
 _INTRODUCTION: Final = 2.0
@@ -108,7 +104,7 @@ def create_server(
             data[CONF_TOKEN],
             client_id=data[CONF_CLIENT_ID],
             known=known_info(data) if CONF_SERVER_ID in data else None,
-            plex_tv_url=plex_tv_url(),
+            plex_tv_url=PLEX_TV,
             libraries=libraries,
         )
     # Without being told whom to expect, the first probe reads the version as well,
@@ -268,17 +264,17 @@ async def async_locate(hass: HomeAssistant, data: Mapping[str, Any]) -> dict[str
 
     For an entry that signed in at plex.tv. Raises `ServerError`.
     """
-    session = async_shared_session(hass)
-    plex_tv = PlexTv(session, data[CONF_CLIENT_ID], url=plex_tv_url())
-    server = await plex_tv.server(data[CONF_ACCOUNT_TOKEN], data[CONF_SERVER_ID])
+    server = await plex_tv(hass, data[CONF_CLIENT_ID]).server(
+        data[CONF_ACCOUNT_TOKEN], data[CONF_SERVER_ID]
+    )
     return {
         **data,
-        CONF_URL: await find_address(session, server),
+        CONF_URL: await find_address(async_shared_session(hass), server),
         CONF_TOKEN: server.token,
         CONF_VERIFY_SSL: True,
     }
 
 
-def plex_tv_url() -> str:
-    """Return the address of plex.tv, or of what stands in for it."""
-    return os.environ.get(PLEX_TV_URL) or PLEX_TV
+def plex_tv(hass: HomeAssistant, client_id: str) -> PlexTv:
+    """Return plex.tv, to be asked with an entry's own client id; nothing is sent."""
+    return PlexTv(async_shared_session(hass), client_id, url=PLEX_TV)

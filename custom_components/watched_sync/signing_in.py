@@ -9,7 +9,7 @@ from typing import Any, Final
 from homeassistant.const import CONF_TOKEN, CONF_URL, CONF_VERIFY_SSL
 from homeassistant.core import HomeAssistant
 
-from .connecting import DIALECTS, async_server_id, plex_tv_url
+from .connecting import DIALECTS, async_server_id, plex_tv
 from .const import (
     CONF_ACCOUNT_TOKEN,
     CONF_CLIENT_ID,
@@ -169,7 +169,7 @@ class PlexSignIn:
 
     async def async_begin(self) -> None:
         """Ask for a code."""
-        self._plex_tv = PlexTv(self._session, self._client_id, url=plex_tv_url())
+        self._plex_tv = plex_tv(self._hass, self._client_id)
         self._pin = await self._plex_tv.create_pin()
 
     async def async_wait(self) -> None:

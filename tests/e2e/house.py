@@ -77,7 +77,6 @@ class House:
         self.folder = folder
         self.simulation = Simulation()
         self.simulation.live_in()
-        self._environment = pytest.MonkeyPatch()
         self._connect = {"plex": plex, "jellyfin": jellyfin}
         self._track = {"plex": track, "jellyfin": track_jellyfin}
         self._configuration = configuration
@@ -87,15 +86,14 @@ class House:
 
     async def __aenter__(self) -> Self:
         await self.simulation.start(Ports())
-        # Whatever Home Assistant has to ask of plex.tv, it asks the simulated one.
-        self._environment.setenv(
-            "WATCHED_SYNC_PLEX_TV_URL", self.simulation.plex_tv.url
-        )
         try:
-            self.home = HomeAssistant(self.folder / "home", await self._furnish())
+            self.home = HomeAssistant(
+                self.folder / "home",
+                await self._furnish(),
+                plex_tv=self.simulation.plex_tv.url,
+            )
             await self.home.start()
         except BaseException:
-            self._environment.undo()
             await self.simulation.stop()
             raise
         return self
@@ -103,7 +101,6 @@ class House:
     async def __aexit__(self, *_: object) -> None:
         self.logs.append(self.home.log)
         await self.home.kill()
-        self._environment.undo()
         await self.simulation.stop()
 
     @property

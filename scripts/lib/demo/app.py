@@ -80,7 +80,10 @@ class Demo:
         await self._start_servers(home_port)
         try:
             access = await self._settle(home_port, is_new=is_new)
-            await self._live(HomeAssistant(self._home, access), is_new=is_new)
+            home = HomeAssistant(
+                self._home, access, plex_tv=self._simulation.plex_tv.url
+            )
+            await self._live(home, is_new=is_new)
         finally:
             self._keep()
             await self._simulation.stop()
@@ -113,8 +116,6 @@ class Demo:
                 _say(f"Port {port} is taken, so {name} listens on {chosen[name]}.")
         _say("Starting the simulated servers ...")
         await self._simulation.start(Ports(**chosen))
-        # Home Assistant inherits this, and signs in there instead of at plex.tv.
-        os.environ["WATCHED_SYNC_PLEX_TV_URL"] = self._simulation.plex_tv.url
 
     async def _settle(self, port: int, *, is_new: bool) -> Access:
         """Make the folder of Home Assistant ready for a start."""

@@ -6,6 +6,11 @@ from uuid import uuid4
 
 import aiohttp
 
+from custom_components.watched_sync.const import (
+    CONF_PERSON,
+    ENTRY_MINOR_VERSION,
+    PERSON_SHARED,
+)
 from custom_components.watched_sync.core.codec import encode_item
 from custom_components.watched_sync.core.identity import Item, MediaKind
 from custom_components.watched_sync.core.ports import MediaServer, ServerInfo
@@ -58,6 +63,8 @@ async def _entry(
     return config_entry(
         title=f"{info.server_name} ({info.user_name})",
         unique_id=f"{info.server_id}:{info.user_id}",
+        options={CONF_PERSON: PERSON_SHARED},
+        minor_version=ENTRY_MINOR_VERSION,
         data={
             "kind": kind,
             "url": url,

@@ -16,6 +16,7 @@ from .home import HOST, Access
 
 ROOT = Path(__file__).parents[3]
 PYTHON = ROOT / ".venv-ha" / "bin" / "python"
+_LAUNCHER = Path(__file__).with_name("launcher.py")
 
 #: What a Home Assistant that wants to be started again exits with.
 RESTART = 100
@@ -48,8 +49,12 @@ def free_port(*wanted: int, taken: Iterable[int] = ()) -> int:
 class HomeAssistant:
     """The process that works in one folder; it can be started more than once."""
 
-    def __init__(self, folder: Path, access: Access) -> None:
-        """Prepare; nothing is started."""
+    def __init__(self, folder: Path, access: Access, *, plex_tv: str) -> None:
+        """Prepare; nothing is started.
+
+        *plex_tv* is the address of the simulated plex.tv, where it signs in.
+        """
+        self._plex_tv = plex_tv
         self.folder = folder
         self.access = access
         self.log_file = folder / "output.log"
@@ -86,8 +91,9 @@ class HomeAssistant:
         with self.log_file.open("wb") as log:
             self._process = await asyncio.create_subprocess_exec(
                 str(PYTHON),
-                "-m",
-                "homeassistant",
+                str(_LAUNCHER),
+                str(self.folder),
+                self._plex_tv,
                 "--config",
                 str(self.folder),
                 "--skip-pip",

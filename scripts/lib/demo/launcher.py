@@ -1,0 +1,23 @@
+"""Start Home Assistant with a simulated plex.tv in the real one's place.
+
+Run as a program: `launcher.py CONFIG_FOLDER PLEX_TV_URL ARGUMENT ...`, where the
+arguments are those of `python -m homeassistant`.
+"""
+
+from importlib import import_module
+import sys
+
+
+def main(config_folder: str, plex_tv_url: str, *arguments: str) -> int:
+    """Run Home Assistant and return what it exits with."""
+    # As Home Assistant does later, to find what is installed there.
+    sys.path[0] = config_folder
+    connecting = import_module("custom_components.watched_sync.connecting")
+    vars(connecting)["PLEX_TV"] = plex_tv_url
+    sys.argv = ["homeassistant", *arguments]
+    exit_code: int = import_module("homeassistant.__main__").main()
+    return exit_code
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))
