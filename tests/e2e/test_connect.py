@@ -29,6 +29,15 @@ async def fill(browser: Browser, **fields: str) -> None:
         await browser.fill(f"{DIALOG} >> input[name={name}]", text)
 
 
+async def whose(browser: Browser, answer: str, picture: str) -> None:
+    """Answer the last question of connecting."""
+    await browser.wait(f"{DIALOG} >> text=Whose is it?")
+    await browser.click(f"{DIALOG} >> text={answer}")
+    await browser.settled()
+    await browser.shot(picture)
+    await browser.click(SUBMIT)
+
+
 async def test_plex_is_connected_with_a_token(empty_house: House) -> None:
     house = empty_house
     async with house.browser() as browser, house.client() as client:
@@ -51,6 +60,7 @@ async def test_plex_is_connected_with_a_token(empty_house: House) -> None:
             browser, url=house.plex.url, token=house.simulation.plex_token("alex")
         )
         await browser.click(SUBMIT)
+        await whose(browser, "Shared by the household", "plex-whose")
         await browser.wait(CREATED)
         await browser.settled()
         await browser.shot("plex-connected")
@@ -97,6 +107,7 @@ async def test_jellyfin_is_connected_with_a_password(empty_house: House) -> None
             password=house.jellyfin.password("alex"),
         )
         await browser.click(SUBMIT)
+        await whose(browser, "Somebody else", "jellyfin-whose")
         await browser.wait(CREATED)
         await client.until_state("sensor.cellar_alex_sync_status", "synced")
         await browser.click(f"{DIALOG} >> role=button[name=/Finish|Skip/]")

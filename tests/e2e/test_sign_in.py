@@ -14,7 +14,7 @@ from tests.fakes.tls import Certificates
 
 from .browser import Browser
 from .house import JELLYFIN, House, all_loaded, no_complaints
-from .test_connect import CREATED, DIALOG, SUBMIT, begin, fill
+from .test_connect import CREATED, DIALOG, SUBMIT, begin, fill, whose
 
 # Many dialogs in one house, as every start of Home Assistant takes its time.
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
@@ -133,6 +133,7 @@ async def test_plex_is_connected_with_an_account(empty_house: House) -> None:
         await submit(browser, "This PIN is not right", "plex-7-wrong-pin")
         await fill(browser, pin="2468")
         await browser.click(SUBMIT)
+        await whose(browser, "Shared by the household", "plex-8-whose")
         await finish(browser, "plex-8-connected")
         await client.until_state("sensor.attic_kim_sync_status", "synced")
         assert await titles(client) == ["Attic (kim)"]
@@ -253,6 +254,7 @@ async def quick_connect(browser: Browser, house: House) -> None:
     assert await browser.value(f"{FIELD}[name=url]") == jellyfin.url
     await browser.click(SUBMIT)
     await approve_in_jellyfin(browser, house, "kim")
+    await whose(browser, "Shared by the household", "code-7-whose")
     await finish(browser, "code-7-connected")
 
     # The same user of the same server, whichever way.
@@ -285,6 +287,7 @@ async def a_certificate_of_its_own(browser: Browser, vault: FakeJellyfin) -> Non
         assert await browser.value(f"{FIELD}[name={name}]") == text
     await fill(browser, password=vault.password("alex"))
     await browser.click(SUBMIT)
+    await whose(browser, "Shared by the household", "password-5-whose")
     await finish(browser, "password-5-connected")
 
 
@@ -301,6 +304,7 @@ async def emby(browser: Browser, house: House, loft: FakeEmby) -> None:
     await submit(browser, "a Jellyfin server answers at this", "emby-2-jellyfin")
     await fill(browser, url=loft.url)
     await browser.click(SUBMIT)
+    await whose(browser, "Shared by the household", "emby-3-whose")
     await finish(browser, "emby-3-connected")
 
 
@@ -350,7 +354,7 @@ async def preferences(browser: Browser, client: Any) -> None:
     await see(browser, "Preferences", "options-1")
     await browser.fill(f"{DIALOG} >> input[type=number]", "0")
     await browser.click(f"{DIALOG} >> text='TV Shows'")
-    await browser.click(f"{DIALOG} >> text='Attic (alex)'")
+    await browser.click(f"{DIALOG} >> text='Attic (alex) - Plex'")
     await browser.click(f"{DIALOG} >> ha-select")
     choice = f"{DIALOG} >> ha-dropdown-item:has-text('Home Assistant wins')"
     await browser.wait(choice)
