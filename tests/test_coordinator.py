@@ -335,7 +335,7 @@ async def test_a_wish_that_is_tried_again_says_why(hass: HomeAssistant) -> None:
     assert data.items["m1"].sync_state is ItemSyncState.PENDING
 
 
-async def test_the_queue_shows_twenty_rows_waiting_ones_first(
+async def test_the_queue_shows_twenty_rows_and_failed_ones_are_not_crowded_out(
     hass: HomeAssistant,
 ) -> None:
     films = [Item(f"f{n}", MediaKind.MOVIE, f"Film {n}") for n in range(30)]
@@ -348,11 +348,17 @@ async def test_the_queue_shows_twenty_rows_waiting_ones_first(
     server.go_down()
     await lane_down(runtime)
     await runtime.async_submit([Request(film, MarkWatched()) for film in films[:3]])
-    rows = [one.item.item_id for one in runtime.coordinator.data.queue]
-    assert rows == ["f0", "f1", "f2", "m1"]
+
+    def rows() -> tuple[list[str], list[str]]:
+        data = runtime.coordinator.data
+        return (
+            [one.item.item_id for one in data.queue],
+            [one.item.item_id for one in data.given_up],
+        )
+
+    assert rows() == (["f0", "f1", "f2"], ["m1"])
     await runtime.async_submit([Request(film, MarkWatched()) for film in films[3:]])
-    rows = [one.item.item_id for one in runtime.coordinator.data.queue]
-    assert rows == [film.item_id for film in films[:QUEUE_ROWS]]
+    assert rows() == ([film.item_id for film in films[: QUEUE_ROWS - 1]], ["m1"])
 
 
 async def test_one_batch_of_wishes_is_published_once(hass: HomeAssistant) -> None:

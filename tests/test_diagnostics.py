@@ -52,7 +52,7 @@ async def test_diagnostics_tell_counts_and_reasons_and_no_secret(
     assert (told["up_next"], told["tracked"]) == (1, 1)
     assert told["outbox"]["waiting"] == 1
     assert told["outbox"]["failed"] == 1
-    waiting, failed = told["outbox"]["rows"]
+    (waiting,), (failed,) = (told["outbox"][one] for one in ("rows", "failed_rows"))
     assert (waiting["kind"], waiting["change"]) == ("movie", "MarkWatched")
     assert failed["last_error"] == "forbidden"
 

@@ -96,12 +96,14 @@ async def test_offline_lane_says_so_and_shows_what_waits(
         {
             "title": "Arrival (2016)",
             "change": "mark_watched",
+            "status": "queued",
             "attempts": 0,
             "last_error": None,
         },
         {
             "title": "Contact (1997)",
             "change": "set_progress",
+            "status": "queued",
             "attempts": 0,
             "last_error": None,
         },
@@ -131,9 +133,24 @@ async def test_refused_change_is_counted_as_failed(hass: HomeAssistant) -> None:
     state = shown(hass, STATUS)
     assert state.state == "failed"
     assert state.attributes["last_error"] == "refused"
-    assert [row["last_error"] for row in state.attributes["queue"]] == ["refused"]
+    (row,) = state.attributes["queue"]
+    assert (row["status"], row["last_error"]) == ("failed", "refused")
     assert shown(hass, FAILED).state == "1"
     assert shown(hass, PENDING).state == "0"
+
+
+async def test_failed_change_is_told_from_those_that_wait(hass: HomeAssistant) -> None:
+    server = MemoryServer()
+    server.item_faults["m1"] = Refused("no")
+    entry = await setup_lane(hass, server)
+    await entry.runtime_data.async_submit([Request(MOVIE, MarkWatched())])
+    await drained(hass, entry)
+    await lose_contact(hass, entry, server)
+    await entry.runtime_data.async_submit([Request(OTHER_MOVIE, MarkWatched())])
+    assert [
+        (row["title"], row["status"]) for row in shown(hass, STATUS).attributes["queue"]
+    ] == [("Contact (1997)", "queued"), ("Arrival (2016)", "failed")]
+    assert (shown(hass, PENDING).state, shown(hass, FAILED).state) == ("1", "1")
 
 
 async def test_revoked_token_asks_for_a_new_sign_in(hass: HomeAssistant) -> None:

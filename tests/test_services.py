@@ -511,7 +511,12 @@ async def test_wait_tells_of_a_change_the_server_refused(hass: HomeAssistant) ->
     server.item_faults["m1"] = Refused("no")
     await setup_lane(hass, server)
     answer = await act(hass, "mark_watched", item_id="m1", wait=300)
-    assert [row["status"] for row in answer["operations"]] == ["failed"]
+    (row,) = answer["operations"]
+    assert (row["status"], row["result"], row["last_error"]) == (
+        "failed",
+        "rejected",
+        "refused",
+    )
 
 
 async def test_wait_ends_while_the_server_is_away_and_the_change_stays_queued(

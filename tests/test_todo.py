@@ -5,15 +5,20 @@ from datetime import date, timedelta
 from typing import Any
 
 from freezegun.api import FrozenDateTimeFactory
+from homeassistant.components.todo.const import TodoListEntityFeature
 from homeassistant.core import Context, HomeAssistant
 from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 from homeassistant.helpers import entity_registry as er
 from homeassistant.setup import async_setup_component
 import pytest
-from pytest_homeassistant_custom_component.common import MockConfigEntry
+from pytest_homeassistant_custom_component.common import (
+    MockConfigEntry,
+    async_fire_time_changed,
+)
 from pytest_homeassistant_custom_component.typing import WebSocketGenerator
 
 from custom_components.watched_sync.core.errors import JournalError, Refused
+from custom_components.watched_sync.core.identity import Item
 from custom_components.watched_sync.core.operation import (
     MarkUnwatched,
     MarkWatched,
@@ -59,7 +64,7 @@ async def statuses(hass: HomeAssistant) -> dict[str, str]:
     return {one["uid"]: one["status"] for one in await items(hass)}
 
 
-async def update(hass: HomeAssistant, item: str, **data: str) -> None:
+async def update(hass: HomeAssistant, item: str, **data: str | None) -> None:
     """Change an item of the list."""
     await hass.services.async_call(
         "todo",
@@ -98,7 +103,7 @@ async def test_list_shows_what_is_up_next_in_the_servers_order(
     assert await items(hass) == [
         {
             "uid": "e1x2",
-            "summary": "Severance S01E02 Part 2",
+            "summary": "S01E02 Severance Part 2",
             "status": "needs_action",
             "description": "0:50:00",
         },
@@ -131,8 +136,60 @@ async def test_an_item_without_a_length_has_no_description(hass: HomeAssistant) 
 
 async def test_nothing_can_be_added_moved_or_removed(hass: HomeAssistant) -> None:
     await setup_lane(hass)
-    # 4: UPDATE_TODO_ITEM, and nothing else.
-    assert shown(hass, LIST).attributes["supported_features"] == 4
+    features = TodoListEntityFeature(shown(hass, LIST).attributes["supported_features"])
+    assert TodoListEntityFeature.UPDATE_TODO_ITEM in features
+    assert not features & (
+        TodoListEntityFeature.CREATE_TODO_ITEM
+        | TodoListEntityFeature.DELETE_TODO_ITEM
+        | TodoListEntityFeature.MOVE_TODO_ITEM
+    )
+
+
+@pytest.mark.parametrize(
+    ("item", "summary", "description"),
+    [
+        (
+            replace(
+                episode(2, 5),
+                show_title="The Lord of the Rings: The Rings of Power",
+                title="*Halls* of Stone",
+            ),
+            "S02E05 The Lord of the Rings: The Rings…",
+            (
+                "S02E05 The Lord of the Rings: The Rings of Power "
+                r"\*Halls\* of Stone"
+                "\n\n0:50:00"
+            ),
+        ),
+        (
+            replace(episode(2, 5), episode_end=6, title="Two at Once", duration=None),
+            "S02E05-E06 Severance Two at Once",
+            None,
+        ),
+        (
+            replace(episode(2, 5), season=None, title="A Short"),
+            "Severance A Short",
+            "0:50:00",
+        ),
+        (
+            replace(
+                MOVIE,
+                title="Birdman or (The Unexpected Virtue of Ignorance)",
+                duration=None,
+            ),
+            "Birdman or (The Unexpected Virtue of Ig…",
+            "Birdman or (The Unexpected Virtue of Ignorance) (2016)",
+        ),
+    ],
+)
+async def test_long_title_is_cut_and_the_number_of_an_episode_comes_first(
+    hass: HomeAssistant, item: Item, summary: str, description: str | None
+) -> None:
+    server = MemoryServer([item])
+    server.up_next_ids = [item.item_id]
+    await setup_lane(hass, server)
+    (row,) = await items(hass)
+    assert (row["summary"], row.get("description")) == (summary, description)
 
 
 # --- ticking ---------------------------------------------------------------------
@@ -144,7 +201,7 @@ async def test_ticking_off_marks_watched_and_the_item_stays_until_tomorrow(
     server = MemoryServer()
     server.up_next_ids = ["e1x1", "m1"]
     entry = await setup_lane(hass, server)
-    await tick(hass, "Severance S01E01 Part 1")
+    await tick(hass, "S01E01 Severance Part 1")
     await drained(hass, entry)
     assert server.writes == [("e1x1", MarkWatched())]
     server.up_next_ids = ["e1x2", "m1"]
@@ -163,6 +220,29 @@ async def test_ticking_off_marks_watched_and_the_item_stays_until_tomorrow(
     server.up_next_ids = ["e1x2"]
     await look_again(hass, entry)
     assert await statuses(hass) == {"e1x2": "needs_action"}
+
+
+async def test_what_was_ticked_off_leaves_after_a_day_without_any_news(
+    hass: HomeAssistant, freezer: FrozenDateTimeFactory
+) -> None:
+    server = MemoryServer()
+    server.up_next_ids = ["m1"]
+    entry = await setup_lane(hass, server)
+    await tick(hass, "m1")
+    await drained(hass, entry)
+    server.up_next_ids = []
+    await look_again(hass, entry)
+    assert await statuses(hass) == {"m1": "completed"}
+
+    async def pass_time(hours: int) -> None:
+        freezer.tick(timedelta(hours=hours))
+        async_fire_time_changed(hass)
+        await hass.async_block_till_done()
+
+    await pass_time(23)
+    assert await statuses(hass) == {"m1": "completed"}
+    await pass_time(2)
+    assert await statuses(hass) == {}
 
 
 async def test_a_tick_is_queued_while_the_server_is_away_and_shows_at_once(
@@ -386,6 +466,51 @@ async def test_nothing_can_be_renamed(hass: HomeAssistant) -> None:
     assert server.writes == [("m1", MarkWatched())]
 
 
+async def test_ticking_in_the_dialog_of_an_item_works(
+    hass: HomeAssistant, freezer: FrozenDateTimeFactory
+) -> None:
+    freezer.move_to("2026-03-02 12:00:00+00:00")
+    new = replace(episode(1, 1), aired=date(2026, 3, 1))
+    server = MemoryServer([SHOW, new, MOVIE])
+    server.up_next_ids = [new.item_id, "m1"]
+    entry = await setup_lane(hass, server)
+    # What the frontend sends: all that it was told, and null for what is empty.
+    await update(
+        hass,
+        new.item_id,
+        rename="S01E01 Severance Part 1",
+        status="completed",
+        description="0:50:00",
+        due_date="2026-03-01",
+    )
+    await update(
+        hass,
+        "m1",
+        rename="Arrival (2016)",
+        status="completed",
+        # Somebody has begun to watch it since the dialog was opened, or stopped.
+        description="0:10:00 / 1:56:00",
+        due_date=None,
+    )
+    await drained(hass, entry)
+    assert server.writes == [(new.item_id, MarkWatched()), ("m1", MarkWatched())]
+
+
+@pytest.mark.parametrize(
+    "data", [{"description": "soon"}, {"description": None}, {"due_date": "2026-12-24"}]
+)
+async def test_length_and_date_cannot_be_changed(
+    hass: HomeAssistant, data: dict[str, Any]
+) -> None:
+    server = MemoryServer()
+    server.up_next_ids = ["m1"]
+    entry = await setup_lane(hass, server)
+    with pytest.raises(ServiceValidationError, match="come from the server") as err:
+        await update(hass, "m1", status="needs_action", **data)
+    assert err.value.translation_key == "list_cannot_edit"
+    assert not len(entry.runtime_data.lane.outbox)
+
+
 async def test_an_item_that_has_left_the_list_meanwhile_is_refused(
     hass: HomeAssistant,
 ) -> None:
@@ -427,7 +552,7 @@ async def test_built_in_sentence_ticks_an_item_off(hass: HomeAssistant) -> None:
         assert await async_setup_component(hass, component, {})
     er.async_get(hass).async_update_entity(LIST, aliases=["watch list"])
     await hass.async_block_till_done()
-    for item in ("Arrival (2016)", "severance s01e01 part 1"):
+    for item in ("Arrival (2016)", "s01e01 severance part 1"):
         answer = await hass.services.async_call(
             "conversation",
             "process",

@@ -75,6 +75,7 @@ async def async_get_config_entry_diagnostics(
             "history": len(lane.outbox.history),
             "oldest": _time(snapshot.oldest),
             "rows": [_row(operation) for operation in snapshot.queue],
+            "failed_rows": [_row(operation) for operation in snapshot.given_up],
         },
         "oddities": dict(runtime.server.oddities),
         "mirroring": _mirroring(entry),

@@ -126,14 +126,18 @@ class SyncStatusSensor(WatchedSyncEntity, SensorEntity):
             "next_attempt": snapshot.next_attempt,
             "last_error": snapshot.last_error,
             "reads_failing_since": snapshot.reads_failing_since,
-            "queue": [_short(operation) for operation in snapshot.queue],
+            "queue": [
+                *(_short(operation, "queued") for operation in snapshot.queue),
+                *(_short(operation, "failed") for operation in snapshot.given_up),
+            ],
         }
 
 
-def _short(operation: Operation) -> dict[str, str | int | None]:
+def _short(operation: Operation, status: str) -> dict[str, str | int | None]:
     return {
         "title": operation.item.full_title,
         "change": encode_change(operation.change)["type"],
+        "status": status,
         "attempts": operation.attempts,
         "last_error": operation.last_error,
     }
@@ -174,9 +178,7 @@ class NextEpisodeSensor(ShowSensor):
         """Its number, or its title where it has none."""
         if (episode := self.episode) is None:
             return None
-        if episode.season is None or episode.episode is None:
-            return episode.title
-        return f"S{episode.season:02}E{episode.episode:02}"
+        return episode.number or episode.title
 
     @property
     @override

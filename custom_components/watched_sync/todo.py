@@ -3,6 +3,9 @@
 The list is the server's, in its order. A tick is a request like any other: it is queued
 and delivered even if the server is away. What was ticked off stays on the list for a
 day, so that it can be taken back.
+
+Whoever opens an item sees fields for its name, description and date, and the frontend
+sends all of them back with a tick. So they are taken, and refused if they were changed.
 """
 
 from collections import Counter
@@ -15,17 +18,20 @@ from homeassistant.components.todo.const import (
     TodoListEntityFeature,
 )
 from homeassistant.components.todo.entity import TodoItem, TodoListEntity
-from homeassistant.core import HomeAssistant
+from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
+from homeassistant.helpers.event import async_track_time_interval
 from homeassistant.util import dt as dt_util
 
-from .core.identity import Item
+from .core import gate
+from .core.identity import Item, MediaKind
 from .core.operation import MarkUnwatched, MarkWatched, Operation, Origin, Scope
 from .core.outbox import Outbox, Result
 from .core.play_state import PlayState
 from .core.snapshot import ItemView
 from .entity import WatchedSyncEntity
 from .failures import invalid
+from .markdown import plain
 from .runtime import Request, WatchedSyncConfigEntry, WatchedSyncRuntime
 from .undo import async_undo
 
@@ -38,6 +44,13 @@ MOST_COMPLETED: Final = 20
 
 #: How long an item has a due date after it aired.
 NEW_FOR: Final = timedelta(days=14)
+
+#: How often the list is looked through for what is due to leave it. Nothing else may
+#: happen on a lane for days.
+LOOKED_THROUGH: Final = timedelta(hours=1)
+
+#: Characters of a title: the frontend cuts what does not fit on a phone without a sign.
+LONGEST_SUMMARY: Final = 40
 
 _DONE: Final = (Result.DELIVERED, Result.ALREADY_TRUE)
 
@@ -55,13 +68,30 @@ class UpNextList(WatchedSyncEntity, TodoListEntity):
     """What this user would watch next; items are neither added nor changed here."""
 
     _attr_translation_key = "up_next"
-    _attr_supported_features = TodoListEntityFeature.UPDATE_TODO_ITEM
+    _attr_supported_features = (
+        TodoListEntityFeature.UPDATE_TODO_ITEM
+        | TodoListEntityFeature.SET_DESCRIPTION_ON_ITEM
+        | TodoListEntityFeature.SET_DUE_DATE_ON_ITEM
+    )
 
     def __init__(self, runtime: WatchedSyncRuntime, key: str) -> None:
         """Show the list as it was read last."""
         super().__init__(runtime, key)
         self._outbox = runtime.lane.outbox
         self._attr_todo_items = list(self._items())
+
+    @override
+    async def async_added_to_hass(self) -> None:
+        """Let what was ticked off leave in time, also if nothing else happens."""
+        await super().async_added_to_hass()
+
+        @callback
+        def look_through(_: datetime) -> None:
+            self._handle_coordinator_update()
+
+        self.async_on_remove(
+            async_track_time_interval(self.hass, look_through, LOOKED_THROUGH)
+        )
 
     @override
     def _take_news(self) -> None:
@@ -72,7 +102,9 @@ class UpNextList(WatchedSyncEntity, TodoListEntity):
         """Mark an item watched, or take that back.
 
         Raises ServiceValidationError for anything else, and for an item that is not
-        on the list any more; a HomeAssistantError if it cannot be queued.
+        on the list any more; a HomeAssistantError if it cannot be queued. A length or
+        date that comes back with a tick may be that of a moment ago, as somebody
+        watches: it says nothing.
         """
         listed = next((one for one in self._items() if one.uid == item.uid), None)
         view = None if item.uid is None else self.coordinator.view(item.uid)
@@ -81,6 +113,8 @@ class UpNextList(WatchedSyncEntity, TodoListEntity):
         if item.summary not in (None, listed.summary):
             raise invalid("list_cannot_rename", item=listed.summary or "")
         if item.status in (None, listed.status):
+            if (item.description or None, item.due) != (listed.description, listed.due):
+                raise invalid("list_cannot_edit", item=listed.summary or "")
             return
         # Not `is`: the action hands on the mere word.
         if item.status == TodoItemStatus.COMPLETED:
@@ -144,12 +178,33 @@ def _row(view: ItemView, completed: datetime | None) -> TodoItem:
     done = _is_done(view.desired)
     return TodoItem(
         uid=item.item_id,
-        summary=item.full_title,
+        summary=_summary(item),
         status=TodoItemStatus.COMPLETED if done else TodoItemStatus.NEEDS_ACTION,
         due=_due(item),
-        description=_length(item, view.desired),
+        description=_description(item, view.desired),
         completed=completed if done else None,
     )
+
+
+def _title(item: Item) -> str:
+    """Return a title that says what tells one episode from another first."""
+    if item.kind is MediaKind.EPISODE and item.show_title and item.number:
+        # No sign between them: sentences that tick it off are heard without any.
+        return f"{item.number} {item.show_title} {item.title}"
+    return item.full_title
+
+
+def _summary(item: Item) -> str:
+    return gate.line(_title(item), LONGEST_SUMMARY)
+
+
+def _description(item: Item, state: PlayState) -> str | None:
+    """Return how long an item is, after its title where that had to be cut."""
+    title = _title(item)
+    parts = [plain(title)] if _summary(item) != title else []
+    if (length := _length(item, state)) is not None:
+        parts.append(length)
+    return "\n\n".join(parts) or None
 
 
 def _due(item: Item) -> date | None:

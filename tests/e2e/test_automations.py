@@ -40,7 +40,7 @@ async def test_automations_hear_of_a_tick_and_ask_what_is_watched(house: House) 
     episode = house.plex.rating_key("Severance", season=2, episode=5)
     async with house.client() as client:
         rows = await client.action("todo.get_items", entity_id=LIST, response=True)
-        summary = "Severance S02E05 Trojan's Horse"
+        summary = "S02E05 Severance Trojan's Horse"
         assert summary in [row["summary"] for row in rows[LIST]["items"]]
         heard = await automate(
             client,

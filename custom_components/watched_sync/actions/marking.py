@@ -318,6 +318,8 @@ def _row(
     }
     if outcome is not None:
         row["result"] = outcome.result.value
+        if outcome.reason is not None:
+            row["last_error"] = outcome.reason.value
     change = planned.request.change
     if isinstance(change, MarkWatched) and change.at is not None:
         row["watched_at"] = "kept" if _keeps_date(planned, outcome) else "not_kept"

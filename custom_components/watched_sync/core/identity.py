@@ -154,16 +154,20 @@ class Item:
         return self.season == 0
 
     @property
+    def number(self) -> str | None:
+        """The number of an episode, such as `S02E05` or `S02E05-E06`, if it has one."""
+        if self.season is None or self.episode is None:
+            return None
+        first = f"S{self.season:02}E{self.episode:02}"
+        return first if self.episode_end is None else f"{first}-E{self.episode_end:02}"
+
+    @property
     def full_title(self) -> str:
         """A title that stands alone, such as `Severance S02E05 Trojan's Horse`."""
         match self.kind:
             case MediaKind.EPISODE if self.show_title:
-                number = ""
-                if self.season is not None and self.episode is not None:
-                    number = f" S{self.season:02}E{self.episode:02}"
-                    if self.episode_end is not None:
-                        number += f"-E{self.episode_end:02}"
-                return f"{self.show_title}{number} {self.title}"
+                parts = (self.show_title, self.number, self.title)
+                return " ".join(part for part in parts if part)
             case MediaKind.SEASON if self.show_title:
                 return f"{self.show_title} {self.title}"
             case MediaKind.MOVIE if self.year is not None:

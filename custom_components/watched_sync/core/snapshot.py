@@ -75,10 +75,10 @@ class SyncSnapshot:
 
     `oldest` is when the operation that waits longest was asked for.
     `reads_failing_since` is set while what others do is not seen, as reads keep failing
-    although the server is there. `queue` holds up
-    to 20 operations, waiting ones first, then those given up. `tracked` holds the
-    tracked items by the ids they had when tracking began, `items` all that is shown by
-    the ids there are now.
+    although the server is there. `queue` holds the first operations that wait and
+    `given_up` the first that failed, together up to 20; neither crowds the other out.
+    `tracked` holds the tracked items by the ids they had when tracking began, `items`
+    all that is shown by the ids there are now.
     """
 
     status: SyncStatus
@@ -91,6 +91,7 @@ class SyncSnapshot:
     last_error: Reason | None
     reads_failing_since: datetime | None
     queue: tuple[Operation, ...]
+    given_up: tuple[Operation, ...]
     up_next: tuple[str, ...]
     last_played: str | None
     items: Mapping[str, ItemView]
@@ -145,10 +146,8 @@ def take_snapshot(lane: Lane, shown: Shown, today: date) -> SyncSnapshot:
         or _last_error(lane)
         or (read_trouble.reason if read_trouble else None),
         reads_failing_since=read_trouble.since if read_trouble else None,
-        queue=(
-            *islice(outbox, QUEUE_ROWS),
-            *islice(outbox.rejected, max(QUEUE_ROWS - len(outbox), 0)),
-        ),
+        queue=tuple(islice(outbox, _rows(beside=len(outbox.rejected)))),
+        given_up=tuple(islice(outbox.rejected, _rows(beside=len(outbox)))),
         up_next=shown.up_next,
         last_played=shown.last_played,
         items=items,
@@ -158,6 +157,11 @@ def take_snapshot(lane: Lane, shown: Shown, today: date) -> SyncSnapshot:
             for show_id, leaves in shown.leaves.items()
         },
     )
+
+
+def _rows(*, beside: int) -> int:
+    """Return how many rows there may be of one kind with *beside* of the other."""
+    return QUEUE_ROWS - min(beside, QUEUE_ROWS // 2)
 
 
 def _status(lane: Lane) -> SyncStatus:

@@ -289,6 +289,8 @@ def _queue_template(lanes: Sequence[LaneCards]) -> str:
 {{%- for row in state_attr(sensor, 'queue') or [] %}}
 {{%- set ns.any = true %}}
 - **{{{{ row.title }}}}** → {{{{ words[row.change] }}}}, on {lane.name}
+{{%- if row.status == 'failed' %}} (**failed**: it waits for you under *Repairs*)
+{{%- endif %}}
 {{%- endfor %}}
 """
         for lane in lanes
