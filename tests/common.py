@@ -178,6 +178,8 @@ class MemoryServer(MediaServer):
         self.gate.set()
         self.requests: list[tuple[str, str | None]] = []
         self.writes: list[tuple[str, Change]] = []
+        #: The tokens that were given back.
+        self.signed_out: list[str] = []
         self.reports: list[PlaybackReport] = []
         #: The users of the sessions this user may see, by the session's id.
         self.sessions: dict[str, str] = {}
@@ -403,11 +405,15 @@ def use_server(hass: HomeAssistant, server: MemoryServer) -> None:
                 raise Unreachable("nobody is there")
             return await server.introduce()
 
+        async def sign_out(hass: HomeAssistant, data: Mapping[str, Any]) -> None:
+            hass.data[_SERVERS][data["url"]].signed_out.append(data["token"])
+
         house = "custom_components.watched_sync"
         patchers: list[Any] = [
             patch(f"{house}.connecting.create_server", create),
             patch(f"{house}.connecting.async_server_id", server_id),
             patch(f"{house}.moves.async_server_id", server_id),
+            patch(f"{house}.async_sign_out", sign_out),
         ]
         for patcher in patchers:
             patcher.start()

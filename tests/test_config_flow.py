@@ -96,6 +96,8 @@ ERRORS: list[tuple[ServerError, dict[str, str]]] = [
     (Fault("500"), {"base": "unknown"}),
     (Malformed("html"), {"base": "unknown"}),
 ]
+#: What a form with a password says instead.
+WITH_PASSWORD = {"invalid_auth": {"base": "invalid_password"}}
 IDS = [type(error).__name__ for error, _ in ERRORS]
 
 
@@ -225,8 +227,9 @@ async def test_plex_is_connected_by_address_and_token(
 @pytest.mark.parametrize(
     ("error", "expected"),
     [
-        *(pair for pair in ERRORS if not isinstance(pair[0], Forbidden)),
-        (Forbidden("403"), {"base": "invalid_auth"}),
+        *(one for one in ERRORS if not isinstance(one[0], AuthRejected | Forbidden)),
+        (AuthRejected("401"), {"base": "invalid_token"}),
+        (Forbidden("403"), {"base": "invalid_token"}),
         (WrongServer("another product"), {"base": "not_plex"}),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, ServerError) else "",
@@ -524,6 +527,7 @@ async def test_a_refused_password_form_says_why_and_keeps_what_was_typed(
     login.side_effect = error
     form = await start(hass, f"{kind}_password")
     result = await answer(hass, form, JELLYFIN_INPUT)
+    expected = WITH_PASSWORD.get(expected.get("base", ""), expected)
     if expected == {"base": "not_"}:
         expected = {"base": f"not_{kind}"}
     assert result["errors"] == expected
@@ -607,26 +611,21 @@ async def test_the_same_jellyfin_user_is_connected_once(
 
 
 @pytest.mark.parametrize(
-    ("found", "words"),
-    [
-        ("plex", "a Plex Media Server"),
-        ("emby", "an Emby server"),
-        (None, "something else"),
-    ],
+    ("found", "error"),
+    [("plex", "found_plex"), ("emby", "found_emby"), (None, "not_jellyfin")],
 )
 async def test_what_answers_in_the_servers_place_is_named(
     hass: HomeAssistant,
     login: AsyncMock,
     kind_at: AsyncMock,
     found: str | None,
-    words: str,
+    error: str,
 ) -> None:
     login.side_effect = WrongServer("another product")
     kind_at.return_value = found
     form = await start(hass, "jellyfin_password")
     result = await answer(hass, form, JELLYFIN_INPUT)
-    assert result["errors"] == {"base": "not_jellyfin"}
-    assert result["description_placeholders"] == {"found": words}
+    assert result["errors"] == {"base": error}
     [call] = kind_at.await_args_list
     assert call.args[1].keys() == {"kind", "url", "verify_ssl", "client_id"}
 
@@ -782,6 +781,7 @@ async def test_another_account_does_not_take_an_entry_over(
         ("jellyfin_password", {"username": "bob", "password": "x"}),
     ):
         server = MemoryServer(kind=step.partition("_")[0], server_id="server-1")
+        use_server(hass, server)
         entry = lane_entry(server)
         entry.add_to_hass(hass)
         data = dict(entry.data)
@@ -860,9 +860,10 @@ async def test_a_refused_sign_in_can_be_corrected(
     typed: dict[str, Any] = {"username": "ada", "password": "wrong"}
     form = await reauth(hass, entry, "jellyfin_password")
     result = await answer(hass, form, typed)
+    expected = WITH_PASSWORD.get(expected.get("base", ""), expected)
     assert result["errors"] == expected
     # The address is asked for as well, unless only the sign-in is to blame.
-    if expected not in ({"base": "invalid_auth"}, {"base": "not_let_in"}):
+    if expected not in ({"base": "invalid_password"}, {"base": "not_let_in"}):
         typed |= {"url": server.url, "verify_ssl": True}
     assert typed_into(result) == typed
     login.side_effect = None

@@ -132,18 +132,15 @@ async def test_each_product_is_told_from_the_other(
     hass: HomeAssistant, plex: FakePlex, jellyfin: FakeJellyfin
 ) -> None:
     result = await connect_plex(hass, jellyfin.url, "token")
-    assert result["errors"] == {"base": "not_plex"}
-    assert (result["description_placeholders"] or {})["found"] == "a Jellyfin server"
+    assert result["errors"] == {"base": "found_jellyfin"}
     result = await connect_jellyfin(hass, plex.url)
-    assert result["errors"] == {"base": "not_jellyfin"}
-    assert result["description_placeholders"] == {"found": "a Plex Media Server"}
+    assert result["errors"] == {"base": "found_plex"}
     jellyfin.profile = replace(jellyfin.profile, version="10.8.13")
     sign_in = {"username": "alex", "password": "x", "verify_ssl": True}
     for phase in (JellyfinPhase.READY, JellyfinPhase.SETUP):
         jellyfin.phase = phase
         result = await connect(hass, "emby_password", {"url": jellyfin.url, **sign_in})
-        assert result["errors"] == {"base": "not_emby"}
-        assert result["description_placeholders"] == {"found": "a Jellyfin server"}
+        assert result["errors"] == {"base": "found_jellyfin"}
 
 
 async def test_what_is_neither_is_not_named_and_not_waited_for(
@@ -151,20 +148,20 @@ async def test_what_is_neither_is_not_named_and_not_waited_for(
 ) -> None:
     plex.fail(FaultKind.HTML, status=200, times=None)
     result = await connect_jellyfin(hass, plex.url)
-    assert result["description_placeholders"] == {"found": "something else"}
+    assert result["errors"] == {"base": "not_jellyfin"}
     plex.clear_faults()
     monkeypatch.setattr(connecting, "_INTRODUCTION", 0.0)
     result = await connect_jellyfin(hass, plex.url)
-    assert result["description_placeholders"] == {"found": "something else"}
+    assert result["errors"] == {"base": "not_jellyfin"}
 
 
 async def test_a_wrong_token_or_password_is_not_accepted(
     hass: HomeAssistant, plex: FakePlex, jellyfin: FakeJellyfin
 ) -> None:
     result = await connect_plex(hass, plex.url, "wrong")
-    assert result["errors"] == {"base": "invalid_auth"}
+    assert result["errors"] == {"base": "invalid_token"}
     result = await connect_jellyfin(hass, jellyfin.url, password="wrong")
-    assert result["errors"] == {"base": "invalid_auth"}
+    assert result["errors"] == {"base": "invalid_password"}
 
 
 async def test_a_server_that_is_not_there_cannot_be_connected_to(

@@ -365,6 +365,7 @@ async def test_removing_an_entry_removes_its_files(
     await hass.config_entries.async_remove(entry.entry_id)
     await hass.async_block_till_done()
     assert not [key for key in hass_storage if key.startswith(DOMAIN)]
+    assert server.signed_out == ["secret-token"]
 
 
 async def test_a_storage_file_of_a_newer_version_is_left_alone(

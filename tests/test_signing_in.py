@@ -603,7 +603,7 @@ async def test_a_wrong_address_for_quick_connect_keeps_what_was_typed(
     assert form["description_placeholders"] == {"location": "https://attic.example"}
     for typed, error in (
         ("ftp://x", {"url": "invalid_url"}),
-        (emby.url, {"base": "not_jellyfin"}),
+        (emby.url, {"base": "found_emby"}),
     ):
         form = await submit(hass, form, {"url": typed, "verify_ssl": False})
         assert form["errors"] == error
@@ -663,6 +663,36 @@ async def test_a_sign_in_that_nothing_comes_of_is_ended_if_the_server_lets_us(
     assert entry.runtime_data.coordinator.data.connected
 
 
+@pytest.mark.parametrize("trouble", [None, "refuses", "is away", "is slow"])
+async def test_removing_an_entry_signs_out_and_waits_for_no_server(
+    hass: HomeAssistant,
+    jellyfin: FakeJellyfin,
+    trouble: str | None,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    form = await choose(hass, "jellyfin_password")
+    typed = address(jellyfin) | {"username": "alex", "password": "alex-password"}
+    result = await say_whose(hass, await submit(hass, form, typed))
+    entry = result["result"]
+    token = entry.data["token"]
+    assert token in jellyfin.tokens
+    monkeypatch.setattr(signing_in, "_SIGNING_OUT", 5.0 if trouble is None else 0.05)
+    logout = "/Sessions/Logout"
+    if trouble == "refuses":
+        jellyfin.fail(FaultKind.STATUS, path=logout, status=500)
+    elif trouble == "is slow":
+        jellyfin.fail(FaultKind.SLOW, path=logout, delay=30)
+    elif trouble == "is away":
+        await jellyfin.go_dark()
+    async with asyncio.timeout(20):
+        await hass.config_entries.async_remove(entry.entry_id)
+        await hass.async_block_till_done(wait_background_tasks=True)
+    assert (token in jellyfin.tokens) == (trouble is not None)
+    assert not hass.config_entries.async_entries(DOMAIN)
+    if trouble is None:
+        assert jellyfin.count(logout) == 1
+
+
 async def test_a_token_of_plex_is_left_alone(
     hass: HomeAssistant, plex: FakePlex
 ) -> None:
@@ -674,6 +704,9 @@ async def test_a_token_of_plex_is_left_alone(
     form = await choose(hass, "plex_token")
     result = await submit(hass, form, typed)
     assert result["reason"] == "already_configured"
+    [entry] = hass.config_entries.async_entries(DOMAIN)
+    await hass.config_entries.async_remove(entry.entry_id)
+    await hass.async_block_till_done(wait_background_tasks=True)
     assert not [one for one in plex.requests if one.method in ("POST", "DELETE")]
 
 
@@ -713,12 +746,10 @@ async def test_emby_is_connected_and_told_from_jellyfin(
     sign_in = {"username": "alex", "password": "alex-password"}
     form = await choose(hass, "jellyfin_password")
     form = await submit(hass, form, address(emby) | sign_in)
-    assert form["errors"] == {"base": "not_jellyfin"}
-    assert form["description_placeholders"] == {"found": "an Emby server"}
+    assert form["errors"] == {"base": "found_emby"}
     form = await choose(hass, "emby_password")
     form = await submit(hass, form, address(jellyfin) | sign_in)
-    assert form["errors"] == {"base": "not_emby"}
-    assert form["description_placeholders"] == {"found": "a Jellyfin server"}
+    assert form["errors"] == {"base": "found_jellyfin"}
     result = await submit(hass, form, address(emby) | sign_in)
     result = await say_whose(hass, result)
     assert result["type"] is FlowResultType.CREATE_ENTRY
@@ -736,7 +767,7 @@ async def test_user_who_is_switched_off_is_told_apart_from_a_wrong_password(
     right = typed | {"password": jellyfin.password("alex")}
     form = await choose(hass, "jellyfin_password")
     result = await submit(hass, form, typed | {"password": "wrong"})
-    assert result["errors"] == {"base": "invalid_auth"}
+    assert result["errors"] == {"base": "invalid_password"}
     jellyfin.disable("alex")
     result = await submit(hass, result, right)
     assert result["errors"] == {"base": "not_let_in"}

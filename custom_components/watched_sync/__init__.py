@@ -67,6 +67,7 @@ from .players.memory import async_end_memory, async_start_memory
 from .preferences import preferences
 from .runtime import HAClock, WatchedSyncConfigEntry, WatchedSyncRuntime
 from .services import async_setup_services
+from .signing_in import async_sign_out
 from .store import LedgerStore, OutboxStore, StorageNewer, StorageUnreadable
 from .tracking import log_damaged
 
@@ -338,7 +339,13 @@ async def async_unload_entry(
 async def async_remove_entry(
     hass: HomeAssistant, entry: WatchedSyncConfigEntry
 ) -> None:
-    """Delete what was stored and what was said about it."""
+    """Delete what was stored and what was said about it, and sign out.
+
+    Removing waits for no server: one that is away keeps the sign-in.
+    """
+    hass.async_create_background_task(
+        async_sign_out(hass, entry.data), f"{DOMAIN} signs out"
+    )
     await OutboxStore(hass, entry.entry_id).async_remove()
     await LedgerStore(hass, entry.entry_id).async_remove()
     async_remove_issues(hass, entry.entry_id)

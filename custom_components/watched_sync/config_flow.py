@@ -37,7 +37,6 @@ from homeassistant.helpers.selector import (
     TextSelectorType,
 )
 from homeassistant.helpers.service_info.zeroconf import ZeroconfServiceInfo
-from homeassistant.helpers.translation import async_get_translations
 import voluptuous as vol
 
 from .connecting import (
@@ -103,14 +102,18 @@ _WAYS: Final[Mapping[str, list[str]]] = {
     KIND_EMBY: ["emby_password"],
 }
 
-#: The selector whose words name what answers at an address.
-_ANSWERING_WORDS: Final = "answering"
-
 #: What no password looks like, and an API key of Jellyfin or Emby does.
 _API_KEY: Final = re.compile(r"[0-9a-f]{32}")
 
 #: What is wrong with a sign-in and not with an address.
-_SIGN_IN_ERRORS: Final = {"invalid_auth", "not_let_in", "api_key", "timeout"}
+_SIGN_IN_ERRORS: Final = {
+    "api_key",
+    "invalid_auth",
+    "invalid_password",
+    "invalid_token",
+    "not_let_in",
+    "timeout",
+}
 
 #: What is wrong with an address and said beside it.
 _ADDRESS_ERRORS: Final = {"invalid_url", "redirected"}
@@ -383,6 +386,9 @@ class WatchedSyncConfigFlow(ConfigFlow, domain=DOMAIN):
                 data, info = await self._async_sign_in(kind, suggested)
             except ServerError as err:
                 errors = await self._async_errors(err, kind, placeholders, suggested)
+                if errors.get("base") == "invalid_auth":
+                    is_token = kind == KIND_PLEX
+                    errors["base"] = "invalid_token" if is_token else "invalid_password"
                 if isinstance(err, AuthRejected) and _API_KEY.fullmatch(
                     user_input.get(CONF_PASSWORD, "")
                 ):
@@ -697,11 +703,8 @@ class WatchedSyncConfigFlow(ConfigFlow, domain=DOMAIN):
         if isinstance(error, WrongServer) and not isinstance(error, WrongAddress):
             address = {CONF_CLIENT_ID: self._client_id, **_address(typed)}
             found = await async_kind_at(self.hass, {CONF_KIND: kind, **address})
-            words = await async_get_translations(
-                self.hass, self.hass.config.language, "selector", [DOMAIN]
-            )
-            key = f"component.{DOMAIN}.selector.{_ANSWERING_WORDS}.options"
-            placeholders["found"] = words[f"{key}.{found or 'unknown'}"]
+            if found is not None:
+                return {"base": f"found_{found}"}
         return _errors(error, kind, placeholders)
 
     async def _async_done(

@@ -1,5 +1,6 @@
 """Signing in: by a password, by a code at Jellyfin, and at plex.tv."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -46,6 +47,9 @@ from .sessions import async_shared_session
 #: Seconds before the end of a code's life in which its loss is just that end.
 _CODE_SLACK: Final = 30.0
 
+#: Seconds that a server has to end a sign-in.
+_SIGNING_OUT: Final = 10.0
+
 
 async def async_login(
     hass: HomeAssistant, data: Mapping[str, Any], username: str, password: str
@@ -65,7 +69,7 @@ async def async_login(
 
 
 async def async_sign_out(hass: HomeAssistant, data: Mapping[str, Any]) -> None:
-    """Give back the token in *data*, of a sign-in that leads nowhere, if possible.
+    """Give back the token in *data*, which nobody will use, if possible.
 
     Jellyfin and Emby list every sign-in as a device of the user. A token of Plex is
     left alone: one that was typed is the user's own and in use elsewhere, and one of
@@ -74,14 +78,15 @@ async def async_sign_out(hass: HomeAssistant, data: Mapping[str, Any]) -> None:
     if data[CONF_KIND] == KIND_PLEX:
         return
     try:
-        await jellyfin_sign_out(
-            async_shared_session(hass, verify_ssl=data[CONF_VERIFY_SSL]),
-            data[CONF_URL],
-            data[CONF_TOKEN],
-            data[CONF_CLIENT_ID],
-            dialect=DIALECTS[data[CONF_KIND]],
-        )
-    except ServerError as err:
+        async with asyncio.timeout(_SIGNING_OUT):
+            await jellyfin_sign_out(
+                async_shared_session(hass, verify_ssl=data[CONF_VERIFY_SSL]),
+                data[CONF_URL],
+                data[CONF_TOKEN],
+                data[CONF_CLIENT_ID],
+                dialect=DIALECTS[data[CONF_KIND]],
+            )
+    except (ServerError, TimeoutError) as err:
         LOGGER.debug("A sign-in that is not used could not be ended: %r", err)
 
 

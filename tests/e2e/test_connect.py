@@ -46,7 +46,7 @@ async def test_plex_is_connected_with_a_token(empty_house: House) -> None:
 
         await fill(browser, url=house.plex.url, token="wrong-token")
         await browser.click(SUBMIT)
-        await browser.wait(f"{ERROR}:has-text('did not accept this sign-in')")
+        await browser.wait(f"{ERROR}:has-text('did not accept this token')")
         await browser.shot("plex-wrong-token")
         field = f"{DIALOG} >> input"
         assert await browser.value(f"{field}[name=url]") == house.plex.url
@@ -54,7 +54,7 @@ async def test_plex_is_connected_with_a_token(empty_house: House) -> None:
 
         await fill(browser, url=house.jellyfin.url)
         await browser.click(SUBMIT)
-        await browser.wait(f"{ERROR}:has-text('not a Plex Media Server')")
+        await browser.wait(f"{ERROR}:has-text('A Jellyfin server answers')")
 
         await fill(
             browser, url=house.plex.url, token=house.simulation.plex_token("alex")
@@ -91,14 +91,14 @@ async def test_jellyfin_is_connected_with_a_password(empty_house: House) -> None
             browser, url=house.jellyfin.url, username="alex", password="mistyped"
         )
         await browser.click(SUBMIT)
-        await browser.wait(f"{ERROR}:has-text('did not accept this sign-in')")
+        await browser.wait(f"{ERROR}:has-text('did not accept this user name')")
         field = f"{DIALOG} >> input"
         assert await browser.value(f"{field}[name=url]") == house.jellyfin.url
         assert await browser.value(f"{field}[name=username]") == "alex"
 
         await fill(browser, url=house.plex.url)
         await browser.click(SUBMIT)
-        await browser.wait(f"{ERROR}:has-text('not a Jellyfin server')")
+        await browser.wait(f"{ERROR}:has-text('A Plex Media Server answers')")
 
         # Without a scheme, as people type it.
         await fill(

@@ -281,7 +281,7 @@ async def a_certificate_of_its_own(browser: Browser, vault: FakeJellyfin) -> Non
     await browser.click(f"{DIALOG} >> ha-switch")
     await submit(browser, "looks like an API key", "password-3-key")
     await fill(browser, password="mistyped")
-    await submit(browser, "did not accept this sign-in", "password-4-wrong")
+    await submit(browser, "did not accept this user name", "password-4-wrong")
     typed["password"] = "mistyped"
     for name, text in typed.items():
         assert await browser.value(f"{FIELD}[name={name}]") == text
@@ -301,7 +301,7 @@ async def emby(browser: Browser, house: House, loft: FakeEmby) -> None:
         username="alex",
         password=loft.password("alex"),
     )
-    await submit(browser, "a Jellyfin server answers at this", "emby-2-jellyfin")
+    await submit(browser, "A Jellyfin server answers at this", "emby-2-jellyfin")
     await fill(browser, url=loft.url)
     await browser.click(SUBMIT)
     await whose(browser, "Shared by the household", "emby-3-whose")
