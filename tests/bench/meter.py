@@ -1,8 +1,12 @@
-"""The longest time in which the event loop could do nothing else."""
+"""The longest time in which the event loop could do nothing else, and memory."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from time import perf_counter, thread_time
+from pathlib import Path
+import resource
+from time import monotonic, perf_counter, thread_time
 from types import TracebackType
 from typing import Self
 
@@ -50,3 +54,44 @@ class StallMeter:
     ) -> None:
         """Stop."""
         asyncio.Handle._run = self._original  # type: ignore[method-assign]  # put back what was replaced
+
+
+@dataclass(slots=True)
+class Cost:
+    """Seconds for which the loop stood still at most, and MiB that were taken."""
+
+    stall: float = 0.0
+    work: float = 0.0
+    memory: float = 0.0
+
+
+def memory() -> float:
+    """Return the MiB of this process that are in memory."""
+    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+    return pages * resource.getpagesize() / 2**20
+
+
+@asynccontextmanager
+async def measured() -> AsyncIterator[Cost]:
+    """Measure, with a task that wants its turn every few milliseconds.
+
+    `stall` is by the clock, and longer where the machine has other things to do;
+    `work` is how long this thread itself was busy in between.
+    """
+    cost = Cost()
+    before = memory()
+
+    async def tick() -> None:
+        while True:
+            asleep, busy = monotonic(), thread_time()
+            await asyncio.sleep(0.005)
+            cost.stall = max(cost.stall, monotonic() - asleep - 0.005)
+            cost.work = max(cost.work, thread_time() - busy)
+            cost.memory = max(cost.memory, memory() - before)
+
+    ticking = asyncio.ensure_future(tick())
+    await asyncio.sleep(0.02)
+    try:
+        yield cost
+    finally:
+        ticking.cancel()

@@ -17,6 +17,7 @@ import sys
 from time import perf_counter, time
 from typing import Any
 
+from aiohttp import ClientSession
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.const import EVENT_STATE_CHANGED
 from homeassistant.core import Event, EventStateChangedData, HomeAssistant, callback
@@ -38,9 +39,14 @@ from custom_components.watched_sync.players.memory import (
     async_get_memory,
 )
 from custom_components.watched_sync.runtime import Request
+from custom_components.watched_sync.servers.fields import Oddities
+from custom_components.watched_sync.servers.jellyfin import wire as jellyfin_wire
+from custom_components.watched_sync.servers.plex import wire as plex_wire
+from custom_components.watched_sync.servers.transport import Transport
 from tests.common import drained, tracked, until
 from tests.fakes import library
 from tests.fakes.base import FakeClock
+from tests.fakes.hostile import HostileServer, full
 from tests.fakes.jellyfin import FakeJellyfin
 from tests.fakes.plex import FakePlex
 from tests.scenarios import big_outage
@@ -55,7 +61,7 @@ from tests.scenarios.house import (
 )
 from tests.scenarios.machine import TimeMachine
 
-from .meter import StallMeter
+from .meter import StallMeter, measured
 from .remote import Remote
 from .table import Result, Table, at_most, milliseconds
 
@@ -617,4 +623,30 @@ async def test_players_that_change(
         "< 1 % of a core",
         KINDS[remote.kind],
         Result(f"{share:.3f} %, {median(rounds) * 1000:.1f} us each", share < 1),
+    )
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_page_as_full_as_any(kind: str, table: Table) -> None:
+    """How long all others wait while a page is read with as much in it as one may."""
+    head, parse = {
+        "plex": ({}, plex_wire.parse_page),
+        "jellyfin": ({"X-Emby-Token": "token"}, jellyfin_wire.parse_page),
+    }[kind]
+    async with HostileServer() as server, ClientSession() as session:
+        server.turn(full())
+        transport = Transport(session, server.url, head)
+        stalls: list[float] = []
+        for _ in range(20):
+            async with measured() as cost:
+                page = await transport.read_rows(
+                    "/", lambda answer: parse(answer, Oddities()), rows=400
+                )
+            assert len(page.readings) == 400
+            stalls.append(cost.stall)
+    table.add(
+        "a page of 40,000 objects: longest wait of others",
+        "100 ms",
+        KINDS[kind],
+        milliseconds(stalls, 100),
     )

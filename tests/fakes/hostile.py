@@ -262,6 +262,22 @@ def huge(key: str, instead: str) -> Answer:
     return answer
 
 
+def full(count: int = 400, ids: int = 100) -> Answer:
+    """Answer with *count* rows, each with *ids* ids: as full a page as is accepted."""
+
+    def answer(asked: Asked) -> bytes:
+        rows = some_rows(asked, count, asked.start)
+        if asked.is_jellyfin:
+            more = {"MediaSources": [{"Id": f"{one:032x}"} for one in range(ids)]}
+            page: Any = {"Items": [row | more for row in rows]}
+            return http(_json({**page, "TotalRecordCount": count}))
+        more = {"Guid": [{"id": f"imdb://tt{one:07}"} for one in range(ids)]}
+        page = {"Metadata": [row | more for row in rows], "totalSize": count}
+        return http(_json({"MediaContainer": page}))
+
+    return answer
+
+
 def _json(value: Any) -> bytes:
     return json.dumps(value).encode()
 
@@ -460,6 +476,7 @@ ANSWERS: Mapping[str, Answer] = {
     "60 MiB of one text": flood(b"a", b'"', b'"'),
     "60 MiB of escapes": flood(b"\\u00e9", b'"', b'"'),
     "60 MiB of zeros": flood(b"0,", b"[", b"0]"),
+    "a page as full as any": full(),
     "8 MiB of objects": body(b"[" + b"{}," * (7 * MIB // 3) + b"{}]"),
     "more members than rows need": body(b"[" + b"0," * 300_000 + b"0]"),
     # connections

@@ -7,11 +7,7 @@ the loop stood still at most, and how much memory it took.
 
 import asyncio
 from collections.abc import AsyncIterable, AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
-from pathlib import Path
-import resource
-import time
+from contextlib import suppress
 
 from aiohttp import ClientSession, ClientTimeout, DummyCookieJar
 import pytest
@@ -29,6 +25,7 @@ from custom_components.watched_sync.servers.jellyfin.quick_connect import (
 )
 from custom_components.watched_sync.servers.plex.account import PlexTv
 from custom_components.watched_sync.servers.plex.client import PlexClient
+from tests.bench.meter import Cost, measured
 from tests.fakes.hostile import ANSWERS, MIB, HostileServer
 from tests.fuzz.answers import USER
 from tests.fuzz.targets import Calls, check_readings, requests
@@ -185,49 +182,8 @@ def _hurry(monkeypatch: pytest.MonkeyPatch) -> None:
 # --- how long everybody else waits, and how much room it takes -----------------
 
 
-@dataclass(slots=True)
-class Cost:
-    """Seconds for which the loop stood still at most, and MiB that were taken."""
-
-    stall: float = 0.0
-    work: float = 0.0
-    memory: float = 0.0
-
-
-def _memory() -> float:
-    """Return the MiB of this process that are in memory."""
-    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
-    return pages * resource.getpagesize() / MIB
-
-
 #: What each answer has cost, by client and name.
 COSTS: dict[str, Cost] = {}
-
-
-@asynccontextmanager
-async def measured() -> AsyncIterator[Cost]:
-    """Measure, with a task that wants its turn every few milliseconds.
-
-    `stall` is by the clock, and longer where the machine has other things to do;
-    `work` is how long this thread itself was busy in between.
-    """
-    cost = Cost()
-    before = _memory()
-
-    async def tick() -> None:
-        while True:
-            asleep, busy = time.monotonic(), time.thread_time()
-            await asyncio.sleep(0.005)
-            cost.stall = max(cost.stall, time.monotonic() - asleep - 0.005)
-            cost.work = max(cost.work, time.thread_time() - busy)
-            cost.memory = max(cost.memory, _memory() - before)
-
-    ticking = asyncio.ensure_future(tick())
-    await asyncio.sleep(0.02)
-    try:
-        yield cost
-    finally:
-        ticking.cancel()
 
 
 @pytest.fixture(scope="module", autouse=True)

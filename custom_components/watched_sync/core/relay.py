@@ -24,6 +24,7 @@ from .errors import (
     Missing,
     Parked,
     Reason,
+    Refused,
     Rejected,
     RetryLater,
     ServerError,
@@ -216,7 +217,7 @@ class Relay:
         Where none can it is the server's trouble, and the lane is taken down: nothing
         is given up because of a server that answers junk under its own name.
         """
-        if not isinstance(error, Fault | Malformed):
+        if not isinstance(error, Fault | Malformed | Refused):
             return True
         others = (one.item.item_id for one in self._lane.ledger)
         unsuspected = (
