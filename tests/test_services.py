@@ -853,6 +853,10 @@ async def test_share_of_an_unknown_whole_is_refused(hass: HomeAssistant) -> None
         {"item_id": "m1", "percent": "half"},
         {"item_id": "m1", "position": 1, "scope": "show"},
         {"item_id": "m1", "position": 1, "nonsense": True},
+        # Half a character, as YAML can write it.
+        {"item_id": "m1\ud83d", "position": 1},
+        {"title": "caf\ud83d", "position": 1},
+        {"item_id": "m1", "position": 1, "config_entry_id": "\ud83d"},
     ],
 )
 async def test_nonsense_is_refused_by_the_schema(

@@ -40,6 +40,7 @@ from .actions.fields import (
     DEFAULT_FOUND_ITEMS,
     DEFAULT_HISTORY_ROWS,
     WHOLE_NUMBER,
+    valid_text,
 )
 from .actions.finding import DEFAULT_MEDIA_TYPES, async_find_media
 from .actions.marking import (
@@ -97,7 +98,7 @@ def _number(value: Any) -> float:
 
 
 _LANES: VolDictType = {
-    vol.Optional(ATTR_CONFIG_ENTRY_ID): vol.All(cv.ensure_list, [str]),
+    vol.Optional(ATTR_CONFIG_ENTRY_ID): vol.All(cv.ensure_list, [valid_text]),
     # Home Assistant's own validator iterates over whatever it is given.
     vol.Optional(ATTR_PERSON): vol.All(
         vol.Any(str, [str]), cv.entities_domain("person")
@@ -109,9 +110,9 @@ _DRY_RUN: VolDictType = {vol.Optional(ATTR_DRY_RUN, default=False): cv.boolean}
 _ITEM: VolDictType = {
     **cv.TARGET_FIELDS,
     **_LANES,
-    vol.Optional(ATTR_ITEM_ID): cv.string,
-    vol.Optional(ATTR_EXTERNAL_ID): cv.string,
-    vol.Optional(ATTR_TITLE): cv.string,
+    vol.Optional(ATTR_ITEM_ID): valid_text,
+    vol.Optional(ATTR_EXTERNAL_ID): valid_text,
+    vol.Optional(ATTR_TITLE): valid_text,
     vol.Optional(ATTR_YEAR): WHOLE_NUMBER,
     vol.Optional(ATTR_SEASON): WHOLE_NUMBER,
     vol.Optional(ATTR_EPISODE): WHOLE_NUMBER,
@@ -141,7 +142,7 @@ OPERATIONS_SCHEMA = vol.Schema(
     {
         **_LANES,
         **_DRY_RUN,
-        vol.Optional(ATTR_OPERATION_ID): vol.All(cv.ensure_list, [str]),
+        vol.Optional(ATTR_OPERATION_ID): vol.All(cv.ensure_list, [valid_text]),
     }
 )
 GET_QUEUE_SCHEMA = vol.Schema(_LANES)
@@ -149,7 +150,7 @@ UNDO_SCHEMA = vol.Schema(
     {
         **_LANES,
         **_DRY_RUN,
-        vol.Optional(ATTR_BATCH_ID): cv.string,
+        vol.Optional(ATTR_BATCH_ID): valid_text,
         vol.Optional(ATTR_WAIT, default=0): _number,
     }
 )
@@ -162,7 +163,7 @@ GET_HISTORY_SCHEMA = vol.Schema(
 FIND_MEDIA_SCHEMA = vol.Schema(
     {
         **_LANES,
-        vol.Required(ATTR_QUERY): cv.string,
+        vol.Required(ATTR_QUERY): valid_text,
         vol.Optional(ATTR_MEDIA_TYPE, default=list): vol.All(
             cv.ensure_list,
             [vol.All(vol.Coerce(MediaKind), vol.In(DEFAULT_MEDIA_TYPES))],
@@ -170,7 +171,7 @@ FIND_MEDIA_SCHEMA = vol.Schema(
         vol.Optional(ATTR_LIMIT, default=DEFAULT_FOUND_ITEMS): WHOLE_NUMBER,
     }
 )
-EXPLAIN_SCHEMA = vol.Schema({**_ITEM, vol.Optional(ATTR_LANGUAGE): cv.string})
+EXPLAIN_SCHEMA = vol.Schema({**_ITEM, vol.Optional(ATTR_LANGUAGE): valid_text})
 
 
 @callback

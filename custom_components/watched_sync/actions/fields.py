@@ -3,6 +3,7 @@
 import re
 from typing import Any, Final
 
+from homeassistant.helpers import config_validation as cv
 import voluptuous as vol
 
 ATTR_ITEM_ID: Final = "item_id"
@@ -60,3 +61,16 @@ def _whole(value: Any) -> int:
 
 #: A whole number in a schema; the last part tells language models its type.
 WHOLE_NUMBER: Final = vol.All(_whole, vol.Coerce(int))
+
+
+def valid_text(value: Any) -> str:
+    """Return text, without halves of characters. Raises `vol.Invalid`.
+
+    Nothing that has one can be sent, stored or told back.
+    """
+    text = cv.string(value)
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise vol.Invalid("expected text without half a character") from error
+    return text
