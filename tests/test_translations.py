@@ -124,3 +124,15 @@ def test_same_english_words_for_one_field_are_translated_alike(language: str) ->
         place = ".".join(path.split(".")[-2:])
         by_place.setdefault((place, english[path]), set()).add(text)
     assert {key: texts for key, texts in by_place.items() if len(texts) > 1} == {}
+
+
+@pytest.mark.parametrize("language", ["en", *LANGUAGES])
+@pytest.mark.parametrize("kind", ["triggers", "conditions"])
+def test_editor_finds_triggers_and_conditions_by_the_name_of_the_integration(
+    language: str, kind: str
+) -> None:
+    # Its search looks at names and descriptions, and at nothing else.
+    described = json.loads(_text(language))[kind]
+    assert described
+    for name, words in described.items():
+        assert "Watched Sync" in words["description"], name

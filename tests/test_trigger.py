@@ -210,6 +210,126 @@ async def test_triggers_can_be_narrowed_down_to_media_types_and_lanes(
     ]
 
 
+async def test_triggers_can_be_narrowed_down_to_titles_and_shows(
+    hass: HomeAssistant,
+) -> None:
+    entry = await setup_lane(hass)
+    calls = await automate(
+        hass,
+        """
+        triggers:
+          - trigger: watched_sync.item_watched
+            id: film
+            options:
+              title: [arrival (2016), Alien]
+          - trigger: watched_sync.item_watched
+            id: remake
+            options:
+              title: Arrival (1996)
+          - trigger: watched_sync.item_watched
+            id: episode
+            options:
+              title: Severance S01E01 Part 1
+          - trigger: watched_sync.item_watched
+            id: episode of another show
+            options:
+              title: Part 1
+              show: Chernobyl
+          - trigger: watched_sync.item_watched
+            id: show
+            options:
+              show: [SEVERANCE]
+          - trigger: watched_sync.item_watched
+            id: emptied in the editor
+            options:
+              show: []
+        """,
+        id="trigger.id",
+        title="trigger.title",
+    )
+    await mark(entry)
+    await settled(hass, entry)
+    assert told(calls) == [
+        {"id": "film", "title": "Arrival"},
+        {"id": "emptied in the editor", "title": "Arrival"},
+    ]
+    calls.clear()
+    await mark(entry, episode(1, 1))
+    await settled(hass, entry)
+    assert told(calls) == [
+        {"id": "episode", "title": "Part 1"},
+        {"id": "show", "title": "Part 1"},
+        {"id": "emptied in the editor", "title": "Part 1"},
+    ]
+
+
+async def test_triggers_can_be_narrowed_down_to_the_lanes_of_a_person(
+    hass: HomeAssistant,
+) -> None:
+    persons = {"attic": "person.ada", "cellar": "person.bob", "barn": "shared"}
+    entries = [
+        await setup_lane(
+            hass,
+            MemoryServer(server_id=name, server_name=name),
+            entry_id=name,
+            options={"person": person},
+        )
+        for name, person in persons.items()
+    ]
+    calls = await automate(
+        hass,
+        """
+        triggers:
+          - trigger: watched_sync.item_watched
+            id: ada
+            options:
+              person: person.ada
+          - trigger: watched_sync.queue_drained
+            id: both drained
+            options:
+              person: [person.ada, person.bob]
+        """,
+        id="trigger.id",
+        lane="trigger.config_entry_id",
+    )
+    for entry in entries:
+        await mark(entry)
+        await settled(hass, entry)
+    assert told(calls) == [
+        {"id": "ada", "lane": "attic"},
+        {"id": "both drained", "lane": "attic"},
+        {"id": "both drained", "lane": "cellar"},
+    ]
+
+
+async def test_a_failure_of_a_whole_show_is_heard_by_its_title(
+    hass: HomeAssistant,
+) -> None:
+    server = MemoryServer()
+    seasons = {one.season_id for one in EPISODES if one.season_id}
+    server.item_faults |= dict.fromkeys([*server.items, *seasons], Refused("no"))
+    entry = await setup_lane(hass, server)
+    calls = await automate(
+        hass,
+        """
+        triggers:
+          - trigger: watched_sync.sync_failed
+            id: severance
+            options:
+              show: Severance
+          - trigger: watched_sync.sync_failed
+            id: another
+            options:
+              show: Chernobyl
+        """,
+        id="trigger.id",
+        media_type="trigger.media_type",
+    )
+    await mark(entry, SHOW)
+    await settled(hass, entry)
+    assert told(calls) == [{"id": "severance", "media_type": "show"}]
+
+
 async def test_a_burst_triggers_no_more_than_so_often(hass: HomeAssistant) -> None:
     films = [replace(MOVIE, item_id=f"f{number}") for number in range(30)]
     server = MemoryServer(films)
@@ -648,13 +768,13 @@ async def test_every_trigger_is_described(hass: HomeAssistant) -> None:
         for name, description in described.items()
         if name.startswith("watched_sync.")
     }
-    both = ["config_entry_id", "media_type"]
+    of_items = ["config_entry_id", "media_type", "person", "show", "title"]
     assert ours == {
-        "watched_sync.item_watched": both,
-        "watched_sync.item_unwatched": both,
-        "watched_sync.show_finished": both[:1],
-        "watched_sync.sync_failed": both,
-        "watched_sync.queue_drained": both[:1],
+        "watched_sync.item_watched": of_items,
+        "watched_sync.item_unwatched": of_items,
+        "watched_sync.show_finished": ["config_entry_id", "person", "show"],
+        "watched_sync.sync_failed": of_items,
+        "watched_sync.queue_drained": ["config_entry_id", "person"],
     }
 
 
@@ -665,6 +785,10 @@ async def test_every_trigger_is_described(hass: HomeAssistant) -> None:
         ("item_watched", {"media_type": ["music"]}),
         ("queue_drained", {"media_type": "movie"}),
         ("show_finished", {"surprise": True}),
+        ("show_finished", {"title": "Severance"}),
+        ("item_watched", {"title": ""}),
+        ("item_watched", {"show": [""]}),
+        ("queue_drained", {"person": "light.ada"}),
         ("sync_failed", {"config_entry_id": [{}]}),
     ],
 )

@@ -1,7 +1,8 @@
 """Triggers: something became watched or unwatched, failed, or is all delivered.
 
-They need no target. What an automation's templates see of it are the attributes of the
-event entity, with the entry they come from.
+They need no target, and can be narrowed down to lanes, persons, kinds and titles. What
+an automation's templates see of it are the attributes of the event entity, with the
+entry they come from.
 """
 
 from collections.abc import Collection
@@ -19,7 +20,7 @@ from homeassistant.helpers.trigger import (
 from homeassistant.helpers.typing import ConfigType
 import voluptuous as vol
 
-from .actions.fields import ATTR_MEDIA_TYPE
+from .actions.fields import ATTR_MEDIA_TYPE, ATTR_PERSON, ATTR_TITLE
 from .activity import (
     LaneActivity,
     ShowFinished,
@@ -28,23 +29,38 @@ from .activity import (
 )
 from .core.activity import Activity, What
 from .core.errors import Reason
-from .core.identity import MediaKind
+from .core.identity import Item, MediaKind
+from .core.titles import likeness
+from .preferences import person_of
 from .words import async_change, async_reason
 
+#: The option that names a show.
+ATTR_SHOW: Final = "show"
+
+_TITLES: Final = vol.All(cv.ensure_list, [vol.All(cv.string, vol.Length(min=1))])
+
 _LANES: Final = {
-    vol.Optional(ATTR_CONFIG_ENTRY_ID): vol.All(cv.ensure_list, [cv.string])
+    vol.Optional(ATTR_CONFIG_ENTRY_ID): vol.All(cv.ensure_list, [cv.string]),
+    vol.Optional(ATTR_PERSON): cv.entities_domain("person"),
 }
+_SHOW: Final = _LANES | {vol.Optional(ATTR_SHOW): _TITLES}
 
 
-def _schema(*kinds: MediaKind) -> vol.Schema:
-    """Return the schema of a trigger that can be narrowed down to some of *kinds*."""
-    options = dict(_LANES)
-    if kinds:
-        names = [kind.value for kind in kinds]
-        options[vol.Optional(ATTR_MEDIA_TYPE)] = vol.All(
-            cv.ensure_list, [vol.In(names)]
-        )
+def _schema(options: dict[vol.Optional, Any]) -> vol.Schema:
+    """Return the schema of a trigger that can be narrowed down by *options*."""
     return vol.Schema({vol.Optional(CONF_OPTIONS, default=dict): options})
+
+
+def _item_schema(*kinds: MediaKind) -> vol.Schema:
+    """Return the schema of a trigger that can be narrowed down to some of *kinds*."""
+    names = [kind.value for kind in kinds]
+    return _schema(
+        _SHOW
+        | {
+            vol.Optional(ATTR_MEDIA_TYPE): vol.All(cv.ensure_list, [vol.In(names)]),
+            vol.Optional(ATTR_TITLE): _TITLES,
+        }
+    )
 
 
 class LaneTrigger(Trigger):
@@ -63,15 +79,49 @@ class LaneTrigger(Trigger):
     def __init__(self, hass: HomeAssistant, config: TriggerConfig) -> None:
         """Take over the options."""
         super().__init__(hass, config)
-        options = config.options or {}
+        # A list that was emptied in the editor narrows nothing down.
+        options = {name: one for name, one in (config.options or {}).items() if one}
         self._entry_ids: Collection[str] | None = options.get(ATTR_CONFIG_ENTRY_ID)
+        self._persons: Collection[str] | None = options.get(ATTR_PERSON)
         self._media_types: Collection[str] | None = options.get(ATTR_MEDIA_TYPE)
+        self._titles: Collection[str] | None = options.get(ATTR_TITLE)
+        self._shows: Collection[str] | None = options.get(ATTR_SHOW)
 
-    def _is_meant(self, entry_id: str, attributes: dict[str, Any]) -> bool:
-        return (self._entry_ids is None or entry_id in self._entry_ids) and (
-            self._media_types is None
-            or attributes.get(ATTR_MEDIA_TYPE) in self._media_types
+    def _is_meant(self, entry_id: str, item: Item | None) -> bool:
+        """Whether what happened to *item* on a lane is what the options ask for."""
+        return (
+            (self._entry_ids is None or entry_id in self._entry_ids)
+            and (self._persons is None or self._person(entry_id) in self._persons)
+            and (item is None or self._is_meant_item(item))
         )
+
+    def _is_meant_item(self, item: Item) -> bool:
+        kinds, titles, shows = self._media_types, self._titles, self._shows
+        return (
+            (kinds is None or item.kind.value in kinds)
+            and (titles is None or any(_is_called(item, one) for one in titles))
+            and (shows is None or any(_is_of_show(item, one) for one in shows))
+        )
+
+    def _person(self, entry_id: str) -> str | None:
+        """Return whose lane it is; one of the household is nobody's."""
+        entry = self._hass.config_entries.async_get_entry(entry_id)
+        return None if entry is None else person_of(entry)
+
+
+def _is_called(item: Item, title: str) -> bool:
+    """Whether an item has this title, by itself or with its show and number."""
+    return bool(
+        likeness(title, None, item.title, item.year)
+        or likeness(title, None, item.full_title)
+    )
+
+
+def _is_of_show(item: Item, title: str) -> bool:
+    """Whether an item is a show of this title, or belongs to one."""
+    if item.kind is MediaKind.SHOW:
+        return bool(likeness(title, None, item.title, item.year))
+    return item.show_title is not None and bool(likeness(title, None, item.show_title))
 
 
 class ActivityTrigger(LaneTrigger):
@@ -91,8 +141,8 @@ class ActivityTrigger(LaneTrigger):
         def happened(news: LaneActivity) -> None:
             if news.activity.what is not self._what:
                 return
-            attributes = news.attributes
-            if self._is_meant(news.entry_id, attributes):
+            if self._is_meant(news.entry_id, news.activity.item):
+                attributes = news.attributes
                 title = attributes.get("full_title", news.entry_title)
                 run_action(
                     _variables(news.entry_id, news.entry_title, attributes)
@@ -111,21 +161,21 @@ class ItemWatched(ActivityTrigger):
     """A movie or an episode became watched."""
 
     _what = What.WATCHED
-    _schema = _schema(MediaKind.MOVIE, MediaKind.EPISODE)
+    _schema = _item_schema(MediaKind.MOVIE, MediaKind.EPISODE)
 
 
 class ItemUnwatched(ActivityTrigger):
     """A movie or an episode became unwatched."""
 
     _what = What.UNWATCHED
-    _schema = _schema(MediaKind.MOVIE, MediaKind.EPISODE)
+    _schema = _item_schema(MediaKind.MOVIE, MediaKind.EPISODE)
 
 
 class SyncFailed(ActivityTrigger):
     """A change was given up."""
 
     _what = What.SYNC_FAILED
-    _schema = _schema(
+    _schema = _item_schema(
         MediaKind.MOVIE, MediaKind.SHOW, MediaKind.SEASON, MediaKind.EPISODE
     )
 
@@ -143,13 +193,13 @@ class QueueDrained(ActivityTrigger):
     """Everything that waited has been delivered."""
 
     _what = What.QUEUE_DRAINED
-    _schema = _schema()
+    _schema = _schema(_LANES)
 
 
 class ShowFinishedTrigger(LaneTrigger):
     """The last aired episode that was left of a show became watched."""
 
-    _schema = _schema()
+    _schema = _schema(_SHOW)
 
     @override
     async def async_attach_runner(
@@ -161,10 +211,9 @@ class ShowFinishedTrigger(LaneTrigger):
 
         @callback
         def finished(news: ShowFinished) -> None:
-            attributes = news.attributes
-            if self._is_meant(news.entry_id, attributes):
+            if self._is_meant(news.entry_id, news.show):
                 run_action(
-                    _variables(news.entry_id, news.entry_title, attributes),
+                    _variables(news.entry_id, news.entry_title, news.attributes),
                     f"show finished: {news.show.full_title}",
                 )
 
