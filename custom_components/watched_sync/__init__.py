@@ -69,7 +69,7 @@ from .runtime import HAClock, WatchedSyncConfigEntry, WatchedSyncRuntime
 from .services import async_setup_services
 from .signing_in import async_sign_out
 from .store import LedgerStore, OutboxStore, StorageNewer, StorageUnreadable
-from .tracking import log_damaged
+from .tracking import TrackedItems, async_name_devices, log_damaged
 
 CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
 
@@ -223,6 +223,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: WatchedSyncConfigEntry) 
             # Told of in a repair issue; every request will be refused with a reason.
             LOGGER.debug("%s: the empty outbox was not written: %r", entry.title, err)
 
+    tracked = TrackedItems(hass, entry, coordinator)
     entry.runtime_data = WatchedSyncRuntime(
         hass=hass,
         lane=lane,
@@ -231,6 +232,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: WatchedSyncConfigEntry) 
         server=server,
         info=info,
         coordinator=coordinator,
+        tracked=tracked,
         journal=journal,
         ledger=ledger,
         clock=clock,
@@ -256,10 +258,11 @@ async def async_setup_entry(hass: HomeAssistant, entry: WatchedSyncConfigEntry) 
         ),
     )
     await _first_look(lane, opened)
+    async_name_devices(hass)
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
     async_follow(hass, entry)
     activity.async_release()
-    entry.async_on_unload(entry.add_update_listener(_async_reload))
+    entry.async_on_unload(entry.add_update_listener(_async_changed))
     # Before Home Assistant calls itself stopping: what was accepted just now is still
     # written, and nobody waits for a confirmation that will not come any more.
     entry.async_on_unload(
@@ -350,6 +353,7 @@ async def async_remove_entry(
     await LedgerStore(hass, entry.entry_id).async_remove()
     async_remove_issues(hass, entry.entry_id)
     async_forget_followed(hass, entry.entry_id)
+    async_name_devices(hass)
     if not hass.config_entries.async_entries(DOMAIN):
         await async_end_memory(hass)
 
@@ -368,9 +372,10 @@ async def async_remove_config_entry_device(
     return not in_use & device.identifiers
 
 
-async def _async_reload(hass: HomeAssistant, entry: WatchedSyncConfigEntry) -> None:
-    """Start anew with changed data, options or subentries."""
-    await hass.config_entries.async_reload(entry.entry_id)
+async def _async_changed(hass: HomeAssistant, entry: WatchedSyncConfigEntry) -> None:
+    """Follow what is tracked now, or start anew with whatever else was changed."""
+    if not await entry.runtime_data.tracked.async_update():
+        await hass.config_entries.async_reload(entry.entry_id)
 
 
 async def _first_contact(

@@ -9,12 +9,11 @@ from homeassistant.const import EntityCategory
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
-from .core.identity import MediaKind
+from .core.identity import Item, MediaKind
 from .core.operation import MarkWatched
 from .entity import DescribedEntity, TrackedItemEntity
 from .failures import no_next_episode, nothing_left_to_undo
 from .runtime import Request, WatchedSyncConfigEntry, WatchedSyncRuntime
-from .tracking import tracked_items
 from .undo import async_undo
 
 # A press only puts something into the queue.
@@ -68,12 +67,13 @@ async def async_setup_entry(
     """Set up the buttons of a lane and of the shows it tracks."""
     runtime = entry.runtime_data
     async_add_entities(LaneButton(runtime, description) for description in LANE_BUTTONS)
-    for subentry, item in tracked_items(entry):
-        if item.kind is MediaKind.SHOW:
-            async_add_entities(
-                [MarkNextButton(runtime, item, "mark_next_watched")],
-                config_subentry_id=subentry.subentry_id,
-            )
+
+    def of_tracked(item: Item) -> list[MarkNextButton]:
+        if item.kind is not MediaKind.SHOW:
+            return []
+        return [MarkNextButton(runtime, item, "mark_next_watched")]
+
+    runtime.tracked.async_join(async_add_entities, of_tracked)
 
 
 class LaneButton(DescribedEntity, ButtonEntity):

@@ -176,6 +176,22 @@ class WatchedSyncCoordinator(DataUpdateCoordinator[SyncSnapshot]):
         """Ids that the items tracked by subentries had when tracking began."""
         return self._tracked.keys()
 
+    @callback
+    def async_track(self, items: Iterable[Item]) -> None:
+        """Track these items from now on, and no others; the next refresh reads them."""
+        before = self._tracked
+        self._tracked = {
+            item.item_id: before.get(item.item_id) or self._as_known(item)
+            for item in items
+        }
+        self._lost &= self._tracked.keys()
+        for show_id in self._leaves.keys() - self._tracked_now.keys():
+            del self._leaves[show_id]
+        for item_id, item in self._tracked.items():
+            if item_id not in before and item.kind is MediaKind.SHOW:
+                self._restore_leaves(item)
+        self._publish()
+
     @property
     def shows(self) -> Mapping[str, ShowProgress]:
         """Progress of the tracked shows that were read, by item id."""
@@ -487,7 +503,7 @@ class WatchedSyncCoordinator(DataUpdateCoordinator[SyncSnapshot]):
                 self._lane.reads.failed(Read.TRACKED, err)
                 self._relay.report(err)
                 return
-            if found is None:
+            if found is None or first_id not in self._tracked:
                 continue
             self._lost.discard(first_id)
             self._tracked[first_id] = found

@@ -1,18 +1,22 @@
 """What all entities have in common: their device, their name, their unique id."""
 
-from typing import override
+from typing import Final, override
 
 from homeassistant.core import callback
 from homeassistant.helpers.device_registry import DeviceEntryType, DeviceInfo
 from homeassistant.helpers.entity import EntityDescription
 from homeassistant.helpers.update_coordinator import CoordinatorEntity
 
-from .const import DOMAIN, LOGGER
+from .const import CONF_KIND, DOMAIN, LOGGER, PRODUCTS
 from .coordinator import WatchedSyncCoordinator
-from .core.identity import Item
+from .core.identity import Item, MediaKind
 from .core.snapshot import ItemView, ShowProgress
 from .images import picture_path
 from .runtime import WatchedSyncRuntime
+from .tracking import device_name
+
+#: What the device of a tracked item is.
+_MODELS: Final = {MediaKind.MOVIE: "Movie", MediaKind.SHOW: "Show"}
 
 
 class WatchedSyncEntity(CoordinatorEntity[WatchedSyncCoordinator]):
@@ -87,7 +91,11 @@ class TrackedItemEntity(WatchedSyncEntity):
         super().__init__(runtime, f"{self._tracked.item_id}:{key}")
         self._attr_device_info = DeviceInfo(
             identifiers={(DOMAIN, f"{runtime.lane_id}:{self._tracked.item_id}")},
-            name=self._tracked.full_title,
+            name=device_name(
+                runtime.hass, runtime.coordinator.config_entry, self._tracked
+            ),
+            manufacturer=PRODUCTS[runtime.coordinator.config_entry.data[CONF_KIND]],
+            model=_MODELS.get(self._tracked.kind),
             entry_type=DeviceEntryType.SERVICE,
             via_device_id=runtime.device_id,
         )

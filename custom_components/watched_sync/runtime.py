@@ -27,6 +27,7 @@ from .core.survey import Survey
 from .failures import REFUSALS, refusal, stopping
 from .mirroring import Mirroring
 from .store import LedgerStore, OutboxStore
+from .tracking import TrackedItems
 
 type WatchedSyncConfigEntry = ConfigEntry[WatchedSyncRuntime]
 
@@ -76,6 +77,7 @@ class WatchedSyncRuntime:
     server: MediaServer
     info: ServerInfo
     coordinator: WatchedSyncCoordinator
+    tracked: TrackedItems
     journal: OutboxStore
     ledger: LedgerStore
     clock: Clock

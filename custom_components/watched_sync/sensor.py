@@ -25,7 +25,6 @@ from .entity import (
     WatchedSyncEntity,
 )
 from .runtime import WatchedSyncConfigEntry
-from .tracking import tracked_items
 
 # Nothing is read here: the coordinator tells.
 PARALLEL_UPDATES = 0
@@ -76,15 +75,16 @@ async def async_setup_entry(
             *(LaneSensor(runtime, description) for description in LANE_SENSORS),
         ]
     )
-    for subentry, item in tracked_items(entry):
-        if item.kind is MediaKind.SHOW:
-            async_add_entities(
-                [
-                    UnwatchedEpisodesSensor(runtime, item, "unwatched_episodes"),
-                    NextEpisodeSensor(runtime, item, "next_episode"),
-                ],
-                config_subentry_id=subentry.subentry_id,
-            )
+
+    def of_tracked(item: Item) -> list[ShowSensor]:
+        if item.kind is not MediaKind.SHOW:
+            return []
+        return [
+            UnwatchedEpisodesSensor(runtime, item, "unwatched_episodes"),
+            NextEpisodeSensor(runtime, item, "next_episode"),
+        ]
+
+    runtime.tracked.async_join(async_add_entities, of_tracked)
 
 
 class LaneSensor(DescribedEntity, SensorEntity):

@@ -31,7 +31,6 @@ from .core.play_state import PlayState
 from .core.snapshot import ItemSyncState, ItemView
 from .entity import ItemEntity, TrackedItemEntity, WatchedSyncEntity
 from .runtime import Request, WatchedSyncConfigEntry, WatchedSyncRuntime
-from .tracking import tracked_items
 
 # Turning a switch only puts something into the queue.
 PARALLEL_UPDATES = 0
@@ -51,11 +50,9 @@ async def async_setup_entry(
     async_add_entities(
         [LastPlayedSwitch(runtime, "last_played"), PausedSwitch(runtime, "paused")]
     )
-    for subentry, item in tracked_items(entry):
-        async_add_entities(
-            [TrackedItemSwitch(runtime, item, "watched")],
-            config_subentry_id=subentry.subentry_id,
-        )
+    runtime.tracked.async_join(
+        async_add_entities, lambda item: [TrackedItemSwitch(runtime, item, "watched")]
+    )
     up_next = UpNextSwitches(hass, entry, async_add_entities)
     up_next.update()
     entry.async_on_unload(runtime.coordinator.async_add_listener(up_next.update))
