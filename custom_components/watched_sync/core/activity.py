@@ -14,6 +14,7 @@ from .errors import Reason
 from .identity import Item
 from .lane import LaneUpdate
 from .ledger import Ledger
+from .mistakes import Mistakes
 from .operation import Operation, Scope
 from .outbox import Outbox, Outcome, Result
 from .play_state import POSITION_TOLERANCE, PlayState, Reading
@@ -98,6 +99,7 @@ class Chronicle:
         """Begin with a lane's outbox and ledger; nothing has happened yet."""
         self._outbox = outbox
         self._ledger = ledger
+        self._mistakes = Mistakes()
         self._delivered = 0
 
     def tell(self, update: LaneUpdate, *, observing: bool = True) -> list[Activity]:
@@ -107,15 +109,11 @@ class Chronicle:
         """
         told: list[Activity] = []
         ours: set[str] = set()
-        for outcome in update.outcomes:
-            if outcome.result is Result.DELIVERED:
-                moves = dict(self._delivered_moves(outcome))
-                ours |= moves.keys()
-                told.extend(one for one in moves.values() if one is not None)
-            elif outcome.result is Result.REJECTED:
-                told.append(_ended(What.SYNC_FAILED, outcome))
-            elif outcome.result is Result.OVERRULED:
-                told.append(_ended(What.CONFLICT, outcome))
+        for _, (item_ids, ends) in self._mistakes.each(
+            update.outcomes, self._told_of, "The end of a change could not be told of"
+        ):
+            ours.update(item_ids)
+            told += ends
         if observing:
             told.extend(self._observed_moves(update.readings, update.before, ours))
         self._delivered += sum(one.result in _ARRIVED for one in update.outcomes)
@@ -123,6 +121,19 @@ class Chronicle:
             told.append(Activity(What.QUEUE_DRAINED, delivered=self._delivered))
             self._delivered = 0
         return told
+
+    def _told_of(self, outcome: Outcome) -> tuple[Collection[str], list[Activity]]:
+        """Return the ids of the items that an operation wrote to, and what to tell."""
+        match outcome.result:
+            case Result.DELIVERED:
+                moves = dict(self._delivered_moves(outcome))
+                return moves.keys(), [one for one in moves.values() if one is not None]
+            case Result.REJECTED:
+                return (), [_ended(What.SYNC_FAILED, outcome)]
+            case Result.OVERRULED:
+                return (), [_ended(What.CONFLICT, outcome)]
+            case _:
+                return (), []
 
     def _delivered_moves(
         self, outcome: Outcome
@@ -150,14 +161,24 @@ class Chronicle:
         ours: Collection[str],
     ) -> list[Activity]:
         """Return what somebody else did, the newest play last."""
+
+        def observed(reading: Reading) -> Activity | None:
+            item = reading.item
+            if (
+                item.item_id not in before
+                or item.kind.is_container
+                or item.item_id in ours
+            ):
+                return None
+            move = _move(item, before[item.item_id], reading.state)
+            return None if move is None or self._is_echo(reading) else move
+
         moves = [
             move
-            for reading in readings
-            if (item := reading.item).item_id in before
-            and not item.kind.is_container
-            and item.item_id not in ours
-            and (move := _move(item, before[item.item_id], reading.state)) is not None
-            and not self._is_echo(reading)
+            for _, move in self._mistakes.each(
+                readings, observed, "What others did could not be told of"
+            )
+            if move is not None
         ]
         moves.sort(key=_played_at)
         return moves

@@ -23,6 +23,7 @@ from typing import Any
 from .errors import JournalError, Reason, Unstorable
 from .failing_reads import FailingReads
 from .ledger import Ledger
+from .mistakes import Mistakes
 from .operation import Operation, Scope
 from .outbox import Outbox, OutboxFull, Outcome, Receipt, Result
 from .play_state import PlayState, Reading
@@ -124,6 +125,7 @@ class Lane:
         self.in_flight: frozenset[str] = frozenset()
         self.wake = asyncio.Event()
         self.reads = FailingReads(clock)
+        self.mistakes = Mistakes()
         self._journal = journal
         self._create_task = create_task
         self._commits: list[_Commit] = []

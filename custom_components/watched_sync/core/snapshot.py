@@ -117,21 +117,33 @@ class Shown:
 def take_snapshot(lane: Lane, shown: Shown, today: date) -> SyncSnapshot:
     """Return how all that is *shown* is, and the lane itself.
 
-    What airs after *today* does not count as unwatched.
+    What airs after *today* does not count as unwatched. An item about which we make a
+    mistake is left out, and costs nothing but itself.
     """
+    each = lane.mistakes.each
     outbox = lane.outbox
     failures = Failures(outbox.rejected)
 
     def view(item: Item) -> ItemView:
         return view_of(lane, item, shown.leaves.get(item.item_id, ()), failures)
 
-    items = {one.item_id: view(one) for one in shown.items}
-    tracked = {
-        first_id: there
-        if (there := items.get(one.item_id)) and one.is_still(there.item)
-        else view(one)
-        for first_id, one in shown.tracked.items()
+    items = {
+        item.item_id: there
+        for item, there in each(shown.items, view, "An item could not be shown")
     }
+
+    def view_tracked(first_id: str) -> ItemView:
+        one = shown.tracked[first_id]
+        there = items.get(one.item_id)
+        return there if there and one.is_still(there.item) else view(one)
+
+    tracked = dict(
+        each(shown.tracked, view_tracked, "A tracked item could not be shown")
+    )
+
+    def progress(show_id: str) -> ShowProgress:
+        return _progress(lane, shown.leaves[show_id], today)
+
     oldest = outbox.oldest
     read_trouble = read_trouble_of(lane)
     return SyncSnapshot(
@@ -152,10 +164,7 @@ def take_snapshot(lane: Lane, shown: Shown, today: date) -> SyncSnapshot:
         last_played=shown.last_played,
         items=items,
         tracked=tracked,
-        shows={
-            show_id: _progress(lane, leaves, today)
-            for show_id, leaves in shown.leaves.items()
-        },
+        shows=dict(each(shown.leaves, progress, "A show could not be counted")),
     )
 
 
