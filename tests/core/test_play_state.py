@@ -1,5 +1,7 @@
 """What a play state says beside another one of the same item."""
 
+from dataclasses import replace
+
 from hypothesis import given
 import pytest
 
@@ -109,9 +111,30 @@ def test_what_was_known_changes_nothing_of_what_is_shown(
     earlier: PlayState, now: PlayState
 ) -> None:
     known = now.following(earlier)
-    assert known == now
+    assert known == replace(now, last_played=known.last_played)
+    assert known.last_played == now.last_played or now.last_played is None
     assert known.following(known) == known
     assert known.following(known).begun_again == known.begun_again
+
+
+@pytest.mark.parametrize(
+    ("earlier", "now", "is_kept"),
+    [
+        (seen(last=at(10)), seen(), True),
+        (left(900, last=10), left(600), True),
+        (left(900, last=10), left(), False),
+        (seen(last=at(10)), left(900), False),
+        (left(900, last=10), seen(), False),
+        (seen(last=at(10)), seen(last=at(5)), False),
+    ],
+)
+def test_date_that_is_not_known_stays_what_it_was(
+    earlier: PlayState, now: PlayState, *, is_kept: bool
+) -> None:
+    known = now.following(earlier)
+    assert known.last_played == (earlier if is_kept else now).last_played
+    # So the next row that has one shows no other play.
+    assert not is_kept or not known.was_played_since(earlier)
 
 
 def test_a_position_that_is_not_known_stays_what_it_was() -> None:

@@ -329,7 +329,9 @@ class ModelServer:
     listed by its id and among episodes. No write knows it, no search, and nobody who
     asks for the episodes of a show. Unless it `lets_in`, every answer is 403.
 
-    `page` is how many rows a step of an inventory has.
+    `page` is how many rows a step of an inventory has. `spoil` makes something else of
+    a row that somebody asks for by its id, as clients do of one that is odd: with
+    members unknown, or left out.
 
     `alone` is what items show that are asked for by themselves, where that is not what
     lists show: so after marks of containers on a server that *leaves_old_state*, as
@@ -377,6 +379,7 @@ class ModelServer:
         self.playing: dict[str, PlaybackReport] = {}
         self.most_at_once = 0
         self.trouble: Callable[[Request], Trouble | None] | None = None
+        self.spoil: Callable[[Reading], Reading | None] = lambda reading: reading
         self.after_write: Callable[[Item], None] | None = None
         self.on_change: Callable[[Item, Change], None] | None = None
         self.leaves_old_state = leaves_old_state
@@ -661,9 +664,10 @@ class ModelServer:
             Ask.FETCH,
             wanted,
             lambda: {
-                item_id: self.reading(item_id)
+                item_id: reading
                 for item_id in wanted
                 if self._shows(item_id)
+                and (reading := self.spoil(self.reading(item_id))) is not None
             },
         )
 

@@ -36,6 +36,7 @@ from custom_components.watched_sync.core.play_state import PlayState, Reading
 from custom_components.watched_sync.core.reconcile import Policy
 from custom_components.watched_sync.core.relay import Relay
 from tests.core.twins import (
+    NOTICE,
     Ask,
     Kind,
     MemoryJournal,
@@ -47,7 +48,7 @@ from tests.core.twins import (
 )
 from tests.core.virtual import VirtualClock, VirtualLoop, run
 
-from .records import Broken
+from .records import Broken, spoiled
 from .tally import Tally
 
 #: Seconds in which things happen.
@@ -56,6 +57,9 @@ EVENTFUL = 1800.0
 #: Seconds between two looks at everything, and between two rounds of copying.
 LOOK = 8.0
 ROUND = 2.0
+
+#: Seconds between two writes of the ledger.
+STORE = 10.0
 
 #: How many times as long it is between them once nothing happens any more.
 CALM = 15
@@ -77,6 +81,9 @@ ONCE = "a change is copied once at most"
 NO_DOUBLE = "no play is counted twice"
 NOTHING_ELSE = "nothing is written that nobody did"
 BEGUN = "begun on one side while a mark from the other was under way"
+
+#: How many rows are odd, in worlds that have such.
+ODD_ROWS = 0.05
 
 #: How much of each invariant has to be checked: in a world on average, and as a part of
 #: all it is about.
@@ -116,6 +123,10 @@ class Side:
         self.copied = 0
         if server.kind.repeat_safe and world.more.random() < 0.5 and not world.calmer:
             server.clears_flag = True
+        if world.hasty and server.kind.repeat_safe:
+            server.shows_what_was = True
+        if world.spoils:
+            server.spoil = self._spoil
         server.skew = timedelta(seconds=world.rng.choice((0, 0, 3, -3, 90)))
         self.stock()
         server.on_change = self._note_change
@@ -131,6 +142,9 @@ class Side:
         """Put the works into the library."""
         self.server.add(*(film(self.name, f"m{number}") for number in range(4)))
         self.server.add_show(series(self.name, "s"), {1: 3})
+        self.server.add(
+            *(film(self.name, f"burst{one}") for one in range(self.world.burst))
+        )
 
     @property
     def works(self) -> dict[str, Item]:
@@ -277,7 +291,7 @@ class Side:
     async def _store(self) -> None:
         """Write the ledger now and then: readings and what they gave rise to."""
         while True:
-            await asyncio.sleep(10)
+            await asyncio.sleep(self.world.store)
             self.stored = json.dumps(
                 {
                     "readings": [encode_reading(one) for one in self.lane.ledger],
@@ -300,6 +314,12 @@ class Side:
         if kind is Kind.LIE and request.ask is not Ask.WRITE:
             return None
         return Trouble(kind, seconds=rng.uniform(0, 20), retry_after=3.0)
+
+    def _spoil(self, reading: Reading) -> Reading | None:
+        """Make of a row what the clients make of an odd one, now and then."""
+        if not self.world.troubled or self.world.odd.random() >= ODD_ROWS:
+            return reading
+        return spoiled(self.world.odd, reading)
 
     @property
     def quiet(self) -> bool:
@@ -335,6 +355,7 @@ class Mirrored:
     #: Seconds, as told of the constants.
     look = LOOK
     round = ROUND
+    store = STORE
     eventful = EVENTFUL
 
     #: Seconds after which all is noticed and copied, if nothing goes wrong any more.
@@ -375,6 +396,15 @@ class Mirrored:
         # Of a chance of its own: worlds without restores are as they were before.
         self.restoring = random.Random(f"restores {seed}")
         self.restores = self.restoring.random() < 0.3 and not calmer and not self.plays
+        # So have odd rows, people who mark and un-mark in haste, and bursts.
+        self.odd = random.Random(f"{seed} odd")
+        self.spoils = self.odd.random() < 0.2 and not calmer
+        self.hasty = self.odd.random() < 0.2 and not (calmer or self.restores)
+        self.burst = 0
+        if self.odd.random() < 0.01 and not (calmer or self.restores):
+            self.burst = self.odd.randint(200, 1000)
+            # Much is read with each look, and much is written.
+            self.look, self.round, self.store = 60.0, 10.0, 200.0
         self.tally = Tally()
         self._number = 0
         self.began_at = self.clock.now()
@@ -463,18 +493,27 @@ class Mirrored:
             actors += map(self._restores, self.sides)
         if self.crashes:
             actors.append(self._crashes())
+        if self.hasty:
+            actors += [
+                self._in_haste(side)
+                for side in self.sides
+                if side.server.shows_what_was
+            ]
+        if self.burst:
+            actors.append(self._watch_much())
         return actors
 
     def problems(self) -> Iterator[str]:
         """Yield every promise that was not kept, and count what was looked at."""
         one, other = self.sides
-        for work in one.works:
+        there = other.works
+        for work, item in one.works.items():
             if work in self.begun:
                 self.tally.leave_out(AGREE, BEGUN)
                 continue
             self.tally.check(AGREE)
-            ours = one.server.states[one.works[work].item_id]
-            theirs = other.server.states[other.works[work].item_id]
+            ours = one.server.states[item.item_id]
+            theirs = other.server.states[there[work].item_id]
             if not ours.means_the_same_as(theirs):
                 yield f"{work}: {ours} and {theirs}"
         yield from self._not_the_last_word()
@@ -514,14 +553,15 @@ class Mirrored:
         before the last.
         """
         calm = not (self.trouble_rate or self.outages or self.crashes or self.early)
+        side = self.sides[0]
+        works = side.works
         for work, changes in self.changes.items():
             (last_at, last), earlier = changes[-1], changes[:-1]
             certain = all(
                 last_at - at > (NOTICED if calm or state.last_played else EVENTFUL)
                 for at, state in earlier
             )
-            side = self.sides[0]
-            shown = side.server.states[side.works[work].item_id].keeping_flag()
+            shown = side.server.states[works[work].item_id].keeping_flag()
             last = last.keeping_flag()
             if not certain:
                 self.tally.leave_out(LAST_WORD, "what went before left no date")
@@ -575,9 +615,9 @@ class Mirrored:
                 )
             self._record(side, work)
 
-    def _record(self, side: Side, work: str) -> None:
+    def _record(self, side: Side, work: str, item_id: str | None = None) -> None:
         """Note that somebody else has done something to a work just now."""
-        item_id = side.works[work].item_id
+        item_id = item_id or side.works[work].item_id
         side.touched[work] = self.loop.time()
         self.changes.setdefault(work, []).append(
             (self.loop.time(), side.server.states[item_id])
@@ -627,6 +667,40 @@ class Mirrored:
             self._record(side, work)
         await asyncio.sleep(self.more.uniform(0, self.more.choice((3, 30))))
         await self._restart()
+
+    async def _in_haste(self, side: Side) -> None:
+        """Have others mark episodes one by one, and un-mark their season at once.
+
+        A Jellyfin up to 10.11 may then show what was for some time.
+        """
+        while True:
+            await asyncio.sleep(self.odd.expovariate(1 / 120))
+            works = {
+                work: item
+                for work, item in side.works.items()
+                if item.kind is MediaKind.EPISODE
+            }
+            if self.playing.intersection(works):
+                continue
+            (season_id,) = {item.season_id for item in works.values()}
+            for work, item in works.items():
+                side.server.mark_elsewhere(item.item_id, watched=True)
+                self._record(side, work)
+            await asyncio.sleep(self.odd.uniform(0, NOTICE))
+            assert season_id is not None
+            side.server.mark_elsewhere(season_id, watched=False)
+            for work in works:
+                self._record(side, work)
+
+    async def _watch_much(self) -> None:
+        """Have others watch very much at once."""
+        while True:
+            await asyncio.sleep(self.odd.expovariate(1 / 600))
+            side = self.odd.choice(self.sides)
+            for work, item in side.works.items():
+                if work.startswith("burst"):
+                    side.server.played_elsewhere(item.item_id)
+                    self._record(side, work, item.item_id)
 
     async def _outages(self, side: Side) -> None:
         rng = self.rng

@@ -1,14 +1,19 @@
 """What happened in a simulated world, and what its works are called."""
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from random import Random
 
 from custom_components.watched_sync.core.errors import Reason
 from custom_components.watched_sync.core.identity import Item, MediaKind
 from custom_components.watched_sync.core.operation import Change, Operation, Scope
 from custom_components.watched_sync.core.outbox import Result
-from custom_components.watched_sync.core.play_state import PlayState
+from custom_components.watched_sync.core.play_state import (
+    UNKNOWN,
+    PlayState,
+    Reading,
+)
 
 #: Seconds a queue may take to drain once nothing goes wrong any more: eight attempts
 #: with the longest delays, and a clock that jumped.
@@ -102,3 +107,14 @@ def means(operation: Operation, leaf: Item) -> bool:
         and (is_show or item.season == leaf.season)
         and (operation.include_specials or item.is_special or not leaf.is_special)
     )
+
+
+def spoiled(rng: Random, reading: Reading) -> Reading | None:
+    """Return what the clients make of an odd row: members are unknown, or it is out."""
+    match rng.randrange(3):
+        case 0:
+            return None
+        case 1:
+            return replace(reading, state=UNKNOWN)
+        case _:
+            return replace(reading, state=replace(reading.state, last_played=None))

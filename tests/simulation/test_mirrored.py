@@ -3,14 +3,18 @@
 A failing seed is seen again with `scripts/simulate --mirrored --seed N`.
 """
 
+from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from custom_components.watched_sync.core import copying
+from custom_components.watched_sync.core import copying, mirror
 from custom_components.watched_sync.core.identity import Item
+from custom_components.watched_sync.core.lane import Lane
 from custom_components.watched_sync.core.mirror import Moves
-from custom_components.watched_sync.core.play_state import PlayState
+from custom_components.watched_sync.core.play_state import PlayState, Reading
+from tests.core.twins import UNWATCHED
 
 from .mirrored import FLOORS, Mirrored, simulate
 from .records import Broken
@@ -18,6 +22,9 @@ from .tally import Tally
 
 SEEDS = 100
 GROUP = 25
+
+#: A world in which others watch hundreds of films at once.
+BURST = 177
 
 #: Worlds in which each of the seeded bugs has to show: most are forgiving, as what
 #: one guard lets through another stops.
@@ -39,6 +46,11 @@ def test_two_mirrored_lanes_agree_in_the_end(first: int) -> None:
     # A few worlds vary: half of what many have to check, of everything.
     halves = {name: (count / 2, share / 2) for name, (count, share) in FLOORS.items()}
     assert list(tally.too_little(halves, GROUP)) == []
+
+
+def test_burst_of_changes_reaches_the_other_lane() -> None:
+    """One world of a hundred has such; this has one of 430 films."""
+    simulate(BURST)
 
 
 def _caught(first: int = 0, *, calmer: bool = False, failing: bool = False) -> str:
@@ -110,3 +122,29 @@ def test_play_before_the_first_reading_that_is_not_copied_is_noticed(
     """As when nobody knows any more since when plays are to be copied."""
     monkeypatch.setattr(Moves, "_is_new_play", lambda *_: False)
     assert "PlayState" in _caught(first=0)
+
+
+def test_burst_that_is_given_up_in_part_is_noticed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(mirror, "MOST_MOVES", 100)
+    assert "burst" in _caught(first=BURST)
+
+
+def test_what_is_unknown_and_passes_for_unwatched_is_noticed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As of a row that a server has filled oddly."""
+    learn = Lane.learn
+
+    def guess(lane: Lane, readings: Iterable[Reading]) -> list[Reading]:
+        return learn(
+            lane,
+            [
+                replace(one, state=UNWATCHED) if one.state.watched is None else one
+                for one in readings
+            ],
+        )
+
+    monkeypatch.setattr(Lane, "learn", guess)
+    assert "MarkUnwatched" in _caught(first=20)

@@ -32,7 +32,7 @@ from custom_components.watched_sync.core.operation import (
     SetProgress,
 )
 from custom_components.watched_sync.core.outbox import Outbox, Result
-from custom_components.watched_sync.core.play_state import PlayState
+from custom_components.watched_sync.core.play_state import PlayState, Reading
 from custom_components.watched_sync.core.reconcile import Policy
 from custom_components.watched_sync.core.relay import Relay
 from tests.core.twins import (
@@ -58,6 +58,7 @@ from .records import (
     Records,
     Restored,
     means,
+    spoiled,
     work_of,
 )
 from .tally import Tally
@@ -67,6 +68,9 @@ TROUBLED = 900.0
 
 #: How often worlds have what is rare.
 RARE = 0.06
+
+#: How many rows are odd, in worlds that have such.
+ODD_ROWS = 0.05
 
 #: Seconds it takes to put a backup back: longer than any write is under way.
 RESTORING = 300.0
@@ -105,6 +109,8 @@ class SimulatedLane:
         self.server.skew = timedelta(seconds=rng.choice((0, 0, 0, 3, -3, 90)))
         self.server.trouble = self._trouble
         self.server.on_change = self._note_change
+        if world.spoils:
+            self.server.spoil = self._spoil
         self._away = 0
         self.policy = rng.choice((*[Policy.NEWEST] * 4, *Policy))
         self.initial: dict[str, PlayState] = {}
@@ -326,6 +332,12 @@ class SimulatedLane:
             retry_after=world.rng.choice((None, 3.0, 40.0)),
         )
 
+    def _spoil(self, reading: Reading) -> Reading | None:
+        """Make of a row what the clients make of an odd one, now and then."""
+        if not self.world.troubled or self.world.odd.random() >= ODD_ROWS:
+            return reading
+        return spoiled(self.world.odd, reading)
+
     async def stay_away(self, seconds: float) -> None:
         """Have the server be away; it is back when nothing keeps it away any more."""
         self._away += 1
@@ -531,6 +543,9 @@ class World:
         self.backs_up = (
             not (self.jumps or self.restores) and self.backing_up.random() < RARE
         )
+        # And those of odd rows.
+        self.odd = random.Random(f"{seed} odd")
+        self.spoils = not self.restores and self.odd.random() < RARE
         self.tally = Tally()
         self._number = 0
         self.lanes = [

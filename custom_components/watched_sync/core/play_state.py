@@ -81,7 +81,9 @@ class PlayState:
         server). It counts that play and dates it, while an un-mark resets both: so a
         flag that fell with a higher count, or a later date, is a play that has begun.
 
-        A position that is not known is taken to be the same as long as the flag is.
+        A position that is not known is taken to be the same as long as the flag is. So
+        is the date of what is watched or begun, which no server takes away from it: else
+        a row without one would make the next look like another play.
         """
         was_watched = earlier.watched is True or earlier.begun_again
         if self.watched is not False or not was_watched:
@@ -94,9 +96,19 @@ class PlayState:
             begun_again = self.play_count > earlier.play_count
         is_kept = self.hides_position and self.watched == earlier.watched
         position = earlier.position if is_kept else self.position
-        if begun_again is self.begun_again and position == self.position:
+        last_played = self.last_played
+        is_dated = self.watched is True or self.position > 0
+        if last_played is None and is_dated and self.watched == earlier.watched:
+            last_played = earlier.last_played
+        if (begun_again, position, last_played) == (
+            self.begun_again,
+            self.position,
+            self.last_played,
+        ):
             return self
-        return replace(self, begun_again=begun_again, position=position)
+        return replace(
+            self, begun_again=begun_again, position=position, last_played=last_played
+        )
 
     def keeping_flag(self) -> PlayState:
         """Return what a server shows that keeps the flag when a play begins."""
