@@ -643,6 +643,7 @@ class Mirrored:
             server.stop_elsewhere(item.item_id, 0.97 * length)
             self._record(side, work)
             return
+        self.note_unseen(side, work)
         server.begin_elsewhere(item.item_id)
         self._record(side, work)
         part = 0.0
@@ -654,6 +655,18 @@ class Mirrored:
         if rng.random() < 0.5:
             server.stop_elsewhere(item.item_id, 0.97 * length)
             self._record(side, work)
+
+    def note_unseen(self, side: Side, work: str) -> None:
+        """Note a work about to be begun whose last mark or un-mark nobody has seen.
+
+        The start hides it: a server may clear the flag with it.
+        """
+        item_id = side.works[work].item_id
+        known = side.lane.ledger.base(item_id)
+        if side.server.states[item_id].keeping_flag().watched != (
+            known is not None and known.keeping_flag().watched
+        ):
+            self.begun.add(work)
 
     async def _burst_and_die(self) -> None:
         """Have everything be watched at once in the first minute, and die soon after.

@@ -185,12 +185,7 @@ class Pair(Mirrored):
         self.playing.add(work)
         self.begins[side.name, work] += 1
         item_id, length = side.works[work].item_id, side.works[work].duration or 0.0
-        known = side.lane.ledger.base(item_id)
-        if side.server.states[item_id].keeping_flag().watched != (
-            known is not None and known.keeping_flag().watched
-        ):
-            # Nobody had seen the mark, or the un-mark, and the start hides it.
-            self.begun.add(work)
+        self.note_unseen(side, work)
         side.server.begin_elsewhere(item_id)
         self._record(side, work)
         for share in (0.4, 0.97) if to_end else (0.2, 0.4):

@@ -82,8 +82,8 @@ class PlayState:
         flag that fell with a higher count, or a later date, is a play that has begun.
 
         A position that is not known is taken to be the same as long as the flag is. So
-        is the date of what is watched or begun, which no server takes away from it: else
-        a row without one would make the next look like another play.
+        is the date of what is watched or begun, which no server takes away from it:
+        else a row without one would make the next look like another play.
         """
         was_watched = earlier.watched is True or earlier.begun_again
         if self.watched is not False or not was_watched:
