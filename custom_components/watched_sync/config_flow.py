@@ -9,12 +9,10 @@ from uuid import uuid4
 
 from homeassistant.config_entries import (
     SOURCE_REAUTH,
-    ConfigEntry,
     ConfigEntryState,
     ConfigFlow,
     ConfigFlowResult,
     ConfigSubentryFlow,
-    OptionsFlow,
 )
 from homeassistant.const import (
     CONF_PASSWORD,
@@ -176,7 +174,9 @@ class WatchedSyncConfigFlow(ConfigFlow, domain=DOMAIN):
     @staticmethod
     @callback
     @override
-    def async_get_options_flow(config_entry: ConfigEntry) -> OptionsFlow:
+    def async_get_options_flow(
+        config_entry: WatchedSyncConfigEntry,
+    ) -> WatchedSyncOptionsFlow:
         """Return the dialog for preferences."""
         return WatchedSyncOptionsFlow()
 
@@ -184,7 +184,7 @@ class WatchedSyncConfigFlow(ConfigFlow, domain=DOMAIN):
     @callback
     @override
     def async_get_supported_subentry_types(
-        cls, config_entry: ConfigEntry
+        cls, config_entry: WatchedSyncConfigEntry
     ) -> dict[str, type[ConfigSubentryFlow]]:
         """Return what can be added to an entry."""
         return {SUBENTRY_ITEM: TrackItemFlow, SUBENTRY_PLAYER: ReportPlayerFlow}
@@ -667,7 +667,7 @@ class WatchedSyncConfigFlow(ConfigFlow, domain=DOMAIN):
     # --- what all ways have in common ---------------------------------------------
 
     @property
-    def _entry(self) -> ConfigEntry | None:
+    def _entry(self) -> WatchedSyncConfigEntry | None:
         """The entry that is signed in again, if this is not about a new one."""
         return self._get_reauth_entry() if self.source == SOURCE_REAUTH else None
 
@@ -769,7 +769,7 @@ class WatchedSyncConfigFlow(ConfigFlow, domain=DOMAIN):
         )
 
     def _async_update(
-        self, entry: ConfigEntry, data: dict[str, Any]
+        self, entry: WatchedSyncConfigEntry, data: dict[str, Any]
     ) -> ConfigFlowResult:
         async_save(self.hass, entry, data)
         # Named, the reason is told in our words, which say what happens next.

@@ -13,11 +13,12 @@ from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from typing import Final, override
 
-from homeassistant.components.todo.const import (
+from homeassistant.components.todo import (
+    TodoItem,
     TodoItemStatus,
+    TodoListEntity,
     TodoListEntityFeature,
 )
-from homeassistant.components.todo.entity import TodoItem, TodoListEntity
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from homeassistant.helpers.event import async_track_time_interval

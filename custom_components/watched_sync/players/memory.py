@@ -13,7 +13,7 @@ from functools import partial
 import re
 from typing import Any, Final
 
-from homeassistant.components.media_player.const import (
+from homeassistant.components.media_player import (
     ATTR_APP_NAME,
     ATTR_MEDIA_CONTENT_ID,
     ATTR_MEDIA_CONTENT_TYPE,

@@ -13,7 +13,7 @@ import re
 from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
-from homeassistant.components.media_player.const import MediaType
+from homeassistant.components.media_player import MediaType
 from homeassistant.const import CONF_URL
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.exceptions import ServiceValidationError
