@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 import json
+import logging
 from pathlib import Path
 from typing import Any, override
 
@@ -13,6 +14,7 @@ from homeassistant.setup import async_setup_component
 import probatio
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
+from pytest_homeassistant_custom_component.typing import WebSocketGenerator
 
 from custom_components.watched_sync import services
 from custom_components.watched_sync.const import DOMAIN
@@ -517,6 +519,46 @@ async def test_wait_tells_of_a_change_the_server_refused(hass: HomeAssistant) ->
         "rejected",
         "refused",
     )
+
+
+@pytest.mark.parametrize(
+    ("action", "data", "entity_id"),
+    [
+        (f"{DOMAIN}.mark_watched", {"title": "Not There"}, None),
+        (f"{DOMAIN}.mark_watched", {}, None),
+        (f"{DOMAIN}.undo", {"batch_id": "none"}, None),
+        ("button.press", {}, "button.attic_ada_undo_last_change"),
+        ("todo.update_item", {"item": "m1", "rename": "x"}, "todo.attic_ada_up_next"),
+    ],
+)
+async def test_what_is_refused_is_one_line_in_the_log_and_not_ours(
+    hass: HomeAssistant,
+    hass_ws_client: WebSocketGenerator,
+    caplog: pytest.LogCaptureFixture,
+    action: str,
+    data: dict[str, Any],
+    entity_id: str | None,
+) -> None:
+    server = MemoryServer()
+    server.up_next_ids = ["m1"]
+    await setup_lane(hass, server)
+    client = await hass_ws_client()
+    caplog.clear()
+    domain, service = action.split(".")
+    await client.send_json_auto_id(
+        {
+            "type": "call_service",
+            "domain": domain,
+            "service": service,
+            "service_data": data,
+            "target": {"entity_id": entity_id} if entity_id else {},
+        }
+    )
+    assert (await client.receive_json())["error"]["code"] == "service_validation_error"
+    await hass.async_block_till_done()
+    (line,) = (one for one in caplog.records if one.levelno >= logging.WARNING)
+    assert line.name.startswith("homeassistant.components.websocket_api")
+    assert not line.exc_info
 
 
 async def test_wait_ends_while_the_server_is_away_and_the_change_stays_queued(
