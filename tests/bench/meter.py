@@ -3,7 +3,9 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+import ctypes
 from dataclasses import dataclass
+import gc
 from pathlib import Path
 import resource
 from time import monotonic, perf_counter, thread_time
@@ -95,3 +97,15 @@ async def measured() -> AsyncIterator[Cost]:
         yield cost
     finally:
         ticking.cancel()
+
+
+def held_memory() -> float:
+    """Return the MiB that are in use, without garbage and what is free again.
+
+    The C library keeps what was freed, for the next to ask, unless it is told.
+    """
+    gc.collect()
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(0)
+    return memory()

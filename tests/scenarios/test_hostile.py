@@ -9,7 +9,6 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-import gc
 from itertools import batched
 import json
 from pathlib import Path
@@ -32,7 +31,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 from custom_components.watched_sync.core.codec import decode_outbox
 from custom_components.watched_sync.core.lane import Phase
 from custom_components.watched_sync.store import LedgerStore
-from tests.bench.meter import Stall, StallMeter, memory
+from tests.bench.meter import Stall, StallMeter, held_memory
 from tests.common import drained, until
 from tests.fakes.hostile import ANSWERS, HostileServer
 
@@ -270,8 +269,7 @@ async def test_hostile_server_costs_its_own_lane_some_time_and_nothing_else(
     )
     scene = Scene(hass, side, entry, good, await good.connect(hass), hostile)
     machine.running = True
-    gc.collect()
-    before = memory()
+    before = held_memory()
     for name in names:
         try:
             with StallMeter() as meter:
@@ -281,7 +279,6 @@ async def test_hostile_server_costs_its_own_lane_some_time_and_nothing_else(
             err.add_note(f"after the answer: {name}")
             raise
         STEPS[f"{side.kind}: {name}"] = meter.longest
-    gc.collect()
-    grown = memory() - before
+    grown = held_memory() - before
     GROWTH[f"{side.kind}: {names[0]} and so on"] = grown
     assert grown < MOST_GROWTH
