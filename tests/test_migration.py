@@ -8,9 +8,14 @@ from typing import Any
 from homeassistant.config_entries import ConfigEntry, ConfigEntryState
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import entity_registry as er
+from homeassistant.helpers.json import json_bytes
 import pytest
 
-from custom_components.watched_sync.const import DOMAIN, ENTRY_MINOR_VERSION
+from custom_components.watched_sync.const import (
+    DOMAIN,
+    ENTRY_MINOR_VERSION,
+    TITLE_SWITCH_KEY,
+)
 
 from .common import MOVIE, OTHER_MOVIE, MemoryServer, drained, use_server
 
@@ -89,6 +94,9 @@ async def test_entities_of_an_earlier_release_keep_the_names_people_gave_them(
         for one in er.async_entries_for_config_entry(registry, entry.entry_id)
     }
     for one in stored["entities"]:
+        if TITLE_SWITCH_KEY in one["unique_id"]:
+            assert one["unique_id"] not in entities
+            continue
         entity_id = entities[one["unique_id"]]
         assert entity_id.partition(".")[2].startswith("mine_")
         assert hass.states.get(entity_id) is not None, entity_id
@@ -106,6 +114,54 @@ async def test_a_person_chosen_in_an_earlier_release_is_still_the_one(
         options={"playback": {**playback, "person": "person.ada"}},
     )
     assert entry.options == {"playback": playback, "person": "person.ada"}
+
+
+async def test_switches_for_single_titles_make_room_for_slots(
+    hass: HomeAssistant, hass_storage: dict[str, Any], stored: dict[str, Any]
+) -> None:
+    """They go from what Home Assistant keeps of deleted entities as well."""
+    registry = er.async_get(hass)
+    lane = "server-1:user-1"
+    unique_ids = {
+        "gone": f"{lane}:{TITLE_SWITCH_KEY}m9",
+        "other lane": f"server-1:user-2:{TITLE_SWITCH_KEY}m9",
+        "tracked once": f"{lane}:m9:watched",
+    }
+    for unique_id in unique_ids.values():
+        once = registry.async_get_or_create("switch", DOMAIN, unique_id)
+        registry.async_remove(once.entity_id)
+    theirs = registry.async_get_or_create(
+        "switch", "another_integration", unique_ids["gone"]
+    )
+    entry, _ = await start(hass, hass_storage, stored)
+
+    there = er.async_entries_for_config_entry(registry, entry.entry_id)
+    count = entry.options["entities"]["up_next_switches"]
+    assert sorted(
+        one.unique_id.removeprefix(f"{lane}:")
+        for one in there
+        if one.domain == "switch"
+    ) == sorted(
+        [
+            "last_played",
+            "paused",
+            "s1:watched",
+            *(f"up_next_{number}" for number in range(1, count + 1)),
+        ]
+    )
+    assert {key[2] for key in registry.deleted_entities} == {
+        unique_ids["other lane"],
+        unique_ids["tracked once"],
+    }
+    assert registry.async_get(theirs.entity_id) is not None
+    first = registry.async_get_entity_id("switch", DOMAIN, f"{lane}:up_next_1")
+    assert first is not None
+    state = hass.states.get(first)
+    assert state is not None
+    assert state.attributes["item_id"] == MOVIE.item_id
+    # That is also what is written down.
+    kept = json.loads(json_bytes(registry._data_to_save()))["deleted_entities"]
+    assert len(kept) == len(registry.deleted_entities) == 2
 
 
 async def test_an_entry_of_a_later_minor_release_loads_and_stays_as_it_is(

@@ -35,6 +35,7 @@ from custom_components.watched_sync.voice.assistants import Assistant
 from custom_components.watched_sync.voice.hearing import Heard
 
 from .common import EPISODES, MOVIE, SHOW, MemoryServer, drained, season, setup_lane
+from .scene import look_at_it
 from .test_docs import ROOT, Row, rows_under
 
 PERSONS: Final = (
@@ -396,6 +397,7 @@ async def test_entity_that_is_named_must_be_permitted_beside_its_entry(
         await act(house, user, entity_id=MOVIE_SWITCH)
     assert error.value.entity_id == MOVIE_SWITCH
     last_played = "switch.attic_ada_last_played"
+    look_at_it(house.entry)
     with pytest.raises(ServiceValidationError) as nothing:
         await act(house, user, entity_id=last_played)
     assert nothing.value.translation_key == "switch_without_item"
@@ -458,12 +460,12 @@ async def test_person_who_is_named_must_be_permitted(house: House, action: str) 
         await act(house, user, action, person="person.ada", **FIELDS[action])
 
 
-async def test_what_comes_and_goes_is_not_asked_for(house: House) -> None:
+async def test_what_people_choose_the_number_of_is_not_asked_for(house: House) -> None:
     registry = er.async_get(house.hass)
     own = {
         entity.entity_id: True
         for entity in er.async_entries_for_config_entry(registry, house.entry.entry_id)
-        if ":up_next:" not in entity.unique_id and entity.config_subentry_id is None
+        if ":up_next_" not in entity.unique_id and entity.config_subentry_id is None
     }
     user = user_with(house.hass, {"entities": {"entity_ids": own}})
     assert await act(house, user, "get_queue") == {"operations": []}

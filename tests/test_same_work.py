@@ -4,7 +4,9 @@ from dataclasses import replace
 from typing import Any
 
 from homeassistant.core import HomeAssistant
+from homeassistant.exceptions import ServiceValidationError
 from homeassistant.helpers import entity_registry as er
+import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.watched_sync.const import DOMAIN
@@ -20,6 +22,7 @@ from .common import (
     drained,
     setup_lane,
 )
+from .scene import look_at_it
 
 
 def swap(server: MemoryServer) -> None:
@@ -129,23 +132,22 @@ async def test_a_switch_of_what_is_up_next_goes_with_its_film(
     server.up_next_ids = [MOVIE.item_id]
     entry = await setup_lane(hass, server)
     coordinator = entry.runtime_data.coordinator
-    registry = er.async_get(hass)
-
-    def up_next(item: Item) -> str | None:
-        unique_id = f"{entry.unique_id}:up_next:{item.item_id}"
-        return registry.async_get_entity_id("switch", DOMAIN, unique_id)
-
-    switch = up_next(MOVIE)
-    assert switch is not None
+    switch = "switch.attic_ada_up_next_1"
+    look_at_it(entry)
     assert told(hass, switch)[1] == MOVIE.title
     swap(server)
+    await coordinator.catch_up()
+    await hass.async_block_till_done()
+    # The id is on the list, and another film's by now.
+    with pytest.raises(ServiceValidationError) as error:
+        await hass.services.async_call(
+            "switch", "turn_on", {"entity_id": switch}, blocking=True
+        )
+    assert error.value.translation_key == "slot_changed"
     server.up_next_ids = [OTHER_MOVIE.item_id]
     await coordinator.catch_up()
     await hass.async_block_till_done()
     assert coordinator.data.up_next == (OTHER_MOVIE.item_id,)
-    assert up_next(MOVIE) is None
-    switch = up_next(OTHER_MOVIE)
-    assert switch is not None
     assert told(hass, switch)[1] == MOVIE.title
 
 

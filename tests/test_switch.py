@@ -1,10 +1,11 @@
 """The switches: what they show, what turning them asks for, which ones there are."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+import itertools
 import logging
 from typing import Any
 
-from freezegun.api import FrozenDateTimeFactory
 from homeassistant.const import (
     STATE_OFF,
     STATE_ON,
@@ -13,14 +14,20 @@ from homeassistant.const import (
     EntityCategory,
 )
 from homeassistant.core import HomeAssistant
-from homeassistant.exceptions import HomeAssistantError
+from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 from homeassistant.helpers import device_registry as dr, entity_registry as er
+from homeassistant.util import dt as dt_util
 import pytest
-from pytest_homeassistant_custom_component.common import MockConfigEntry
+from pytest_homeassistant_custom_component.common import (
+    MockConfigEntry,
+    async_fire_time_changed,
+)
 
 from custom_components.watched_sync.const import DOMAIN
 from custom_components.watched_sync.core.errors import JournalError, Refused
+from custom_components.watched_sync.core.identity import ProviderIds
 from custom_components.watched_sync.core.operation import MarkUnwatched, MarkWatched
+from custom_components.watched_sync.core.slots import HELD_FOR
 
 from .common import (
     EPISODES,
@@ -34,7 +41,7 @@ from .common import (
     setup_lane,
     use_server,
 )
-from .scene import lose_contact, shown
+from .scene import look_at_it, lose_contact, shown
 
 LANE = "server-1:user-1"
 LAST_PLAYED = "switch.attic_ada_last_played"
@@ -42,11 +49,23 @@ MOVIE_SWITCH = "switch.arrival_2016_watched"
 SHOW_SWITCH = "switch.severance_watched"
 
 
-def up_next_entity(hass: HomeAssistant, item_id: str) -> str | None:
-    """Return the entity id of an item's up-next switch."""
-    return er.async_get(hass).async_get_entity_id(
-        "switch", DOMAIN, f"{LANE}:up_next:{item_id}"
-    )
+def slot(number: int) -> str:
+    """Return the entity id of the switch for one place of what is up next."""
+    return f"switch.attic_ada_up_next_{number}"
+
+
+def slots(hass: HomeAssistant) -> list[str | None]:
+    """Return the ids of the items the slots stand for; None for none."""
+    numbers = itertools.count(1)
+    states = itertools.takewhile(bool, (hass.states.get(slot(one)) for one in numbers))
+    return [one.attributes.get("item_id") for one in states if one]
+
+
+async def wait(hass: HomeAssistant, entry: MockConfigEntry, seconds: float) -> None:
+    """Let time pass, and what waits for it happen."""
+    look_at_it(entry, seconds)
+    async_fire_time_changed(hass, dt_util.utcnow() + timedelta(seconds=seconds))
+    await hass.async_block_till_done()
 
 
 async def turn(hass: HomeAssistant, entity_id: str, state: str) -> None:
@@ -206,12 +225,14 @@ async def test_wish_that_cannot_be_written_fails_and_is_not_shown(
 # --- last played ----------------------------------------------------------------
 
 
-async def test_last_played_is_unavailable_until_something_was_played(
+async def test_last_played_is_unknown_until_something_was_played(
     hass: HomeAssistant,
 ) -> None:
     server = MemoryServer()
     entry = await setup_lane(hass, server)
-    assert shown(hass, LAST_PLAYED).state == STATE_UNAVAILABLE
+    state = shown(hass, LAST_PLAYED)
+    assert state.state == STATE_UNKNOWN
+    assert "entity_picture" not in state.attributes
     server.set("e1x1", position=600, last_played=datetime(2026, 10, 1, tzinfo=UTC))
     await look_again(hass, entry)
     state = shown(hass, LAST_PLAYED)
@@ -221,144 +242,272 @@ async def test_last_played_is_unavailable_until_something_was_played(
     assert state.attributes["show"] == "Severance"
     assert (state.attributes["season"], state.attributes["episode"]) == (1, 1)
     assert state.attributes["position"] == 600
+    look_at_it(entry)
     await turn(hass, LAST_PLAYED, "on")
     await drained(hass, entry)
     assert server.writes == [("e1x1", MarkWatched())]
 
 
-# --- up next --------------------------------------------------------------------
-
-
-async def test_each_item_up_next_has_a_switch_named_after_it(
+async def test_what_stands_for_nothing_cannot_be_turned_on_and_is_off_already(
     hass: HomeAssistant,
 ) -> None:
     server = MemoryServer()
+    entry = await setup_lane(hass, server, options=up_next(1))
+    look_at_it(entry)
+    for entity_id in (LAST_PLAYED, slot(1)):
+        with pytest.raises(ServiceValidationError) as error:
+            await turn(hass, entity_id, "on")
+        assert error.value.translation_key == "switch_without_item"
+        await turn(hass, entity_id, "off")
+    assert len(entry.runtime_data.lane.outbox) == 0
+
+
+@pytest.mark.parametrize("to", ["on", "off"])
+async def test_last_played_that_changed_a_moment_ago_is_not_turned(
+    hass: HomeAssistant, to: str
+) -> None:
+    server = MemoryServer()
+    server.set("m1", position=600, last_played=datetime(2026, 10, 1, tzinfo=UTC))
+    entry = await setup_lane(hass, server)
+    look_at_it(entry)
+    server.set("m2", position=600, last_played=datetime(2026, 10, 2, tzinfo=UTC))
+    await look_again(hass, entry)
+    assert shown(hass, LAST_PLAYED).attributes["item_id"] == "m2"
+    with pytest.raises(ServiceValidationError) as error:
+        await turn(hass, LAST_PLAYED, to)
+    assert error.value.translation_key == "slot_changed"
+    assert len(entry.runtime_data.lane.outbox) == 0
+
+
+# --- up next --------------------------------------------------------------------
+
+
+async def test_slots_are_named_after_what_is_up_next(hass: HomeAssistant) -> None:
+    server = MemoryServer()
     server.up_next_ids = ["e1x1", "m1"]
-    await setup_lane(hass, server)
-    names = {
-        item_id: shown(hass, entity_id).name
-        for item_id in ("e1x1", "m1", "m2")
-        if (entity_id := up_next_entity(hass, item_id)) is not None
-    }
-    assert names == {
-        "e1x1": "Attic (Ada) Severance S01E01 Part 1",
-        "m1": "Attic (Ada) Arrival (2016)",
-    }
+    entry = await setup_lane(hass, server, options=up_next(3))
+    assert slots(hass) == ["e1x1", "m1", None]
+    assert [shown(hass, slot(one)).name for one in (1, 2, 3)] == [
+        "Attic (Ada) Severance S01E01 Part 1",
+        "Attic (Ada) Arrival (2016)",
+        "Attic (Ada) Up next 3",
+    ]
+    states = [shown(hass, slot(one)).state for one in (1, 2, 3)]
+    assert states == [STATE_OFF, STATE_OFF, STATE_UNKNOWN]
+    pictures = ["entity_picture" in shown(hass, slot(n)).attributes for n in (1, 2, 3)]
+    assert pictures == [True, True, False]
+    registry = er.async_get(hass)
+    registered = registry.async_get(slot(2))
+    assert registered is not None
+    assert registered.unique_id == f"{LANE}:up_next_2"
+    # Where Home Assistant lists the entities of a device, it goes by this name.
+    assert registered.original_name == "Arrival (2016)"
+
+    server.up_next_ids = ["m2"]
+    await look_again(hass, entry)
+    assert slots(hass) == ["m2", None, None]
+    assert [shown(hass, slot(one)).name for one in (1, 2, 3)] == [
+        "Attic (Ada) Contact (1997)",
+        "Attic (Ada) Up next 2",
+        "Attic (Ada) Up next 3",
+    ]
+    registered = registry.async_get(slot(2))
+    assert registered is not None
+    assert registered.original_name == "Up next 2"
+
+
+async def test_a_slot_keeps_the_name_that_a_person_gave_it(
+    hass: HomeAssistant,
+) -> None:
+    server = MemoryServer()
+    server.up_next_ids = ["m1"]
+    entry = await setup_lane(hass, server)
+    er.async_get(hass).async_update_entity(slot(1), name="Tonight")
+    server.up_next_ids = ["m2"]
+    await look_again(hass, entry)
+    assert shown(hass, slot(1)).name == "Tonight"
+    assert shown(hass, slot(1)).attributes["full_title"] == "Contact (1997)"
 
 
 @pytest.mark.parametrize(
-    ("limit", "expected"), [(0, set()), (1, {"m2"}), (2, {"m2", "m1"})]
+    ("limit", "expected"), [(0, []), (1, ["m2"]), (4, ["m2", "m1", "e1x1", None])]
 )
-async def test_options_bound_the_up_next_switches(
-    hass: HomeAssistant, limit: int, expected: set[str]
+async def test_options_say_how_many_slots_there_are(
+    hass: HomeAssistant, limit: int, expected: list[str | None]
 ) -> None:
     server = MemoryServer()
     server.up_next_ids = ["m2", "m1", "e1x1"]
     await setup_lane(hass, server, options=up_next(limit))
-    assert {one for one in server.items if up_next_entity(hass, one)} == expected
+    assert slots(hass) == expected
 
 
-async def test_switches_come_and_go_with_what_is_up_next(hass: HomeAssistant) -> None:
+async def test_slots_beyond_the_number_chosen_are_removed(hass: HomeAssistant) -> None:
     server = MemoryServer()
-    server.up_next_ids = ["m1"]
-    entry = await setup_lane(hass, server)
-    gone = up_next_entity(hass, "m1")
-    assert gone is not None
-    server.up_next_ids = ["m2"]
-    await look_again(hass, entry)
-    assert up_next_entity(hass, "m1") is None
-    assert hass.states.get(gone) is None
-    added = up_next_entity(hass, "m2")
-    assert added is not None
-    assert shown(hass, added).state == STATE_OFF
+    entry = await setup_lane(hass, server, options=up_next(11))
+    registry = er.async_get(hass)
+    assert registry.async_get(slot(11)) is not None
+    hass.config_entries.async_update_entry(entry, options=up_next(9))
+    await hass.async_block_till_done()
+    assert [one for one in range(1, 12) if registry.async_get(slot(one))] == [
+        *range(1, 10)
+    ]
+    # The list is none of them, though its id begins alike.
+    assert registry.async_get("todo.attic_ada_up_next") is not None
 
 
-async def test_switch_of_an_item_just_watched_stays_for_a_day(
-    hass: HomeAssistant, freezer: FrozenDateTimeFactory
+async def test_the_registry_does_not_grow_with_what_is_up_next(
+    hass: HomeAssistant,
 ) -> None:
-    server = MemoryServer()
-    server.up_next_ids = ["m1"]
-    entry = await setup_lane(hass, server)
-    entity_id = up_next_entity(hass, "m1")
-    assert entity_id is not None
-    await turn(hass, entity_id, "on")
-    await drained(hass, entry)
-    server.up_next_ids = ["e1x1"]
-    await look_again(hass, entry)
-    assert up_next_entity(hass, "m1") == entity_id
-    assert shown(hass, entity_id).state == STATE_ON
-    # It can be taken back for a day; after that it goes with the next news.
-    freezer.tick(timedelta(hours=25))
-    server.up_next_ids = ["e1x2"]
-    await look_again(hass, entry)
-    assert up_next_entity(hass, "m1") is None
+    films = [
+        replace(
+            MOVIE, item_id=f"film{n}", title=f"Film {n}", provider_ids=ProviderIds()
+        )
+        for n in range(30)
+    ]
+    server = MemoryServer(films)
+    entry = await setup_lane(hass, server, options=up_next(2))
+    registry = er.async_get(hass)
+    before = len(registry.entities)
+    for film in films:
+        server.up_next_ids = [film.item_id]
+        await look_again(hass, entry)
+        assert slots(hass) == [film.item_id, None]
+    assert (len(registry.entities), dict(registry.deleted_entities)) == (before, {})
 
 
-async def test_switch_stays_while_its_change_waits(hass: HomeAssistant) -> None:
-    server = MemoryServer()
-    server.up_next_ids = ["m1"]
-    entry = await setup_lane(hass, server)
-    entity_id = up_next_entity(hass, "m1")
-    assert entity_id is not None
-    await lose_contact(hass, entry, server)
-    await turn(hass, entity_id, "on")
-    entry.runtime_data.coordinator._ledger.up_next = ("m2",)
-    entry.runtime_data.coordinator._publish()
-    await hass.async_block_till_done()
-    assert shown(hass, entity_id).state == STATE_ON
-
-
-async def test_switch_stays_while_an_unmark_waits(hass: HomeAssistant) -> None:
-    server = MemoryServer()
-    server.up_next_ids = ["m1"]
-    entry = await setup_lane(hass, server)
-    entity_id = up_next_entity(hass, "m1")
-    assert entity_id is not None
-    await turn(hass, entity_id, "on")
-    await drained(hass, entry)
-    server.up_next_ids = ["m2"]
-    await look_again(hass, entry)
-    await lose_contact(hass, entry, server)
-    await turn(hass, entity_id, "off")
-    await hass.async_block_till_done()
-    state = shown(hass, entity_id)
-    assert (state.state, state.attributes["sync_state"]) == (STATE_OFF, "pending")
-
-
-async def test_stale_switches_are_removed_at_start_and_others_kept(
+async def test_a_press_marks_what_the_slot_has_shown_for_a_while(
     hass: HomeAssistant,
 ) -> None:
     server = MemoryServer()
     server.up_next_ids = ["m1", "m2"]
     entry = await setup_lane(hass, server)
-    kept = up_next_entity(hass, "m1")
-    assert kept is not None
-    er.async_get(hass).async_update_entity(kept, name="The one with the heptapods")
-    await hass.config_entries.async_unload(entry.entry_id)
+    look_at_it(entry)
+    await turn(hass, slot(2), "on")
+    await drained(hass, entry)
+    assert server.writes == [("m2", MarkWatched())]
+    assert shown(hass, slot(2)).state == STATE_ON
+
+
+@pytest.mark.parametrize("to", ["on", "off"])
+@pytest.mark.parametrize("now", [["m2"], []])
+async def test_a_slot_that_changed_a_moment_ago_is_not_turned(
+    hass: HomeAssistant, to: str, now: list[str]
+) -> None:
+    server = MemoryServer()
     server.up_next_ids = ["m1"]
-    await hass.config_entries.async_setup(entry.entry_id)
+    entry = await setup_lane(hass, server)
+    look_at_it(entry)
+    server.up_next_ids = now
+    await look_again(hass, entry)
+    look_at_it(entry, 2.5)
+    with pytest.raises(ServiceValidationError) as error:
+        await turn(hass, slot(1), to)
+    assert error.value.translation_key == "slot_changed"
+    assert error.value.translation_placeholders == {"entity_id": slot(1)}
+    assert len(entry.runtime_data.lane.outbox) == 0
+
+
+async def test_a_slot_is_not_turned_in_the_moment_of_a_restart(
+    hass: HomeAssistant,
+) -> None:
+    server = MemoryServer()
+    server.up_next_ids = ["m1"]
+    await setup_lane(hass, server)
+    with pytest.raises(ServiceValidationError) as error:
+        await turn(hass, slot(1), "on")
+    assert error.value.translation_key == "slot_changed"
+
+
+async def test_what_was_just_marked_keeps_its_slot_until_it_is_too_late_to_take_back(
+    hass: HomeAssistant,
+) -> None:
+    server = MemoryServer()
+    server.up_next_ids = ["e1x1", "m1"]
+    entry = await setup_lane(hass, server, options=up_next(3))
+    look_at_it(entry)
+    await turn(hass, slot(1), "on")
+    await drained(hass, entry)
+    server.up_next_ids = ["e1x2", "m1"]
+    await look_again(hass, entry)
+    assert slots(hass) == ["e1x1", "m1", "e1x2"]
+    assert shown(hass, slot(1)).state == STATE_ON
+    # A slip of the finger: it is taken back at once, and nothing else is touched.
+    await turn(hass, slot(1), "off")
+    await drained(hass, entry)
+    assert server.writes == [("e1x1", MarkWatched()), ("e1x1", MarkUnwatched())]
+    assert slots(hass) == ["e1x1", "m1", "e1x2"]
+    await wait(hass, entry, HELD_FOR)
+    assert slots(hass) == ["e1x2", "m1", None]
+
+
+async def test_a_slot_shows_how_what_it_holds_becomes(hass: HomeAssistant) -> None:
+    server = MemoryServer()
+    server.up_next_ids = ["m1"]
+    entry = await setup_lane(hass, server)
+    look_at_it(entry)
+    await turn(hass, slot(1), "on")
+    await drained(hass, entry)
+    server.up_next_ids = ["m2"]
+    await look_again(hass, entry)
+    await lose_contact(hass, entry, server)
+    await turn(hass, slot(1), "off")
     await hass.async_block_till_done()
-    assert up_next_entity(hass, "m2") is None
-    assert shown(hass, kept).name == "The one with the heptapods"
+    state = shown(hass, slot(1))
+    assert (state.state, state.attributes["sync_state"]) == (STATE_OFF, "pending")
 
 
-async def test_up_next_switches_survive_a_start_without_the_server(
+async def test_no_timer_outlasts_the_entry(hass: HomeAssistant) -> None:
+    server = MemoryServer()
+    server.up_next_ids = ["m1"]
+    entry = await setup_lane(hass, server)
+    look_at_it(entry)
+    await turn(hass, slot(1), "on")
+    await drained(hass, entry)
+    await hass.config_entries.async_unload(entry.entry_id)
+    async_fire_time_changed(hass, dt_util.utcnow() + timedelta(seconds=HELD_FOR))
+    await hass.async_block_till_done()
+    assert shown(hass, slot(1)).state == STATE_UNAVAILABLE
+
+
+async def test_slots_show_what_is_known_at_a_start_without_the_server(
     hass: HomeAssistant,
 ) -> None:
     server = MemoryServer()
     server.up_next_ids = ["m1"]
     entry = await setup_lane(hass, server)
-    entity_id = up_next_entity(hass, "m1")
-    assert entity_id is not None
     await hass.config_entries.async_unload(entry.entry_id)
     server.go_down()
     use_server(hass, server)
     await hass.config_entries.async_setup(entry.entry_id)
     await hass.async_block_till_done()
-    assert shown(hass, entity_id).state == STATE_OFF
-    await turn(hass, entity_id, "on")
-    assert shown(hass, entity_id).state == STATE_ON
+    assert shown(hass, slot(1)).state == STATE_OFF
+    look_at_it(entry)
+    await turn(hass, slot(1), "on")
+    assert shown(hass, slot(1)).state == STATE_ON
     assert [one.item for one in entry.runtime_data.lane.outbox] == [MOVIE]
+
+
+async def test_switches_are_not_for_assist_unless_somebody_says_so(
+    hass: HomeAssistant,
+) -> None:
+    server = MemoryServer()
+    server.up_next_ids = ["m1"]
+    entry = await setup_lane(hass, server, subentries=[MOVIE])
+    registry = er.async_get(hass)
+
+    def exposed(entity_id: str) -> bool:
+        registered = registry.async_get(entity_id)
+        assert registered is not None
+        return bool(registered.options["conversation"]["should_expose"])
+
+    for entity_id in (slot(1), LAST_PLAYED, MOVIE_SWITCH):
+        assert not exposed(entity_id)
+    registry.async_update_entity_options(
+        MOVIE_SWITCH, "conversation", {"should_expose": True}
+    )
+    await hass.config_entries.async_reload(entry.entry_id)
+    await hass.async_block_till_done()
+    assert exposed(MOVIE_SWITCH)
 
 
 async def test_many_switches_turned_at_once_are_one_or_two_writes_to_disk(
@@ -369,6 +518,7 @@ async def test_many_switches_turned_at_once_are_one_or_two_writes_to_disk(
     server.up_next_ids = [item.item_id for item in items]
     entry = await setup_lane(hass, server, options=up_next(20))
     await lose_contact(hass, entry, server)
+    look_at_it(entry)
     journal = entry.runtime_data.lane._journal
     saves = []
     original = journal.save
@@ -378,7 +528,7 @@ async def test_many_switches_turned_at_once_are_one_or_two_writes_to_disk(
         await original()
 
     monkeypatch.setattr(journal, "save", save)
-    entity_ids = [up_next_entity(hass, item.item_id) for item in items]
+    entity_ids = [slot(number) for number in range(1, 21)]
     await hass.services.async_call(
         "switch", "turn_on", {"entity_id": entity_ids}, blocking=True
     )

@@ -95,5 +95,7 @@ ISSUE_RESTORED: Final = "restored"
 ISSUE_UNDELIVERABLE: Final = "undeliverable"
 ISSUE_UNSUPPORTED_SERVER: Final = "unsupported_server"
 
-#: How the keys of switches begin that come and go with what is up next.
-UP_NEXT_KEY: Final = "up_next:"
+#: How the keys of the switches begin that stand for what is up next; a number follows.
+UP_NEXT_KEY: Final = "up_next_"
+#: How those began that each stood for one title; 0.1.0 had them.
+TITLE_SWITCH_KEY: Final = "up_next:"

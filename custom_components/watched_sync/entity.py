@@ -78,6 +78,13 @@ class ItemEntity(WatchedSyncEntity):
         """How that item is."""
         raise NotImplementedError
 
+    def item_to_mark(self) -> Item | None:
+        """Return the item to mark for somebody who names this entity; None for none.
+
+        Raises ServiceValidationError where that may be another item than was meant.
+        """
+        return self.item
+
 
 class TrackedItemEntity(WatchedSyncEntity):
     """An entity of a tracked movie's or show's own device.

@@ -1,16 +1,17 @@
 """Who may do what: the one rule for actions, voice, tools and pictures.
 
 Somebody may read or control a lane if Home Assistant lets them read or control each of
-the lane's own entities. Those of single films and shows come and go, and say nothing of
-the lane. How an item is named makes no difference, nor whether anything would change.
-An automation or a script acts for no user and may do everything, as everywhere in Home
-Assistant.
+the lane's own entities. Those of tracked items, and the switches for what is up next,
+are as many as people choose, and say nothing of the lane. How an item is named makes no
+difference, nor whether anything would change. An automation or a script acts for no
+user and may do everything, as everywhere in Home Assistant.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from homeassistant.auth.models import User
+from homeassistant.auth.permissions.const import POLICY_CONTROL
 from homeassistant.core import Context, HomeAssistant
 from homeassistant.exceptions import Unauthorized, UnknownUser
 from homeassistant.helpers import entity_registry as er
@@ -58,6 +59,11 @@ class Permit:
     context: Context
     policy: str
     user: User | None
+
+    @property
+    def changes(self) -> bool:
+        """Whether something is to be changed, and not only told."""
+        return self.policy == POLICY_CONTROL
 
     def allows(self, entry: WatchedSyncConfigEntry) -> bool:
         """Whether it covers a lane, loaded or not."""

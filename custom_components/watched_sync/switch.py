@@ -6,38 +6,36 @@ the point of the queue.
 """
 
 import asyncio
-from collections.abc import Iterable, Mapping
-from datetime import timedelta
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any, Final, override
 
 from homeassistant.components.switch import SwitchEntity
 from homeassistant.const import EntityCategory, Platform
-from homeassistant.core import HomeAssistant, callback
+from homeassistant.core import CALLBACK_TYPE, HassJob, HomeAssistant, callback
 from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
+from homeassistant.helpers.event import async_call_later
 
 from .actions.batches import async_submit_together
 from .activity import describe
-from .const import (
-    CONF_UP_NEXT_SWITCHES,
-    DEFAULT_UP_NEXT_SWITCHES,
-    DOMAIN,
-    SECTION_ENTITIES,
-    UP_NEXT_KEY,
-)
+from .const import DOMAIN, TITLE_SWITCH_KEY, UP_NEXT_KEY
 from .core.identity import Item
 from .core.operation import Change, MarkUnwatched, MarkWatched
 from .core.play_state import PlayState
-from .core.snapshot import ItemSyncState, ItemView
+from .core.slots import Slot, Slots
+from .core.snapshot import ItemView
 from .entity import ItemEntity, TrackedItemEntity, WatchedSyncEntity
+from .failures import invalid
+from .preferences import preferences
 from .runtime import Request, WatchedSyncConfigEntry, WatchedSyncRuntime
 
 # Turning a switch only puts something into the queue.
 PARALLEL_UPDATES = 0
 
-#: How long the switch of an item stays once it is watched and not up next any more:
-#: long enough to take it back.
-RECENTLY: Final = timedelta(days=1)
+#: How the entity registry names Assist, among what an entity can be exposed to.
+_ASSIST: Final = "conversation"
+_EXPOSED: Final = "should_expose"
 
 
 async def async_setup_entry(
@@ -47,15 +45,48 @@ async def async_setup_entry(
 ) -> None:
     """Set up the switches of a lane and of the items it tracks."""
     runtime = entry.runtime_data
+    up_next = UpNext(hass, entry)
+    _remove_others(hass, runtime.lane_id, len(up_next.slots))
     async_add_entities(
-        [LastPlayedSwitch(runtime, "last_played"), PausedSwitch(runtime, "paused")]
+        [
+            LastPlayedSwitch(runtime, "last_played"),
+            PausedSwitch(runtime, "paused"),
+            *(
+                UpNextSwitch(runtime, number, slot)
+                for number, slot in enumerate(up_next.slots, 1)
+            ),
+        ]
     )
     runtime.tracked.async_join(
         async_add_entities, lambda item: [TrackedItemSwitch(runtime, item, "watched")]
     )
-    up_next = UpNextSwitches(hass, entry, async_add_entities)
-    up_next.update()
-    entry.async_on_unload(runtime.coordinator.async_add_listener(up_next.update))
+
+
+def _remove_others(hass: HomeAssistant, lane_id: str, count: int) -> None:
+    """Remove switches of a lane that are none any more.
+
+    Those are slots beyond *count*, and the switches that earlier releases had for each
+    title: Home Assistant would keep what it knew of every one of them for good.
+    """
+    registry = er.async_get(hass)
+    of_titles = f"{lane_id}:{TITLE_SWITCH_KEY}"
+    slots = f"{lane_id}:{UP_NEXT_KEY}"
+    for entity in list(registry.entities.values()):
+        if (entity.domain, entity.platform) != (Platform.SWITCH, DOMAIN):
+            continue
+        number = entity.unique_id.removeprefix(slots)
+        is_gone = number != entity.unique_id and int(number) > count
+        if is_gone or entity.unique_id.startswith(of_titles):
+            registry.async_remove(entity.entity_id)
+    deleted = [
+        key
+        for key in registry.deleted_entities
+        if key[:2] == (Platform.SWITCH, DOMAIN) and key[2].startswith(of_titles)
+    ]
+    for key in deleted:
+        del registry.deleted_entities[key]
+    if deleted:
+        registry.async_schedule_save()
 
 
 class WatchedSwitch(ItemEntity, SwitchEntity):
@@ -75,6 +106,22 @@ class WatchedSwitch(ItemEntity, SwitchEntity):
             "show_external_id",
         }
     )
+
+    @override
+    async def async_added_to_hass(self) -> None:
+        """Stay out of what Assist may turn, unless a person has chosen otherwise.
+
+        "Turn on" followed by a title would mark it without any of the questions that
+        our own sentences ask.
+        """
+        await super().async_added_to_hass()
+        if self.registry_entry is None:
+            return
+        options: Mapping[str, Any] = self.registry_entry.options.get(_ASSIST, {})
+        if _EXPOSED not in options:
+            er.async_get(self.hass).async_update_entity_options(
+                self.entity_id, _ASSIST, {**options, _EXPOSED: False}
+            )
 
     @property
     @override
@@ -107,11 +154,14 @@ class WatchedSwitch(ItemEntity, SwitchEntity):
         await self._async_submit(MarkUnwatched())
 
     async def _async_submit(self, change: Change) -> None:
-        # Home Assistant does not call an entity that is not available.
-        if (item := self.item) is not None:
+        if (item := self.item_to_mark()) is not None:
             await async_submit_together(
                 self.runtime, Request(item, change), self._context
             )
+        elif isinstance(change, MarkWatched):
+            raise invalid("switch_without_item", entity_id=self.entity_id)
+        # To turn off what stands for nothing is no mistake: scripts turn off whole
+        # areas.
 
 
 def _server_state(state: PlayState | None) -> str:
@@ -135,23 +185,43 @@ class TrackedItemSwitch(TrackedItemEntity, WatchedSwitch):
         return {**attributes, "unwatched_episodes": progress.unwatched}
 
 
-class LastPlayedSwitch(WatchedSwitch):
-    """The switch of whatever this user played last."""
+class SlotSwitch(WatchedSwitch):
+    """A switch whose item changes, and that is not turned just after it did."""
 
-    _attr_translation_key = "last_played"
+    def __init__(self, runtime: WatchedSyncRuntime, key: str, slot: Slot) -> None:
+        """Show what is in *slot*."""
+        self._slot = slot
+        super().__init__(runtime, key)
 
     @property
     @override
     def view(self) -> ItemView | None:
-        """How the item played last is."""
-        item_id = self.coordinator.data.last_played
-        return None if item_id is None else self.coordinator.view(item_id)
+        """How the item is that it stands for now; None for none."""
+        return self._slot.view
 
-    @property
     @override
-    def available(self) -> bool:
-        """Whether anything was played."""
-        return super().available and self.view is not None
+    def item_to_mark(self) -> Item | None:
+        """Return the item, if it is what whoever turns the switch has seen."""
+        if not self._slot.is_steady(self.runtime.clock.monotonic()):
+            raise invalid("slot_changed", entity_id=self.entity_id)
+        return self.item
+
+
+class LastPlayedSwitch(SlotSwitch):
+    """The switch of whatever this user played last."""
+
+    _attr_translation_key = "last_played"
+
+    def __init__(self, runtime: WatchedSyncRuntime, key: str) -> None:
+        """Show what was played last as it was read last."""
+        super().__init__(runtime, key, Slot(runtime.clock.monotonic()))
+        self._take_news()
+
+    @override
+    def _take_news(self) -> None:
+        item_id = self.coordinator.data.last_played
+        view = None if item_id is None else self.coordinator.view(item_id)
+        self._slot.show(view, self.runtime.clock.monotonic())
 
 
 class PausedSwitch(WatchedSyncEntity, SwitchEntity):
@@ -186,125 +256,79 @@ class PausedSwitch(WatchedSyncEntity, SwitchEntity):
             self.async_write_ha_state()
 
 
-class UpNextSwitch(WatchedSwitch):
-    """The switch of one item that is up next; it is named after the item."""
+class UpNextSwitch(SlotSwitch):
+    """One of the switches for what is up next; it is named after its item."""
 
     _attr_translation_key = "up_next"
 
-    def __init__(self, runtime: WatchedSyncRuntime, view: ItemView) -> None:
-        """Stand for the item that *view* shows."""
-        self._item = view.item
-        super().__init__(runtime, f"{UP_NEXT_KEY}{self._item.item_id}")
-        self._attr_translation_placeholders = {"title": self._item.full_title}
+    def __init__(self, runtime: WatchedSyncRuntime, number: int, slot: Slot) -> None:
+        """Show what is in the slot with this number, counted from one."""
+        super().__init__(runtime, f"{UP_NEXT_KEY}{number}", slot)
+        self._attr_translation_placeholders = {"number": str(number)}
 
-    @property
     @override
-    def item(self) -> Item:
-        """The item."""
-        return self.view.item if self.view else self._item
+    async def async_added_to_hass(self) -> None:
+        """Take the item's name; the entity id has been made of the slot's own."""
+        await super().async_added_to_hass()
+        self._take_news()
 
-    @property
     @override
-    def view(self) -> ItemView | None:
-        """How the item is; None if its id is another's by now."""
-        view = self.coordinator.view(self._item.item_id)
-        return view if view and self._item.is_still(view.item) else None
+    def _take_news(self) -> None:
+        if self.item is not None:
+            self._attr_name = self.item.full_title
+        elif hasattr(self, "_attr_name"):
+            # Its own name, which is the translated one.
+            del self._attr_name
 
 
-class UpNextSwitches:
-    """Keeps one switch for each item up next, and removes those that are gone.
+class UpNext:
+    """Keeps the slots of a lane at what is up next there."""
 
-    An item that was marked stays until it is neither waiting nor marked within the
-    last day, so that a slip of the finger can be taken back. Both kinds together are
-    never more than twice the number chosen in the options.
-    """
+    def __init__(self, hass: HomeAssistant, entry: WatchedSyncConfigEntry) -> None:
+        """Fill the slots, as many as were chosen, and follow what is published.
 
-    def __init__(
-        self,
-        hass: HomeAssistant,
-        entry: WatchedSyncConfigEntry,
-        async_add_entities: AddConfigEntryEntitiesCallback,
-    ) -> None:
-        """Begin with the switches the entity registry remembers."""
-        self._registry = er.async_get(hass)
-        self._async_add_entities = async_add_entities
-        self._runtime = entry.runtime_data
-        self._limit: int = entry.options.get(SECTION_ENTITIES, {}).get(
-            CONF_UP_NEXT_SWITCHES, DEFAULT_UP_NEXT_SWITCHES
+        Ask before the switches do: they show what is in the slots by then.
+        """
+        self._hass = hass
+        self._runtime = runtime = entry.runtime_data
+        self._slots = Slots(
+            preferences(entry).up_next_switches, runtime.clock.monotonic()
         )
-        self._prefix = f"{self._runtime.lane_id}:{UP_NEXT_KEY}"
-        self._remembered = {
-            registered.unique_id.removeprefix(self._prefix)
-            for registered in er.async_entries_for_config_entry(
-                self._registry, entry.entry_id
-            )
-            if registered.domain == Platform.SWITCH
-            and registered.unique_id.startswith(self._prefix)
-        }
-        self._added: dict[str, Item] = {}
+        self._stop_waiting: CALLBACK_TYPE | None = None
+        self._follow()
+        entry.async_on_unload(runtime.coordinator.async_add_listener(self._follow))
+        entry.async_on_unload(self._wait_no_more)
+
+    @property
+    def slots(self) -> Sequence[Slot]:
+        """The slots in their order."""
+        return self._slots.slots
 
     @callback
-    def update(self) -> None:
-        """Add what is new and remove what is gone."""
+    def _follow(self) -> None:
         coordinator = self._runtime.coordinator
-        up_next = coordinator.data.up_next[: self._limit]
-        self._remove_others()
-        there = self._added.keys() | self._remembered
-        wanted = [*up_next, *self._recent(there.difference(up_next))]
-        views = {
+        now = self._runtime.clock.monotonic()
+        listed = {
             item_id: view
-            for item_id in wanted
+            for item_id in coordinator.data.up_next
             if (view := coordinator.view(item_id)) is not None
         }
-        self._remove(there - views.keys())
-        new = [view for item_id, view in views.items() if item_id not in self._added]
-        if new:
-            self._added |= {view.item.item_id: view.item for view in new}
-            self._async_add_entities(UpNextSwitch(self._runtime, view) for view in new)
-        self._remembered = set()
-
-    def _remove_others(self) -> None:
-        """Remove the switches of what has an id by now that is another's."""
-        views = {one: self._runtime.coordinator.view(one) for one in self._added}
-        self._remove(
-            item_id
-            for item_id, view in views.items()
-            if view is not None and not self._added[item_id].is_still(view.item)
-        )
-
-    def _recent(self, item_ids: Iterable[str]) -> list[str]:
-        """Return which items are not to be forgotten yet, newest first.
-
-        Those whose change waits or failed, and those that were marked lately.
-        """
-        lane = self._runtime.lane
-        since = lane.clock.now() - RECENTLY
-        marked_at = {
-            done.operation.item.item_id: done.settled_at
-            for done in lane.outbox.history
-            if done.settled_at > since
-            and not lane.ledger.is_anothers(done.operation.item)
-        }
-        times = {}
-        for item_id in item_ids:
-            view = self._runtime.coordinator.view(item_id)
-            if view is None or not self._runtime.coordinator.allows(view.item):
-                continue
-            waits = view.sync_state is not ItemSyncState.SYNCED
-            if not waits and not view.desired.watched:
-                continue
-            played = view.server.last_played if view.server else None
-            at = lane.clock.now() if waits else marked_at.get(item_id, played)
-            if at is not None and at > since:
-                times[item_id] = at
-        return sorted(times, key=times.__getitem__, reverse=True)[: self._limit]
-
-    def _remove(self, item_ids: Iterable[str]) -> None:
-        for item_id in item_ids:
-            self._added.pop(item_id, None)
-            entity_id = self._registry.async_get_entity_id(
-                Platform.SWITCH, DOMAIN, f"{self._prefix}{item_id}"
+        self._slots.follow(listed, coordinator.view, now)
+        self._wait_no_more()
+        if held_for := self._slots.held_for(now):
+            self._stop_waiting = async_call_later(
+                self._hass,
+                held_for,
+                HassJob(self._time_is_up, cancel_on_shutdown=True),
             )
-            # Removing it from the registry removes the entity as well.
-            if entity_id is not None:
-                self._registry.async_remove(entity_id)
+
+    @callback
+    def _time_is_up(self, _: datetime) -> None:
+        self._stop_waiting = None
+        self._runtime.coordinator.async_update_listeners()
+
+    @callback
+    def _wait_no_more(self) -> None:
+        if self._stop_waiting is not None:
+            self._stop_waiting()
+            self._stop_waiting = None

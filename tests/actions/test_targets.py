@@ -42,11 +42,12 @@ from ..common import (
     setup_lane,
     until,
 )
-from ..scene import lose_contact, revoke_token
+from ..scene import look_at_it, lose_contact, revoke_token
 
 LAST_PLAYED = "switch.attic_ada_last_played"
 MOVIE_SWITCH = "switch.arrival_2016_watched"
 SHOW_SWITCH = "switch.severance_watched"
+UP_NEXT = "switch.attic_ada_up_next_1"
 EVERYTHING = (MOVIE, OTHER_MOVIE, SHOW, season(1), season(2), *EPISODES)
 
 
@@ -755,10 +756,8 @@ async def test_switches_are_marked_in_one_batch(hass: HomeAssistant) -> None:
     server.up_next_ids = ["m2"]
     entry = await setup_lane(hass, server, subentries=[MOVIE, SHOW])
     await lose_contact(hass, entry, server)
-    up_next = er.async_get(hass).async_get_entity_id(
-        "switch", DOMAIN, "server-1:user-1:up_next:m2"
-    )
-    answer = await mark(hass, entity_id=[MOVIE_SWITCH, SHOW_SWITCH, up_next])
+    look_at_it(entry)
+    answer = await mark(hass, entity_id=[MOVIE_SWITCH, SHOW_SWITCH, UP_NEXT])
     assert sorted(waiting(entry)) == ["m1", "m2", "s1"]
     assert {one.batch_id for one in entry.runtime_data.lane.outbox} == {
         answer["batch_id"]
@@ -768,11 +767,28 @@ async def test_switches_are_marked_in_one_batch(hass: HomeAssistant) -> None:
 async def test_two_switches_of_one_item_are_one_wish(hass: HomeAssistant) -> None:
     server = MemoryServer()
     server.up_next_ids = ["m1"]
-    await setup_lane(hass, server, subentries=[MOVIE])
-    up_next = er.async_get(hass).async_get_entity_id(
-        "switch", DOMAIN, "server-1:user-1:up_next:m1"
+    look_at_it(await setup_lane(hass, server, subentries=[MOVIE]))
+    assert await planned(hass, entity_id=[MOVIE_SWITCH, UP_NEXT]) == ["m1"]
+
+
+@pytest.mark.parametrize("by", ["entity_id", "device_id"])
+async def test_a_slot_that_changed_a_moment_ago_is_not_marked_but_explained(
+    hass: HomeAssistant, by: str
+) -> None:
+    server = MemoryServer()
+    server.up_next_ids = ["m1"]
+    entry = await setup_lane(
+        hass, server, options={"entities": {"up_next_switches": 1}}
     )
-    assert await planned(hass, entity_id=[MOVIE_SWITCH, up_next]) == ["m1"]
+    named = {"entity_id": UP_NEXT, "device_id": entry.runtime_data.device_id}
+    error = await refused(hass, entry, **{by: named[by]})
+    assert error.translation_key == "slot_changed"
+    answer = await hass.services.async_call(
+        DOMAIN, "explain", {by: named[by]}, blocking=True, return_response=True
+    )
+    assert "m1" in str(answer)
+    look_at_it(entry)
+    assert await planned(hass, **{by: named[by]}) == ["m1"]
 
 
 async def test_switch_of_a_show_takes_season_and_episode(hass: HomeAssistant) -> None:
@@ -799,6 +815,7 @@ async def test_device_of_a_lane_means_what_its_switches_stand_for(
         (DOMAIN, "server-1:user-1"), entry.entry_id
     )
     assert device is not None
+    look_at_it(entry)
     # Nothing was played: the switch for that stands for nothing, and is left out.
     assert sorted(await planned(hass, device_id=device.id)) == ["e1x1", "m2"]
 
@@ -840,6 +857,7 @@ async def test_other_entities_are_refused(
 ) -> None:
     entry = await setup_lane(hass)
     hass.states.async_set("light.kitchen", "on")
+    look_at_it(entry)
     error = await refused(hass, entry, entity_id=entity_id)
     assert error.translation_key == key
     assert error.translation_placeholders == {"entity_id": entity_id}

@@ -14,6 +14,7 @@ from typing import Any, Self
 
 import pytest
 
+from custom_components.watched_sync.core.slots import STEADY_AFTER
 from scripts.lib.demo import dashboard
 from scripts.lib.demo.client import Client
 from scripts.lib.demo.home import Access
@@ -235,6 +236,24 @@ async def all_loaded(client: Client) -> None:
             if all(entry["state"] == "loaded" for entry in entries):
                 return
             await asyncio.sleep(0.1)
+
+
+async def up_next_switch(client: Client, device: str, title: str) -> str:
+    """Return the entity id of the slot that shows a title, once it may be pressed."""
+    found: list[str] = []
+
+    def shows(states: dict[str, Any]) -> bool:
+        found[:] = [
+            entity_id
+            for entity_id, state in states.items()
+            if entity_id.startswith(f"switch.{device}_up_next_")
+            and state["attributes"].get("title") == title
+        ]
+        return bool(found)
+
+    await client.until(shows, f"{title} is up next")
+    await asyncio.sleep(STEADY_AFTER)
+    return found[0]
 
 
 async def no_complaints(browser: Browser, *, had_outage: bool = False) -> None:

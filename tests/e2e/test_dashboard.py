@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from .browser import Browser
-from .house import JELLYFIN, PASSWORD, PLEX, USER, House, no_complaints
+from .house import JELLYFIN, PASSWORD, PLEX, USER, House, no_complaints, up_next_switch
 
 pytestmark = pytest.mark.e2e
 
@@ -44,24 +44,23 @@ async def test_a_switch_marks_the_film_on_the_server(house: House) -> None:
     film = house.plex.rating_key("Oppenheimer")
     async with house.browser() as browser, house.client() as client:
         await browser.go("/watched-sync/home")
+        switch = await up_next_switch(client, PLEX, "Oppenheimer")
         await browser.click(toggle("Oppenheimer"))
-        await _synced(client, f"switch.{PLEX}_oppenheimer_2023", "on")
+        await _synced(client, switch, "on")
         assert house.plex.state("alex", film).view_count == 1
         assert house.plex.state("alex", film).view_offset_ms == 0
 
         # It turns the other way only once the page knows which way it is.
-        await browser.state(f"switch.{PLEX}_oppenheimer_2023", "on")
+        await browser.state(switch, "on")
         await browser.settled()
         await browser.click(toggle("Oppenheimer"))
 
         def taken_back(states: dict[str, Any]) -> bool:
-            # Its switch goes as soon as it is known to be up next no more.
-            switch = states.get(f"switch.{PLEX}_oppenheimer_2023")
             return (
                 house.plex.state("alex", film).view_count == 0
                 and states[PENDING]["state"] == "0"
                 and states[STATUS]["state"] == "synced"
-                and (switch is None or switch["state"] == "off")
+                and states[switch]["state"] == "off"
             )
 
         await client.until(taken_back, "it is taken back")
@@ -73,10 +72,9 @@ async def test_a_switch_marks_the_episode_on_jellyfin(house: House) -> None:
     episode = house.jellyfin.item_id("Chernobyl", None, 1, 3)
     async with house.browser() as browser, house.client() as client:
         await browser.go("/watched-sync/home")
+        switch = await up_next_switch(client, JELLYFIN, "Open Wide, O Earth")
         await browser.click(toggle("Chernobyl S01E03"))
-        await _synced(
-            client, f"switch.{JELLYFIN}_chernobyl_s01e03_open_wide_o_earth", "on"
-        )
+        await _synced(client, switch, "on")
         state = house.jellyfin.state("alex", episode)
         assert (state.played, state.play_count) == (True, 1)
         # What comes next takes its place beside it.
@@ -98,9 +96,10 @@ async def test_the_next_episode_is_marked_with_a_button(house: House) -> None:
 
 async def test_an_outage_a_restart_and_the_return(house: House) -> None:
     film = house.plex.rating_key("Oppenheimer")
-    switch = f"switch.{PLEX}_oppenheimer_2023"
     async with house.browser() as browser:
         await browser.go("/watched-sync/home")
+        async with house.client() as client:
+            switch = await up_next_switch(client, PLEX, "Oppenheimer")
         await house.plex.go_dark()
         await browser.click(toggle("Oppenheimer"))
         await browser.state(switch, "on")
@@ -140,9 +139,8 @@ async def test_the_servers_page_shows_what_home_assistant_did(
         await browser.open(page)
         await browser.wait(f"{poster}[data-watched=false]")
         async with house.client() as client:
-            await client.action(
-                "switch.turn_on", entity_id=f"switch.{PLEX}_oppenheimer_2023"
-            )
+            switch = await up_next_switch(client, PLEX, "Oppenheimer")
+            await client.action("switch.turn_on", entity_id=switch)
         await browser.wait(f"{poster}[data-watched=true]")
         await browser.wait("tr.write:has-text('/:/scrobble')")
 

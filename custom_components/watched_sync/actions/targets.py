@@ -84,7 +84,8 @@ async def _async_resolve_entities(
             entry = switch.coordinator.config_entry
             # A switch reaches no further than the lane it belongs to.
             lanes.permit.check([entry])
-            if (item := switch.item) is not None and entry in lanes.running:
+            item = switch.item_to_mark() if lanes.permit.changes else switch.item
+            if item is not None and entry in lanes.running:
                 targets.append(LaneItem(entry, item))
             elif entity_id in named:
                 raise (

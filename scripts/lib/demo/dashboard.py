@@ -19,8 +19,8 @@ READY_MADE: Final = Path(__file__).parents[3] / "dashboards" / "watched_sync.yam
 URL_PATH: Final = "watched-sync"
 _TITLE: Final = "Watched Sync"
 
-#: So many episodes of a show get a tile in advance; it is seen while they are up next.
-_EPISODES_AHEAD: Final = 12
+#: Switches that a lane has for what is up next, as long as nobody chooses otherwise.
+_SLOTS: Final = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,8 +238,8 @@ def _press(entity_id: str) -> Json:
     }
 
 
-def _watched_tile(entity_id: str, name: str, *content: str) -> Json:
-    """Return a tile with a switch; it is seen while its entity exists."""
+def _watched_tile(entity_id: str, name: str | Json, *content: str) -> Json:
+    """Return a tile with a switch; it is seen while that stands for something."""
     return {
         "type": "tile",
         "entity": entity_id,
@@ -250,30 +250,21 @@ def _watched_tile(entity_id: str, name: str, *content: str) -> Json:
         "features": [{"type": "toggle"}],
         "features_position": "inline",
         "visibility": [
-            {"condition": "state", "entity": entity_id, "state_not": "unavailable"}
+            {
+                "condition": "state",
+                "entity": entity_id,
+                "state_not": ["unavailable", "unknown"],
+            }
         ],
         "grid_options": {"columns": 12},
     }
 
 
 def _up_next(lane: LaneCards) -> Iterator[Json]:
-    """Yield a tile for whatever may come up next."""
-    for show in lane.shelf["shows"]:
-        episodes = [
-            (f"{show['title']} S{season['number']:02}E{one['number']:02}", one)
-            for season in show["seasons"]
-            if season["number"]
-            for one in season["episodes"]
-        ]
-        begun = [number for number, (_, one) in enumerate(episodes) if one["watched"]]
-        if begun:
-            for name, one in episodes[begun[-1] + 1 :][:_EPISODES_AHEAD]:
-                entity_id = lane.entity("switch", f"{name} {one['title']}")
-                yield _watched_tile(entity_id, name, "sync_state", "title")
-    for film in lane.shelf["movies"]:
-        if film["library"] is None:
-            name = f"{film['title']} ({film['year']})"
-            yield _watched_tile(lane.entity("switch", name), name, "sync_state")
+    """Yield a tile for each slot, with the name of what is in it."""
+    for number in range(1, _SLOTS + 1):
+        entity_id = lane.entity("switch", f"Up next {number}")
+        yield _watched_tile(entity_id, {"type": "entity"}, "sync_state", "show")
 
 
 def _queue_template(lanes: Sequence[LaneCards]) -> str:
@@ -298,10 +289,9 @@ def _queue_template(lanes: Sequence[LaneCards]) -> str:
     silent = "".join(
         f"""\
 {{%- set sensor = '{lane.entity("sensor", "Sync status")}' %}}
-{{%- if is_state(sensor, 'offline') and state_attr(sensor, 'next_attempt') %}}
+{{%- if is_state(sensor, 'offline') %}}
 
-{lane.name} does not answer; asked again at {{{{ \
-as_timestamp(state_attr(sensor, 'next_attempt')) | timestamp_custom('%H:%M:%S') }}}}.
+{lane.name} does not answer; it is asked again before long.
 {{%- endif %}}
 """
         for lane in lanes
