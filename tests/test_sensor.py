@@ -14,7 +14,7 @@ import pytest
 
 from custom_components import watched_sync
 from custom_components.watched_sync.core.activity import SERVER, Lost, What
-from custom_components.watched_sync.core.errors import Reason, Refused, Unreachable
+from custom_components.watched_sync.core.errors import Reason, Refused
 from custom_components.watched_sync.core.lane import Phase
 from custom_components.watched_sync.core.operation import (
     MarkWatched,
@@ -55,7 +55,6 @@ async def test_idle_lane_is_synced(hass: HomeAssistant) -> None:
             "pending",
             "failed",
             "oldest",
-            "next_attempt",
             "last_error",
             "reads_failing_since",
             "queue",
@@ -65,7 +64,6 @@ async def test_idle_lane_is_synced(hass: HomeAssistant) -> None:
         "pending": 0,
         "failed": 0,
         "oldest": None,
-        "next_attempt": None,
         "last_error": None,
         "reads_failing_since": None,
         "queue": [],
@@ -90,21 +88,18 @@ async def test_offline_lane_says_so_and_shows_what_waits(
     assert state.state == "offline"
     assert state.attributes["pending"] == 2
     assert state.attributes["oldest"] == datetime(2026, 10, 31, 20, tzinfo=UTC)
-    assert state.attributes["next_attempt"] > state.attributes["oldest"]
     assert state.attributes["last_error"] == "unreachable"
     assert state.attributes["queue"] == [
         {
             "title": "Arrival (2016)",
             "change": "mark_watched",
             "status": "queued",
-            "attempts": 0,
             "last_error": None,
         },
         {
             "title": "Contact (1997)",
             "change": "set_progress",
             "status": "queued",
-            "attempts": 0,
             "last_error": None,
         },
     ]
@@ -288,19 +283,3 @@ def test_a_count_says_what_it_counts_in_its_name() -> None:
     # A unit has no singular: "1 changes".
     for count in ("pending", "failed", "unwatched_episodes"):
         assert words_of("entity", "sensor", count).keys() == {"name"}
-
-
-async def test_busy_server_shows_when_it_is_asked_again(hass: HomeAssistant) -> None:
-    server = MemoryServer()
-    entry = await setup_lane(hass, server)
-    server.go_down(Unreachable("switched off"))
-    entry.runtime_data.relay.nudge()
-    await until(
-        entry.runtime_data,
-        lambda: entry.runtime_data.lane.health.next_attempt is not None,
-    )
-    await hass.async_block_till_done()
-    state = shown(hass, STATUS)
-    assert (
-        state.attributes["next_attempt"] == entry.runtime_data.lane.health.next_attempt
-    )

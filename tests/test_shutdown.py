@@ -32,7 +32,7 @@ from custom_components.watched_sync.core.ports import Connected, ServerEvent
 from custom_components.watched_sync.runtime import Request, WatchedSyncRuntime
 
 from .common import MOVIE, OTHER_MOVIE, SHOW, MemoryServer, drained, setup_lane, until
-from .scene import lose_contact
+from .scene import look_at_it, lose_contact
 
 ENTRY = "lane"
 FILMS = [
@@ -92,6 +92,7 @@ async def busy_lane(
     server.up_next_ids = ["m1"]
     entry = await setup_lane(hass, server, entry_id=ENTRY, subentries=[SHOW])
     runtime: WatchedSyncRuntime = entry.runtime_data
+    look_at_it(entry)
     await until_true(lambda: server.open == 1)
     if error is None:
         server.gate.clear()

@@ -49,7 +49,11 @@ from .core.ports import Changed, Clock, MediaServer, ServerInfo
 from .core.relay import Relay
 from .core.survey import Pace, Survey
 from .failures import first_contact_failed, newer_storage, unreadable_storage
-from .images import async_forget as async_forget_images, async_setup_images
+from .images import (
+    async_forget as async_forget_images,
+    async_remove_images,
+    async_setup_images,
+)
 from .issues import (
     async_mass_change,
     async_remove as async_remove_issues,
@@ -85,7 +89,7 @@ LAST_ANSWERS: Final = 5.0
 async def async_setup(hass: HomeAssistant, _: ConfigType) -> bool:
     """Register the actions; they work on whatever entries are loaded."""
     async_setup_services(hass)
-    async_setup_images(hass)
+    await async_setup_images(hass)
     await async_start_memory(hass)
     return True
 
@@ -356,6 +360,7 @@ async def async_remove_entry(
     async_name_devices(hass)
     if not hass.config_entries.async_entries(DOMAIN):
         await async_end_memory(hass)
+        await async_remove_images(hass)
 
 
 async def async_remove_config_entry_device(

@@ -1,13 +1,16 @@
 """What happens on the lanes, told to whoever listens: the event entities, the triggers.
 
 Of one batch of news only so many are told one by one (`core.activity.MOST_AT_ONCE` of
-each kind): a catch-up after an outage is no reason for hundreds of automation runs.
+each kind): a catch-up after an outage is no reason for hundreds of automation runs. The
+event entities are told fewer, as each is a row in Home Assistant's history. The logbook
+gets one event for each batch of marks, which `logbook` puts into words.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from homeassistant.const import ATTR_CONFIG_ENTRY_ID, ATTR_DEVICE_ID
 from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
 from homeassistant.helpers.dispatcher import (
     async_dispatcher_connect,
@@ -17,13 +20,15 @@ from homeassistant.helpers.start import async_at_started
 from homeassistant.util.hass_dict import HassKey
 from homeassistant.util.signal_type import SignalType
 
-from .const import DOMAIN
+from .const import DOMAIN, EVENT_MARKED
 from .core.activity import (
+    MOST_IN_HISTORY,
     Activity,
     Chronicle,
     LostPlayback,
     What,
     gathered,
+    marked_together,
     shorten,
 )
 from .core.identity import Item, MediaKind
@@ -64,6 +69,7 @@ class ShowFinished:
 
 
 _ACTIVITY: Final = SignalType[LaneActivity](f"{DOMAIN}_activity")
+_IN_BRIEF: Final = SignalType[LaneActivity](f"{DOMAIN}_activity_in_brief")
 _FINISHED: Final = SignalType[ShowFinished](f"{DOMAIN}_show_finished")
 
 #: How many listen for finished shows: finding out costs a request.
@@ -76,6 +82,14 @@ def async_listen(
 ) -> CALLBACK_TYPE:
     """Call *listener* with whatever happens on any lane; return what ends that."""
     return async_dispatcher_connect(hass, _ACTIVITY, listener)
+
+
+@callback
+def async_listen_in_brief(
+    hass: HomeAssistant, listener: Callable[[LaneActivity], None]
+) -> CALLBACK_TYPE:
+    """Do the same, with fewer of what happens at once; the last says how many more."""
+    return async_dispatcher_connect(hass, _IN_BRIEF, listener)
 
 
 @callback
@@ -102,10 +116,13 @@ def async_tell_lost(
     hass: HomeAssistant, entry: WatchedSyncConfigEntry, playback: LostPlayback
 ) -> None:
     """Tell that what a followed player plays leads to nothing on this lane."""
-    activity = Activity(What.NOT_FOLLOWED, playback=playback)
-    async_dispatcher_send(
-        hass, _ACTIVITY, LaneActivity(entry.entry_id, entry.title, activity)
+    happened = LaneActivity(
+        entry.entry_id,
+        entry.title,
+        Activity(What.NOT_FOLLOWED, playback=playback),
     )
+    async_dispatcher_send(hass, _ACTIVITY, happened)
+    async_dispatcher_send(hass, _IN_BRIEF, happened)
 
 
 class ActivityFeed:
@@ -151,14 +168,35 @@ class ActivityFeed:
 
     @callback
     def _tell(self, activities: list[Activity]) -> None:
-        for activity in shorten(activities):
-            async_dispatcher_send(
-                self._hass,
-                _ACTIVITY,
-                LaneActivity(self._entry.entry_id, self._entry.title, activity),
-            )
+        self._send(_ACTIVITY, shorten(activities))
+        self._send(_IN_BRIEF, shorten(activities, MOST_IN_HISTORY))
+        for marks in marked_together(activities):
+            self._hass.bus.async_fire(EVENT_MARKED, self._told_of(marks))
         if self._hass.data.get(_LISTENERS):
             self._finished.async_look(activities)
+
+    @callback
+    def _send(
+        self, signal: SignalType[LaneActivity], activities: Iterable[Activity]
+    ) -> None:
+        for activity in activities:
+            async_dispatcher_send(
+                self._hass,
+                signal,
+                LaneActivity(self._entry.entry_id, self._entry.title, activity),
+            )
+
+    def _told_of(self, marks: Sequence[Activity]) -> dict[str, Any]:
+        """Return what the event about marks of one batch says."""
+        titles = [one.item.full_title for one in marks if one.item is not None]
+        return {
+            ATTR_CONFIG_ENTRY_ID: self._entry.entry_id,
+            ATTR_DEVICE_ID: self._entry.runtime_data.device_id,
+            "activity": marks[0].what.value,
+            "origin": str(marks[0].origin),
+            "titles": titles[:MOST_IN_HISTORY],
+            "count": len(titles),
+        }
 
     @callback
     def _show_finished(self, show: Item, episode: Activity) -> None:

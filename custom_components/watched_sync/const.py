@@ -95,6 +95,9 @@ ISSUE_RESTORED: Final = "restored"
 ISSUE_UNDELIVERABLE: Final = "undeliverable"
 ISSUE_UNSUPPORTED_SERVER: Final = "unsupported_server"
 
+#: The event for the logbook: one batch of marks.
+EVENT_MARKED: Final = f"{DOMAIN}_marked"
+
 #: How the keys of the switches begin that stand for what is up next; a number follows.
 UP_NEXT_KEY: Final = "up_next_"
 #: How those began that each stood for one title; 0.1.0 had them.

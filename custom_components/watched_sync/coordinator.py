@@ -22,10 +22,10 @@ from typing import Any, Final, override
 
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.const import Platform
-from homeassistant.core import HomeAssistant, callback
+from homeassistant.core import CALLBACK_TYPE, HassJob, HomeAssistant, callback
 from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.debounce import Debouncer
-from homeassistant.helpers.event import async_track_time_change
+from homeassistant.helpers.event import async_call_later, async_track_time_change
 from homeassistant.helpers.update_coordinator import DataUpdateCoordinator
 from homeassistant.util import dt as dt_util
 
@@ -47,6 +47,7 @@ from .core.reconcile import CLOCK_TOLERANCE
 from .core.rehoming import find_again
 from .core.relay import Relay
 from .core.snapshot import (
+    ON_ITS_WAY,
     Failures,
     ItemView,
     Shown,
@@ -148,6 +149,7 @@ class WatchedSyncCoordinator(DataUpdateCoordinator[SyncSnapshot]):
         self._leaves: dict[str, _Leaves] = {}
         self._stale_shows: set[str] = set()
         self._remembering = False
+        self._waits_in: CALLBACK_TYPE | None = None
         self._one_read = asyncio.Lock()
         self._moved: set[str] = set()
         self._turn = 0
@@ -165,6 +167,7 @@ class WatchedSyncCoordinator(DataUpdateCoordinator[SyncSnapshot]):
         self.data = self._build()
         entry.async_on_unload(lane.add_listener(self._lane_changed))
         entry.async_on_unload(self._library_changed.async_shutdown)
+        entry.async_on_unload(self._stop_waiting)
         entry.async_on_unload(
             async_track_time_change(hass, self._new_day, hour=0, minute=0, second=0)
         )
@@ -277,15 +280,33 @@ class WatchedSyncCoordinator(DataUpdateCoordinator[SyncSnapshot]):
         self._publish()
 
     @callback
-    def _publish(self) -> None:
+    def _publish(self, _: datetime | None = None) -> None:
         """Tell the entities, if there is news.
 
         Not `async_set_updated_data`: that would cancel the look that was asked for.
         """
         snapshot = self._build()
+        self._tell_in_time(snapshot)
         if snapshot != self.data:
             self.data = snapshot
             self.async_update_listeners()
+
+    @callback
+    def _tell_in_time(self, snapshot: SyncSnapshot) -> None:
+        """Look again when what is on its way counts as waiting, if it still is."""
+        self._stop_waiting()
+        if snapshot.pending and not snapshot.waits:
+            self._waits_in = async_call_later(
+                self.hass,
+                ON_ITS_WAY,
+                HassJob(self._publish, cancel_on_shutdown=True),
+            )
+
+    @callback
+    def _stop_waiting(self) -> None:
+        if self._waits_in is not None:
+            self._waits_in()
+            self._waits_in = None
 
     # --- reading ---------------------------------------------------------------
 

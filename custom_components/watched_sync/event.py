@@ -6,7 +6,7 @@ from homeassistant.components.event import EventEntity
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
-from .activity import LaneActivity, async_listen
+from .activity import LaneActivity, async_listen_in_brief
 from .core.activity import What
 from .entity import WatchedSyncEntity
 from .runtime import WatchedSyncConfigEntry
@@ -25,20 +25,34 @@ async def async_setup_entry(
 
 
 class ActivityEvent(WatchedSyncEntity, EventEntity):
-    """Fires for whatever happens on a lane; its attributes say what and to what."""
+    """Fires for whatever happens on a lane; its attributes say what and to what.
+
+    That everything is delivered is news only where something had to wait.
+    """
 
     _attr_translation_key = "activity"
     _attr_event_types = [what.value for what in What]  # noqa: RUF012 - Home Assistant's own declaration
     _unrecorded_attributes = frozenset({"item_id", "operation_id", "batch_id"})
+    _something_waited = False
 
     @override
     async def async_added_to_hass(self) -> None:
         """Listen from now on."""
         await super().async_added_to_hass()
-        self.async_on_remove(async_listen(self.hass, self._happened))
+        self._take_news()
+        self.async_on_remove(async_listen_in_brief(self.hass, self._happened))
+
+    @override
+    def _take_news(self) -> None:
+        self._something_waited |= self.coordinator.data.waits
 
     @callback
     def _happened(self, happened: LaneActivity) -> None:
-        if happened.entry_id == self.coordinator.config_entry.entry_id:
-            self._trigger_event(happened.activity.what, happened.attributes)
-            self.async_write_ha_state()
+        if happened.entry_id != self.coordinator.config_entry.entry_id:
+            return
+        if happened.activity.what is What.QUEUE_DRAINED:
+            waited, self._something_waited = self._something_waited, False
+            if not waited:
+                return
+        self._trigger_event(happened.activity.what, happened.attributes)
+        self.async_write_ha_state()

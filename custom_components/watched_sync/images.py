@@ -11,7 +11,6 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 import hashlib
 import hmac
-import secrets
 from typing import Final
 
 from aiohttp import hdrs, web
@@ -33,6 +32,7 @@ from .core.ports import Image
 from .lookup import CannotAsk, async_ask, known_item
 from .permissions import may
 from .runtime import WatchedSyncConfigEntry
+from .store import PictureSecret
 
 #: Pixels: enough for a poster on a phone and on a wall.
 WIDTH: Final = 400
@@ -70,7 +70,7 @@ class Pictures:
     """The pictures read lately, and those being read."""
 
     hass: HomeAssistant
-    secret: bytes = field(default_factory=lambda: secrets.token_bytes(32))
+    secret: bytes
     _kept: OrderedDict[_Place, _Kept] = field(default_factory=OrderedDict)
     _size: int = 0
     _reading: dict[_Place, asyncio.Task[Image | None]] = field(default_factory=dict)
@@ -206,11 +206,16 @@ class PictureView(HomeAssistantView):
         )
 
 
-@callback
-def async_setup_images(hass: HomeAssistant) -> None:
-    """Offer the pictures under one address."""
-    pictures = hass.data[_PICTURES] = Pictures(hass)
+async def async_setup_images(hass: HomeAssistant) -> None:
+    """Offer the pictures under one address, which stays over restarts."""
+    secret = await PictureSecret(hass).async_load()
+    pictures = hass.data[_PICTURES] = Pictures(hass, secret)
     hass.http.register_view(PictureView(pictures))
+
+
+async def async_remove_images(hass: HomeAssistant) -> None:
+    """Delete what was stored, as there is no entry any more."""
+    await PictureSecret(hass).async_remove()
 
 
 @callback

@@ -9,7 +9,6 @@ from homeassistant.components.sensor import (
     SensorDeviceClass,
     SensorEntity,
     SensorEntityDescription,
-    SensorStateClass,
 )
 from homeassistant.const import EntityCategory
 from homeassistant.core import HomeAssistant
@@ -42,14 +41,12 @@ LANE_SENSORS = (
         key="pending",
         translation_key="pending",
         entity_category=EntityCategory.DIAGNOSTIC,
-        state_class=SensorStateClass.MEASUREMENT,
-        value=lambda snapshot: snapshot.pending,
+        value=lambda snapshot: snapshot.pending if snapshot.waits else 0,
     ),
     LaneSensorDescription(
         key="failed",
         translation_key="failed",
         entity_category=EntityCategory.DIAGNOSTIC,
-        state_class=SensorStateClass.MEASUREMENT,
         value=lambda snapshot: snapshot.failed,
     ),
     LaneSensorDescription(
@@ -106,7 +103,7 @@ class SyncStatusSensor(WatchedSyncEntity, SensorEntity):
     _attr_device_class = SensorDeviceClass.ENUM
     _attr_entity_category = EntityCategory.DIAGNOSTIC
     _attr_options = [status.value for status in SyncStatus]  # noqa: RUF012 - Home Assistant's own declaration
-    _unrecorded_attributes = frozenset({"queue", "oldest", "next_attempt"})
+    _unrecorded_attributes = frozenset({"queue", "oldest"})
 
     @property
     @override
@@ -117,28 +114,31 @@ class SyncStatusSensor(WatchedSyncEntity, SensorEntity):
     @property
     @override
     def extra_state_attributes(self) -> Mapping[str, Any]:
-        """The numbers behind it, and up to 20 rows of the queue."""
+        """The numbers behind it, and up to 20 rows of the queue.
+
+        Nothing that changes while things only wait: each change is a row in the
+        history.
+        """
         snapshot = self.coordinator.data
+        waiting = snapshot.queue if snapshot.waits else ()
         return {
-            "pending": snapshot.pending,
+            "pending": snapshot.pending if snapshot.waits else 0,
             "failed": snapshot.failed,
-            "oldest": snapshot.oldest,
-            "next_attempt": snapshot.next_attempt,
+            "oldest": snapshot.oldest if snapshot.waits else None,
             "last_error": snapshot.last_error,
             "reads_failing_since": snapshot.reads_failing_since,
             "queue": [
-                *(_short(operation, "queued") for operation in snapshot.queue),
+                *(_short(operation, "queued") for operation in waiting),
                 *(_short(operation, "failed") for operation in snapshot.given_up),
             ],
         }
 
 
-def _short(operation: Operation, status: str) -> dict[str, str | int | None]:
+def _short(operation: Operation, status: str) -> dict[str, str | None]:
     return {
         "title": operation.item.full_title,
         "change": encode_change(operation.change)["type"],
         "status": status,
-        "attempts": operation.attempts,
         "last_error": operation.last_error,
     }
 
@@ -151,7 +151,6 @@ class UnwatchedEpisodesSensor(ShowSensor):
     """How many aired episodes are left to watch, without the specials."""
 
     _attr_translation_key = "unwatched_episodes"
-    _attr_state_class = SensorStateClass.MEASUREMENT
 
     @property
     @override

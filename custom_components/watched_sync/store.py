@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+import secrets
 from typing import Any, Final, override
 
 from homeassistant.core import CoreState, HomeAssistant, callback
@@ -82,6 +83,10 @@ _IN_BACKUP: Final = "in_backup_of"
 
 #: The name, below `.storage`, of what players played last.
 PLAYERS_KEY: Final = f"{DOMAIN}.players"
+
+#: The same of the secret that addresses of pictures are made with, and its bytes.
+PICTURES_KEY: Final = f"{DOMAIN}.pictures"
+_SECRET_SIZE: Final = 32
 
 
 class StorageNewer(Exception):
@@ -639,6 +644,38 @@ class LedgerStore:
             "moves_since": self.moves.since and self.moves.since.isoformat(),
             "emptied": self.moves.emptied,
         }
+
+
+class PictureSecret:
+    """What the keys in the addresses of pictures are made with, kept over restarts.
+
+    An address that changed with each start would make every card load its pictures
+    anew.
+    """
+
+    def __init__(self, hass: HomeAssistant) -> None:
+        """Prepare; nothing is read or written yet."""
+        self._hass = hass
+        self._store = _RecordingStore(hass, PICTURES_KEY, _ignore)
+
+    async def async_load(self) -> bytes:
+        """Return the secret; a new one if there is none that can be read."""
+        try:
+            data = (await _load(self._hass, self._store)).data
+            if data is not None and (kept := bytes.fromhex(data["secret"])):
+                return kept
+        except StorageNewer, StorageUnreadable:
+            # Left as it is; pictures are loaded anew after each restart then.
+            return secrets.token_bytes(_SECRET_SIZE)
+        except KeyError, TypeError, ValueError:
+            LOGGER.debug("%s holds no secret; it gets a new one", PICTURES_KEY)
+        made = secrets.token_bytes(_SECRET_SIZE)
+        await self._store.async_save({"secret": made.hex()})
+        return made
+
+    async def async_remove(self) -> None:
+        """Delete the file, and those of its name that were damaged and kept aside."""
+        await _remove(self._hass, self._store)
 
 
 class PlayersStore:

@@ -94,6 +94,8 @@ class WatchedSwitch(ItemEntity, SwitchEntity):
 
     _unrecorded_attributes = frozenset(
         {
+            "position",
+            "entity_picture",
             "title",
             "full_title",
             "show",

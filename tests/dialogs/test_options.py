@@ -97,7 +97,9 @@ async def test_new_preferences_take_effect_at_once(hass: HomeAssistant) -> None:
         CHOSEN | {"entities": {"up_next_switches": 1, "libraries": ["films"]}},
     )
     assert entry.runtime_data.coordinator.data.up_next == ("m1", "m2")
-    switches = [one for one in hass.states.async_entity_ids("switch") if "201" in one]
+    switches = [
+        one for one in hass.states.async_entity_ids("switch") if "_up_next_" in one
+    ]
     assert len(switches) == 1
 
 

@@ -22,6 +22,9 @@ from .play_state import POSITION_TOLERANCE, PlayState, Reading
 #: Activities of one kind that are told one by one when they come at once.
 MOST_AT_ONCE = 20
 
+#: The same where each becomes a row in the history of Home Assistant.
+MOST_IN_HISTORY = 5
+
 #: What the origin of a change is called that somebody else made.
 SERVER = "server"
 
@@ -206,19 +209,29 @@ def gathered(activities: Iterable[Activity]) -> list[Activity]:
     return sorted(activities, key=place)
 
 
-def shorten(activities: Iterable[Activity]) -> list[Activity]:
-    """Leave out all but the last few of each kind; the last one says how many."""
+def shorten(activities: Iterable[Activity], most: int = MOST_AT_ONCE) -> list[Activity]:
+    """Leave out all but the last *most* of each kind; the last one says how many."""
     activities = list(activities)
     total = Counter(one.what for one in activities)
     left = Counter(total)
     kept: list[Activity] = []
     for one in activities:
         left[one.what] -= 1
-        if left[one.what] >= MOST_AT_ONCE:
+        if left[one.what] >= most:
             continue
-        over = max(total[one.what] - MOST_AT_ONCE, 0)
+        over = max(total[one.what] - most, 0)
         kept.append(replace(one, left_out=over) if over and not left[one.what] else one)
     return kept
+
+
+def marked_together(activities: Iterable[Activity]) -> list[list[Activity]]:
+    """Return what became watched or unwatched, by what did it and in its order."""
+    batches: dict[tuple[What, str, str | None], list[Activity]] = {}
+    for one in activities:
+        if one.what in (What.WATCHED, What.UNWATCHED):
+            batch_id = one.operation.batch_id if one.operation else None
+            batches.setdefault((one.what, one.origin, batch_id), []).append(one)
+    return list(batches.values())
 
 
 def _ended(what: What, outcome: Outcome) -> Activity:

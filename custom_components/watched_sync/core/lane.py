@@ -121,7 +121,9 @@ class Lane:
         self.clock = clock
         self.recent = Recent(clock)
         self.health = Health(Phase.READY, clock.now())
-        self.last_synced: datetime | None = None
+        self.last_synced = max(
+            (entry.settled_at for entry in outbox.history), default=None
+        )
         self.in_flight: frozenset[str] = frozenset()
         self.wake = asyncio.Event()
         self.reads = FailingReads(clock)
@@ -134,6 +136,12 @@ class Lane:
         self._waiters: dict[str, list[asyncio.Future[Outcome]]] = {}
         self._doubted: set[str] = set()
         self._closed = False
+
+    @property
+    def in_flight_operations(self) -> Sequence[Operation]:
+        """What is being sent or checked right now, as far as it is still wanted."""
+        found = map(self.outbox.get, self.in_flight)
+        return [operation for operation in found if operation is not None]
 
     # --- operations in ---------------------------------------------------------
 

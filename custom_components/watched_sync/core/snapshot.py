@@ -5,7 +5,7 @@ No server is asked: it is right while the server is away.
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from itertools import islice
 from typing import Final
@@ -19,6 +19,10 @@ from .play_state import UNKNOWN, PlayState, Reading
 
 #: Rows of the queue that a snapshot carries.
 QUEUE_ROWS: Final = 20
+
+#: How long a change may be on its way before it counts as waiting. Most are delivered
+#: within that, and telling of each step would fill the history of Home Assistant.
+ON_ITS_WAY: Final = timedelta(seconds=2)
 
 
 class SyncStatus(StrEnum):
@@ -73,7 +77,9 @@ class ShowProgress:
 class SyncSnapshot:
     """All that entities show of one lane.
 
-    `oldest` is when the operation that waits longest was asked for.
+    `pending` counts what is not delivered; `waits` says whether that has lasted long
+    enough to be told, as `status` goes by. `oldest` is when the operation that waits
+    longest was asked for.
     `reads_failing_since` is set while what others do is not seen, as reads keep failing
     although the server is there. `queue` holds the first operations that wait and
     `given_up` the first that failed, together up to 20; neither crowds the other out.
@@ -83,11 +89,11 @@ class SyncSnapshot:
 
     status: SyncStatus
     pending: int
+    waits: bool
     failed: int
     last_synced: datetime | None
     connected: bool
     oldest: datetime | None
-    next_attempt: datetime | None
     last_error: Reason | None
     reads_failing_since: datetime | None
     queue: tuple[Operation, ...]
@@ -149,11 +155,11 @@ def take_snapshot(lane: Lane, shown: Shown, today: date) -> SyncSnapshot:
     return SyncSnapshot(
         status=_status(lane),
         pending=len(outbox),
+        waits=waits(lane),
         failed=len(outbox.rejected),
         last_synced=lane.last_synced,
         connected=lane.health.phase is Phase.READY,
         oldest=oldest.asked_at if oldest else None,
-        next_attempt=lane.health.next_attempt,
         last_error=lane.health.reason
         or _last_error(lane)
         or (read_trouble.reason if read_trouble else None),
@@ -173,16 +179,29 @@ def _rows(*, beside: int) -> int:
     return QUEUE_ROWS - min(beside, QUEUE_ROWS // 2)
 
 
+def waits(lane: Lane) -> bool:
+    """Whether something waits, and not only is on its way since a moment ago."""
+    oldest = lane.outbox.oldest
+    if oldest is None:
+        return False
+    if lane.health.phase is not Phase.READY or not all(
+        map(_is_news, islice(lane.outbox, QUEUE_ROWS))
+    ):
+        return True
+    since = lane.clock.now() - oldest.asked_at
+    # A clock that was set back says nothing: better to tell too early.
+    return not timedelta() <= since < ON_ITS_WAY
+
+
 def _status(lane: Lane) -> SyncStatus:
     match lane.health.phase:
         case Phase.PARKED:
             return SyncStatus.AUTH_REQUIRED
         case Phase.BACKING_OFF:
             return SyncStatus.OFFLINE
-        case Phase.READY if lane.in_flight:
-            return SyncStatus.SYNCING
-    if len(lane.outbox):
-        return SyncStatus.PENDING
+    if waits(lane):
+        syncing = any(map(_is_news, lane.in_flight_operations))
+        return SyncStatus.SYNCING if syncing else SyncStatus.PENDING
     if lane.outbox.rejected or read_trouble_of(lane) is not None:
         return SyncStatus.FAILED
     return SyncStatus.SYNCED
@@ -191,6 +210,14 @@ def _status(lane: Lane) -> SyncStatus:
 def read_trouble_of(lane: Lane) -> ReadTrouble | None:
     """Return why reads keep failing; None as long as the server itself is away."""
     return lane.reads.trouble if lane.health.phase is Phase.READY else None
+
+
+def _is_news(operation: Operation) -> bool:
+    """Whether it is worth telling that an operation is tried; not if it failed before.
+
+    Something that is missing is looked for all night.
+    """
+    return operation.last_error is None
 
 
 def _last_error(lane: Lane) -> Reason | None:
@@ -226,7 +253,8 @@ def view_of(
         server = lane.ledger.base_of(item)
         desired = lane.outbox.desired(item, server or UNKNOWN)
     error: str | None = None
-    if any(one.operation_id in lane.in_flight for one in waiting):
+    in_flight = [one for one in waiting if one.operation_id in lane.in_flight]
+    if any(map(_is_news, in_flight)) and waits(lane):
         sync_state = ItemSyncState.SYNCING
     elif waiting:
         sync_state = ItemSyncState.PENDING
