@@ -260,8 +260,7 @@ async def test_a_wish_shows_at_once_and_says_how_far_it_is(
     await drained(hass, entry)
 
     assert [(one.status, one.items["m1"].sync_state) for one in seen] == [
-        (SyncStatus.PENDING, ItemSyncState.PENDING),
-        (SyncStatus.SYNCING, ItemSyncState.SYNCING),
+        (SyncStatus.SYNCED, ItemSyncState.PENDING),
         (SyncStatus.SYNCED, ItemSyncState.SYNCED),
     ]
     assert all(one.items["m1"].desired.watched for one in seen)
@@ -269,7 +268,7 @@ async def test_a_wish_shows_at_once_and_says_how_far_it_is(
     assert before is not None
     assert before.watched is False
     assert after == server.states["m1"]
-    assert [one.pending for one in seen] == [1, 1, 0]
+    assert [(one.pending, one.waits) for one in seen] == [(1, False), (0, False)]
     assert runtime.coordinator.data.last_synced is not None
 
 

@@ -11,7 +11,7 @@ from homeassistant.helpers.event import async_track_state_change_event
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
-from custom_components.watched_sync.core.activity import MOST_AT_ONCE
+from custom_components.watched_sync.core.activity import MOST_IN_HISTORY
 from custom_components.watched_sync.core.errors import Refused
 from custom_components.watched_sync.core.operation import (
     MarkUnwatched,
@@ -127,7 +127,6 @@ async def test_confirmed_mark_is_told_with_all_that_names_it(
             "batch_id": operation.batch_id,
             "again": False,
         },
-        {"event_type": "queue_drained", "delivered": 1},
     ]
 
 
@@ -149,9 +148,7 @@ async def test_unmark_and_position_are_told_by_their_origin(
         (one["event_type"], one.get("origin"), one.get("position")) for one in told
     ] == [
         ("unwatched", "mirror", None),
-        ("queue_drained", None, None),
         ("progress", "playback", 90),
-        ("queue_drained", None, None),
     ]
 
 
@@ -260,7 +257,7 @@ async def test_what_our_own_write_causes_is_not_told_a_second_time(
     await mark(entry)
     await drained(hass, entry)
     await catch_up(hass, entry)
-    assert types(told) == ["watched", "queue_drained"]
+    assert types(told) == ["watched"]
 
 
 async def test_of_many_changes_at_once_the_last_ones_are_told_and_the_rest_counted(
@@ -275,10 +272,11 @@ async def test_of_many_changes_at_once_the_last_ones_are_told_and_the_rest_count
         played(server, film.item_id, minute)
     await catch_up(hass, entry)
     assert [one["item_id"] for one in told] == [
-        film.item_id for film in films[-MOST_AT_ONCE:]
+        film.item_id for film in films[-MOST_IN_HISTORY:]
     ]
-    assert [one.get("left_out") for one in told[:-1]] == [None] * (MOST_AT_ONCE - 1)
-    assert told[-1]["left_out"] == 30
+    others = [one.get("left_out") for one in told[:-1]]
+    assert others == [None] * (MOST_IN_HISTORY - 1)
+    assert told[-1]["left_out"] == 45
 
 
 async def test_what_happened_while_home_assistant_was_away_is_told_at_its_start(
@@ -308,7 +306,7 @@ async def test_each_lane_tells_of_itself(hass: HomeAssistant) -> None:
     await setup_lane(hass, other)
     await mark(entry)
     await drained(hass, entry)
-    assert shown(hass, EVENT).attributes["event_type"] == "queue_drained"
+    assert shown(hass, EVENT).attributes["event_type"] == "watched"
     assert shown(hass, "event.cellar_bob_activity").state == STATE_UNKNOWN
 
 
@@ -338,15 +336,15 @@ async def test_in_guest_mode_nothing_is_told_but_what_we_do(
     assert told == []
     await mark(entry, episode(1, 1))
     await drained(hass, entry)
-    assert types(told) == ["watched", "queue_drained"]
+    assert types(told) == ["watched"]
     # What nobody has read until the end of it belongs to it as well.
     played(server, "m2")
     await pause(hass, "off")
     await catch_up(hass, entry)
-    assert types(told) == ["watched", "queue_drained"]
+    assert types(told) == ["watched"]
     server.set("m2", watched=False)
     await catch_up(hass, entry)
-    assert types(told)[2:] == ["unwatched"]
+    assert types(told)[1:] == ["unwatched"]
 
 
 async def test_guest_mode_ends_although_the_server_is_away(

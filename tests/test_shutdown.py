@@ -440,6 +440,7 @@ async def lane_with_everything(hass: HomeAssistant) -> MockConfigEntry:
     await runtime.coordinator.async_refresh()
     await hass.async_block_till_done()
     await lose_contact(hass, entry, server)
+    look_at_it(entry)
     return entry
 
 

@@ -40,7 +40,12 @@ from custom_components.watched_sync.core.operation import (
 from custom_components.watched_sync.core.outbox import OUTBOX_LIMIT, OutboxFull, Result
 from custom_components.watched_sync.core.play_state import PlayState
 from custom_components.watched_sync.runtime import Request, WatchedSyncRuntime
-from custom_components.watched_sync.store import PLAYERS_KEY, OutboxStore
+from custom_components.watched_sync.store import (
+    PICTURES_KEY,
+    PLAYERS_KEY,
+    OutboxStore,
+    PictureSecret,
+)
 
 from .common import MOVIE, OTHER_MOVIE, MemoryServer, drained, setup_lane
 
@@ -641,7 +646,7 @@ async def test_a_newer_file_refuses_to_load_and_is_not_touched(
     assert entry.state is ConfigEntryState.SETUP_ERROR
     assert entry.error_reason_translation_key == "storage_newer"
     assert take(outbox_file) == newer
-    assert names(folder) == [outbox_file.name]
+    assert set(names(folder)) == {outbox_file.name, PICTURES_KEY}
 
 
 async def test_a_file_that_cannot_be_read_now_is_tried_again_later(
@@ -925,3 +930,41 @@ async def _turns(condition: Callable[[], bool]) -> None:
             if condition():
                 return
             await asyncio.sleep(0)
+
+
+# --- the secret behind the addresses of pictures ------------------------------------
+
+
+@pytest.mark.parametrize(
+    "damaged",
+    [
+        None,
+        b"nonsense",
+        b"[]",
+        b'{"version": 1, "minor_version": 1, "key": "x", "data": {}}',
+        b'{"version": 1, "minor_version": 1, "key": "x", "data": {"secret": 5}}',
+        b'{"version": 1, "minor_version": 1, "key": "x", "data": {"secret": "x"}}',
+        b'{"version": 1, "minor_version": 1, "key": "x", "data": {"secret": ""}}',
+    ],
+)
+async def test_addresses_of_pictures_stay_over_restarts(
+    hass: HomeAssistant, folder: Path, damaged: bytes | None
+) -> None:
+    file = folder / PICTURES_KEY
+    if damaged is not None:
+        put(file, damaged)
+    secret = await PictureSecret(hass).async_load()
+    assert len(secret) == 32
+    assert await PictureSecret(hass).async_load() == secret
+    assert file.stat().st_mode & 0o077 == 0
+
+
+async def test_a_secret_of_a_later_release_is_not_touched(
+    hass: HomeAssistant, folder: Path
+) -> None:
+    newer = b'{"version": 2, "minor_version": 1, "key": "x", "data": {"seed": "y"}}'
+    put(folder / PICTURES_KEY, newer)
+    secret = await PictureSecret(hass).async_load()
+    assert len(secret) == 32
+    assert await PictureSecret(hass).async_load() != secret
+    assert take(folder / PICTURES_KEY) == newer

@@ -17,7 +17,7 @@ from custom_components.watched_sync.core.operation import MarkUnwatched, MarkWat
 from custom_components.watched_sync.core.ports import Capabilities
 
 from ..common import MOVIE, SHOW, MemoryServer, drained, episode, season, setup_lane
-from ..scene import lose_contact
+from ..scene import look_at_it, lose_contact
 
 #: Two specials, and three seasons of three episodes; each season a year of its own.
 AIRED = {
@@ -305,7 +305,7 @@ async def test_season_is_told_by_what_it_was_last_read_as(hass: HomeAssistant) -
 async def test_several_episodes_named_are_one_range(hass: HomeAssistant) -> None:
     server = MemoryServer(EVERYTHING)
     server.up_next_ids = ["e1x2", "e2x1"]
-    await setup_lane(hass, server)
+    look_at_it(await setup_lane(hass, server))
     answer = await up_to(
         hass,
         entity_id=[
