@@ -276,7 +276,7 @@ async def test_of_many_changes_at_once_the_last_ones_are_told_and_the_rest_count
     ]
     others = [one.get("left_out") for one in told[:-1]]
     assert others == [None] * (MOST_IN_HISTORY - 1)
-    assert told[-1]["left_out"] == 45
+    assert told[-1]["left_out"] == 47
 
 
 async def test_what_happened_while_home_assistant_was_away_is_told_at_its_start(

@@ -8,13 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 from freezegun.api import FrozenDateTimeFactory
-from homeassistant.components.recorder.db_schema import (
-    Events,
-    EventTypes,
-    StateAttributes,
-    States,
-    StatesMeta,
-)
+from homeassistant.components.recorder.db_schema import StateAttributes
 from homeassistant.core import Event, HomeAssistant, callback
 from homeassistant.helpers.recorder import get_instance, session_scope
 from homeassistant.setup import async_setup_component
@@ -23,9 +17,6 @@ from pytest_homeassistant_custom_component.common import (
     MockConfigEntry,
     async_fire_time_changed,
     mock_component,
-)
-from pytest_homeassistant_custom_component.components.recorder.common import (
-    async_wait_recording_done,
 )
 from sqlalchemy import select
 
@@ -45,44 +36,10 @@ from .common import (
     setup_lane,
     until,
 )
+from .rows import Rows
 from .scene import lose_contact, shown
 
 SEASON = [episode(3, number) for number in range(1, 23)]
-
-
-class Rows:
-    """The rows that were written, by what they are about."""
-
-    def __init__(self, hass: HomeAssistant) -> None:
-        """Count all there are from now on."""
-        self._hass = hass
-        self._seen = 0
-
-    async def new(self) -> list[str]:
-        """Return what the rows since the last look are about, in their order."""
-        await self._hass.async_block_till_done()
-        await async_wait_recording_done(self._hass)
-        rows = await get_instance(self._hass).async_add_executor_job(self._read)
-        new, self._seen = rows[self._seen :], len(rows)
-        return new
-
-    def _read(self) -> list[str]:
-        with session_scope(hass=self._hass, read_only=True) as session:
-            states = select(States.last_updated_ts, StatesMeta.entity_id).join(
-                StatesMeta, States.metadata_id == StatesMeta.metadata_id
-            )
-            events = select(Events.time_fired_ts, EventTypes.event_type).join(
-                EventTypes, Events.event_type_id == EventTypes.event_type_id
-            )
-            ours = [
-                *session.execute(states).all(),
-                *(
-                    one
-                    for one in session.execute(events).all()
-                    if str(one[1]).startswith(DOMAIN)
-                ),
-            ]
-        return [str(about) for _, about in sorted(ours, key=lambda row: row[0] or 0)]
 
 
 async def begin(

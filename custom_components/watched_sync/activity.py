@@ -72,6 +72,9 @@ _ACTIVITY: Final = SignalType[LaneActivity](f"{DOMAIN}_activity")
 _IN_BRIEF: Final = SignalType[LaneActivity](f"{DOMAIN}_activity_in_brief")
 _FINISHED: Final = SignalType[ShowFinished](f"{DOMAIN}_show_finished")
 
+#: Titles that the line of a batch in the logbook names.
+_TITLES_TOLD: Final = 5
+
 #: How many listen for finished shows: finding out costs a request.
 _LISTENERS: HassKey[int] = HassKey(f"{DOMAIN}_show_finished_listeners")
 
@@ -194,7 +197,7 @@ class ActivityFeed:
             ATTR_DEVICE_ID: self._entry.runtime_data.device_id,
             "activity": marks[0].what.value,
             "origin": str(marks[0].origin),
-            "titles": titles[:MOST_IN_HISTORY],
+            "titles": titles[:_TITLES_TOLD],
             "count": len(titles),
         }
 

@@ -49,6 +49,7 @@ from tests.fakes.base import FakeClock
 from tests.fakes.hostile import HostileServer, full
 from tests.fakes.jellyfin import FakeJellyfin
 from tests.fakes.plex import FakePlex
+from tests.rows import Rows
 from tests.scenarios import big_outage
 from tests.scenarios.house import (
     USER,
@@ -73,6 +74,7 @@ FILMS = 11_000
 SCATTERED = 1_000
 CALLS = 200
 LONG_SHOW = "Grey's Anatomy"
+LONG_SEASON = 7
 #: Things done in another client, of each kind.
 ELSEWHERE = 20
 PLAYBACK = "end of a playback in another client to the state"
@@ -382,6 +384,65 @@ async def test_long_show(
         f"<= {aims['plex']} / <= {aims['jellyfin']}",
         KINDS[remote.kind],
         Result(f"{requests} in {took * 1000:.0f} ms", requests <= aim),
+    )
+
+
+@pytest.mark.usefixtures("recorder_mock")
+async def test_rows_in_the_history(
+    hass: HomeAssistant, lane: MockConfigEntry, remote: Remote, table: Table
+) -> None:
+    """Rows of states and of our events, in a recorder as it comes.
+
+    The figures in brackets are those of the release before histories were quiet.
+    """
+    rows = Rows(hass)
+
+    async def tell(row: str, aim: int, before: str) -> None:
+        await quiet(remote, lane)
+        count = len(await rows.new())
+        table.add(
+            f"rows in the history, {row}",
+            f"<= {aim} (was {before})",
+            KINDS[remote.kind],
+            Result(str(count), count <= aim),
+        )
+
+    film = (await asked(remote, "films"))[0]
+    # What was not known before is read with the first mark.
+    await act(hass, "mark_watched", item_id=film)
+    await drained(hass, lane)
+    await quiet(remote, lane)
+    await rows.new()
+    await act(hass, "mark_unwatched", item_id=film)
+    await drained(hass, lane)
+    await quiet(remote, lane)
+    await rows.new()
+    await act(hass, "mark_watched", item_id=film)
+    await drained(hass, lane)
+    await tell("a film marked", 4, "9")
+    await act(hass, "mark_watched", title=LONG_SHOW, season=LONG_SEASON)
+    await drained(hass, lane)
+    await tell(f"season {LONG_SEASON} of {LONG_SHOW}", 8, "30")
+    await runtime_of(lane).async_sync_now()
+    await tell("nothing to do", 0, "0")
+    await cut_off(hass, lane, remote)
+    await act(hass, "mark_unwatched", item_id=film)
+    await rows.new()
+    runtime = runtime_of(lane)
+    for _ in range(10):
+        before = runtime.lane.health.next_attempt
+        runtime.relay.nudge()
+        await until_true(
+            lambda before=before: (  # type: ignore[misc]  # bound at once
+                runtime.lane.health.next_attempt not in (None, before)
+            )
+        )
+    count = len(await rows.new())
+    table.add(
+        "rows in the history, ten tries of a server that is away",
+        "0 (was 10)",
+        KINDS[remote.kind],
+        Result(str(count), count == 0),
     )
 
 

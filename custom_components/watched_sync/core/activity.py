@@ -23,7 +23,7 @@ from .play_state import POSITION_TOLERANCE, PlayState, Reading
 MOST_AT_ONCE = 20
 
 #: The same where each becomes a row in the history of Home Assistant.
-MOST_IN_HISTORY = 5
+MOST_IN_HISTORY = 3
 
 #: What the origin of a change is called that somebody else made.
 SERVER = "server"
