@@ -68,7 +68,7 @@ from .players.following import (
     async_unfollow,
 )
 from .players.memory import async_end_memory, async_start_memory
-from .preferences import preferences
+from .preferences import async_follow_person, preferences
 from .runtime import HAClock, WatchedSyncConfigEntry, WatchedSyncRuntime
 from .services import async_setup_services
 from .signing_in import async_sign_out
@@ -265,6 +265,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: WatchedSyncConfigEntry) 
     async_name_devices(hass)
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
     async_follow(hass, entry)
+    async_follow_person(hass, entry)
     activity.async_release()
     entry.async_on_unload(entry.add_update_listener(_async_changed))
     # Before Home Assistant calls itself stopping: what was accepted just now is still

@@ -6,6 +6,9 @@ from datetime import timedelta
 from typing import Any
 
 from homeassistant.config_entries import ConfigEntry
+from homeassistant.core import Event, HomeAssistant, callback
+from homeassistant.helpers import entity_registry as er
+from homeassistant.helpers.event import async_track_entity_registry_updated_event
 
 from .const import (
     CONF_CONFLICT_POLICY,
@@ -74,3 +77,23 @@ def person_of(entry: ConfigEntry[Any]) -> str:
     """
     person: str = entry.options.get(CONF_PERSON, PERSON_SHARED)
     return person
+
+
+@callback
+def async_follow_person(hass: HomeAssistant, entry: ConfigEntry[Any]) -> None:
+    """Keep to the person of *entry* when their entity gets another id.
+
+    The lane of a person who is deleted stays theirs: it is nobody else's by that.
+    """
+
+    @callback
+    def changed(event: Event[er.EventEntityRegistryUpdatedData]) -> None:
+        data = event.data
+        if data["action"] == "update" and "old_entity_id" in data:
+            hass.config_entries.async_update_entry(
+                entry, options={**entry.options, CONF_PERSON: data["entity_id"]}
+            )
+
+    entry.async_on_unload(
+        async_track_entity_registry_updated_event(hass, person_of(entry), changed)
+    )

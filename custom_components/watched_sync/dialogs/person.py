@@ -54,6 +54,9 @@ async def async_person_selector(hass: HomeAssistant) -> SelectSelector:
                 ),
             ],
             mode=SelectSelectorMode.LIST,
+            # The labels are in the language of Home Assistant; with this the browser
+            # puts those of whoever reads them in their place.
+            translation_key=CONF_PERSON,
         )
     )
 
