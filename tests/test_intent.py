@@ -35,6 +35,8 @@ from custom_components.watched_sync.core.operation import (
     SetProgress,
 )
 from custom_components.watched_sync.core.play_state import Reading
+from custom_components.watched_sync.voice.assistants import Assistant
+from custom_components.watched_sync.voice.hearing import Asks, Heard, NeedsAnswer
 from custom_components.watched_sync.voice.speech import async_speech
 
 from .common import (
@@ -722,11 +724,92 @@ async def test_nobody_marks_what_others_watch_on_their_own(hass: HomeAssistant) 
     assert await marked(hass, lanes) == []
 
 
-async def test_a_voice_nobody_knows_speaks_for_all(hass: HomeAssistant) -> None:
+async def test_a_voice_nobody_knows_is_asked_for_whom(hass: HomeAssistant) -> None:
     lanes = await two_persons(hass, "person.ada", "person.grace")
+    answer, kind = await say(hass, "I watched Arrival")
+    assert (answer, kind) == (
+        "For whom is that meant: Ada or Grace? Say it again with the name.",
+        "query_answer",
+    )
+    assert await marked(hass, lanes) == []
+
+
+async def test_a_voice_nobody_knows_speaks_for_the_only_person(
+    hass: HomeAssistant,
+) -> None:
+    lanes = await two_persons(hass, "person.ada", "shared")
+    answer, _ = await say(hass, "I watched Arrival")
+    assert answer == (
+        "I marked Arrival as watched. That counts for Ada and House 1 (Ada)."
+    )
+    assert await marked(hass, lanes) == [0, 1]
+
+
+async def test_a_voice_nobody_knows_is_asked_for_whom_something_plays(
+    hass: HomeAssistant,
+) -> None:
+    lanes = await two_persons(hass, "person.ada", "person.grace")
+    satellite, den = room(hass, "Den", lanes[0][0])
+    play(hass, den, MOVIE)
+    answer, kind = await say(hass, "I finished this one", device_id=satellite)
+    assert (answer.partition(":")[0], kind) == (
+        "For whom is that meant",
+        "query_answer",
+    )
+    assert await marked(hass, lanes) == []
+
+
+async def test_user_who_is_no_person_marks_what_is_shared_and_nothing_else(
+    hass: HomeAssistant,
+) -> None:
+    lanes = await two_persons(hass, "person.ada", "shared")
     user = ordinary_user(hass)
     await say(hass, "I watched Arrival", user_id=user.id)
-    assert await marked(hass, lanes) == [0, 1]
+    assert await marked(hass, lanes) == [1]
+
+
+async def three_persons(
+    hass: HomeAssistant,
+) -> list[tuple[MockConfigEntry, MemoryServer]]:
+    """Set up lanes of two persons and of somebody else."""
+    names = {"ada": "Ada Lovelace", "ada_2": "Ada Yonath", "grace": "Grace Hopper"}
+    for name, full in names.items():
+        hass.states.async_set(f"person.{name}", "home", {"friendly_name": full})
+    lanes = await two_persons(hass, "person.ada", "person.grace")
+    friend = MemoryServer(
+        LIBRARY, server_id="server-9", user_id="user-9", user_name="Pat"
+    )
+    return [*lanes, await house(hass, friend, options={"person": "somebody_else"})]
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ("Grace", [1]),
+        ("grace hopper", [1]),
+        ("Pat", [2]),
+        ("everyone", [0, 1, 2]),
+    ],
+)
+async def test_somebody_who_is_named_is_meant(
+    hass: HomeAssistant, said: str, expected: list[int]
+) -> None:
+    lanes = await three_persons(hass)
+    assistant = Assistant(hass, Context())
+    await assistant.async_mark(Heard(title="Arrival", person=said))
+    assert await marked(hass, lanes) == expected
+
+
+@pytest.mark.parametrize("said", ["Nobody", "Ada"])
+async def test_name_that_nobody_or_several_bear_is_asked_about(
+    hass: HomeAssistant, said: str
+) -> None:
+    lanes = await three_persons(hass)
+    with pytest.raises(NeedsAnswer) as question:
+        await Assistant(hass, Context()).async_mark(Heard(title="Arrival", person=said))
+    assert question.value.asks is Asks.FOR_WHOM
+    assert question.value.choices == ["Ada Lovelace", "Grace Hopper", "Attic (Pat)"]
+    assert await marked(hass, lanes) == []
 
 
 async def test_user_who_may_not_control_a_player_is_told_so(

@@ -272,6 +272,7 @@ async def test_mark_answers_with_what_was_marked_where(hass: HomeAssistant) -> N
                 "episode": 2,
                 "external_ids": ["tvdb://episode/1002"],
                 "server": "Attic (Ada)",
+                "for": "Attic (Ada)",
                 "delivery": "under_way",
             }
         ],

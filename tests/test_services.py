@@ -129,6 +129,7 @@ async def test_mark_watched_by_item_id_answers_with_what_is_queued(
             {
                 "operation_id": operation.operation_id,
                 "config_entry_id": entry.entry_id,
+                "lane": entry.title,
                 "item_id": "m1",
                 "title": "m1",
                 "change": "mark_watched",
@@ -235,6 +236,7 @@ async def test_default_is_every_lane_that_has_the_item(hass: HomeAssistant) -> N
     assert answer["skipped"] == [
         {
             "config_entry_id": entries[1].entry_id,
+            "lane": entries[1].title,
             "item_id": None,
             "title": None,
             "reason": "not_found",
@@ -301,6 +303,7 @@ async def test_what_the_server_shows_as_watched_is_skipped(
         "skipped": [
             {
                 "config_entry_id": entry.entry_id,
+                "lane": entry.title,
                 "item_id": "m1",
                 "title": "Arrival (2016)",
                 "reason": "already_watched",
@@ -365,6 +368,7 @@ async def test_dry_run_plans_and_queues_nothing(hass: HomeAssistant) -> None:
             {
                 "operation_id": None,
                 "config_entry_id": entry.entry_id,
+                "lane": entry.title,
                 "item_id": "s1",
                 "title": "Severance",
                 "change": "mark_unwatched",
@@ -600,7 +604,11 @@ async def test_more_than_ten_to_unmark_needs_confirmation(hass: HomeAssistant) -
         hass, [entry], [server], "mark_unwatched", {"title": "Severance"}
     )
     assert error.translation_key == "unmark_needs_confirmation"
-    assert error.translation_placeholders == {"count": "31", "limit": "10"}
+    assert error.translation_placeholders == {
+        "count": "31",
+        "limit": "10",
+        "action": "watched_sync.mark_unwatched",
+    }
     answer = await act(hass, "mark_unwatched", title="Severance", confirm=True)
     assert len(answer["operations"]) == 1
 
@@ -628,7 +636,11 @@ async def test_more_than_fifty_over_all_switches_need_confirmation(
         hass, entries, servers, "mark_watched", {"entity_id": switches}
     )
     assert error.translation_key == "mark_needs_confirmation"
-    assert error.translation_placeholders == {"count": "62", "limit": "50"}
+    assert error.translation_placeholders == {
+        "count": "62",
+        "limit": "50",
+        "action": "watched_sync.mark_watched",
+    }
 
 
 async def test_specials_that_are_not_meant_do_not_count(hass: HomeAssistant) -> None:
@@ -642,7 +654,11 @@ async def test_specials_that_are_not_meant_do_not_count(hass: HomeAssistant) -> 
         "mark_unwatched",
         {"title": "Severance", "include_specials": True},
     )
-    assert error.translation_placeholders == {"count": "11", "limit": "10"}
+    assert error.translation_placeholders == {
+        "count": "11",
+        "limit": "10",
+        "action": "watched_sync.mark_unwatched",
+    }
     answer = await act(hass, "mark_unwatched", title="Severance")
     assert len(answer["operations"]) == 1
 
@@ -660,7 +676,11 @@ async def test_show_that_vanishes_while_it_is_counted_needs_confirmation(
     error = await refused(
         hass, [entry], [server], "mark_unwatched", {"title": "Severance"}
     )
-    assert error.translation_placeholders == {"count": "31", "limit": "10"}
+    assert error.translation_placeholders == {
+        "count": "31",
+        "limit": "10",
+        "action": "watched_sync.mark_unwatched",
+    }
 
 
 async def test_season_of_unknown_size_needs_confirmation_while_offline(
@@ -686,7 +706,11 @@ async def test_size_of_a_season_never_read_is_asked_for(hass: HomeAssistant) -> 
     data = {"item_id": "e1x1", "scope": "season"}
     error = await refused(hass, [entry], [server], "mark_unwatched", data)
     assert error.translation_key == "unmark_needs_confirmation"
-    assert error.translation_placeholders == {"count": "31", "limit": "10"}
+    assert error.translation_placeholders == {
+        "count": "31",
+        "limit": "10",
+        "action": "watched_sync.mark_unwatched",
+    }
 
 
 # --- bad input ----------------------------------------------------------------------
@@ -929,6 +953,7 @@ async def test_get_queue_lists_what_waits_and_what_failed(
     answer = await act(hass, "get_queue")
     common = {
         "config_entry_id": entry.entry_id,
+        "lane": entry.title,
         "attempts": 0,
         "last_error": None,
         "status": "queued",
@@ -990,7 +1015,15 @@ async def test_sync_now_tries_at_once_and_dry_run_does_not(
     before = len(server.requests)
     answer = await act(hass, "sync_now", dry_run=True)
     await hass.async_block_till_done()
-    assert answer == {"lanes": [{"config_entry_id": entry.entry_id, "pending": 1}]}
+    assert answer == {
+        "lanes": [
+            {
+                "config_entry_id": entry.entry_id,
+                "lane": entry.title,
+                "pending": 1,
+            }
+        ]
+    }
     assert len(server.requests) == before
     await act(hass, "sync_now", config_entry_id=entry.entry_id)
     await drained(hass, entry)
@@ -1019,6 +1052,7 @@ async def test_retry_of_one_leaves_the_other(hass: HomeAssistant) -> None:
             {
                 "operation_id": first.operation_id,
                 "config_entry_id": entry.entry_id,
+                "lane": entry.title,
                 "item_id": "m1",
                 "title": "Arrival (2016)",
                 "change": "mark_watched",

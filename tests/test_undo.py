@@ -118,6 +118,7 @@ async def test_undo_takes_the_last_batch_back_and_says_what_it_did(
             {
                 "operation_id": waiting.operation_id,
                 "config_entry_id": entry.entry_id,
+                "lane": entry.title,
                 "item_id": "m1",
                 "title": "Arrival (2016)",
                 "change": "set_progress",
@@ -181,6 +182,7 @@ async def test_undo_of_a_named_batch_leaves_later_ones_alone(
     assert answer["skipped"] == [
         {
             "config_entry_id": entry.entry_id,
+            "lane": entry.title,
             "item_id": "m1",
             "title": "Arrival (2016)",
             "reason": "changed_since",
@@ -324,6 +326,7 @@ async def test_what_is_neither_known_nor_readable_is_skipped_with_a_reason(
     assert answer["skipped"] == [
         {
             "config_entry_id": entry.entry_id,
+            "lane": entry.title,
             "item_id": "m1",
             "title": "Arrival (2016)",
             "reason": reason,
@@ -441,6 +444,7 @@ async def test_history_tells_what_was_done_newest_first(hass: HomeAssistant) -> 
     assert rows[1] == {
         "operation_id": done.operation.operation_id,
         "config_entry_id": entry.entry_id,
+        "lane": entry.title,
         "item_id": "m2",
         "title": "Contact (1997)",
         "change": "set_progress",

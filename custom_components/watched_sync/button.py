@@ -9,6 +9,7 @@ from homeassistant.const import EntityCategory
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
+from .actions.batches import async_submit_together
 from .core.identity import Item, MediaKind
 from .core.operation import MarkWatched
 from .entity import DescribedEntity, TrackedItemEntity
@@ -84,6 +85,7 @@ class LaneButton(DescribedEntity, ButtonEntity):
     @override
     async def async_press(self) -> None:
         """Do it; raises a translated HomeAssistantError if it cannot be done."""
+        await self.async_check_caller()
         await self.entity_description.press(self.runtime)
 
 
@@ -99,4 +101,6 @@ class MarkNextButton(TrackedItemEntity, ButtonEntity):
         if progress is None or progress.next_episode is None:
             raise no_next_episode(self.item.full_title)
         episode = progress.next_episode.item
-        await self.runtime.async_submit([Request(episode, MarkWatched())])
+        await async_submit_together(
+            self.runtime, Request(episode, MarkWatched()), self._context
+        )

@@ -2,6 +2,7 @@
 
 from typing import Final, override
 
+from homeassistant.auth.permissions.const import POLICY_CONTROL
 from homeassistant.core import callback
 from homeassistant.helpers.device_registry import DeviceEntryType, DeviceInfo
 from homeassistant.helpers.entity import EntityDescription
@@ -12,6 +13,7 @@ from .coordinator import WatchedSyncCoordinator
 from .core.identity import Item, MediaKind
 from .core.snapshot import ItemView, ShowProgress
 from .images import picture_path
+from .permissions import async_permit
 from .runtime import WatchedSyncRuntime
 from .tracking import device_name
 
@@ -40,6 +42,15 @@ class WatchedSyncEntity(CoordinatorEntity[WatchedSyncCoordinator]):
             super()._handle_coordinator_update()
         except Exception:  # noqa: BLE001 - the coordinator goes on with the others
             LOGGER.error("%s cannot show what is new", self.entity_id, exc_info=True)
+
+    async def async_check_caller(self) -> None:
+        """Raise Unauthorized if whoever calls an action may not change this lane.
+
+        Home Assistant has asked for the entity; a lane may be somebody else's.
+        """
+        if (context := self._context) is not None:
+            permit = await async_permit(self.hass, context, POLICY_CONTROL)
+            permit.check([self.coordinator.config_entry])
 
     def _take_news(self) -> None:
         """Take over what an entity keeps by itself of the coordinator's data."""

@@ -44,6 +44,7 @@ _EPISODE: Final = {
     vol.Optional("episode"): vol.All(WHOLE_NUMBER, vol.Range(min=0)),
     vol.Optional("which"): vol.Coerce(Which),
 }
+_PERSON: Final = {vol.Optional("person"): intent.non_empty_string}
 _ROOM: Final = {
     vol.Optional("area"): intent.non_empty_string,
     vol.Optional("preferred_area_id"): cv.string,
@@ -120,6 +121,7 @@ def _heard(said: dict[str, Any], kind_text: str | None) -> Heard:
         episode=said.get("episode"),
         which=said.get("which"),
         up_to=said.get("up_to", False),
+        person=said.get("person"),
     )
 
 
@@ -136,6 +138,7 @@ class MarkHandler(_Handler):
         return {
             **_NAME,
             **_EPISODE,
+            **_PERSON,
             **_ROOM,
             vol.Optional("up_to"): cv.boolean,
             vol.Optional("confirm"): cv.boolean,
@@ -159,7 +162,13 @@ class UnmarkHandler(_Handler):
     @override
     def slot_schema(self) -> dict[Any, Any]:
         """What the sentences may fill in."""
-        return {**_NAME, **_EPISODE, **_ROOM, vol.Optional("confirm"): cv.boolean}
+        return {
+            **_NAME,
+            **_EPISODE,
+            **_PERSON,
+            **_ROOM,
+            vol.Optional("confirm"): cv.boolean,
+        }
 
     @override
     async def _async_answer(
@@ -187,6 +196,7 @@ class ProgressHandler(_Handler):
         return {
             **_NAME,
             **_EPISODE,
+            **_PERSON,
             **_ROOM,
             vol.Optional("hours"): vol.All(WHOLE_NUMBER, vol.Range(min=0)),
             vol.Optional("minutes"): vol.All(WHOLE_NUMBER, vol.Range(min=0)),
@@ -223,7 +233,7 @@ class NextUpHandler(_Handler):
     @override
     def slot_schema(self) -> dict[Any, Any]:
         """What the sentences may fill in."""
-        return dict(_NAME)
+        return {**_NAME, **_PERSON}
 
     @override
     async def async_handle(self, intent_obj: intent.Intent) -> intent.IntentResponse:
@@ -271,6 +281,9 @@ def tell(done: Done, changed: str, already: str, speech: Speech, **more: str) ->
         sentences.append(speech.say(changed, things=speech.things(done.items), **more))
     elif done.already:
         sentences.append(speech.say(already, things=speech.things(done.already)))
+    if done.persons:
+        persons = speech.all_of(done.persons)
+        sentences.append(speech.say("for_whom", persons=persons))
     if done.waiting:
         lanes = speech.all_of([entry.title for entry in done.waiting])
         sentences.append(speech.say("later", lanes=lanes))

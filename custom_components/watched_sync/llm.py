@@ -35,6 +35,7 @@ from .const import DOMAIN
 from .core.identity import Item, MediaKind
 from .core.play_state import Reading
 from .lookup import ActionScope, SkipReason
+from .persons import owner_name
 from .runtime import WatchedSyncConfigEntry
 from .voice.assistants import Assistant, Done, UpNext
 from .voice.hearing import Asks, Heard, NeedsAnswer, Which
@@ -99,6 +100,14 @@ _WHICH: Final = {
     ): vol.In([which.value for which in Which]),
 }
 
+_PERSON: Final = {
+    vol.Optional(
+        "person",
+        description="Name of the person it is for, or everyone. Leave it out to mean "
+        "the user who speaks.",
+    ): cv.string,
+}
+
 #: What to do about a question, beside asking it.
 _INSTRUCTIONS: Final = {
     Asks.WHICH_WORK: "Ask the user which candidate is meant, then call the tool again "
@@ -109,6 +118,8 @@ _INSTRUCTIONS: Final = {
     "which one is meant, then call the tool again with season and episode.",
     Asks.WHICH_PLAYER: "Several players play something. Ask the user for the title.",
     Asks.WHERE: "The room of the user is not known. Ask the user for the title.",
+    Asks.FOR_WHOM: "Ask the user for which of the choices it is meant, then call the "
+    "tool again with person.",
     Asks.CONFIRM_MARK: "Tell the user how many items would be marked, and call the "
     "tool again with confirm true only if they agree.",
     Asks.CONFIRM_UNMARK: "Tell the user how many items would be marked as unwatched, "
@@ -188,6 +199,7 @@ def _heard(args: dict[str, Any]) -> Heard:
         episode=args.get("episode"),
         which=None if which is None else Which(which),
         up_to=args.get("scope") == ActionScope.UP_TO,
+        person=args.get("person"),
     )
 
 
@@ -238,6 +250,7 @@ class MarkTool(_Tool):
             **_NAME,
             **_EPISODE,
             **_WHICH,
+            **_PERSON,
             vol.Optional(
                 "watched", description="False marks as unwatched", default=True
             ): cv.boolean,
@@ -282,6 +295,7 @@ class SetProgressTool(_Tool):
             **_NAME,
             **_EPISODE,
             **_WHICH,
+            **_PERSON,
             vol.Optional("minutes", description="Position, in minutes"): vol.All(
                 vol.Coerce(float), vol.Range(min=0)
             ),
@@ -322,6 +336,7 @@ class NextUpTool(_Tool):
             ): cv.string,
             vol.Optional("year", description="Year of the show"): WHOLE_NUMBER,
             vol.Optional("external_id", description="Instead of a title"): cv.string,
+            **_PERSON,
         }
     )
 
@@ -342,7 +357,7 @@ class ExplainTool(_Tool):
         "server shows, what waits, what failed and what was done. Changes nothing."
     ) + _UNTRUSTED
     annotations = _LOOKS
-    parameters = vol.Schema({**_NAME, **_EPISODE, **_WHICH})
+    parameters = vol.Schema({**_NAME, **_EPISODE, **_WHICH, **_PERSON})
 
     @override
     async def _async_answer(
@@ -432,6 +447,7 @@ def _done_row(done: Done) -> JsonObjectType:
             {
                 **_item_row(item),
                 "server": entry.title,
+                "for": owner_name(entry.runtime_data.hass, entry),
                 "delivery": "when_server_is_back" if entry in waiting else "under_way",
             }
             for entry, item in done.changed

@@ -1,10 +1,12 @@
-"""Who may do what: the one rule for actions, voice, tools and pictures.
+"""Who may do what: the one rule for actions, entities, voice, tools and pictures.
 
 Somebody may read or control a lane if Home Assistant lets them read or control each of
 the lane's own entities. Those of tracked items, and the switches for what is up next,
 are as many as people choose, and say nothing of the lane. How an item is named makes no
-difference, nor whether anything would change. An automation or a script acts for no
-user and may do everything, as everywhere in Home Assistant.
+difference, nor whether anything would change. What belongs to a person is controlled by
+them and by administrators only, and what the household shares by everybody. An
+automation or a script acts for no user and may do everything, as everywhere in Home
+Assistant.
 """
 
 from collections.abc import Iterable
@@ -16,7 +18,9 @@ from homeassistant.core import Context, HomeAssistant
 from homeassistant.exceptions import Unauthorized, UnknownUser
 from homeassistant.helpers import entity_registry as er
 
-from .const import UP_NEXT_KEY
+from .const import PERSON_SHARED, UP_NEXT_KEY
+from .persons import person_of_user
+from .preferences import person_of
 from .runtime import WatchedSyncConfigEntry
 
 
@@ -28,11 +32,20 @@ def may(
     A lane that has no entities, as all are disabled, is only for those who may do so
     with every entity there is.
     """
+    if policy == POLICY_CONTROL and not (
+        user.is_admin or _is_theirs(hass, user, entry)
+    ):
+        return False
     permissions = user.permissions
     if permissions.access_all_entities(policy):
         return True
     own = _own_entities(hass, entry)
     return bool(own) and all(permissions.check_entity(one, policy) for one in own)
+
+
+def _is_theirs(hass: HomeAssistant, user: User, entry: WatchedSyncConfigEntry) -> bool:
+    """Whether a lane belongs to the person who signs in as *user*, or is shared."""
+    return person_of(entry) in (PERSON_SHARED, person_of_user(hass, user.id))
 
 
 def _own_entities(hass: HomeAssistant, entry: WatchedSyncConfigEntry) -> list[str]:
@@ -64,6 +77,11 @@ class Permit:
     def changes(self) -> bool:
         """Whether something is to be changed, and not only told."""
         return self.policy == POLICY_CONTROL
+
+    @property
+    def person(self) -> str | None:
+        """The person behind it, None for a user who is no person, and for nobody."""
+        return None if self.user is None else person_of_user(self.hass, self.user.id)
 
     def allows(self, entry: WatchedSyncConfigEntry) -> bool:
         """Whether it covers a lane, loaded or not."""

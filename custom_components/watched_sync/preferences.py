@@ -79,6 +79,11 @@ def person_of(entry: ConfigEntry[Any]) -> str:
     return person
 
 
+def is_person_chosen(entry: ConfigEntry[Any]) -> bool:
+    """Whether somebody has said whose plays the lane of *entry* is about."""
+    return CONF_PERSON in entry.options
+
+
 @callback
 def async_follow_person(hass: HomeAssistant, entry: ConfigEntry[Any]) -> None:
     """Keep to the person of *entry* when their entity gets another id.

@@ -43,6 +43,7 @@ from .actions.fields import (
     valid_text,
 )
 from .actions.finding import DEFAULT_MEDIA_TYPES, async_find_media
+from .actions.for_whom import EVERYONE
 from .actions.marking import (
     async_mark_unwatched,
     async_mark_watched,
@@ -97,12 +98,18 @@ def _number(value: Any) -> float:
     return number
 
 
+def _persons(value: Any) -> list[str]:
+    """Return the entity ids of persons, or the word that means everyone."""
+    if value in (EVERYONE, [EVERYONE]):
+        return [EVERYONE]
+    persons: list[str] = cv.entities_domain("person")(value)
+    return persons
+
+
 _LANES: VolDictType = {
     vol.Optional(ATTR_CONFIG_ENTRY_ID): vol.All(cv.ensure_list, [valid_text]),
     # Home Assistant's own validator iterates over whatever it is given.
-    vol.Optional(ATTR_PERSON): vol.All(
-        vol.Any(str, [str]), cv.entities_domain("person")
-    ),
+    vol.Optional(ATTR_PERSON): vol.All(vol.Any(str, [str]), _persons),
 }
 _DRY_RUN: VolDictType = {vol.Optional(ATTR_DRY_RUN, default=False): cv.boolean}
 

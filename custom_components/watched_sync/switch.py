@@ -246,6 +246,7 @@ class PausedSwitch(WatchedSyncEntity, SwitchEntity):
     @override
     async def async_turn_on(self, **kwargs: Any) -> None:
         """Begin guest mode."""
+        await self.async_check_caller()
         async with self._one_by_one:
             await self.runtime.async_pause()
             self.async_write_ha_state()
@@ -253,6 +254,7 @@ class PausedSwitch(WatchedSyncEntity, SwitchEntity):
     @override
     async def async_turn_off(self, **kwargs: Any) -> None:
         """End guest mode, once what happened during it is read."""
+        await self.async_check_caller()
         async with self._one_by_one:
             await self.runtime.async_resume()
             self.async_write_ha_state()

@@ -24,6 +24,7 @@ from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from homeassistant.helpers.event import async_track_time_interval
 from homeassistant.util import dt as dt_util
 
+from .actions.batches import async_submit_together
 from .core import gate
 from .core.identity import Item, MediaKind
 from .core.operation import MarkUnwatched, MarkWatched, Operation, Origin, Scope
@@ -107,6 +108,7 @@ class UpNextList(WatchedSyncEntity, TodoListEntity):
         date that comes back with a tick may be that of a moment ago, as somebody
         watches: it says nothing.
         """
+        await self.async_check_caller()
         listed = next((one for one in self._items() if one.uid == item.uid), None)
         view = None if item.uid is None else self.coordinator.view(item.uid)
         if listed is None or view is None:
@@ -119,7 +121,7 @@ class UpNextList(WatchedSyncEntity, TodoListEntity):
             return
         # Not `is`: the action hands on the mere word.
         if item.status == TodoItemStatus.COMPLETED:
-            await self.runtime.async_submit([Request(view.item, MarkWatched())])
+            await self._async_submit(Request(view.item, MarkWatched()))
         else:
             await self._async_take_back(view.item)
 
@@ -130,7 +132,10 @@ class UpNextList(WatchedSyncEntity, TodoListEntity):
         view = self.coordinator.view(item.item_id)
         if view is None or _is_done(view.desired):
             # It was marked along with others, or played since.
-            await self.runtime.async_submit([Request(item, MarkUnwatched())])
+            await self._async_submit(Request(item, MarkUnwatched()))
+
+    async def _async_submit(self, request: Request) -> None:
+        await async_submit_together(self.runtime, request, self._context)
 
     def _items(self) -> Iterator[TodoItem]:
         """Yield what is up next, then what was ticked off lately."""

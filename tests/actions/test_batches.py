@@ -1,20 +1,23 @@
 """Many switches turned by one action: one batch, one write to disk."""
 
 import asyncio
+from functools import partial
 
-from homeassistant.core import HomeAssistant
-from homeassistant.exceptions import HomeAssistantError
+from homeassistant.core import Context, HomeAssistant
+from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
+from custom_components.watched_sync.actions import batches
 from custom_components.watched_sync.actions.batches import async_submit_together
+from custom_components.watched_sync.actions.fields import MARK_LIMIT
 from custom_components.watched_sync.const import DOMAIN
 from custom_components.watched_sync.core.errors import JournalError
 from custom_components.watched_sync.core.identity import Item, MediaKind
 from custom_components.watched_sync.core.operation import MarkWatched, Operation
 from custom_components.watched_sync.runtime import Request
 
-from ..common import MOVIE, MemoryServer, drained, setup_lane
+from ..common import MOVIE, SHOW, MemoryServer, drained, episode, setup_lane
 
 FILMS = [
     Item(f"film{number}", MediaKind.MOVIE, f"Film {number}", 1990 + number)
@@ -163,3 +166,124 @@ async def test_wish_without_a_context_is_a_batch_of_its_own(
     saves = count_saves(entry, monkeypatch)
     await async_submit_together(entry.runtime_data, Request(MOVIE, MarkWatched()), None)
     assert saves == [1]
+
+
+# --- how much at once ---------------------------------------------------------------
+
+
+async def all_watched(hass: HomeAssistant, films: list[Item]) -> MockConfigEntry:
+    """Set up an entry that tracks watched films."""
+    server = MemoryServer(films)
+    for film in films:
+        server.set(film.item_id, watched=True, play_count=1)
+    return await setup_lane(hass, server, subentries=films)
+
+
+async def turn_off(
+    hass: HomeAssistant, entity_id: str | list[str], context: Context | None = None
+) -> None:
+    """Turn switches off with one action."""
+    await hass.services.async_call(
+        "switch", "turn_off", {"entity_id": entity_id}, blocking=True, context=context
+    )
+
+
+async def test_everything_off_does_not_unmark_more_than_an_action_may(
+    hass: HomeAssistant,
+) -> None:
+    entry = await all_watched(hass, FILMS[:11])
+    with pytest.raises(ServiceValidationError) as error:
+        await turn_off(hass, "all")
+    assert error.value.translation_key == "unmark_needs_confirmation"
+    assert error.value.translation_placeholders == {
+        "count": "11",
+        "limit": "10",
+        "action": "watched_sync.mark_unwatched",
+    }
+    assert waiting(entry) == []
+    await turn_off(hass, film_switches(hass)[:10])
+    await drained(hass, entry)
+    assert len(entry.runtime_data.lane.outbox.history) == 10
+
+
+async def test_switches_that_are_off_already_count_nothing(
+    hass: HomeAssistant,
+) -> None:
+    entry = await setup_lane(hass, MemoryServer(FILMS), subentries=FILMS)
+    await turn_off(hass, film_switches(hass))
+    await drained(hass, entry)
+
+
+@pytest.mark.parametrize(("watched", "refused"), [(10, False), (11, True)])
+async def test_switch_of_a_show_counts_what_would_change(
+    hass: HomeAssistant, watched: int, *, refused: bool
+) -> None:
+    episodes = [episode(1, number) for number in range(1, 21)]
+    server = MemoryServer([SHOW, *episodes])
+    for one in episodes[:watched]:
+        server.set(one.item_id, watched=True, play_count=1)
+    entry = await setup_lane(hass, server, subentries=[SHOW])
+    if refused:
+        with pytest.raises(ServiceValidationError) as error:
+            await turn_off(hass, "switch.severance_watched")
+        assert error.value.translation_key == "unmark_needs_confirmation"
+        assert waiting(entry) == []
+    else:
+        await turn_off(hass, "switch.severance_watched")
+    await drained(hass, entry)
+
+
+async def test_loop_over_switches_counts_together_for_a_while(
+    hass: HomeAssistant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entry = await all_watched(hass, FILMS[:12])
+    *most, last, other = film_switches(hass)
+    loop = Context()
+    for entity_id in most:
+        await turn_off(hass, entity_id, loop)
+    with pytest.raises(ServiceValidationError) as error:
+        await turn_off(hass, last, loop)
+    assert error.value.translation_key == "unmark_needs_confirmation"
+    # Somebody else has not turned any.
+    await turn_off(hass, other)
+    monkeypatch.setattr(batches, "WINDOW", -1.0)
+    await turn_off(hass, last, loop)
+    await drained(hass, entry)
+
+
+@pytest.mark.parametrize(
+    ("persons", "count"),
+    [
+        (["person.ada", "person.grace", "person.kim"], 60),
+        (["person.ada", "somebody_else", "shared"], 60),
+        (["person.ada", "person.ada", "person.ada"], 20),
+    ],
+)
+async def test_what_reaches_three_people_counts_three_times(
+    hass: HomeAssistant, persons: list[str], count: int
+) -> None:
+    show = [SHOW, *(episode(1, number) for number in range(1, 21))]
+    for number, person in enumerate(persons):
+        await setup_lane(
+            hass,
+            MemoryServer(show, server_id=f"server-{number}", user_id=f"user-{number}"),
+            options={"person": person},
+        )
+    data = {"title": "Severance", "person": "everyone"}
+    call = partial(
+        hass.services.async_call,
+        DOMAIN,
+        "mark_watched",
+        data,
+        blocking=True,
+        return_response=True,
+    )
+    if count <= MARK_LIMIT:
+        answer = await call()
+        assert answer is not None
+        assert answer["batch_id"]
+        return
+    with pytest.raises(ServiceValidationError) as error:
+        await call()
+    assert error.value.translation_placeholders is not None
+    assert error.value.translation_placeholders["count"] == str(count)

@@ -113,6 +113,7 @@ async def test_item_nobody_asked_for_is_told_as_it_is(
         "items": [
             {
                 "config_entry_id": entry.entry_id,
+                "lane": entry.title,
                 "item_id": "m1",
                 "media_type": "movie",
                 "title": "Arrival",

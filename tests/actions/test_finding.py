@@ -70,6 +70,7 @@ async def test_movie_is_found_with_all_that_is_known_of_it(hass: HomeAssistant) 
         "items": [
             {
                 "config_entry_id": entry.entry_id,
+                "lane": entry.title,
                 "item_id": "m1",
                 "media_type": "movie",
                 "title": "Arrival",
@@ -142,7 +143,9 @@ async def test_media_types_limit_and_lanes_narrow_the_search(
     hass: HomeAssistant,
 ) -> None:
     film = Item("f1", MediaKind.MOVIE, "Severance", 2006)
-    first = await setup_lane(hass, MemoryServer([*EVERYTHING, film]))
+    first = await setup_lane(
+        hass, MemoryServer([*EVERYTHING, film]), options={"person": "person.grace"}
+    )
     second = await setup_lane(hass, second_server(), options={"person": "person.ada"})
     assert await found(hass, "severance") == ["s1", "f1", "s1"]
     assert await found(hass, "severance", limit=1) == ["s1", "s1"]

@@ -464,6 +464,7 @@ async def test_lane_without_the_episode_is_skipped(hass: HomeAssistant) -> None:
     assert answer["skipped"] == [
         {
             "config_entry_id": entries[1].entry_id,
+            "lane": entries[1].title,
             "item_id": "s1",
             "title": "Severance",
             "reason": "not_found",
@@ -658,6 +659,7 @@ async def test_offline_lane_is_skipped_while_another_takes_the_wish(
     assert answer["skipped"] == [
         {
             "config_entry_id": entries[0].entry_id,
+            "lane": entries[0].title,
             "item_id": None,
             "title": None,
             "reason": "offline",
@@ -687,6 +689,7 @@ async def test_entry_that_is_not_loaded_is_skipped_and_told_of(
     assert answer["skipped"] == [
         {
             "config_entry_id": entries[1].entry_id,
+            "lane": entries[1].title,
             "item_id": None,
             "title": None,
             "reason": "not_loaded",

@@ -343,7 +343,11 @@ async def test_only_what_changes_counts_for_the_guard(hass: HomeAssistant) -> No
     with pytest.raises(ServiceValidationError) as error:
         await up_to(hass, "mark_unwatched", **last)
     assert error.value.translation_key == "unmark_needs_confirmation"
-    assert error.value.translation_placeholders == {"count": "30", "limit": "10"}
+    assert error.value.translation_placeholders == {
+        "count": "30",
+        "limit": "10",
+        "action": "watched_sync.mark_unwatched",
+    }
     assert len(entry.runtime_data.lane.outbox) == 0
     assert asked(await up_to(hass, **last)) == ["e1x31"]
 
@@ -411,6 +415,7 @@ async def test_offline_lane_that_does_not_know_the_show_is_skipped(
     assert answer["skipped"] == [
         {
             "config_entry_id": entries[0].entry_id,
+            "lane": entries[0].title,
             "item_id": "e2x2",
             "title": "Severance S02E02 Part 2",
             "reason": "offline",

@@ -40,13 +40,18 @@ def status_of(outcome: Outcome | None) -> str:
     return "confirmed" if outcome.result in _ENDED_WELL else "failed"
 
 
+def lane_row(entry: WatchedSyncConfigEntry) -> dict[str, JsonValueType]:
+    """Return what every row says of its lane: its id, and server and user in words."""
+    return {"config_entry_id": entry.entry_id, "lane": entry.title}
+
+
 def operation_row(
     entry: WatchedSyncConfigEntry, operation: Operation
 ) -> dict[str, JsonValueType]:
     """Return what every answer says of an operation."""
     return {
         "operation_id": operation.operation_id,
-        "config_entry_id": entry.entry_id,
+        **lane_row(entry),
         "item_id": operation.item.item_id,
         "title": operation.item.full_title,
         "change": change_name(operation.change),
@@ -56,7 +61,7 @@ def operation_row(
 def skipped_row(skipped: Skipped) -> JsonObjectType:
     """Return the row of what was passed over."""
     return {
-        "config_entry_id": skipped.entry.entry_id,
+        **lane_row(skipped.entry),
         "item_id": skipped.item.item_id if skipped.item else None,
         "title": skipped.item.full_title if skipped.item else None,
         "reason": skipped.reason.value,

@@ -22,7 +22,7 @@ from ..lookup import (
     title_words,
 )
 from ..runtime import WatchedSyncConfigEntry
-from .answers import skipped_row
+from .answers import lane_row, skipped_row
 from .fields import (
     ATTR_LIMIT,
     ATTR_MEDIA_TYPE,
@@ -120,7 +120,7 @@ def item_row(entry: WatchedSyncConfigEntry, item: Item) -> JsonObjectType:
     `external_ids` are written as the actions take them.
     """
     return {
-        "config_entry_id": entry.entry_id,
+        **lane_row(entry),
         "item_id": item.item_id,
         "media_type": item.kind.value,
         "title": item.title,

@@ -1,8 +1,7 @@
 """Marking and progress: resolve, check everything, then queue all of it at once."""
 
 import asyncio
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -13,8 +12,6 @@ from homeassistant.util import dt as dt_util
 from homeassistant.util.json import JsonObjectType, JsonValueType
 from homeassistant.util.ulid import ulid_now
 
-from ..core.errors import ItemGone
-from ..core.identity import MediaKind
 from ..core.operation import Change, MarkUnwatched, MarkWatched, Operation, SetProgress
 from ..core.outbox import Outcome, Result
 from ..failures import invalid
@@ -27,7 +24,7 @@ from ..lookup import (
     async_ask,
 )
 from ..runtime import Request
-from .answers import change_name, skipped_row, status_of, waiting_time
+from .answers import change_name, lane_row, skipped_row, status_of, waiting_time
 from .fields import (
     ATTR_CONFIRM,
     ATTR_DRY_RUN,
@@ -36,9 +33,8 @@ from .fields import (
     ATTR_POSITION,
     ATTR_SCOPE,
     ATTR_WATCHED_AT,
-    MARK_LIMIT,
-    UNMARK_LIMIT,
 )
+from .limits import async_check_size
 from .planning import Planned, already_true, forecast
 from .targets import async_resolve
 from .up_to import async_up_to
@@ -93,7 +89,7 @@ async def _async_change(call: ServiceCall, change: Change | None) -> ServiceResp
         return _response(None, rows, skipped)
     if not call.data[ATTR_CONFIRM]:
         by_entity = TargetSelection(call.data).has_any_target
-        await _async_check_size(planned, _sum if by_entity else _largest_lane)
+        await async_check_size(planned, one_by_one=by_entity)
     batch_id = ulid_now() if planned else None
     rows = await _async_submit(planned, batch_id, wait)
     return _response(batch_id, rows, skipped)
@@ -169,93 +165,6 @@ def _clock(seconds: float) -> str:
     return str(timedelta(seconds=round(seconds)))
 
 
-# --- how much at once -------------------------------------------------------
-
-
-async def _async_check_size(
-    planned: Sequence[Planned], total: Callable[[Mapping[Planned, int]], int]
-) -> None:
-    """Raise if more would change than an action may change unasked.
-
-    *total* says how many items that are, from how many episodes each request reaches.
-    """
-    if not planned:
-        return
-    unmark = isinstance(planned[0].request.change, MarkUnwatched)
-    limit = UNMARK_LIMIT if unmark else MARK_LIMIT
-    counts = {one: await _async_count(one) for one in planned}
-    known = {one: count for one, count in counts.items() if count is not None}
-    if total(known) > limit:
-        # Servers count the specials in, which are not always meant.
-        known = {
-            one: await _async_count_exactly(one, count) for one, count in known.items()
-        }
-    if total(known) > limit:
-        raise invalid(
-            "unmark_needs_confirmation" if unmark else "mark_needs_confirmation",
-            count=str(total(known)),
-            limit=str(limit),
-        )
-    unknown = [one.target.item.full_title for one in planned if one not in known]
-    if unknown:
-        raise invalid(
-            "unknown_size_needs_confirmation",
-            name=", ".join(unknown),
-            limit=str(limit),
-        )
-
-
-def _sum(counts: Mapping[Planned, int]) -> int:
-    """Return how many items were named one by one."""
-    return sum(counts.values())
-
-
-def _largest_lane(counts: Mapping[Planned, int]) -> int:
-    """Return how many items one name means: on several servers they are the same."""
-    by_lane: Counter[str] = Counter()
-    for one, count in counts.items():
-        by_lane[one.target.entry.entry_id] += count
-    return max(by_lane.values(), default=0)
-
-
-async def _async_count(planned: Planned) -> int | None:
-    """Return how many episodes a request reaches, as the server counts, or None."""
-    target = planned.target
-    item_id = target.item.item_id
-    if planned.count is not None:
-        return planned.count
-    if not target.item.kind.is_container:
-        return 1
-    reading = target.reading or target.entry.runtime_data.lane.ledger.reading(item_id)
-    if reading is None or reading.leaf_count is None:
-        try:
-            readings = await async_ask(
-                target.entry, lambda server: server.fetch([item_id])
-            )
-        except CannotAsk:
-            return None
-        reading = readings.get(item_id)
-    return None if reading is None else reading.leaf_count
-
-
-async def _async_count_exactly(planned: Planned, count: int) -> int:
-    """Return how many episodes a request for a show reaches without the specials."""
-    item = planned.target.item
-    if (
-        planned.count is not None
-        or item.kind is not MediaKind.SHOW
-        or planned.request.include_specials
-    ):
-        return count
-    try:
-        leaves = await async_ask(
-            planned.target.entry, lambda server: server.fetch_leaves(item)
-        )
-    except CannotAsk, ItemGone:
-        return count
-    return sum(not leaf.item.is_special for leaf in leaves)
-
-
 # --- queueing ---------------------------------------------------------------
 
 
@@ -310,7 +219,7 @@ def _row(
     item = planned.target.item
     row: JsonObjectType = {
         "operation_id": operation.operation_id if operation else None,
-        "config_entry_id": planned.target.entry.entry_id,
+        **lane_row(planned.target.entry),
         "item_id": item.item_id,
         "title": item.full_title,
         "change": change_name(planned.request.change),

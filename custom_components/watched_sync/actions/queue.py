@@ -19,6 +19,7 @@ from .answers import (
     change_name,
     failed_row,
     history_row,
+    lane_row,
     operation_row,
     skipped_row,
     status_of,
@@ -38,7 +39,7 @@ async def async_sync_now(call: ServiceCall) -> ServiceResponse:
     return {
         "lanes": [
             {
-                "config_entry_id": entry.entry_id,
+                **lane_row(entry),
                 "pending": len(entry.runtime_data.lane.outbox),
             }
             for entry in lanes
@@ -194,7 +195,7 @@ async def _async_undone_rows(
         rows.append(
             {
                 "operation_id": operation_id,
-                "config_entry_id": entry.entry_id,
+                **lane_row(entry),
                 "item_id": restore.item.item_id,
                 "title": restore.item.full_title,
                 "change": change_name(restore.change),

@@ -18,6 +18,7 @@ from homeassistant.helpers.entity_platform import async_get_platforms
 
 from ..const import DOMAIN
 from ..core.identity import MediaKind
+from ..dialogs.player import followed_entity_ids
 from ..entity import ItemEntity
 from ..failures import invalid
 from ..lookup import (
@@ -36,7 +37,7 @@ from ..lookup import (
     parse_external_id,
     title_words,
 )
-from ..players.naming import async_plays, async_resolve_player
+from ..players.naming import async_plays, async_resolve_player, says_whose_session
 from ..runtime import WatchedSyncConfigEntry
 from .fields import (
     ATTR_EPISODE,
@@ -66,6 +67,19 @@ def _selected_entities(
     return named, meant
 
 
+def _for_player(entity_id: str, lanes: Lanes) -> Lanes:
+    """Return the lanes that are meant where a player is named."""
+    if lanes.caller is None and says_whose_session(lanes.permit.hass, entity_id):
+        return lanes
+    return lanes.for_whom(
+        [
+            entry
+            for entry in lanes.meant
+            if entity_id in followed_entity_ids(lanes.permit.hass, entry)
+        ]
+    )
+
+
 async def _async_resolve_entities(
     call: ServiceCall, selection: target_helpers.TargetSelection, lanes: Lanes
 ) -> Resolution:
@@ -82,6 +96,9 @@ async def _async_resolve_entities(
     for entity_id in (*sorted(named), *sorted(meant)):
         if switch := switches.get(entity_id):
             entry = switch.coordinator.config_entry
+            if entity_id in meant and not lanes.takes_part(entry):
+                # Others have theirs in the same room.
+                continue
             # A switch reaches no further than the lane it belongs to.
             lanes.permit.check([entry])
             item = switch.item_to_mark() if lanes.permit.changes else switch.item
@@ -101,8 +118,12 @@ async def _async_resolve_entities(
                 # Somewhere in an area there is always one that played earlier on.
                 continue
             try:
+                of_player = _for_player(entity_id, lanes)
                 targets += await async_resolve_player(
-                    call.hass, entity_id, lanes.running, chosen=lanes.named
+                    call.hass,
+                    entity_id,
+                    of_player.running,
+                    chosen=of_player.are_chosen,
                 )
             except ServiceValidationError as err:
                 if entity_id in named:
@@ -203,8 +224,10 @@ async def async_resolve(call: ServiceCall, policy: str) -> Resolution:
         resolution = await _async_resolve_entities(call, selection, lanes)
     elif ATTR_ITEM_ID in data:
         name = data[ATTR_ITEM_ID]
-        resolution = Resolution([await async_resolve_id(_only(lanes), name)])
+        entry = _only(lanes.for_whom())
+        resolution = Resolution([await async_resolve_id(entry, name)])
     else:
+        lanes = lanes.for_whom()
         words = _words(data, in_show=in_show)
         name = words.name
         resolution = await async_resolve_words(lanes.running, words, lanes.not_loaded)

@@ -43,6 +43,14 @@ def followed_entity_id(hass: HomeAssistant, subentry: ConfigSubentry) -> str:
     return entity_id if registered is None else registered.entity_id
 
 
+def followed_entity_ids(hass: HomeAssistant, entry: WatchedSyncConfigEntry) -> set[str]:
+    """Return the entity ids of the players that are reported to an entry's server."""
+    return {
+        followed_entity_id(hass, one)
+        for one in entry.get_subentries_of_type(SUBENTRY_PLAYER)
+    }
+
+
 class ReportPlayerFlow(ConfigSubentryFlow):
     """Report what one player of Home Assistant plays to the server of the entry."""
 

@@ -201,6 +201,13 @@ def is_client_of(player: er.RegistryEntry, entry: WatchedSyncConfigEntry) -> str
     return None if player_id == player.unique_id else player_id
 
 
+@callback
+def says_whose_session(hass: HomeAssistant, entity_id: str) -> bool:
+    """Whether a player is of an integration that tells in whose session it plays."""
+    registered = er.async_get(hass).async_get(entity_id)
+    return registered is not None and registered.platform in (*_SEPARATORS, KIND_EMBY)
+
+
 def _is_of_emby_user(entry: WatchedSyncConfigEntry, played: Played | None) -> bool:
     """Whether an Emby lane is of the user who plays: the app is named after them.
 

@@ -4,7 +4,8 @@ So the rules and permissions are those of the actions. What is not certain, or t
 at once, raises NeedsAnswer before anything is queued.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -33,8 +34,9 @@ from ..actions.fields import (
     ATTR_SCOPE,
     ATTR_SEASON,
 )
-from ..actions.lanes import enabled_lanes, running_lanes
-from ..const import DOMAIN, PERSON_SHARED
+from ..actions.for_whom import EVERYONE, counted_for
+from ..actions.lanes import async_lanes, enabled_lanes, owner_names
+from ..const import CONF_USER_NAME, DOMAIN, PERSON_SOMEBODY_ELSE
 from ..core.identity import Item, MediaKind
 from ..core.play_state import Reading
 from ..failures import invalid
@@ -47,7 +49,7 @@ from ..lookup import (
     async_ask,
     known_item,
 )
-from ..permissions import async_permit
+from ..persons import owner_name, persons_called
 from ..players.memory import async_get_memory
 from ..players.naming import async_plays
 from ..preferences import person_of
@@ -68,8 +70,6 @@ _MARK_UNWATCHED: Final = "mark_unwatched"
 _SET_PROGRESS: Final = "set_progress"
 _FIND_MEDIA: Final = "find_media"
 _EXPLAIN: Final = "explain"
-
-_PERSON_DOMAIN: Final = "person"
 
 #: Refusals of an action that become a question.
 _TO_CONFIRM: Final = {
@@ -95,13 +95,15 @@ class Done:
     """What an action answered: items that change, and those that need not.
 
     `missed` are the lanes that could not be asked, `waiting` those that are away and
-    are told later.
+    are told later. `persons` are the names of those for whom something changes, where
+    there are several to choose from.
     """
 
     batch_id: str | None
     changed: Sequence[tuple[WatchedSyncConfigEntry, Item]] = ()
     already: Sequence[Item] = ()
     missed: Sequence[tuple[WatchedSyncConfigEntry, SkipReason]] = ()
+    persons: Sequence[str] = ()
 
     @property
     def items(self) -> list[Item]:
@@ -157,46 +159,70 @@ class Assistant:
     assistant: str | None = None
     area: str | None = None
 
-    # --- who speaks ---------------------------------------------------------
+    # --- for whom -----------------------------------------------------------
 
-    def _person(self) -> str | None:
-        """Return the person entity of the user who speaks, if that is known."""
-        if (user_id := self.context.user_id) is None:
-            return None
-        return next(
-            (
-                state.entity_id
-                for state in self.hass.states.async_all(_PERSON_DOMAIN)
-                if state.attributes.get("user_id") == user_id
-            ),
-            None,
-        )
+    async def _async_place(self, policy: str, heard: Heard) -> _Place:
+        """Return the lanes that are meant, and the fields that name them to an action.
 
-    async def _async_place(self, policy: str) -> _Place:
-        """Return the lanes of the person who speaks, and the fields that name them.
-
-        They are those the person was chosen for in the options. A person without any
-        speaks for the lanes that nobody was chosen for. Who is not known speaks for
-        all. *policy* is what they must be permitted to do: `read` or `control`; lanes
-        that are not a person's own are left out where they are not. Raises
-        Unauthorized, and ServiceValidationError if there is none.
+        *policy* is what is done there: `read` or `control`. The actions decide for
+        whom a change is by themselves, by the same rule. Raises NeedsAnswer if it must
+        be said for whom, Unauthorized, and ServiceValidationError if there is none.
         """
-        permit = await async_permit(self.hass, self.context, policy)
-        if (person := self._person()) is None:
-            allowed = permit.among(enabled_lanes(self.hass))
-            return _Place(running_lanes(self.hass, allowed), {}, policy)
-        lanes = running_lanes(self.hass, enabled_lanes(self.hass))
-        owners = {entry.entry_id: person_of(entry) for entry in lanes}
-        own = [entry for entry in lanes if owners[entry.entry_id] == person]
-        if own:
-            permit.check(own)
-            return _Place(own, {ATTR_PERSON: [person]}, policy)
-        free = [entry for entry in lanes if owners[entry.entry_id] == PERSON_SHARED]
-        if not free:
-            raise invalid("person_without_lane", person=person)
-        free = permit.among(free)
-        entry_ids = [entry.entry_id for entry in free]
-        return _Place(free, {ATTR_CONFIG_ENTRY_ID: entry_ids}, policy)
+        named = {} if heard.person is None else self._named(heard.person)
+        lanes = await async_lanes(
+            self.hass,
+            self.context,
+            policy,
+            entry_ids=named.get(ATTR_CONFIG_ENTRY_ID),
+            persons=named.get(ATTR_PERSON),
+        )
+        if named:
+            return _Place(lanes.running, named, policy)
+        if policy == POLICY_READ and (caller := lanes.permit.person) is not None:
+            own = lanes.of_caller(caller).running
+            entry_ids = [entry.entry_id for entry in own]
+            return _Place(own, {ATTR_CONFIG_ENTRY_ID: entry_ids}, policy)
+        if heard.is_named:
+            with self._asking_for_whom():
+                lanes = lanes.for_whom()
+        # What a player plays may tell for whom it is.
+        return _Place(lanes.running, {}, policy)
+
+    def _named(self, name: str) -> dict[str, list[str]]:
+        """Return the fields that mean somebody who was named.
+
+        Who is no person of Home Assistant is called by the user's name on the server.
+        """
+        if name.strip().casefold() == EVERYONE:
+            return {ATTR_PERSON: [EVERYONE]}
+        persons = persons_called(self.hass, name)
+        if not persons:
+            users = [
+                entry.entry_id
+                for entry in enabled_lanes(self.hass)
+                if person_of(entry) == PERSON_SOMEBODY_ELSE
+                and name.strip().casefold()
+                in (entry.title.casefold(), entry.data[CONF_USER_NAME].casefold())
+            ]
+            if users:
+                return {ATTR_CONFIG_ENTRY_ID: users}
+        if len(persons) != 1:
+            raise self._for_whom()
+        return {ATTR_PERSON: persons}
+
+    def _for_whom(self) -> NeedsAnswer:
+        names = owner_names(self.hass, enabled_lanes(self.hass))
+        return NeedsAnswer(Asks.FOR_WHOM, choices=names)
+
+    @contextmanager
+    def _asking_for_whom(self) -> Iterator[None]:
+        """Turn the refusal to guess for whom something is into a question."""
+        try:
+            yield
+        except ServiceValidationError as err:
+            if err.translation_key != "for_whom":
+                raise
+            raise self._for_whom() from err
 
     # --- what is nearby -----------------------------------------------------
 
@@ -271,14 +297,16 @@ class Assistant:
     async def _async_call(
         self, action: str, fields: Mapping[str, Any]
     ) -> JsonObjectType:
-        answer: JsonObjectType | None = await self.hass.services.async_call(
-            DOMAIN,
-            action,
-            dict(fields),
-            blocking=True,
-            context=self.context,
-            return_response=True,
-        )
+        answer: JsonObjectType | None
+        with self._asking_for_whom():
+            answer = await self.hass.services.async_call(
+                DOMAIN,
+                action,
+                dict(fields),
+                blocking=True,
+                context=self.context,
+                return_response=True,
+            )
         return answer or {}
 
     async def async_mark(
@@ -290,7 +318,7 @@ class Assistant:
         confirm: bool = False,
     ) -> Done:
         """Mark what was heard. Raises NeedsAnswer and what the action raises."""
-        place = await self._async_place(POLICY_CONTROL)
+        place = await self._async_place(POLICY_CONTROL, heard)
         fields = await self._async_naming(heard, place)
         if heard.up_to:
             scope = ActionScope.UP_TO
@@ -310,7 +338,7 @@ class Assistant:
 
         Of a show it is that of the next episode: the one somebody is in.
         """
-        place = await self._async_place(POLICY_CONTROL)
+        place = await self._async_place(POLICY_CONTROL, heard)
         fields = await self._async_naming(heard, place, one_item=True)
         if position is not None:
             fields[ATTR_POSITION] = {"seconds": position}
@@ -385,7 +413,20 @@ class Assistant:
             for rows in already.values()
             for item in await _async_items(self._entry(rows[0]), rows[:_ALREADY_TOLD])
         ]
-        return Done(answer["batch_id"], changed, items, list(dict.fromkeys(missed)))
+        return Done(
+            answer["batch_id"],
+            changed,
+            items,
+            list(dict.fromkeys(missed)),
+            self._persons([entry for entry, _ in changed]),
+        )
+
+    def _persons(self, entries: Sequence[WatchedSyncConfigEntry]) -> list[str]:
+        """Return whose *entries* are, if there is anybody else."""
+        if len({counted_for(entry) for entry in enabled_lanes(self.hass)}) == 1:
+            return []
+        names = [owner_name(self.hass, entry) for entry in entries]
+        return list(dict.fromkeys(names))
 
     def _entry(self, row: Mapping[str, Any]) -> WatchedSyncConfigEntry:
         entry_id: str = row["config_entry_id"]
@@ -397,7 +438,7 @@ class Assistant:
         self, query: str, media_type: str | None, limit: int
     ) -> JsonObjectType:
         """Return what the action finds."""
-        place = await self._async_place(POLICY_READ)
+        place = await self._async_place(POLICY_READ, Heard())
         fields = {ATTR_QUERY: query, ATTR_LIMIT: limit, **place.fields}
         if media_type is not None:
             fields[ATTR_MEDIA_TYPE] = [media_type]
@@ -405,14 +446,14 @@ class Assistant:
 
     async def async_explain(self, heard: Heard) -> JsonObjectType:
         """Return how what was heard stands, and why."""
-        place = await self._async_place(POLICY_READ)
+        place = await self._async_place(POLICY_READ, heard)
         fields = await self._async_naming(heard, place)
         fields |= place.fields
         return await self._async_call(_EXPLAIN, fields)
 
     async def async_next_up(self, heard: Heard) -> UpNext:
         """Return what comes next in the show that was heard, or of everything."""
-        place = await self._async_place(POLICY_READ)
+        place = await self._async_place(POLICY_READ, heard)
         if heard.is_named:
             work = await async_find(place.lanes, heard)
             told, skipped = await async_episodes(work, dt_util.now().date())

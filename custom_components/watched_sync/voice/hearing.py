@@ -56,6 +56,7 @@ class Heard:
     """What somebody named: a title or an external id, or else what plays near them.
 
     `kind_text` is the word the kind was said with: it may be part of the title.
+    `person` is the name of whom it is for, or `everyone`.
     """
 
     title: str | None = None
@@ -67,6 +68,7 @@ class Heard:
     episode: int | None = None
     which: Which | None = None
     up_to: bool = False
+    person: str | None = None
 
     @property
     def is_named(self) -> bool:
@@ -92,6 +94,7 @@ class Asks(StrEnum):
     WHICH_EPISODE = "which_episode"
     WHICH_PLAYER = "which_player"
     WHERE = "where"
+    FOR_WHOM = "for_whom"
     CONFIRM_MARK = "confirm_mark"
     CONFIRM_UNMARK = "confirm_unmark"
     CONFIRM_UNKNOWN = "confirm_unknown"
