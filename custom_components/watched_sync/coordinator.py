@@ -672,11 +672,7 @@ class WatchedSyncCoordinator(DataUpdateCoordinator[SyncSnapshot]):
 
     def _in_flight(self) -> Callable[[Item], bool]:
         """Return what tells whether an item is being written right now."""
-        operations = [
-            operation
-            for operation_id in self._lane.in_flight
-            if (operation := self._lane.outbox.get(operation_id)) is not None
-        ]
+        operations = self._lane.in_flight_operations
         items = {operation.item.item_id for operation in operations}
         trees = [one for one in operations if one.scope is Scope.TREE]
         return lambda item: (

@@ -397,11 +397,7 @@ class Observer:
 
     def _in_flight(self, item_ids: set[str]) -> set[str]:
         """Return those being written right now: the relay looks at them itself."""
-        operations = [
-            operation
-            for operation_id in self._lane.in_flight
-            if (operation := self._lane.outbox.get(operation_id)) is not None
-        ]
+        operations = self._lane.in_flight_operations
         if not operations:
             return set()
         ledger = self._lane.ledger
