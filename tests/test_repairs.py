@@ -277,6 +277,7 @@ async def test_each_single_change_is_shown_with_its_reason(
         "Arrival (2016): Mark as watched (Refused by the server)",
         "Contact (1997): Mark as watched (Refused by the server)",
     ]
+    assert form["data_schema"]({}) == {"changes": []}
     form = await go_on(hass, form, changes=[])
     assert form["errors"] == {"base": "nothing_chosen"}
     assert rejected(entry) == ["m1", "m2"]

@@ -100,7 +100,10 @@ class UndeliverableFlow(RepairsFlow):
         return self.async_show_form(
             step_id="single",
             data_schema=vol.Schema(
-                {vol.Required(CONF_CHANGES): self._selector(undecided)}
+                {
+                    # Without a default the frontend chooses the first one by itself.
+                    vol.Required(CONF_CHANGES, default=[]): self._selector(undecided)
+                }
             ),
             errors=errors,
             description_placeholders={"name": plain(entry.title)},

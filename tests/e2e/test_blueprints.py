@@ -186,7 +186,7 @@ async def test_phone_tells_of_a_failure_and_its_button_works(
         told = await asyncio.wait_for(phone.notifications.get(), 15)
         assert (told["title"], told["message"]) == (
             "Attic (alex): not synced",
-            "Arrival was given up: refused.",
+            "Mark as watched, Arrival (2016): Refused by the server.",
         )
         buttons = {one["title"]: one["action"] for one in told["data"]["actions"]}
         assert list(buttons) == ["Try again", "Undo"]
