@@ -314,3 +314,29 @@ async def test_nothing_is_marked_for_somebody_who_was_not_meant(
     assert answers == {way: row[column] for way, row in MATRIX.items()}
     for entry in house.entries:
         await drained(hass, entry)
+
+
+async def test_undo_of_a_person_takes_back_their_own_last_batch(
+    hass: HomeAssistant,
+) -> None:
+    house = await moved_in(hass, SITUATIONS["three persons"])
+    first, second, *_ = FILMS
+    await house.mark(title=first.title, person="everyone")
+    await house.mark(title=second.title, person=GRACE)
+    for entry in house.entries:
+        await drained(hass, entry)
+    answer = await hass.services.async_call(
+        DOMAIN,
+        "undo",
+        blocking=True,
+        return_response=True,
+        context=house.context,
+    )
+    assert answer is not None
+    rows = answer["operations"]
+    assert isinstance(rows, list)
+    assert [row["title"] for row in rows if isinstance(row, dict)] == [
+        first.full_title
+    ] * 3
+    for entry in house.entries:
+        await drained(hass, entry)

@@ -50,7 +50,7 @@ async def async_undo(
     When this returns, what it takes is on disk, as one batch. Raises
     `ServiceValidationError` if there is no such batch, and what `async_submit` raises.
     """
-    undoes = _last(entries) if batch_id is None else batch_id
+    undoes = last_batch_id(entries) if batch_id is None else batch_id
     known = [one for one in entries if knows(one.runtime_data.lane.outbox, undoes)]
     if not known:
         raise unknown_batch(undoes)
@@ -71,7 +71,11 @@ async def async_undo(
     return Undo(undoes, new_batch if queued else None, lanes)
 
 
-def _last(entries: Sequence[WatchedSyncConfigEntry]) -> str:
+def last_batch_id(entries: Sequence[WatchedSyncConfigEntry]) -> str:
+    """Return the last batch that changed something; raises if there is none.
+
+    That is a `ServiceValidationError`.
+    """
     batches = [
         batch
         for entry in entries

@@ -14,7 +14,7 @@ from ..core.undo import Kept, undone_batches
 from ..failures import invalid
 from ..lookup import Skipped, SkipReason
 from ..runtime import WatchedSyncConfigEntry
-from ..undo import Undone, async_undo as async_take_back
+from ..undo import Undone, async_undo as async_take_back, last_batch_id
 from .answers import (
     change_name,
     failed_row,
@@ -137,9 +137,13 @@ async def async_undo(call: ServiceCall) -> ServiceResponse:
     """Take a batch back."""
     wait = waiting_time(call)
     lanes = await async_choose_lanes(call, POLICY_CONTROL)
+    batch_id: str | None = call.data.get(ATTR_BATCH_ID)
+    if batch_id is None and (caller := lanes.caller) is not None:
+        # Their own last one; what it did for others is taken back with it.
+        batch_id = last_batch_id(lanes.of_caller(caller).running)
     undo = await async_take_back(
         lanes.running,
-        call.data.get(ATTR_BATCH_ID),
+        batch_id,
         dry_run=call.data[ATTR_DRY_RUN],
     )
     answers = await asyncio.gather(
