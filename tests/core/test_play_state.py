@@ -137,6 +137,13 @@ def test_date_that_is_not_known_stays_what_it_was(
     assert not is_kept or not known.was_played_since(earlier)
 
 
+def test_play_that_has_begun_stays_so_where_its_date_is_not_known() -> None:
+    begun = replace(left(plays=2, last=20), begun_again=True)
+    assert left(plays=2).following(begun) == begun
+    # An un-mark takes the count away as well.
+    assert not left().following(begun).begun_again
+
+
 def test_a_position_that_is_not_known_stays_what_it_was() -> None:
     """Else a lane that held one would copy that it was reset."""
     hidden = PlayState(watched=False, hides_position=True)

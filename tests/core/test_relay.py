@@ -515,7 +515,7 @@ async def test_a_late_answer_is_waited_for() -> None:
 @pytest.mark.parametrize(
     ("trouble", "reason", "writes"),
     [
-        (FORBIDDEN, Reason.FORBIDDEN, 1),
+        (FORBIDDEN, Reason.FORBIDDEN, 2),
         (Trouble(Kind.BAD_REQUEST), Reason.REFUSED, 1),
         (Trouble(Kind.UNSUPPORTED), Reason.UNSUPPORTED, 1),
         (ERROR, Reason.SERVER_FAULT, 8),
@@ -2533,6 +2533,20 @@ async def test_what_a_list_shows_and_no_write_knows_is_forbidden_at_once() -> No
         (Result.REJECTED, Reason.FORBIDDEN)
     ]
     assert rig.server.count(Ask.WRITE) == 1
+
+
+@virtual
+async def test_write_refused_as_doors_open_again_is_carried_out() -> None:
+    """Whoever is let in again a moment later was not forbidden anything."""
+    rig = with_show({1: 2}).start()
+    rig.server.add(movie())
+    rig.server.on(Ask.WRITE, FORBIDDEN)
+    await rig.ask(MarkWatched(), movie())
+    await rig.drained()
+    rig.server.on(Ask.WRITE, FORBIDDEN)
+    await rig.ask(MarkWatched(), SHOW)
+    await rig.drained()
+    assert [one.result for one in rig.outcomes] == [Result.DELIVERED] * 2
 
 
 @virtual

@@ -251,6 +251,9 @@ class SimulatedLane:
                 self.records.oddities.append("parked, and the sign-in is good")
             if self.world.closes and any(
                 one.last_error == Reason.FORBIDDEN
+                and not any(
+                    self.is_hidden(leaf) for leaf in self.leaves if means(one, leaf)
+                )
                 for one in (*lane.outbox, *lane.outbox.rejected)
             ):
                 self.records.oddities.append("a wish paid for closed doors")

@@ -174,6 +174,8 @@ class Delivery:
                 *(entry.operation for entry in lane.outbox.history),
             ),
         )
+        #: Operations refused with a 403 when they were last tried.
+        self._refused_once: set[str] = set()
         self._stopping = False
         self._answered = asyncio.Event()
         self._answered.set()
@@ -210,7 +212,8 @@ class Delivery:
 
         The server is there, so *error* is no outage.
         """
-        await self._carry_out(operation, _verdict_on_item(error))
+        if not self._tries_once_more(operation, error):
+            await self._carry_out(operation, _verdict_on_item(error))
 
     async def stop(self, seconds: float) -> None:
         """Send nothing more, and wait up to *seconds* for answers to what was sent."""
@@ -397,6 +400,8 @@ class Delivery:
             if wrong:
                 errors = (sent.errors.get(one.item.item_id) for one in wrong)
                 error = next(filter(None, errors), None)
+                if self._tries_once_more(operation, error):
+                    continue
                 verdict = _verdict_on_listed(error)
                 if error is None and self._is_not_kept(
                     operation, reading, written_over
@@ -422,6 +427,24 @@ class Delivery:
             return
         for operation, verdict in failed:
             await self._carry_out(operation, verdict)
+
+    def _tries_once_more(self, operation: Operation, error: ServerError | None) -> bool:
+        """Whether a first 403 is not believed: it is due again at once.
+
+        The server lets us in by now. It may have let nobody in a moment ago, when the
+        request was refused: who is not allowed something is refused it again.
+        """
+        if not isinstance(error, Forbidden):
+            return False
+        operation_id = operation.operation_id
+        is_first = operation_id not in self._refused_once
+        if is_first:
+            waiting = self._lane.outbox
+            self._refused_once = {one for one in self._refused_once if one in waiting}
+            self._refused_once.add(operation_id)
+        else:
+            self._refused_once.discard(operation_id)
+        return is_first
 
     def _is_not_kept(
         self, operation: Operation, reading: Reading, before: PlayState
@@ -617,7 +640,9 @@ class Delivery:
         if not scope:
             self._wait_until_there(operation, Reason.NO_EPISODES)
             return
-        await self._carry_out(operation, _verdict_on_tree(wrong, sent.errors))
+        refusals = (one for one in sent.errors.values() if isinstance(one, Forbidden))
+        if not self._tries_once_more(operation, next(refusals, None)):
+            await self._carry_out(operation, _verdict_on_tree(wrong, sent.errors))
 
     async def _is_whole(
         self,

@@ -89,15 +89,18 @@ class PlayState:
         if self.watched is not False or not was_watched:
             begun_again = False
         elif self.play_count == earlier.play_count:
+            # An un-mark takes the count away with the date.
+            is_undated = self.last_played is None and self.play_count > 0
             begun_again = self.was_played_since(earlier) or (
-                earlier.begun_again and self.last_played == earlier.last_played
+                earlier.begun_again
+                and (is_undated or self.last_played == earlier.last_played)
             )
         else:
             begun_again = self.play_count > earlier.play_count
         is_kept = self.hides_position and self.watched == earlier.watched
         position = earlier.position if is_kept else self.position
         last_played = self.last_played
-        is_dated = self.watched is True or self.position > 0
+        is_dated = self.watched is True or begun_again or self.position > 0
         if last_played is None and is_dated and self.watched == earlier.watched:
             last_played = earlier.last_played
         if (begun_again, position, last_played) == (
