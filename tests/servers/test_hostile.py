@@ -12,7 +12,7 @@ from contextlib import suppress
 from aiohttp import ClientSession, ClientTimeout, DummyCookieJar
 import pytest
 
-from custom_components.watched_sync.core.errors import ServerError
+from custom_components.watched_sync.core.errors import Malformed, ServerError
 from custom_components.watched_sync.core.ports import ServerInfo
 from custom_components.watched_sync.servers import transport as transport_module
 from custom_components.watched_sync.servers.jellyfin.client import (
@@ -168,6 +168,17 @@ async def test_whatever_is_answered_is_an_error_of_ours_or_what_can_be(
     assert server.answered
     assert server.sent <= server.answered * MOST_TAKEN
     assert not list(session.cookie_jar)
+
+
+async def test_list_of_ids_ends_soon_whatever_is_said_to_be_left(
+    session: ClientSession, server: HostileServer
+) -> None:
+    """Each request brings one row more, of a trillion."""
+    server.turn(ANSWERS["an endless listing"])
+    client = PlexClient(session, server.url, "token", client_id="c")
+    with pytest.raises(Malformed):
+        await client.fetch(["900001"])
+    assert server.answered <= 3
 
 
 def _hurry(monkeypatch: pytest.MonkeyPatch) -> None:

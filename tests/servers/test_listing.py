@@ -126,3 +126,11 @@ async def test_more_than_may_be_kept_at_once_is_malformed_before_it_is_kept() ->
     assert len((await anext(parts)).readings) == SIZE
     with pytest.raises(Malformed):
         await anext(parts)
+
+
+async def test_listing_that_comes_row_by_row_is_malformed_some_time() -> None:
+    """Each part costs a request, however little it brings."""
+    with pytest.raises(Malformed):
+        await read_all(lambda start: page(readings(start), 1, 10**12))
+    found, asked = await read_all(lambda start: page(readings(start), 1, 1_500))
+    assert len(found) == len(asked) == 1_500

@@ -13,6 +13,9 @@ from ..core.titles import likeness
 
 #: Rows of one listing; no library has as many.
 MOST_ROWS: Final = 200_000
+#: Parts of one listing: a server that sends far fewer rows at once than it is asked for
+#: is through by then as well.
+MOST_PAGES: Final = 2_000
 #: Episodes of one show, which are read all at once; no show has as many.
 MOST_EPISODES: Final = 20_000
 
@@ -50,11 +53,11 @@ async def all_pages(
     say 0): then a page that is not full is the last one, and so is one that brings
     nothing new. With *exact*, a listing that ends before its total is `Malformed`. So
     is one that goes on without bringing anything new, and one without an end: of more
-    than *most* rows.
+    than *most* rows, or in more than `MOST_PAGES` parts.
     """
     start = 0
     seen: set[str] = set()
-    while True:
+    for _ in range(MOST_PAGES):
         page = await read(start)
         start += page.row_count
         if start > most:
@@ -72,6 +75,7 @@ async def all_pages(
                 raise Malformed("a listing goes on without anything new")
             return
         seen |= page.row_ids
+    raise Malformed(f"a listing has more than {MOST_PAGES} parts")
 
 
 def unique(readings: Iterable[Reading]) -> list[Reading]:

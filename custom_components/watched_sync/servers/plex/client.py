@@ -359,6 +359,7 @@ class PlexClient(MediaServer):
                 ),
                 math.inf,  # all that can be there was asked for: no page is full
                 exact=False,
+                most=2 * size,  # more than enough for a row each
             ):
                 found.update(
                     (reading.item.item_id, reading)
