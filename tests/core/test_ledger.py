@@ -254,3 +254,38 @@ def test_position_that_cannot_be_read_is_neither_a_step_nor_news() -> None:
     assert steps == []
     stored = codec.decode_reading(codec.encode_reading(*ledger))
     assert stored.state.hides_position
+
+
+def renumbered(reading: Reading, item_id: str) -> Reading:
+    """Return what a restored server shows of a work under another id."""
+    return replace(reading, item=replace(reading.item, item_id=item_id))
+
+
+@pytest.mark.parametrize("new_id", ["b", "c"])
+@pytest.mark.parametrize("at_once", [True, False])
+def test_what_is_known_under_another_id_by_now_is_no_play(
+    new_id: str, *, at_once: bool
+) -> None:
+    film = Reading(movie("a"), seen(last=at(10)))
+    other = Reading(movie("b"), seen(last=at(5)))
+    ledger = Ledger([film, other])
+    told: list[Reading] = []
+    ledger.on_move = lambda _, reading: told.append(reading)
+    restored = [renumbered(other, "a"), renumbered(film, new_id)]
+    if new_id == "c":
+        ledger.miss(["b"])
+    for batch in [restored] if at_once else [[one] for one in restored]:
+        ledger.remember(batch)
+    # One by one, what has its id from a work that is looked at later is news.
+    assert told == ([] if at_once or new_id == "c" else [restored[0]])
+
+
+def test_play_since_it_was_known_under_another_id_is_told() -> None:
+    film = Reading(movie("a"), seen(last=at(10)))
+    ledger = Ledger([film])
+    ledger.miss(["a"])
+    told: list[Reading] = []
+    ledger.on_move = lambda _, reading: told.append(reading)
+    played = replace(renumbered(film, "new"), state=seen(plays=2, last=at(20)))
+    ledger.remember([played])
+    assert told == [played]

@@ -172,6 +172,13 @@ class Side:
         new_ids = dict(zip(moved, rng.sample(moved, len(moved)), strict=True))
         if rng.random() < 0.5:
             new_ids[moved[0]] = f"{self.name}-new{self.restores}"
+        for work, item in self.works.items():
+            known = self.lane.ledger.base_of(item)
+            shown = self.server.states[item.item_id]
+            if item.item_id in new_ids and not (known and shown.agrees_with(known)):
+                # Nobody saw that it was un-marked or begun anew: under its new id it
+                # is read for the first time.
+                self.world.begun.add(work)
         self.server.renumber(new_ids)
         self.restores += 1
 
@@ -594,13 +601,8 @@ class Mirrored:
             if kind < 0.5:
                 side.server.played_elsewhere(item.item_id)
             elif kind < 0.75:
-                if self.restores and (
+                if self.restores and side.lane.ledger.base_of(item) is None:
                     # Nobody has read it under its new id: what was cannot be missed.
-                    side.lane.ledger.base_of(item) is None
-                    # Or a change of the other side may be under way, and loses its
-                    # place in time where it is read under another id next.
-                    or any(work in one.touched for one in self.sides if one != side)
-                ):
                     self.begun.add(work)
                 side.server.elsewhere(item.item_id, PlayState(watched=False))
             else:

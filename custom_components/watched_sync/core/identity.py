@@ -22,6 +22,10 @@ _IMDB_ID = re.compile(r"tt([0-9]{7,10})", re.ASCII | re.IGNORECASE)
 _NUMBER = re.compile(r"[0-9]{1,10}", re.ASCII)
 
 
+#: A kind, an id and its name; with season and number where the id is a show's.
+type WorkKey = tuple[MediaKind, str, str, int | None, int | None]
+
+
 class MediaKind(StrEnum):
     """The four levels that carry a play state.
 
@@ -72,6 +76,12 @@ class ProviderIds:
     def __bool__(self) -> bool:
         """Whether any id is known."""
         return bool(self.imdb or self.tmdb or self.tvdb)
+
+    @property
+    def named(self) -> list[tuple[str, str]]:
+        """The ids there are, each with the name of its kind."""
+        pairs = (("imdb", self.imdb), ("tmdb", self.tmdb), ("tvdb", self.tvdb))
+        return [(name, value) for name, value in pairs if value]
 
     def matches(self, other: ProviderIds) -> bool:
         """Whether both name the same thing: one id equal, none contradicting."""
@@ -314,6 +324,19 @@ class Item:
                 and abs(self.duration - now.duration) > _SECONDS_APART
             )
         )
+
+    @property
+    def work_keys(self) -> list[WorkKey]:
+        """What it is found by: two of the same work have one of these in common."""
+        keys: list[WorkKey] = [
+            (self.kind, *one, None, None) for one in self.provider_ids.named
+        ]
+        if self.kind is MediaKind.EPISODE:
+            keys += [
+                (self.kind, *one, self.season, self.episode)
+                for one in self.show_provider_ids.named
+            ]
+        return keys
 
     def is_same_work(self, other: Item) -> bool:
         """Whether *other* is the same work, on whatever server.

@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import replace
 import logging
 
-from .identity import Item
+from .identity import Item, WorkKey
 from .play_state import PlayState, Reading, reading_of
 
 _LOGGER = logging.getLogger(__name__)
@@ -36,6 +36,8 @@ class Ledger:
         self._absent: set[str] = set()
         self._readings: dict[str, Reading] = {}
         self._moved_from: dict[str, PlayState] = {}
+        #: Readings whose ids are another work's now, by what their works are found by.
+        self._displaced: dict[WorkKey, Reading] = {}
         self.remember(readings)
         self.miss(absent)
 
@@ -54,25 +56,35 @@ class Ledger:
         do the ids of a show get lost because a reading leaves them out. Of an id that
         is another work's now, nothing was known: it has not moved.
         """
-        news = []
-        for one in readings:
-            try:
-                reading = self._take(one)
-            except Exception:
-                # The others have to be known all the same, and this one read again.
-                _LOGGER.exception("What an item shows could not be taken over")
-                continue
-            if reading is not None:
-                news.append(reading)
+        readings = list(readings)
+        # First of all: what has other ids now is to be known when it is taken over.
+        self._each(readings, self._displace)
+        news = self._each(readings, self._take)
         while len(self._readings) > LEDGER_LIMIT:
             self.forget(next(iter(self._readings)))
         return news
 
+    def _each(
+        self, readings: list[Reading], take: Callable[[Reading], Reading | None]
+    ) -> list[Reading]:
+        """Take over what can be, and return what that makes of it."""
+        found: list[Reading] = []
+        for one in tuple(readings):
+            try:
+                reading = take(one)
+            except Exception:
+                # The others have to be known all the same, and this one read again.
+                _LOGGER.exception("What an item shows could not be taken over")
+                readings.remove(one)
+                continue
+            if reading is not None:
+                found.append(reading)
+        return found
+
     def _take(self, reading: Reading) -> Reading | None:
         """Take over one reading; return it, completed, if it is news."""
         item_id = reading.item.item_id
-        known = self._readings.get(item_id)
-        if known is not None and not known.item.is_still(reading.item):
+        if self._of_another(reading) is not None:
             self.forget(item_id)
         known = self._readings.pop(item_id, None)
         if known is not None and reading.state.watched is None:
@@ -102,13 +114,51 @@ class Ledger:
             self.on_move is not None
             and reading.state.watched is not None
             and not reading.item.kind.is_container
-            and (known is None or reading.state.has_moved_from(known.state))
+            and (
+                not self._was_shown_before(reading)
+                if known is None
+                else reading.state.has_moved_from(known.state)
+            )
         ):
             try:
                 self.on_move(known, reading)
             except Exception:
                 # It is known all the same, whoever was to be told.
                 _LOGGER.exception("A move was not taken in by who is told of it")
+
+    def _of_another(self, reading: Reading) -> Reading | None:
+        """Return what is known of another work whose id *reading* has by now."""
+        known = self._readings.get(reading.item.item_id)
+        if known is None or known.item.is_still(reading.item):
+            return None
+        return known
+
+    def _displace(self, reading: Reading) -> None:
+        """Keep what was known of the work whose id *reading* has by now."""
+        if (known := self._of_another(reading)) is None:
+            return
+        for key in known.item.work_keys:
+            self._displaced.pop(key, None)
+            self._displaced[key] = known
+        while len(self._displaced) > LEDGER_LIMIT:
+            del self._displaced[next(iter(self._displaced))]
+
+    def _was_shown_before(self, reading: Reading) -> bool:
+        """Whether what is read first under this id was known under another.
+
+        A server that was restored from a backup gives works other ids. What it shows
+        is then no play of now, unless there was one since.
+        """
+        keys = reading.item.work_keys
+        earlier = [self._displaced.pop(key) for key in keys if key in self._displaced]
+        earlier += [
+            self._readings[one] for one in self._absent if one in self._readings
+        ]
+        return any(
+            one.item.is_same_work(reading.item)
+            and not reading.state.was_played_since(one.state)
+            for one in earlier
+        )
 
     @property
     def absent(self) -> Collection[str]:

@@ -19,8 +19,7 @@ type IdKey = tuple[MediaKind, str, str]
 
 def id_keys(kind: MediaKind, ids: ProviderIds) -> list[IdKey]:
     """Return what an item of this kind is found by: each id, among its own kind."""
-    named = (("imdb", ids.imdb), ("tmdb", ids.tmdb), ("tvdb", ids.tvdb))
-    return [(kind, name, value) for name, value in named if value]
+    return [(kind, *one) for one in ids.named]
 
 
 def contradict(one: ProviderIds, other: ProviderIds) -> bool:
