@@ -2,12 +2,13 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 import re
 import shutil
 from typing import Any, override
 
+from freezegun.api import FrozenDateTimeFactory
 from hassil.intents import Intents, SlotList, TextSlotList
 from hassil.recognize import recognize_best
 from hassil.util import merge_dict
@@ -824,6 +825,97 @@ async def test_user_who_may_not_control_a_player_is_told_so(
     answer, kind = await say(hass, "this one is watched", user_id=user.id)
     assert (answer, kind) == ("You are not allowed to do that.", "error")
     assert untouched(entry, server)
+
+
+# --- taking back ------------------------------------------------------------------
+
+
+async def test_what_was_just_marked_is_taken_back(hass: HomeAssistant) -> None:
+    entry, server = await house(hass)
+    await say(hass, "I watched Arrival")
+    await drained(hass, entry)
+    answer, kind = await say(hass, "undo that")
+    await drained(hass, entry)
+    assert (answer, kind) == (
+        "I took back the last change: Arrival.",
+        "action_done",
+    )
+    assert server.writes == [("m1", MarkWatched()), ("m1", MarkUnwatched())]
+    answer, kind = await say(hass, "undo that")
+    assert (answer, kind) == ("There is nothing to undo.", "error")
+
+
+async def test_what_waits_is_taken_back_and_nothing_is_told_later(
+    hass: HomeAssistant,
+) -> None:
+    entry, server = await house(hass)
+    entry.runtime_data.lane.remember([server.reading("m1")])
+    await lose_contact(hass, entry, server)
+    await say(hass, "I watched Arrival")
+    answer, _ = await say(hass, "take that back")
+    assert answer == "I took back the last change: Arrival."
+    assert not len(entry.runtime_data.lane.outbox)
+
+
+async def test_change_of_long_ago_is_asked_about_before_it_is_taken_back(
+    hass: HomeAssistant, freezer: FrozenDateTimeFactory
+) -> None:
+    """Whoever says "undo that" may mean a lamp."""
+    entry, server = await house(hass)
+    await say(hass, "I watched Arrival")
+    await drained(hass, entry)
+    freezer.tick(timedelta(minutes=16))
+    answer, kind = await say(hass, "undo that")
+    await drained(hass, entry)
+    assert (answer, kind) == (
+        (
+            "The last change was made some time ago: Arrival. Shall I really take it "
+            "back? Then say it again and add: for sure."
+        ),
+        "query_answer",
+    )
+    assert server.writes == [("m1", MarkWatched())]
+    await say(hass, "undo that for sure")
+    await drained(hass, entry)
+    assert server.writes[1:] == [("m1", MarkUnwatched())]
+
+
+async def test_what_was_changed_since_is_kept_and_said_to_be(
+    hass: HomeAssistant,
+) -> None:
+    entry, server = await house(hass)
+    await say(hass, "I'm 40 minutes into Arrival")
+    await drained(hass, entry)
+    server.set("m1", position=600.0)
+    entry.runtime_data.lane.remember([server.reading("m1")])
+    answer, _ = await say(hass, "undo that")
+    assert answer == "Changed since, and left as it is: Arrival."
+    await drained(hass, entry)
+    assert len(server.writes) == 1
+
+
+async def test_only_what_was_changed_for_the_person_who_speaks_is_taken_back(
+    hass: HomeAssistant,
+) -> None:
+    lanes = await two_persons(hass, "person.ada", "person.grace")
+    ada, grace = person(hass, "ada"), person(hass, "grace")
+    await say(hass, "I watched Arrival", user_id=ada.id)
+    await say(hass, "I watched Fargo from 1996", user_id=grace.id)
+    assert await marked(hass, lanes) == [0, 1]
+    answer, _ = await say(hass, "undo that", user_id=ada.id)
+    assert answer == "I took back the last change: Arrival. That counts for ada."
+    await marked(hass, lanes)
+    assert [len(server.writes) for _, server in lanes] == [2, 1]
+    # Who it is cannot be told of a voice nobody knows.
+    answer, kind = await say(hass, "undo that")
+    assert (answer, kind) == (
+        "For whom is that meant: ada or grace? Say it again with the name.",
+        "query_answer",
+    )
+    answer, _ = await say(hass, "undo that for Grace")
+    assert answer == "I took back the last change: Fargo. That counts for grace."
+    await marked(hass, lanes)
+    assert [len(server.writes) for _, server in lanes] == [2, 2]
 
 
 # --- servers that are away --------------------------------------------------------

@@ -2,8 +2,10 @@
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any, Final, override
 
+from freezegun.api import FrozenDateTimeFactory
 from homeassistant.components.homeassistant.exposed_entities import async_expose_entity
 from homeassistant.core import Context, HomeAssistant
 from homeassistant.helpers import llm
@@ -128,6 +130,7 @@ async def test_tools_say_honestly_what_they_do(
         "find_media": (True, False, True, True),
         "mark": (False, True, True, True),
         "set_progress": (False, True, True, True),
+        "undo": (False, True, False, True),
         "next_up": (True, False, True, True),
         "explain": (True, False, True, True),
     }
@@ -284,6 +287,56 @@ async def test_mark_answers_with_what_was_marked_where(hass: HomeAssistant) -> N
     assert again.data["already_so"][0]["episode"] == 1
     await drained(hass, entry)
     assert server.writes == [("e1x2", MarkWatched())]
+
+
+async def test_undo_takes_back_what_was_marked_and_says_what(
+    hass: HomeAssistant,
+) -> None:
+    entry, server = await house(hass)
+    await call(hass, "mark", title="Arrival")
+    await drained(hass, entry)
+    result = await call(hass, "undo")
+    await drained(hass, entry)
+    assert result.data["status"] == "queued"
+    assert [row["title"] for row in result.data["changed"]] == ["Arrival"]
+    assert server.writes == [("m1", MarkWatched()), ("m1", MarkUnwatched())]
+
+
+async def test_undo_of_what_still_waits_needs_no_delivery(hass: HomeAssistant) -> None:
+    entry, server = await house(hass)
+    entry.runtime_data.lane.remember([server.reading("m1")])
+    await lose_contact(hass, entry, server)
+    await call(hass, "mark", title="Arrival")
+    result = await call(hass, "undo")
+    assert result.data["status"] == "discarded"
+    assert [row["delivery"] for row in result.data["changed"]] == ["not_needed"]
+    assert not len(entry.runtime_data.lane.outbox)
+
+
+async def test_undo_of_long_ago_needs_the_user(
+    hass: HomeAssistant, freezer: FrozenDateTimeFactory
+) -> None:
+    entry, server = await house(hass)
+    await call(hass, "mark", title="Arrival")
+    await drained(hass, entry)
+    freezer.tick(timedelta(minutes=16))
+    result = await call(hass, "undo")
+    assert result.data["reason"] == "confirm_undo"
+    assert [one["title"] for one in result.data["candidates"]] == ["Arrival"]
+    assert len(server.writes) == 1
+    result = await call(hass, "undo", confirm=True)
+    assert result.data["status"] == "queued"
+
+
+async def test_undo_says_what_it_leaves_as_it_is(hass: HomeAssistant) -> None:
+    entry, server = await house(hass)
+    await call(hass, "set_progress", title="Arrival", minutes=40)
+    await drained(hass, entry)
+    server.set("m1", position=600.0)
+    entry.runtime_data.lane.remember([server.reading("m1")])
+    result = await call(hass, "undo")
+    assert result.data["status"] == "nothing_changed"
+    assert [row["title"] for row in result.data["changed_since"]] == ["Arrival"]
 
 
 async def test_mark_while_the_server_is_away_says_when_it_is_delivered(

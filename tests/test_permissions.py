@@ -62,6 +62,7 @@ ARGUMENTS: Final[dict[str, dict[str, Any]]] = {
     "find_media": {"query": "Arrival"},
     "mark": {"title": "Arrival"},
     "set_progress": {"title": "Arrival", "percent": 50},
+    "undo": {},
     "next_up": {"title": "Severance"},
     "explain": {"title": "Arrival"},
 }
@@ -69,6 +70,7 @@ SLOTS: Final[dict[str, dict[str, Any]]] = {
     "WatchedSyncMark": {"title": "Arrival"},
     "WatchedSyncUnmark": {"title": "Arrival"},
     "WatchedSyncProgress": {"title": "Arrival", "percent": 50},
+    "WatchedSyncUndo": {},
     "WatchedSyncNextUp": {"title": "Severance"},
 }
 
@@ -127,6 +129,13 @@ class House:
             *(one.operation.operation_id for one in outbox.history),
         ]
 
+    async def change_something(self) -> None:
+        """Have something changed on the entry that can be taken back."""
+        runtime: WatchedSyncRuntime = self.entry.runtime_data
+        position = 100.0 + len(self.done())
+        await runtime.async_submit([Request(MOVIE, SetProgress(position))])
+        await drained(self.hass, self.entry)
+
 
 @pytest.fixture
 async def house(
@@ -153,11 +162,8 @@ async def house(
 
 async def by_action(house: House, action: str, user: User | None) -> bool:
     """Whether an action that names the entry is carried out."""
-    runtime: WatchedSyncRuntime = house.entry.runtime_data
     if action == "undo":
-        position = 100.0 + len(house.done())
-        await runtime.async_submit([Request(MOVIE, SetProgress(position))])
-        await drained(house.hass, house.entry)
+        await house.change_something()
     before = house.done()
     try:
         answer = await house.hass.services.async_call(
@@ -177,6 +183,8 @@ async def by_action(house: House, action: str, user: User | None) -> bool:
 
 async def by_voice(house: House, name: str, user: User | None) -> bool:
     """Whether something is done, or told, of what the entry has."""
+    if name == "WatchedSyncUndo":
+        await house.change_something()
     before = house.done()
     response = await intent.async_handle(
         house.hass,
@@ -193,6 +201,8 @@ async def by_voice(house: House, name: str, user: User | None) -> bool:
 
 async def by_tool(house: House, name: str, user: User | None) -> bool:
     """Whether a tool does something, or tells, of what the entry has."""
+    if name == "undo":
+        await house.change_something()
     before = house.done()
     api = await llm.async_get_api(
         house.hass,

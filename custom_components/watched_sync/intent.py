@@ -1,4 +1,4 @@
-"""Voice intents: mark, un-mark, set a position, ask what is next.
+"""Voice intents: mark, un-mark, set a position, take back, ask what is next.
 
 The sentences that lead here are files the user copies; what is answered comes from the
 translations, so that it fits whatever the actions did.
@@ -24,6 +24,7 @@ from .voice.speech import Speech, async_speech
 INTENT_MARK: Final = "WatchedSyncMark"
 INTENT_UNMARK: Final = "WatchedSyncUnmark"
 INTENT_PROGRESS: Final = "WatchedSyncProgress"
+INTENT_UNDO: Final = "WatchedSyncUndo"
 INTENT_NEXT_UP: Final = "WatchedSyncNextUp"
 
 #: Things that are up next, in one answer.
@@ -53,7 +54,13 @@ _ROOM: Final = {
 
 async def async_setup_intents(hass: HomeAssistant) -> None:
     """Register the intents; they work on whatever entries are loaded."""
-    for handler in (MarkHandler(), UnmarkHandler(), ProgressHandler(), NextUpHandler()):
+    for handler in (
+        MarkHandler(),
+        UnmarkHandler(),
+        ProgressHandler(),
+        UndoHandler(),
+        NextUpHandler(),
+    ):
         intent.async_register(hass, handler)
 
 
@@ -223,6 +230,26 @@ class ProgressHandler(_Handler):
         return tell(done, "position", "already_there", speech, position=place)
 
 
+class UndoHandler(_Handler):
+    """Takes back what was changed last."""
+
+    intent_type = INTENT_UNDO
+    description = "Takes back the last change of what counts as watched"
+
+    @property
+    @override
+    def slot_schema(self) -> dict[Any, Any]:
+        """What the sentences may fill in."""
+        return {**_PERSON, vol.Optional("confirm"): cv.boolean}
+
+    @override
+    async def _async_answer(
+        self, assistant: Assistant, heard: Heard, said: dict[str, Any], speech: Speech
+    ) -> str:
+        done = await assistant.async_undo(heard, confirm=said.get("confirm", False))
+        return tell(done, "undone", "already_undone", speech)
+
+
 class NextUpHandler(_Handler):
     """Says what is next."""
 
@@ -271,19 +298,22 @@ def ask(question: NeedsAnswer, speech: Speech) -> str:
         name=question.name,
         count=question.count,
         choices=speech.either(choices) if choices else "",
+        things=speech.things(candidates) if candidates else "",
     )
 
 
 def tell(done: Done, changed: str, already: str, speech: Speech, **more: str) -> str:
     """Return what was done, what was not, and what is still to come."""
     sentences = []
-    if done.changed:
+    if done.items:
         sentences.append(speech.say(changed, things=speech.things(done.items), **more))
     elif done.already:
         sentences.append(speech.say(already, things=speech.things(done.already)))
     if done.persons:
         persons = speech.all_of(done.persons)
         sentences.append(speech.say("for_whom", persons=persons))
+    if done.kept:
+        sentences.append(speech.say("kept", things=speech.things(done.kept)))
     if done.waiting:
         lanes = speech.all_of([entry.title for entry in done.waiting])
         sentences.append(speech.say("later", lanes=lanes))
@@ -296,15 +326,20 @@ def _tell_missed(
 ) -> list[str]:
     """Return one sentence on the lanes that were left out."""
     not_aired = False
-    lanes: dict[str, None] = {}
+    lanes: dict[str, dict[str, None]] = {"missed": {}, "not_possible": {}}
     for entry, reason in missed:
         if reason is SkipReason.NOT_AIRED:
             not_aired = True
+        elif reason is SkipReason.NOT_POSSIBLE:
+            lanes["not_possible"][entry.title] = None
         else:
-            lanes[entry.title] = None
+            lanes["missed"][entry.title] = None
     sentences = [speech.say("not_aired")] if not_aired else []
-    if lanes:
-        sentences.append(speech.say("missed", lanes=speech.all_of(list(lanes))))
+    sentences.extend(
+        speech.say(key, lanes=speech.all_of(list(titles)))
+        for key, titles in lanes.items()
+        if titles
+    )
     return sentences
 
 

@@ -1,4 +1,4 @@
-"""Tools for language models: look for media, mark, set a position, ask what is next.
+"""Tools for language models: look for media, mark, take back, ask what is next.
 
 What is uncertain or too much at once comes back as data with an instruction to ask;
 an error is data as well. Every tool acts through the public actions, for the person
@@ -65,6 +65,8 @@ _NOTICE: Final = (
 _UP_NEXT_ROWS: Final = 10
 
 _LOOKS: Final = ToolAnnotations(read_only=True, destructive=False, idempotent=True)
+#: Asked again, it takes back what was changed before that.
+_TAKES_BACK: Final = ToolAnnotations(destructive=True, idempotent=False)
 #: Undo takes it back, but a mark overwrites a play state, and dates and counts with it.
 _OVERWRITES: Final = ToolAnnotations(destructive=True, idempotent=True)
 
@@ -126,6 +128,8 @@ _INSTRUCTIONS: Final = {
     "and call the tool again with confirm true only if they agree.",
     Asks.CONFIRM_UNKNOWN: "How many items would be marked is not known while the "
     "server is away. Call the tool again with confirm true only if the user agrees.",
+    Asks.CONFIRM_UNDO: "The last change was not made just now. Tell the user what it "
+    "was, and call the tool again with confirm true only if they mean it.",
 }
 
 
@@ -318,6 +322,35 @@ class SetProgressTool(_Tool):
         return _done_row(done)
 
 
+class UndoTool(_Tool):
+    """Takes back what was changed last."""
+
+    name = f"{DOMAIN}__undo"
+    title = "Undo the last change"
+    description = (
+        "Takes back the last change that was made by these tools, by voice or by Home "
+        "Assistant, as a whole. Called again, it takes back the one before."
+    ) + _UNTRUSTED
+    annotations = _TAKES_BACK
+    parameters = vol.Schema(
+        {
+            **_PERSON,
+            vol.Optional(
+                "confirm",
+                description="True only after the user said that they mean this change",
+                default=False,
+            ): cv.boolean,
+        }
+    )
+
+    @override
+    async def _async_answer(
+        self, assistant: Assistant, args: dict[str, Any]
+    ) -> JsonObjectType:
+        done = await assistant.async_undo(_heard(args), confirm=args["confirm"])
+        return _done_row(done)
+
+
 class NextUpTool(_Tool):
     """Says what is next."""
 
@@ -382,6 +415,7 @@ def async_get_tools(
             FindMediaTool(),
             MarkTool(),
             SetProgressTool(),
+            UndoTool(),
             NextUpTool(),
             ExplainTool(),
         ],
@@ -440,21 +474,37 @@ def _question(question: NeedsAnswer) -> JsonObjectType:
 
 def _done_row(done: Done) -> JsonObjectType:
     waiting = done.waiting
-    return {
-        "status": "queued" if done.changed else "nothing_changed",
+    rows: list[JsonValueType] = [
+        {
+            **_item_row(item),
+            "server": entry.title,
+            "for": owner_name(entry.runtime_data.hass, entry),
+            "delivery": delivery,
+        }
+        for entry, item, delivery in (
+            *(
+                (*one, "when_server_is_back" if one[0] in waiting else "under_way")
+                for one in done.changed
+            ),
+            *((*one, "not_needed") for one in done.dropped),
+        )
+    ]
+    row: JsonObjectType = {
+        "status": _status(done),
         "batch_id": done.batch_id,
-        "changed": [
-            {
-                **_item_row(item),
-                "server": entry.title,
-                "for": owner_name(entry.runtime_data.hass, entry),
-                "delivery": "when_server_is_back" if entry in waiting else "under_way",
-            }
-            for entry, item in done.changed
-        ],
+        "changed": rows,
         "already_so": [_item_row(item) for item in done.already],
         "left_out": _left_out(done.missed),
     }
+    if done.kept:
+        row["changed_since"] = [_item_row(item) for item in done.kept]
+    return row
+
+
+def _status(done: Done) -> str:
+    if done.changed:
+        return "queued"
+    return "discarded" if done.dropped else "nothing_changed"
 
 
 def _left_out(

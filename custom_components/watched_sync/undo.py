@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from homeassistant.util.ulid import ulid_now
 
 from .core.operation import Operation
-from .core.undo import Restore, UndoPlan, knows, last_batch, plan_undo
+from .core.undo import Batch, Restore, UndoPlan, knows, last_batch, plan_undo
 from .failures import nothing_to_undo, unknown_batch
 from .lookup import CannotAsk, SkipReason, async_ask
 from .runtime import WatchedSyncConfigEntry
@@ -50,7 +50,7 @@ async def async_undo(
     When this returns, what it takes is on disk, as one batch. Raises
     `ServiceValidationError` if there is no such batch, and what `async_submit` raises.
     """
-    undoes = last_batch_id(entries) if batch_id is None else batch_id
+    undoes = newest_batch(entries).batch_id if batch_id is None else batch_id
     known = [one for one in entries if knows(one.runtime_data.lane.outbox, undoes)]
     if not known:
         raise unknown_batch(undoes)
@@ -71,7 +71,7 @@ async def async_undo(
     return Undo(undoes, new_batch if queued else None, lanes)
 
 
-def last_batch_id(entries: Sequence[WatchedSyncConfigEntry]) -> str:
+def newest_batch(entries: Sequence[WatchedSyncConfigEntry]) -> Batch:
     """Return the last batch that changed something; raises if there is none.
 
     That is a `ServiceValidationError`.
@@ -83,7 +83,7 @@ def last_batch_id(entries: Sequence[WatchedSyncConfigEntry]) -> str:
     ]
     if not batches:
         raise nothing_to_undo()
-    return max(batches, key=lambda batch: batch.asked_at).batch_id
+    return max(batches, key=lambda batch: batch.asked_at)
 
 
 def _plan(entry: WatchedSyncConfigEntry, batch_id: str) -> UndoPlan:

@@ -14,7 +14,7 @@ from ..core.undo import Kept, undone_batches
 from ..failures import invalid
 from ..lookup import Skipped, SkipReason
 from ..runtime import WatchedSyncConfigEntry
-from ..undo import Undone, async_undo as async_take_back, last_batch_id
+from ..undo import Undone, async_undo as async_take_back, newest_batch
 from .answers import (
     change_name,
     failed_row,
@@ -140,7 +140,7 @@ async def async_undo(call: ServiceCall) -> ServiceResponse:
     batch_id: str | None = call.data.get(ATTR_BATCH_ID)
     if batch_id is None and (caller := lanes.caller) is not None:
         # Their own last one; what it did for others is taken back with it.
-        batch_id = last_batch_id(lanes.of_caller(caller).running)
+        batch_id = newest_batch(lanes.of_caller(caller).running).batch_id
     undo = await async_take_back(
         lanes.running,
         batch_id,

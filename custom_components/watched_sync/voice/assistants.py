@@ -7,6 +7,7 @@ at once, raises NeedsAnswer before anything is queued.
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, Final
 
 from homeassistant.auth.permissions.const import POLICY_CONTROL, POLICY_READ
@@ -22,6 +23,7 @@ from homeassistant.util import dt as dt_util
 from homeassistant.util.json import JsonObjectType
 
 from ..actions.fields import (
+    ATTR_BATCH_ID,
     ATTR_CONFIRM,
     ATTR_DRY_RUN,
     ATTR_EPISODE,
@@ -54,6 +56,7 @@ from ..players.memory import async_get_memory
 from ..players.naming import async_plays
 from ..preferences import person_of
 from ..runtime import WatchedSyncConfigEntry
+from ..undo import newest_batch
 from .hearing import (
     Asks,
     Episodes,
@@ -70,6 +73,10 @@ _MARK_UNWATCHED: Final = "mark_unwatched"
 _SET_PROGRESS: Final = "set_progress"
 _FIND_MEDIA: Final = "find_media"
 _EXPLAIN: Final = "explain"
+_UNDO: Final = "undo"
+
+#: For how long "undo that" surely means the last change: it may be said of a lamp.
+_JUST_NOW: Final = timedelta(minutes=15)
 
 #: Refusals of an action that become a question.
 _TO_CONFIRM: Final = {
@@ -83,7 +90,11 @@ _ALREADY: Final = (
     SkipReason.ALREADY_WATCHED,
     SkipReason.ALREADY_UNWATCHED,
     SkipReason.ALREADY_THERE,
+    SkipReason.ALREADY_UNDONE,
 )
+
+#: Reasons that say nothing about anything that was meant.
+_NOT_TOLD: Final = (SkipReason.NOT_FOUND, SkipReason.CHANGED_NOTHING)
 
 
 #: Items of one lane that an answer tells of although nothing is done with them.
@@ -94,9 +105,10 @@ _ALREADY_TOLD: Final = 20
 class Done:
     """What an action answered: items that change, and those that need not.
 
-    `missed` are the lanes that could not be asked, `waiting` those that are away and
-    are told later. `persons` are the names of those for whom something changes, where
-    there are several to choose from.
+    `dropped` had not reached its server yet and is taken back by that, `kept` is not
+    taken back, because it was changed since. `missed` are the lanes that could not be
+    asked, `waiting` those that are away and are told later. `persons` are the names of
+    those for whom something changes, where there are several to choose from.
     """
 
     batch_id: str | None
@@ -104,11 +116,13 @@ class Done:
     already: Sequence[Item] = ()
     missed: Sequence[tuple[WatchedSyncConfigEntry, SkipReason]] = ()
     persons: Sequence[str] = ()
+    dropped: Sequence[tuple[WatchedSyncConfigEntry, Item]] = ()
+    kept: Sequence[Item] = ()
 
     @property
     def items(self) -> list[Item]:
         """What changes, on whatever lane."""
-        return [item for _, item in self.changed]
+        return [item for _, item in (*self.changed, *self.dropped)]
 
     @property
     def waiting(self) -> list[WatchedSyncConfigEntry]:
@@ -161,12 +175,15 @@ class Assistant:
 
     # --- for whom -----------------------------------------------------------
 
-    async def _async_place(self, policy: str, heard: Heard) -> _Place:
+    async def _async_place(
+        self, policy: str, heard: Heard, *, by_player: bool = True
+    ) -> _Place:
         """Return the lanes that are meant, and the fields that name them to an action.
 
         *policy* is what is done there: `read` or `control`. The actions decide for
-        whom a change is by themselves, by the same rule. Raises NeedsAnswer if it must
-        be said for whom, Unauthorized, and ServiceValidationError if there is none.
+        whom a change is by themselves, by the same rule. *by_player* is whether a
+        player is meant where nothing is named. Raises NeedsAnswer if it must be said
+        for whom, Unauthorized, and ServiceValidationError if there is none.
         """
         named = {} if heard.person is None else self._named(heard.person)
         lanes = await async_lanes(
@@ -182,7 +199,7 @@ class Assistant:
             own = lanes.of_caller(caller).running
             entry_ids = [entry.entry_id for entry in own]
             return _Place(own, {ATTR_CONFIG_ENTRY_ID: entry_ids}, policy)
-        if heard.is_named:
+        if heard.is_named or not by_player:
             with self._asking_for_whom():
                 lanes = lanes.for_whom()
         # What a player plays may tell for whom it is.
@@ -347,6 +364,25 @@ class Assistant:
         fields |= place.fields
         return await self._async_done(_SET_PROGRESS, fields, heard)
 
+    async def async_undo(self, heard: Heard, *, confirm: bool = False) -> Done:
+        """Take back the last change of whom it is for.
+
+        Raises NeedsAnswer, for one that was not made just now as well, and what the
+        action raises.
+        """
+        place = await self._async_place(POLICY_CONTROL, heard, by_player=False)
+        batch = newest_batch(place.lanes)
+        fields = {ATTR_BATCH_ID: batch.batch_id, **place.fields}
+        if not confirm and dt_util.utcnow() - batch.asked_at > _JUST_NOW:
+            planned = await self._async_call(_UNDO, {**fields, ATTR_DRY_RUN: True})
+            done = await self._async_told(planned)
+            candidates = [
+                LaneItem(entry, item) for entry, item in (*done.changed, *done.dropped)
+            ]
+            if candidates:
+                raise NeedsAnswer(Asks.CONFIRM_UNDO, candidates=candidates)
+        return await self._async_told(await self._async_call(_UNDO, fields))
+
     async def _async_naming(
         self, heard: Heard, place: _Place, *, one_item: bool = False
     ) -> dict[str, Any]:
@@ -395,18 +431,22 @@ class Assistant:
 
     async def _async_told(self, answer: Mapping[str, Any]) -> Done:
         """Return an answer with all that is known of the items in it."""
-        changed = [
-            (entry, _item_of(entry, row))
-            for row in answer["operations"]
-            for entry in (self._entry(row),)
-        ]
+        changed: list[tuple[WatchedSyncConfigEntry, Item]] = []
+        dropped: list[tuple[WatchedSyncConfigEntry, Item]] = []
+        for row in answer["operations"]:
+            entry = self._entry(row)
+            found = dropped if row["status"] == "discarded" else changed
+            found.append((entry, _item_of(entry, row)))
+        kept: list[Item] = []
         already: dict[str, list[Mapping[str, Any]]] = {}
         missed: list[tuple[WatchedSyncConfigEntry, SkipReason]] = []
         for row in answer["skipped"]:
             entry, reason = self._entry(row), SkipReason(row["reason"])
             if reason in _ALREADY:
                 already.setdefault(entry.entry_id, []).append(row)
-            elif reason is not SkipReason.NOT_FOUND:
+            elif reason is SkipReason.CHANGED_SINCE:
+                kept.append(_item_of(entry, row))
+            elif reason not in _NOT_TOLD:
                 missed.append((entry, reason))
         items = [
             item
@@ -418,7 +458,9 @@ class Assistant:
             changed,
             items,
             list(dict.fromkeys(missed)),
-            self._persons([entry for entry, _ in changed]),
+            self._persons([entry for entry, _ in (*changed, *dropped)]),
+            dropped,
+            kept,
         )
 
     def _persons(self, entries: Sequence[WatchedSyncConfigEntry]) -> list[str]:

@@ -98,6 +98,7 @@ class Asks(StrEnum):
     CONFIRM_MARK = "confirm_mark"
     CONFIRM_UNMARK = "confirm_unmark"
     CONFIRM_UNKNOWN = "confirm_unknown"
+    CONFIRM_UNDO = "confirm_undo"
 
 
 class NeedsAnswer(Exception):
