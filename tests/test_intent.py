@@ -1017,6 +1017,37 @@ async def test_servers_that_differ_are_told_apart(hass: HomeAssistant) -> None:
     assert await marked(hass, lanes) == []
 
 
+async def test_servers_that_call_it_otherwise_get_one_answer(
+    hass: HomeAssistant,
+) -> None:
+    lanes = await two_persons(hass, None, None, None)
+    for number, title in (("m1", "Premier contact"), ("bear1", "Plat 1")):
+        server = lanes[1][1]
+        server.items[number] = replace(server.items[number], title=title)
+    for _, server in lanes:
+        server.up_next_ids = ["m1", "bear1"]
+    for entry, _ in lanes:
+        await entry.runtime_data.coordinator.async_refresh()
+    answer, _ = await say(hass, "what's next in The Bear")
+    assert answer == "Next is season 1 episode 1 of The Bear: Course 1."
+    answer, _ = await say(hass, "What should I watch next?")
+    assert answer == (
+        "Next you could watch Arrival and season 1 episode 1 of The Bear."
+    )
+    lanes[0][1].set("bear1", watched=True)
+    answer, _ = await say(hass, "what's next in The Bear")
+    assert answer == (
+        "On House 0 (Ada): Next is season 1 episode 2 of The Bear: Course 2. "
+        "On House 1 (Ada) and House 2 (Ada): Next is season 1 episode 1 of The Bear: "
+        "Plat 1."
+    )
+    answer, _ = await say(hass, "I watched the next episode of The Bear")
+    assert answer.endswith(
+        "House 0 (Ada): season 1 episode 2 of The Bear or House 1 (Ada) and "
+        "House 2 (Ada): season 1 episode 1 of The Bear?"
+    )
+
+
 async def test_what_was_just_said_counts_although_the_server_does_not_know_it(
     hass: HomeAssistant,
 ) -> None:

@@ -104,6 +104,12 @@ def ours(instance: llm.APIInstance) -> dict[str, llm.Tool]:
     }
 
 
+def _deliveries(result: llm.ToolResult) -> list[Any]:
+    """Return how each change reaches its server."""
+    rows: Any = result.data["changed"]
+    return [one["delivery"] for row in rows for one in row["servers"]]
+
+
 def untouched(entry: MockConfigEntry, server: MemoryServer) -> bool:
     """Whether nothing was written, and nothing waits or ended."""
     outbox = entry.runtime_data.lane.outbox
@@ -205,7 +211,8 @@ async def test_server_that_does_not_have_it_is_not_spoken_of(
     )
     await setup_lane(hass, other)
     result = await call(hass, "mark", title="Arrival")
-    assert [row["server"] for row in result.data["changed"]] == ["Attic (Ada)"]
+    (row,) = result.data["changed"]
+    assert [one["server"] for one in row["servers"]] == ["Attic (Ada)"]
     assert result.data["left_out"] == []
 
 
@@ -274,9 +281,13 @@ async def test_mark_answers_with_what_was_marked_where(hass: HomeAssistant) -> N
                 "season": 1,
                 "episode": 2,
                 "external_ids": ["tvdb://episode/1002"],
-                "server": "Attic (Ada)",
-                "for": "Attic (Ada)",
-                "delivery": "under_way",
+                "servers": [
+                    {
+                        "server": "Attic (Ada)",
+                        "for": "Attic (Ada)",
+                        "delivery": "under_way",
+                    }
+                ],
             }
         ],
         "already_so": [],
@@ -309,7 +320,7 @@ async def test_undo_of_what_still_waits_needs_no_delivery(hass: HomeAssistant) -
     await call(hass, "mark", title="Arrival")
     result = await call(hass, "undo")
     assert result.data["status"] == "discarded"
-    assert [row["delivery"] for row in result.data["changed"]] == ["not_needed"]
+    assert _deliveries(result) == ["not_needed"]
     assert not len(entry.runtime_data.lane.outbox)
 
 
@@ -360,7 +371,7 @@ async def test_ambiguous_title_comes_back_as_a_question_with_candidates(
     assert result.data["reason"] == "which_work"
     assert result.data["instruction"].startswith("Ask the user")
     assert [
-        (row["title"], row["year"], row["external_ids"][0], row["server"])
+        (row["title"], row["year"], row["external_ids"][0], *row["servers"])
         for row in result.data["candidates"]
     ] == [
         ("Arrival", 2016, "imdb://tt2543164", "Attic (Ada)"),
@@ -524,7 +535,7 @@ async def test_next_up_of_a_show_is_its_first_unwatched_episode(
     assert result.data == {
         "shows": [
             {
-                "server": "Attic (Ada)",
+                "servers": ["Attic (Ada)"],
                 "show": "Severance",
                 "next": {
                     "media_type": "episode",
@@ -552,7 +563,7 @@ async def test_next_up_of_everything_is_what_the_server_lists(
     server.up_next_ids = ["e1x1", "m1"]
     await setup_lane(hass, server)
     result = await call(hass, "next_up")
-    assert [(row["title"], row["server"]) for row in result.data["up_next"]] == [
+    assert [(row["title"], *row["servers"]) for row in result.data["up_next"]] == [
         ("Part 1", "Attic (Ada)"),
         ("Arrival", "Attic (Ada)"),
     ]
@@ -564,6 +575,31 @@ async def test_next_up_of_a_film_is_an_error_as_data(hass: HomeAssistant) -> Non
     assert (result.error, result.data["error"]) == (True, "season_without_show")
 
 
+async def test_what_two_servers_have_is_one_row_with_both(hass: HomeAssistant) -> None:
+    """Also where they call it otherwise."""
+    first = MemoryServer(LIBRARY)
+    second = MemoryServer(
+        [replace(MOVIE, title="Premier contact"), *LIBRARY[1:]],
+        server_id="server-2",
+        server_name="Cellar",
+        user_id="user-2",
+    )
+    for server in (first, second):
+        server.up_next_ids = ["m1"]
+        await setup_lane(hass, server)
+    both = ["Attic (Ada)", "Cellar (Ada)"]
+    result = await call(hass, "next_up")
+    assert [row["servers"] for row in result.data["up_next"]] == [both]
+    result = await call(hass, "next_up", title="Severance")
+    assert [row["servers"] for row in result.data["shows"]] == [both]
+    result = await call(hass, "mark", external_id=f"imdb://{MOVIE.provider_ids.imdb}")
+    (row,) = result.data["changed"]
+    assert [one["server"] for one in row["servers"]] == both
+    second.set("e1x1", watched=True)
+    result = await call(hass, "next_up", title="Severance")
+    assert [row["servers"] for row in result.data["shows"]] == [[one] for one in both]
+
+
 async def test_server_that_is_away_is_left_out(hass: HomeAssistant) -> None:
     await house(hass)
     away = MemoryServer(
@@ -572,7 +608,7 @@ async def test_server_that_is_away_is_left_out(hass: HomeAssistant) -> None:
     entry = await setup_lane(hass, away)
     await lose_contact(hass, entry, away)
     result = await call(hass, "next_up", title="Severance")
-    assert [row["server"] for row in result.data["shows"]] == ["Attic (Ada)"]
+    assert [row["servers"] for row in result.data["shows"]] == [["Attic (Ada)"]]
     assert result.data["left_out"] == [{"server": "Cellar (Ada)", "reason": "offline"}]
 
 

@@ -287,9 +287,11 @@ def ask(question: NeedsAnswer, speech: Speech) -> str:
         case Asks.WHICH_WORK | Asks.SIMILAR:
             choices = [speech.choice(item) for item in candidates]
         case Asks.WHICH_EPISODE:
+            lanes: dict[str, list[str]] = {}
+            for one in question.candidates:
+                lanes.setdefault(speech.name(one.item), []).append(one.entry.title)
             choices = [
-                f"{one.entry.title}: {speech.name(one.item)}"
-                for one in question.candidates
+                f"{speech.all_of(titles)}: {name}" for name, titles in lanes.items()
             ]
         case _:
             choices = list(question.choices)
@@ -347,16 +349,19 @@ def tell_next(up_next: UpNext, speech: Speech) -> str:
     """Return what is next."""
     missed = _tell_missed(up_next.missed, speech)
     if up_next.shows:
-        answers = {_tell_show(one, speech): one for one in up_next.shows}
-        if len(answers) == 1:
-            sentences = list(answers)
-        else:
+        answers = up_next.answers
+        sentences = [_tell_show(alike[0], speech) for alike in answers]
+        if len(answers) > 1:
+            lanes = [
+                speech.all_of([one.entry.title for one in each]) for each in answers
+            ]
             sentences = [
-                speech.say("on", lane=one.entry.title, answer=_tell_show(one, speech))
-                for one in up_next.shows
+                speech.say("on", lane=lane, answer=sentence)
+                for lane, sentence in zip(lanes, sentences, strict=True)
             ]
     elif up_next.rows:
-        names = list(dict.fromkeys(speech.name(item) for _, item in up_next.rows))
+        works = [work[0][1] for work in up_next.works]
+        names = list(dict.fromkeys(map(speech.name, works)))
         things = speech.all_of(names[:_UP_NEXT_SPOKEN])
         sentences = [speech.say("next_all", things=things)]
     else:

@@ -34,7 +34,7 @@ from .actions.finding import DEFAULT_MEDIA_TYPES, external_ids
 from .const import DOMAIN
 from .core.identity import Item, MediaKind
 from .core.play_state import Reading
-from .lookup import ActionScope, SkipReason
+from .lookup import ActionScope, SkipReason, by_work
 from .persons import owner_name
 from .runtime import WatchedSyncConfigEntry
 from .voice.assistants import Assistant, Done, UpNext
@@ -464,8 +464,11 @@ def _question(question: NeedsAnswer) -> JsonObjectType:
         row["count"] = int(question.count)
     if question.candidates:
         row["candidates"] = [
-            {**_item_row(one.item), "server": one.entry.title}
-            for one in question.candidates
+            {
+                **_item_row(work[0].item),
+                "servers": [*dict.fromkeys(one.entry.title for one in work)],
+            }
+            for work in by_work(question.candidates, lambda one: one.item)
         ]
     if question.choices:
         row["choices"] = [*question.choices]
@@ -474,25 +477,28 @@ def _question(question: NeedsAnswer) -> JsonObjectType:
 
 def _done_row(done: Done) -> JsonObjectType:
     waiting = done.waiting
-    rows: list[JsonValueType] = [
-        {
-            **_item_row(item),
-            "server": entry.title,
-            "for": owner_name(entry.runtime_data.hass, entry),
-            "delivery": delivery,
-        }
-        for entry, item, delivery in (
-            *(
-                (*one, "when_server_is_back" if one[0] in waiting else "under_way")
-                for one in done.changed
-            ),
-            *((*one, "not_needed") for one in done.dropped),
-        )
+    changed = [
+        (item, entry, "when_server_is_back" if entry in waiting else "under_way")
+        for entry, item in done.changed
     ]
+    changed.extend((item, entry, "not_needed") for entry, item in done.dropped)
     row: JsonObjectType = {
         "status": _status(done),
         "batch_id": done.batch_id,
-        "changed": rows,
+        "changed": [
+            {
+                **_item_row(work[0][0]),
+                "servers": [
+                    {
+                        "server": entry.title,
+                        "for": owner_name(entry.runtime_data.hass, entry),
+                        "delivery": delivery,
+                    }
+                    for _, entry, delivery in work
+                ],
+            }
+            for work in by_work(changed, lambda one: one[0])
+        ],
         "already_so": [_item_row(item) for item in done.already],
         "left_out": _left_out(done.missed),
     }
@@ -514,25 +520,27 @@ def _left_out(
 
 
 def _next_row(up_next: UpNext) -> JsonObjectType:
+    left_out = _left_out(up_next.missed)
     if up_next.shows:
-        return {
-            "shows": [
-                {
-                    "server": one.entry.title,
-                    "show": one.show.title,
-                    "next": None if one.episode is None else _episode_row(one.episode),
-                }
-                for one in up_next.shows
-            ],
-            "left_out": _left_out(up_next.missed),
-        }
+        shows: list[JsonValueType] = [
+            {
+                "servers": [one.entry.title for one in alike],
+                "show": alike[0].show.title,
+                "next": _episode_row(alike[0].episode),
+            }
+            for alike in up_next.answers
+        ]
+        return {"shows": shows, "left_out": left_out}
     rows: list[JsonValueType] = [
-        {**_item_row(item), "server": entry.title} for entry, item in up_next.rows
+        {**_item_row(work[0][1]), "servers": [entry.title for entry, _ in work]}
+        for work in up_next.works[:_UP_NEXT_ROWS]
     ]
-    return {"up_next": rows[:_UP_NEXT_ROWS], "left_out": _left_out(up_next.missed)}
+    return {"up_next": rows, "left_out": left_out}
 
 
-def _episode_row(reading: Reading) -> JsonObjectType:
+def _episode_row(reading: Reading | None) -> JsonObjectType | None:
+    if reading is None:
+        return None
     row = _item_row(reading.item)
     if reading.state.position:
         row["position_minutes"] = round(reading.state.position / 60, 1)

@@ -374,6 +374,25 @@ def same_work(one: Item, other: Item) -> bool:
     )
 
 
+def by_work[T](found: Iterable[T], item_of: Callable[[T], Item]) -> list[list[T]]:
+    """Return what was found work by work, in the order in which the works came."""
+    works: list[list[T]] = []
+    alike: dict[tuple[MediaKind, int | None, int | None], list[list[T]]] = {}
+    for one in found:
+        item = item_of(one)
+        # Comparing every episode of a long show with every other one takes too long.
+        nearby = alike.setdefault((item.kind, item.season, item.episode), [])
+        for work in nearby:
+            first = item_of(work[0])
+            if first == item or same_work(first, item):
+                work.append(one)
+                break
+        else:
+            works.append([one])
+            nearby.append(works[-1])
+    return works
+
+
 def _is_doubtful(target: LaneItem, asked: Sequence[Item]) -> bool:
     """Whether *target* is known by its title alone, and another lane knows more.
 

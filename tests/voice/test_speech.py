@@ -32,6 +32,16 @@ def many(*numbers: int, of_season: int = 1) -> list[Item]:
         ([MOVIE], "Arrival"),
         ([SHOW], "all of Severance"),
         ([season(2)], "season 2 of Severance"),
+        ([season(1), *many(1, 2)], "season 1 of Severance"),
+        (
+            [season(1), *many(1, of_season=2)],
+            "season 1 of Severance and season 2 episode 1 of Severance",
+        ),
+        ([SHOW, season(2), *many(1)], "all of Severance"),
+        (
+            [SHOW, *many(1, of_season=0)],
+            "all of Severance and special episode 1 of Severance",
+        ),
         ([replace(season(2), show_title=None)], "Season 2"),
         (many(3), "season 1 episode 3 of Severance"),
         (many(3, 1, 2), "season 1 episodes 1 to 3 of Severance"),

@@ -49,6 +49,7 @@ from ..lookup import (
     Skipped,
     SkipReason,
     async_ask,
+    by_work,
     known_item,
 )
 from ..persons import owner_name, persons_called
@@ -121,8 +122,9 @@ class Done:
 
     @property
     def items(self) -> list[Item]:
-        """What changes, on whatever lane."""
-        return [item for _, item in (*self.changed, *self.dropped)]
+        """What changes, once for each work."""
+        works = by_work((*self.changed, *self.dropped), lambda one: one[1])
+        return [work[0][1] for work in works]
 
     @property
     def waiting(self) -> list[WatchedSyncConfigEntry]:
@@ -147,6 +149,23 @@ class UpNext:
     shows: Sequence[Next] = ()
     rows: Sequence[tuple[WatchedSyncConfigEntry, Item]] = ()
     missed: Sequence[tuple[WatchedSyncConfigEntry, SkipReason]] = ()
+
+    @property
+    def answers(self) -> list[list[Next]]:
+        """The lanes of one show, those together that stand at the same minute."""
+        answers: dict[tuple[int, int, int] | None, list[Next]] = {}
+        for one in self.shows:
+            place = None
+            if one.episode is not None:
+                minute = round((one.episode.state.position or 0) / 60)
+                place = (*_place(one.episode.item), minute)
+            answers.setdefault(place, []).append(one)
+        return list(answers.values())
+
+    @property
+    def works(self) -> list[list[tuple[WatchedSyncConfigEntry, Item]]]:
+        """What of everything is next, work by work."""
+        return by_work(self.rows, lambda one: one[1])
 
 
 @dataclass(frozen=True, slots=True)
@@ -456,11 +475,11 @@ class Assistant:
         return Done(
             answer["batch_id"],
             changed,
-            items,
+            [work[0] for work in by_work(items, lambda item: item)],
             list(dict.fromkeys(missed)),
             self._persons([entry for entry, _ in (*changed, *dropped)]),
             dropped,
-            kept,
+            [work[0] for work in by_work(kept, lambda item: item)],
         )
 
     def _persons(self, entries: Sequence[WatchedSyncConfigEntry]) -> list[str]:

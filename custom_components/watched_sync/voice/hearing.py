@@ -28,6 +28,7 @@ from ..lookup import (
     SkipReason,
     async_ask,
     async_search,
+    by_work,
     known_items,
     nearest_first,
     nothing_found,
@@ -259,15 +260,8 @@ async def async_find(lanes: Sequence[WatchedSyncConfigEntry], heard: Heard) -> W
 
 def _distinct(targets: Iterable[LaneItem]) -> list[LaneItem]:
     """Return one target of each work, in their order."""
-    works: list[LaneItem] = []
-    for target in targets:
-        if not any(
-            (target.entry, target.item.item_id) == (work.entry, work.item.item_id)
-            or same_work(target.item, work.item)
-            for work in works
-        ):
-            works.append(target)
-    return works[:_CANDIDATES_ASKED]
+    works = by_work(targets, lambda one: one.item)
+    return [work[0] for work in works[:_CANDIDATES_ASKED]]
 
 
 def _one_work(heard: Heard, hits: Sequence[LaneItem], found: _Found) -> Work:

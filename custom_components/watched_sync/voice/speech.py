@@ -90,7 +90,10 @@ class Speech:
         )
 
     def things(self, items: Iterable[Item]) -> str:
-        """Return the names of several items, episodes in a row taken together."""
+        """Return the names of several items, episodes in a row taken together.
+
+        What a season or show among them holds is not named once more.
+        """
         containers: list[Item] = []
         episodes: dict[tuple[str | None, int, int], Item] = {}
         for item in items:
@@ -103,8 +106,24 @@ class Speech:
                 episodes.setdefault(place, item)
             else:
                 containers.append(item)
-        names = list(dict.fromkeys(map(self.name, containers)))
-        ordered = [episodes[key] for key in sorted(episodes, key=_sortable)]
+        wholes = {
+            (item.show_title or item.title, item.season)
+            for item in containers
+            if item.kind.is_container
+        }
+        names = list(
+            dict.fromkeys(
+                self.name(item)
+                for item in containers
+                if item.kind is not MediaKind.SEASON
+                or (item.show_title, None) not in wholes
+            )
+        )
+        ordered = [
+            episodes[key]
+            for key in sorted(episodes, key=_sortable)
+            if not wholes & {key[:2], (key[0], None if key[1] else 0)}
+        ]
         names.extend(self._episodes(row) for row in _rows(ordered))
         if len(names) > _THINGS_SPOKEN:
             more = self.say("more", count=str(len(names) - _THINGS_SPOKEN))
