@@ -104,7 +104,7 @@ def ours(instance: llm.APIInstance) -> dict[str, llm.Tool]:
     }
 
 
-def _deliveries(result: llm.ToolResult) -> list[Any]:
+def deliveries(result: llm.ToolResult) -> list[Any]:
     """Return how each change reaches its server."""
     rows: Any = result.data["changed"]
     return [one["delivery"] for row in rows for one in row["servers"]]
@@ -320,7 +320,7 @@ async def test_undo_of_what_still_waits_needs_no_delivery(hass: HomeAssistant) -
     await call(hass, "mark", title="Arrival")
     result = await call(hass, "undo")
     assert result.data["status"] == "discarded"
-    assert _deliveries(result) == ["not_needed"]
+    assert deliveries(result) == ["not_needed"]
     assert not len(entry.runtime_data.lane.outbox)
 
 
@@ -357,8 +357,7 @@ async def test_mark_while_the_server_is_away_says_when_it_is_delivered(
     entry.runtime_data.lane.remember([server.reading("m1")])
     await lose_contact(hass, entry, server)
     result = await call(hass, "mark", title="Arrival")
-    (row,) = result.data["changed"]
-    assert row["delivery"] == "when_server_is_back"
+    assert deliveries(result) == ["when_server_is_back"]
 
 
 async def test_ambiguous_title_comes_back_as_a_question_with_candidates(
