@@ -32,7 +32,7 @@ async def run(simulation: Simulation, ports: Ports) -> None:
 def main() -> None:
     """Read the command line."""
     parser = argparse.ArgumentParser(prog="python -m tests.fakes", description=__doc__)
-    for name in ("plex", "plex-tv", "jellyfin", "control"):
+    for name in ("plex", "plex-tv", "jellyfin", "emby", "control"):
         parser.add_argument(
             f"--{name}-port", type=int, default=0, help="0, the default: a free one"
         )
@@ -45,6 +45,7 @@ def main() -> None:
         plex=given.plex_port,
         plex_tv=given.plex_tv_port,
         jellyfin=given.jellyfin_port,
+        emby=given.emby_port,
         control=given.control_port,
     )
     simulation = Simulation()

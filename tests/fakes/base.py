@@ -473,6 +473,10 @@ class FakeServer(Hooks, ABC):
         self._faults.append(fault)
         return fault
 
+    def remove_fault(self, fault: Fault) -> None:
+        """Break in that way no more; the others stay."""
+        self._faults.remove(fault)
+
     def clear_faults(self) -> None:
         """Work again."""
         self._faults.clear()

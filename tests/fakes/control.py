@@ -3,12 +3,18 @@
 `Simulation` runs all of them in one event loop. Its control app serves a status page
 at `/` and, for scripts, an API in JSON:
 
-* `GET /api/state?user=NAME`: everything the page shows of one user
-* `POST /api/outage/{plex|jellyfin}/{on|off}`: make a server unreachable, and back
-* `POST /api/fault/{plex|jellyfin}`: break it in a way of `FaultKind`; the body holds
-  `kind` and the other arguments of `FakeServer.fail`. `DELETE` works again
+* `GET /api/state?plex=NAME&jellyfin=NAME&emby=NAME`: everything the page shows of one
+  user of each server
+* `POST /api/outage/SERVER/{on|off}`: make a server unreachable, and back
+* `POST /api/refuse/SERVER/{on|off}`: refuse every change of a play state, or take it
+* `POST /api/fault/SERVER`: break it in a way of `FaultKind`; the body holds `kind` and
+  the other arguments of `FakeServer.fail`. `DELETE` works again
+* `POST /api/approve/SERVER`: let a device in that shows a Quick Connect code; `{"code",
+  "user"}`
 * `POST /api/watch`: mark as another client would; `{"server", "user", "item",
   "watched"}`, with `position` (seconds) instead of `watched` to stop in between
+
+SERVER is `plex`, `jellyfin` or `emby`.
 
 An error is answered 400 or 404 with `{"error": sentence}`.
 """
@@ -28,7 +34,8 @@ from urllib.parse import urlencode
 
 from aiohttp import web
 
-from .base import HOST, FakeClock, FakeServer, FaultKind, LoggedRequest
+from .base import HOST, FakeClock, FakeServer, Fault, FaultKind, LoggedRequest
+from .emby import FakeEmby
 from .jellyfin import TICKS_PER_SECOND, FakeJellyfin
 from .jellyfin.auth import Token
 from .jellyfin.items import Item, Kind
@@ -46,6 +53,7 @@ _LOG_LIMIT: Final = 5000
 _TICK: Final = 5.0
 _SECRETS: Final = frozenset({"x-plex-token", "api_key", "apikey"})
 _WRITES: Final = re.compile(r"/:/|PlayedItems|UserData|Sessions/Playing")
+_CHANGES: Final = r"/:/((un)?scrobble|timeline|progress)$|PlayedItems|UserData$"
 _MILLISECONDS: Final = 1000
 
 
@@ -56,6 +64,7 @@ class Ports:
     plex: int = 0
     plex_tv: int = 0
     jellyfin: int = 0
+    emby: int = 0
     control: int = 0
 
 
@@ -77,6 +86,9 @@ class Machine[ServerT: FakeServer](ABC):
 
     def __init__(self, server: ServerT) -> None:
         self.server = server
+        self.shown_first: str | None = None
+        """The user the page begins with; without one it is the first of them."""
+        self._refusal: Fault | None = None
 
     @property
     @abstractmethod
@@ -87,6 +99,10 @@ class Machine[ServerT: FakeServer](ABC):
     @abstractmethod
     def users(self) -> list[str]:
         """Names of those who may sign in."""
+
+    @abstractmethod
+    def secret(self, user: str) -> tuple[str, str]:
+        """Return what the user signs in with: what it is, and that itself."""
 
     @abstractmethod
     def movies(self, user: str) -> Iterator[Json]:
@@ -116,15 +132,44 @@ class Machine[ServerT: FakeServer](ABC):
     async def stop_at(self, user: str, item_id: str, position: float) -> None:
         """Stop at *position* seconds, as another client would."""
 
-    def describe(self, user: str) -> Json:
-        """Return what the page shows of the server."""
-        user = user if user in self.users else self.users[0]
+    @property
+    def codes(self) -> list[str]:
+        """Codes that devices show until somebody approves them."""
+        return []
+
+    def approve(self, code: str, user: str) -> None:
+        """Let the device in that shows *code*. Raises LookupError without one."""
+        raise LookupError(f"no device shows {code!r} to {user!r}")
+
+    def refuse(self, *, on: bool) -> None:
+        """Refuse every change of a play state from now on, or take changes again."""
+        if on and self._refusal is None:
+            self._refusal = self.server.fail(
+                FaultKind.STATUS, path=_CHANGES, status=400, times=None
+            )
+        elif not on and self._refusal is not None:
+            self.server.remove_fault(self._refusal)
+            self._refusal = None
+
+    def repair(self) -> None:
+        """Break in no way any more."""
+        self._refusal = None
+        self.server.clear_faults()
+
+    def describe(self, user: str | None = None) -> Json:
+        """Return what the page shows of the server, to begin with if *user* is None."""
+        user = user or self.shown_first
+        if user not in self.users:
+            user = self.users[0]
         return {
             "kind": self.kind,
             "product": self.product,
             "name": self.name,
             "url": self.server.url,
             "up": self.server.is_listening,
+            "refuses": self._refusal is not None,
+            "secret": self.secret(user),
+            "codes": self.codes,
             "sockets": len(self.server.sockets),
             "users": self.users,
             "user": user,
@@ -165,6 +210,10 @@ class PlexMachine(Machine[FakePlex]):
     @override
     def users(self) -> list[str]:
         return list(self.server.users)
+
+    @override
+    def secret(self, user: str) -> tuple[str, str]:
+        return "token", Simulation.plex_token(user)
 
     def _tops(self, kind: str) -> Iterator[Entry]:
         shelf = self.server._shelf
@@ -280,6 +329,21 @@ class JellyfinMachine(Machine[FakeJellyfin]):
             if not user.disabled and not user.admin
         ]
 
+    @override
+    def secret(self, user: str) -> tuple[str, str]:
+        return "password", self.server.password(user)
+
+    @property
+    @override
+    def codes(self) -> list[str]:
+        waiting = self.server.quick_connect.waiting(self.server.clock())
+        return [request.code for request in waiting]
+
+    @override
+    def approve(self, code: str, user: str) -> None:
+        if not self.server.approve(code, user):
+            super().approve(code, user)
+
     def _below(self, item_id: str, kind: Kind) -> Iterator[Item]:
         for item in self.server.catalogue.children(item_id):
             if item.kind is kind:
@@ -384,21 +448,35 @@ class JellyfinMachine(Machine[FakeJellyfin]):
             self.server.tokens[token["value"]] = Token(**token)
 
 
+class EmbyMachine(JellyfinMachine):
+    """The page's view of the simulated Emby server."""
+
+    kind = "emby"
+    product = "Emby"
+
+
 class Simulation:
-    """Plex with plex.tv and Jellyfin, and the control app; all on 127.0.0.1."""
+    """Plex with plex.tv, Jellyfin, Emby, and the control app; all on 127.0.0.1."""
 
     def __init__(self) -> None:
         clock = FakeClock(ticking=True)
         self.plex = FakePlex(clock=clock, name="Attic")
         self.plex_tv = FakePlexTv([self.plex], clock=clock)
         self.jellyfin = FakeJellyfin(clock=clock, name="Cellar")
+        self.jellyfin.add_user(HOUSEHOLD)
+        self.emby = FakeEmby(clock=clock, name="Garage")
         self.machines: dict[str, Machine[Any]] = {
             machine.kind: machine
-            for machine in (PlexMachine(self.plex), JellyfinMachine(self.jellyfin))
+            for machine in (
+                PlexMachine(self.plex),
+                JellyfinMachine(self.jellyfin),
+                EmbyMachine(self.emby),
+            )
         }
         for user in self.plex.users:
             # The same ones at every start: an entry made yesterday works today.
             self.plex.accept_token(self.plex_token(user), user)
+            self.plex_tv.accept_token(self.plex_token(user), user)
         self._runner: web.AppRunner | None = None
         self._ticker: asyncio.Task[None] | None = None
         self.control_url = ""
@@ -414,6 +492,7 @@ class Simulation:
             await self.plex.start(ports.plex)
             await self.plex_tv.start(ports.plex_tv)
             await self.jellyfin.start(ports.jellyfin)
+            await self.emby.start(ports.emby)
             await self._serve(ports.control)
         except BaseException:
             await self.stop()
@@ -428,7 +507,7 @@ class Simulation:
                 await self._ticker
         if self._runner is not None:
             await self._runner.cleanup()
-        for server in (self.plex, self.plex_tv, self.jellyfin):
+        for server in (self.plex, self.plex_tv, self.jellyfin, self.emby):
             await server.stop()
 
     def hello(self) -> Json:
@@ -443,14 +522,8 @@ class Simulation:
                 },
             },
             "plex_tv": {"url": self.plex_tv.url},
-            "jellyfin": {
-                "url": self.jellyfin.url,
-                "name": self.jellyfin.name,
-                "users": {
-                    user.name: {"password": user.password}
-                    for user in self.jellyfin.users.values()
-                },
-            },
+            "jellyfin": _hello(self.jellyfin),
+            "emby": _hello(self.emby),
         }
 
     def dump(self) -> Json:
@@ -459,8 +532,8 @@ class Simulation:
 
     def load(self, data: Mapping[str, Any]) -> None:
         """Put back what `dump` returned."""
-        for kind, machine in self.machines.items():
-            machine.load(data[kind])
+        for kind, known in data.items():
+            self.machines[kind].load(known)
 
     def live_in(self) -> None:
         """Let the users have watched something already."""
@@ -474,6 +547,7 @@ class Simulation:
         while True:
             await asyncio.sleep(_TICK)
             await self.jellyfin.tick()
+            await self.emby.tick()
             for machine in self.machines.values():
                 if len(machine.server.requests) > _LOG_LIMIT:
                     machine.server.clear_log()
@@ -485,6 +559,8 @@ class Simulation:
         app.router.add_get("/", self._page)
         app.router.add_get("/api/state", self._state)
         app.router.add_post("/api/outage/{server}/{switch:on|off}", self._outage)
+        app.router.add_post("/api/refuse/{server}/{switch:on|off}", self._refuse)
+        app.router.add_post("/api/approve/{server}", self._approve)
         app.router.add_post("/api/fault/{server}", self._fault)
         app.router.add_delete("/api/fault/{server}", self._repair)
         app.router.add_post("/api/watch", self._watch)
@@ -499,8 +575,10 @@ class Simulation:
         return web.FileResponse(_PAGE, headers={"Cache-Control": "no-store"})
 
     async def _state(self, request: web.Request) -> web.Response:
-        user = request.query.get("user", "alex")
-        state = [machine.describe(user) for machine in self.machines.values()]
+        state = [
+            machine.describe(request.query.get(kind))
+            for kind, machine in self.machines.items()
+        ]
         text = json.dumps({"servers": state})
         version = hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
         if request.query.get("have") == version:
@@ -524,6 +602,19 @@ class Simulation:
             await server.come_back()
         return web.json_response({"up": server.is_listening})
 
+    async def _refuse(self, request: web.Request) -> web.Response:
+        on = request.match_info["switch"] == "on"
+        self._machine(request.match_info["server"]).refuse(on=on)
+        return web.json_response({"refuses": on})
+
+    async def _approve(self, request: web.Request) -> web.Response:
+        machine = self._machine(request.match_info["server"])
+        given = await request.json()
+        if (user := given["user"]) not in machine.users:
+            raise LookupError(f"no user is called {user!r}")
+        machine.approve(str(given["code"]), user)
+        return web.json_response({})
+
     async def _fault(self, request: web.Request) -> web.Response:
         server = self._machine(request.match_info["server"]).server
         arguments = await request.json()
@@ -531,7 +622,7 @@ class Simulation:
         return web.json_response({})
 
     async def _repair(self, request: web.Request) -> web.Response:
-        self._machine(request.match_info["server"]).server.clear_faults()
+        self._machine(request.match_info["server"]).repair()
         return web.json_response({})
 
     async def _watch(self, request: web.Request) -> web.Response:
@@ -556,6 +647,15 @@ async def _explain(request: web.Request, handler: Any) -> web.StreamResponse:
     except (TypeError, ValueError, re.PatternError) as error:
         return web.json_response({"error": str(error)}, status=400)
     return answer
+
+
+def _hello(server: FakeJellyfin) -> Json:
+    users = server.users.values()
+    return {
+        "url": server.url,
+        "name": server.name,
+        "users": {user.name: {"password": user.password} for user in users},
+    }
 
 
 def _leaf(
@@ -601,6 +701,9 @@ def _line(entry: LoggedRequest) -> Json:
     }
 
 
+#: The user of the simulated Jellyfin whom everybody in the house signs in as.
+HOUSEHOLD: Final = "family"
+
 # What the users have watched when the simulation starts ---------------------
 
 type Watched = tuple[str, int | None, int | None, float | None]
@@ -636,6 +739,13 @@ LIVES: Final[Mapping[str, Mapping[str, tuple[Watched, ...]]]] = {
             ("The Third Man", None, None, None),
             ("Toy Story", None, None, None),
             ("Sherlock", 1, 3, None),
+            ("Doctor Who", 1, 9, None),
+            ("Chernobyl", 1, 2, None),
+            ("Past Lives", None, None, 52),
+        ),
+        HOUSEHOLD: (
+            ("Toy Story", None, None, None),
+            ("Spirited Away", None, None, None),
             ("Doctor Who", 1, 9, None),
             ("Chernobyl", 1, 2, None),
             ("Past Lives", None, None, 52),

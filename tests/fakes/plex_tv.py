@@ -506,6 +506,10 @@ class FakePlexTv(FakeServer):
                 server.accept_token(token, user)
         return token
 
+    def accept_token(self, token: str, user: str) -> None:
+        """Know *token* as one of that user's account."""
+        self._state.grants[token] = Grant(user, client_id="")
+
     def _server_token(self, token: str, grant: Grant, server: FakePlex) -> str:
         known = self._state.server_tokens.setdefault(token, {})
         if (found := known.get(server.machine_identifier)) is None:

@@ -7,6 +7,7 @@ from typing import Any
 import aiohttp
 import pytest
 
+from tests.fakes.base import FaultKind
 from tests.fakes.control import Ports, Simulation
 
 
@@ -40,7 +41,8 @@ async def look(
     session: aiohttp.ClientSession, simulation: Simulation, user: str = "alex"
 ) -> list[dict[str, Any]]:
     async with session.get(
-        f"{simulation.control_url}/api/state", params={"user": user}
+        f"{simulation.control_url}/api/state",
+        params=dict.fromkeys(simulation.machines, user),
     ) as answer:
         found: list[dict[str, Any]] = (await answer.json())["servers"]
         return found
@@ -56,13 +58,16 @@ async def test_page_needs_nothing_from_elsewhere(
     assert "<h1>Simulated servers</h1>" in page
 
 
-async def test_state_tells_of_both_servers_what_a_user_has_seen(
+async def test_state_tells_of_every_server_what_a_user_has_seen(
     simulation: Simulation, session: aiohttp.ClientSession
 ) -> None:
     simulation.live_in()
-    plex, jellyfin = await look(session, simulation, "kim")
-    assert (plex["kind"], jellyfin["kind"]) == ("plex", "jellyfin")
-    assert plex["user"] == jellyfin["user"] == "kim"
+    plex, jellyfin, emby = await look(session, simulation, "kim")
+    servers = (plex, jellyfin, emby)
+    assert [one["kind"] for one in servers] == ["plex", "jellyfin", "emby"]
+    assert {one["user"] for one in servers} == {"kim"}
+    assert jellyfin["secret"] == emby["secret"] == ["password", "kim-password"]
+    assert plex["secret"] == ["token", "plex-token-of-kim"]
     films = {film["title"]: film for film in plex["movies"]}
     assert films["Paddington 2"]["watched"]
     assert films["Paddington 2"]["plays"] == 1
@@ -98,9 +103,9 @@ async def test_requests_are_shown_without_their_tokens(
     }
     async with session.get(f"{simulation.plex.url}/:/scrobble", params=query) as answer:
         assert answer.ok
-    plex, _ = await look(session, simulation)
+    plex, *_ = await look(session, simulation)
     (line,) = plex["requests"]
-    assert token not in json.dumps(plex)
+    assert token not in json.dumps(plex["requests"])
     assert (line["method"], line["status"], line["user"]) == ("GET", 200, "alex")
     assert line["path"].startswith(f"/:/scrobble?key={key}")
     assert line["write"]
@@ -138,6 +143,100 @@ async def test_server_breaks_as_asked_and_works_again(
         assert answer.ok
 
 
+async def test_page_begins_with_whom_it_is_told_and_each_server_has_its_own(
+    simulation: Simulation, session: aiohttp.ClientSession
+) -> None:
+    simulation.machines["jellyfin"].shown_first = "family"
+    address = f"{simulation.control_url}/api/state"
+    for chosen, shown in (
+        ({}, ["alex", "family", "alex"]),
+        ({"plex": "kim", "emby": "nobody"}, ["kim", "family", "alex"]),
+        ({"jellyfin": "sam"}, ["alex", "sam", "alex"]),
+    ):
+        async with session.get(address, params=chosen) as answer:
+            state = await answer.json()
+        assert [one["user"] for one in state["servers"]] == shown
+
+
+@pytest.mark.parametrize("kind", ["plex", "jellyfin", "emby"])
+async def test_server_refuses_changes_and_nothing_else(
+    simulation: Simulation, session: aiohttp.ClientSession, kind: str
+) -> None:
+    machine = simulation.machines[kind]
+    film = machine.item_id("Arrival", None, None)
+    user, (_, secret) = "kim", machine.secret("kim")
+    if kind == "plex":
+        look_url = f"{machine.server.url}/library/metadata/{film}"
+        mark_url = f"{machine.server.url}/:/scrobble?key={film}"
+        mark_url += "&identifier=com.plexapp.plugins.library"
+        method, headers = "GET", {"X-Plex-Token": secret}
+    else:
+        users = f"{machine.server.url}/Users/{machine.server.user_id(user)}"
+        look_url, mark_url = f"{users}/Items/{film}", f"{users}/PlayedItems/{film}"
+        method = "POST"
+        headers = {"X-Emby-Token": machine.server.token_for(user)}
+
+    async def answers(method: str, url: str) -> int:
+        async with session.request(method, url, headers=headers) as answer:
+            return answer.status
+
+    # Told twice it is no more refused than told once.
+    for _ in range(2):
+        switched = await post(session, simulation, f"/api/refuse/{kind}/on")
+        assert switched == (200, {"refuses": True})
+    refusing = [one["refuses"] for one in await look(session, simulation)]
+    assert refusing.count(True) == 1
+    assert await answers("GET", look_url) == 200
+    assert await answers(method, mark_url) == 400
+    assert film not in machine.seen(user)
+
+    # What else is broken stays so.
+    machine.server.fail(FaultKind.STATUS, path="/nowhere", status=503)
+    for _ in range(2):
+        switched = await post(session, simulation, f"/api/refuse/{kind}/off")
+        assert switched == (200, {"refuses": False})
+    assert await answers(method, mark_url) == 200
+    assert machine.seen(user)[film].watched
+    assert await answers("GET", f"{machine.server.url}/nowhere") == 503
+
+    await post(session, simulation, f"/api/refuse/{kind}/on")
+    async with session.delete(f"{simulation.control_url}/api/fault/{kind}") as answer:
+        assert answer.ok
+    assert not any(one["refuses"] for one in await look(session, simulation))
+
+
+async def test_quick_connect_is_approved_on_the_page(
+    simulation: Simulation, session: aiohttp.ClientSession
+) -> None:
+    async def codes() -> list[list[str]]:
+        return [one["codes"] for one in await look(session, simulation)]
+
+    assert await codes() == [[], [], []]
+    who = 'MediaBrowser Client="c", Device="d", DeviceId="e", Version="1"'
+    async with session.post(
+        f"{simulation.jellyfin.url}/QuickConnect/Initiate",
+        headers={"Authorization": who},
+    ) as answer:
+        request = await answer.json()
+    assert await codes() == [[], [request["Code"]], []]
+
+    approve = "/api/approve/jellyfin"
+    for body in (
+        {"code": request["Code"], "user": "nobody"},
+        {"code": "000000", "user": "sam"},
+    ):
+        assert (await post(session, simulation, approve, body))[0] == 404
+    body = {"code": request["Code"], "user": "sam"}
+    assert (await post(session, simulation, "/api/approve/plex", body))[0] == 404
+    assert await post(session, simulation, approve, body) == (200, {})
+    assert await codes() == [[], [], []]
+    async with session.get(
+        f"{simulation.jellyfin.url}/QuickConnect/Connect",
+        params={"secret": request["Secret"]},
+    ) as answer:
+        assert (await answer.json())["Authenticated"]
+
+
 @pytest.mark.parametrize("kind", ["plex", "jellyfin"])
 async def test_another_client_watches(
     simulation: Simulation, session: aiohttp.ClientSession, kind: str
@@ -161,7 +260,7 @@ async def test_another_client_watches(
 @pytest.mark.parametrize(
     ("path", "body", "status"),
     [
-        ("/api/outage/emby/on", None, 404),
+        ("/api/outage/kodi/on", None, 404),
         ("/api/fault/plex", {"kind": "nonsense"}, 400),
         ("/api/fault/plex", {"kind": "slow", "speed": 1}, 400),
         ("/api/fault/plex", {"kind": "slow", "path": "("}, 400),

@@ -59,8 +59,11 @@ class QuickConnect:
 
     def by_code(self, code: str, now: datetime) -> Request | None:
         """Return the request of that code while it waits."""
-        living = (r for r in self._living(now) if r.approved is None)
-        return next((r for r in living if r.code == code), None)
+        return next((r for r in self.waiting(now) if r.code == code), None)
+
+    def waiting(self, now: datetime) -> list[Request]:
+        """Return the requests that nobody has approved yet, oldest first."""
+        return [r for r in self._living(now) if r.approved is None]
 
     def forget(self) -> None:
         """Lose everything, as a restart does."""

@@ -398,6 +398,12 @@ class FakeJellyfin(FakeServer):
         if gone is not None and gone.device_id:
             self.sessions.end_device(gone.device_id)
 
+    def add_user(self, name: str) -> FakeUser:
+        """Add a user who may see everything; their password is "NAME-password"."""
+        user = FakeUser(name, make_id("user", self.server_id, name), f"{name}-password")
+        self.users[user.id] = user
+        return user
+
     def approve(self, code: str, name: str) -> bool:
         """Approve a Quick Connect code as that user would; False for a wrong code."""
         now = self.clock()
