@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 import json
 from pathlib import Path
 import re
-import shutil
 from typing import Any, Self
 
 import pytest
@@ -17,7 +16,7 @@ import pytest
 from custom_components.watched_sync.core.slots import STEADY_AFTER
 from scripts.lib.demo import dashboard
 from scripts.lib.demo.client import Client
-from scripts.lib.demo.home import Access
+from scripts.lib.demo.home import Access, copy_texts
 from scripts.lib.demo.lanes import jellyfin_entry, plex_entry
 from scripts.lib.demo.process import PYTHON, ROOT, HomeAssistant, free_port
 from tests.fakes.control import Ports, Simulation
@@ -120,7 +119,12 @@ class House:
         if self._connect["plex"]:
             token = hello["plex"]["users"][VIEWER]["token"]
             entries.append(
-                await plex_entry(hello["plex"]["url"], token, track=self._track["plex"])
+                await plex_entry(
+                    hello["plex"]["url"],
+                    token,
+                    plex_tv=hello["plex_tv"]["url"],
+                    track=self._track["plex"],
+                )
             )
         if self._connect["jellyfin"]:
             password = hello["jellyfin"]["users"][VIEWER]["password"]
@@ -137,10 +141,11 @@ class House:
             "port": free_port(),
             "user": USER,
             "password": PASSWORD,
+            "configuration": self._configuration,
             "entries": entries,
         }
         access = Access(**json.loads(await _furnish(folder, wanted)))
-        self._copy_files(folder)
+        copy_texts(folder, languages=self._sentences, blueprints=self._blueprints)
         if entries:
             dashboard.write_dashboard(
                 folder,
@@ -148,9 +153,7 @@ class House:
                 [
                     dashboard.LaneCards(
                         entry["title"],
-                        self.simulation.machines[entry["data"]["kind"]].describe(
-                            VIEWER
-                        ),
+                        self.simulation.machines[entry["data"]["kind"]].product,
                         "mdi:eye",
                     )
                     for entry in entries
@@ -158,15 +161,6 @@ class House:
                 hello["control"],
             )
         return access
-
-    def _copy_files(self, folder: Path) -> None:
-        with (folder / "configuration.yaml").open("a", encoding="utf-8") as file:
-            file.write(f"\n{self._configuration}")
-        copied = [Path("custom_sentences", language) for language in self._sentences]
-        if self._blueprints:
-            copied.append(Path("blueprints", "automation", "watched_sync"))
-        for path in copied:
-            shutil.copytree(ROOT / path, folder / path)
 
     def client(self) -> Client:
         """Return a client of Home Assistant."""
@@ -223,19 +217,6 @@ async def _furnish(folder: Path, wanted: Mapping[str, Any]) -> bytes:
     if process.returncode:
         raise RuntimeError(f"the folder could not be made ({process.returncode})")
     return made
-
-
-async def all_loaded(client: Client) -> None:
-    """Wait until every entry is set up, anew if it was just changed.
-
-    What changes an entry has begun to set it up anew before it is answered.
-    """
-    async with asyncio.timeout(30):
-        while True:
-            entries = await client.command("config_entries/get", domain="watched_sync")
-            if all(entry["state"] == "loaded" for entry in entries):
-                return
-            await asyncio.sleep(0.1)
 
 
 async def up_next_switch(client: Client, device: str, title: str) -> str:

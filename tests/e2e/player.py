@@ -4,30 +4,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from scripts.lib.demo.client import Client
-from tests.fakes import library
 
 type Json = dict[str, Any]
-
-
-def episode(show: str, season: int, number: int) -> Json:
-    """Return how a player names an episode of the simulated servers."""
-    return {
-        "media_content_type": "tvshow",
-        "media_series_title": show,
-        "media_season": season,
-        "media_episode": number,
-        "media_title": library.show(show).episode(season, number).title,
-        "media_duration": library.show(show).episode(season, number).minutes * 60,
-    }
-
-
-def film(title: str, year: int) -> Json:
-    """Return how a player names a film of the simulated servers."""
-    return {
-        "media_content_type": "movie",
-        "media_title": f"{title} ({year})",
-        "media_duration": library.movie(title, year).minutes * 60,
-    }
 
 
 class Player:

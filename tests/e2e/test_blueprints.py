@@ -9,13 +9,15 @@ from typing import Any
 import pytest
 
 from scripts.lib.demo.client import Client
+from scripts.lib.demo.household import all_loaded
+from scripts.lib.demo.media import episode
 from tests.fakes.base import FaultKind
 from tests.fakes.jellyfin import TICKS_PER_SECOND, FakeJellyfin
 from tests.scenarios.house import ONE_PLAY, UNSEEN, JellyfinSide, PlexSide, Side
 
-from .house import JELLYFIN, PLEX, VIEWER, House, all_loaded
+from .house import JELLYFIN, PLEX, VIEWER, House
 from .phone import CONFIGURATION, Phone
-from .player import Player, episode
+from .player import Player
 
 pytestmark = pytest.mark.e2e
 

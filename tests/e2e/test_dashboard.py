@@ -31,7 +31,10 @@ async def test_somebody_signs_in_and_sees_both_servers(house: House) -> None:
         await browser.wait("hui-tile-card >> nth=0")
         await browser.ready()
 
-        assert await browser.path() == "/watched-sync/home"
+        assert await browser.path() == f"/watched-sync/to-watch-{PLEX}"
+        for text in ("Attic (alex)", "Up next", "S02E05", "Watched last"):
+            await browser.wait(f"text={text} >> visible=true")
+        await browser.go("/watched-sync/home")
         for text in ("Attic", "Cellar", "Up next", "Severance S02E05", "Past Lives"):
             await browser.wait(f"text={text} >> visible=true")
         assert await browser.count("hui-warning, hui-error-card") == 0
@@ -122,7 +125,7 @@ async def test_an_outage_a_restart_and_the_return(house: House) -> None:
         await client.action("button.press", entity_id=f"button.{PLEX}_sync_now")
         await browser.state(STATUS, "synced")
         await browser.state(PENDING, "0")
-        await browser.wait("text=Nothing: both servers know everything.")
+        await browser.wait("text=Nothing: the servers know everything.")
         state = house.plex.state("alex", film)
         assert (state.view_count, state.view_offset_ms) == (1, 0)
         assert house.plex.count(r"/:/scrobble") == 1

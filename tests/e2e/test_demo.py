@@ -16,9 +16,10 @@ from scripts.lib.demo.client import Client
 from scripts.lib.demo.home import Access
 from scripts.lib.demo.process import ROOT, free_port
 
-from .house import PLEX, up_next_switch
+from .house import PLEX, VIEWER, up_next_switch
 
-pytestmark = pytest.mark.e2e
+# Each starts the command a few times, which takes its time on a busy machine.
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
 
 STATUS = f"sensor.{PLEX}_sync_status"
 
@@ -57,18 +58,18 @@ class Demo:
         rest, _ = await asyncio.wait_for(self.process.communicate(), 60)
         self.said += rest.decode()
 
-    async def servers(self) -> list[dict[str, Any]]:
-        """Return what the servers' page shows."""
+    async def servers(self, **users: str) -> list[dict[str, Any]]:
+        """Return what the servers' page shows of these users."""
         async with (
             aiohttp.ClientSession() as session,
-            session.get(f"{self.running['control']}/api/state") as answer,
+            session.get(f"{self.running['control']}/api/state", params=users) as answer,
         ):
             found: list[dict[str, Any]] = (await answer.json())["servers"]
             return found
 
-    async def plays(self, title: str) -> int:
-        """Return how often the film was played on Plex."""
-        plex = (await self.servers())[0]
+    async def plays(self, title: str, *, user: str = VIEWER) -> int:
+        """Return how often the film was played by a user of Plex."""
+        plex = (await self.servers(plex=user))[0]
         played: int = next(
             film["plays"] for film in plex["movies"] if film["title"] == title
         )
@@ -140,7 +141,7 @@ async def test_the_demo_from_the_first_start_to_the_second(tmp_path: Path) -> No
     assert not (folder / "running.json").exists()
 
     async with demo(folder) as second:
-        # The wish was kept, and so was the server's memory; the outage was not.
+        # The change was kept, and so was the server's memory; the outage was not.
         async with second.client() as client:
             await client.until_state(STATUS, "synced", timeout=30)
         assert await second.plays("Oppenheimer") == 1
@@ -154,6 +155,66 @@ async def test_the_demo_from_the_first_start_to_the_second(tmp_path: Path) -> No
             # By itself: nobody says that the server is back.
             await client.until_state(STATUS, "synced", timeout=60)
         assert await second.plays("Oppenheimer") == 0
+
+
+async def test_three_people_television_and_changes_that_fail(tmp_path: Path) -> None:
+    folder = tmp_path / "demo"
+    assert (await says(folder, "play", "Arrival"))[0] == 1
+    async with demo(folder) as running, running.client() as client:
+        persons = {"person.alex", "person.kim", "person.sam"}
+        assert persons <= (await client.states()).keys()
+        # What Alex has done before is not Kim's.
+        assert await running.plays("Inception") == 1
+        assert await running.plays("Inception", user="kim") == 0
+
+        code, said = await says(folder, "play", "Severance S09E09")
+        assert (code, "do not have that" in said) == (1, True)
+        code, said = await says(folder, "play", "Severance S02E05", "--to", "95%")
+        assert code == 0, said
+        await client.until_state("sensor.severance_next_episode", "S02E06")
+        await client.until_state(STATUS, "synced")
+        await client.until_state("sensor.cellar_family_sync_status", "synced")
+        # Kim's bedroom is no business of Alex, and what goes on is not over.
+        assert (await says(folder, "play", "Paddington 2", "--on", "Bedroom"))[0] == 0
+        await client.until_state("media_player.bedroom", "playing")
+        dune = ("play", "Dune (2021)", "--to", "95", "--on", "Bedroom")
+        assert (await says(folder, *dune))[0] == 0
+
+        def kim_has_seen_it(states: dict[str, Any]) -> bool:
+            told = states["event.attic_kim_activity"]["attributes"]
+            return (told["event_type"], told.get("title")) == (
+                "watched",
+                "Dune",
+            )
+
+        await client.until(kim_has_seen_it, "Kim has seen Dune")
+        await client.until_state("sensor.attic_kim_sync_status", "synced")
+        plex = (await running.servers(plex="kim"))[0]
+        plays = {(one["title"], one["year"]): one["plays"] for one in plex["movies"]}
+        assert (plays["Dune", 2021], plays["Dune", 1984]) == (1, 0)
+        assert await running.plays("Paddington 2") == 0
+
+        assert (await says(folder, "refuse", "plex", "on"))[0] == 0
+        await client.action("watched_sync.mark_watched", {"title": "Amélie"})
+        await client.until_state(f"sensor.{PLEX}_failed_changes", "1")
+        assert await running.plays("Amélie") == 0
+        assert (await says(folder, "refuse", "plex", "off"))[0] == 0
+        await client.action(
+            "button.press", entity_id=f"button.{PLEX}_retry_failed_changes"
+        )
+        await client.until_state(STATUS, "synced")
+        assert await running.plays("Amélie") == 1
+
+        # Sentences and blueprints are there to be used.
+        answer = await client.command(
+            "conversation/process",
+            text="what's next in Severance",
+            language="en",
+        )
+        spoken = answer["response"]["speech"]["plain"]["speech"]
+        assert "season 2 episode 6" in spoken
+        blueprints = await client.command("blueprint/list", domain="automation")
+        assert any(name.startswith("watched_sync/") for name in blueprints)
 
 
 async def test_home_assistant_can_be_restarted_from_within(tmp_path: Path) -> None:

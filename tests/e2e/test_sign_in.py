@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from scripts.lib.demo.household import all_loaded
 from tests.fakes.emby import FakeEmby
 from tests.fakes.jellyfin import FakeJellyfin
 from tests.fakes.jellyfin.profile import Phase
@@ -13,7 +14,7 @@ from tests.fakes.plex import FakePlex
 from tests.fakes.tls import Certificates
 
 from .browser import Browser
-from .house import JELLYFIN, House, all_loaded, no_complaints
+from .house import JELLYFIN, House, no_complaints
 from .test_connect import CREATED, DIALOG, SUBMIT, begin, fill, whose
 
 # Many dialogs in one house, as every start of Home Assistant takes its time.

@@ -7,12 +7,14 @@ from typing import Any
 
 import pytest
 
+from scripts.lib.demo import household
 from scripts.lib.demo.client import Client
+from scripts.lib.demo.media import episode, film
 from tests.scenarios.house import ONE_PLAY, UNSEEN, JellyfinSide, PlexSide, Side
 
-from .house import JELLYFIN, PLEX, VIEWER, House, all_loaded, no_complaints
+from .house import JELLYFIN, PLEX, VIEWER, House, no_complaints
 from .phone import CONFIGURATION, Phone
-from .player import Player, episode, film
+from .player import Player
 
 pytestmark = pytest.mark.e2e
 
@@ -58,20 +60,13 @@ async def report(client: Client, player: Player, *, report_progress: bool) -> No
     """Have both servers told of a player, by the dialog *Report a player*."""
     entries = await client.command("config_entries/get", domain="watched_sync")
     assert len(entries) == 2
-    flows = "/api/config/config_entries/subentries/flow"
     for entry in entries:
-        form = await client.rest(
-            "POST", flows, {"handler": [entry["entry_id"], "player"]}
+        await household.report(
+            client,
+            entry["entry_id"],
+            player.entity_id,
+            report_progress=report_progress,
         )
-        assert form["step_id"] == "user"
-        done = await client.rest(
-            "POST",
-            f"{flows}/{form['flow_id']}",
-            {"media_player": player.entity_id, "report_progress": report_progress},
-        )
-        assert done["type"] == "create_entry"
-    # Nobody follows a player while an entry is set up anew.
-    await all_loaded(client)
     await synced(client)
 
 

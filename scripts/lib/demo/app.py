@@ -15,35 +15,48 @@ from typing import Any, Final
 
 import aiohttp
 
-from tests.fakes.control import Ports, Simulation
+from tests.fakes.control import HOUSEHOLD, Ports, Simulation
 
-from . import dashboard
+from . import dashboard, household
 from .client import Client, RefusedError
-from .home import Access, furnish, get, put, set_port
-from .lanes import jellyfin_entry, plex_entry
+from .home import (
+    DOMAIN,
+    Access,
+    copy_texts,
+    furnish,
+    get,
+    link_component,
+    put,
+    set_port,
+)
+from .media import named
 from .process import RESTART, ROOT, HomeAssistant, NotStartedError, free_port
 
 type Json = dict[str, Any]
 
 USER: Final = "demo"
 PASSWORD: Final = "demo"  # noqa: S105 - it is printed for everybody to use
-_VIEWER: Final = "alex"
+_PLAYERS_COMPONENT: Final = Path(__file__).with_name("simulated_players")
 
 _PORT: Final = 8123
-_SERVER_PORTS: Final = Ports(plex=32400, plex_tv=32401, jellyfin=8096, control=8090)
+_SERVER_PORTS: Final = Ports(
+    plex=32400, plex_tv=32401, jellyfin=8096, emby=8097, control=8090
+)
+#: A whole film, in percent.
+_WHOLE: Final = 100
+#: What happens to a server, by command and switch.
+_TROUBLE: Final = {
+    ("outage", "on"): "cannot be reached any more",
+    ("outage", "off"): "is back",
+    ("refuse", "on"): "refuses every change from now on",
+    ("refuse", "off"): "takes changes again",
+}
+#: The end of configuration.yaml: the players.
+_CONFIGURATION: Final = "\n".join(
+    ["simulated_players:", *(f"  - {name}" for name in household.PLAYERS)]
+)
 #: Seconds between two looks whether the servers' play states have to be kept.
 _KEEP_EVERY: Final = 10.0
-
-_TRACKED: Final = {
-    "plex": ("Severance",),
-    "jellyfin": ("Arrival",),
-}
-#: What happens before anybody looks, so that there is something to see.
-_OPENING: Final[tuple[tuple[str, Json], ...]] = (
-    ("mark_watched", {"title": "Inception"}),
-    ("mark_watched", {"title": "Chernobyl", "season": 1, "episode": 3}),
-    ("set_progress", {"title": "Arrival", "percent": 35}),
-)
 
 
 class DemoError(Exception):
@@ -61,6 +74,7 @@ class Demo:
         self._access_file = folder / "access.json"
         self._running_file = folder / "running.json"
         self._simulation = Simulation()
+        self._simulation.machines["jellyfin"].shown_first = HOUSEHOLD
         self._stopping = asyncio.Event()
         self._kept = ""
 
@@ -120,47 +134,53 @@ class Demo:
     async def _settle(self, port: int, *, is_new: bool) -> Access:
         """Make the folder of Home Assistant ready for a start."""
         hello = self._simulation.hello()
-        urls = {kind: hello[kind]["url"] for kind in _TRACKED}
+        urls = {kind: hello[kind]["url"] for kind in self._simulation.machines}
         if not is_new:
             access = Access(**json.loads(self._access_file.read_text(encoding="utf-8")))
             access = Access(**asdict(access) | {"url": f"http://127.0.0.1:{port}"})
             set_port(self._home, port)
             self._readdress(urls)
+            self._copy_texts()
             return access
         shutil.rmtree(self._home, ignore_errors=True)
-        token = hello["plex"]["users"][_VIEWER]["token"]
-        password = hello["jellyfin"]["users"][_VIEWER]["password"]
-        entries = [
-            await plex_entry(urls["plex"], token, track=_TRACKED["plex"]),
-            await jellyfin_entry(
-                urls["jellyfin"], _VIEWER, password, track=_TRACKED["jellyfin"]
-            ),
-        ]
+        entries = await household.connect(hello)
         access = furnish(
-            self._home, port=port, user=USER, password=PASSWORD, entries=entries
+            self._home,
+            port=port,
+            user=USER,
+            password=PASSWORD,
+            owner=household.OWNER,
+            others=household.OTHERS,
+            configuration=_CONFIGURATION,
+            entries=entries,
         )
+        link_component(self._home, _PLAYERS_COMPONENT)
+        self._copy_texts()
         dashboard.write_dashboard(
             self._home,
             access.user_id,
             [
                 dashboard.LaneCards(
                     entry["title"],
-                    self._simulation.machines[entry["data"]["kind"]].describe(_VIEWER),
-                    icon,
+                    self._simulation.machines[lane.kind].product,
+                    lane.icon,
                 )
-                for entry, icon in zip(
-                    entries, ("mdi:plex", "mdi:jellyfish"), strict=True
-                )
+                for entry, lane in zip(entries, household.LANES, strict=True)
             ],
             hello["control"],
         )
         return access
 
+    def _copy_texts(self) -> None:
+        """Bring sentences and blueprints to what they are today."""
+        languages = [one.name for one in (ROOT / "custom_sentences").iterdir()]
+        copy_texts(self._home, languages=languages)
+
     def _readdress(self, urls: dict[str, str]) -> None:
         """Follow the servers to the ports they have today."""
         stored = get(self._home, "core.config_entries")
         for entry in stored["data"]["entries"]:
-            if entry["domain"] == "watched_sync":
+            if entry["domain"] == DOMAIN:
                 entry["data"]["url"] = urls[entry["data"]["kind"]]
         put(
             self._home,
@@ -218,8 +238,7 @@ class Demo:
 
     async def _open(self, client: Client) -> None:
         async with client:
-            for action, data in _OPENING:
-                await client.action(f"watched_sync.{action}", {**data, "wait": 10})
+            await household.move_in(client)
 
     def _remember(self, access: Access) -> None:
         self._access_file.write_text(json.dumps(asdict(access)), encoding="utf-8")
@@ -249,41 +268,88 @@ class Demo:
 
     def _greet(self, home: HomeAssistant) -> None:
         hello = self._simulation.hello()
+        others = " and ".join(household.OTHERS)
         _say(f"""
   Watched Sync    {home.url}    user: {USER}    password: {PASSWORD}
   The servers     {hello["control"]}    what they know, live
 
-  Plex "{hello["plex"]["name"]}"       {hello["plex"]["url"]}
-      token: {hello["plex"]["users"][_VIEWER]["token"]}
-  Jellyfin "{hello["jellyfin"]["name"]}"  {hello["jellyfin"]["url"]}
-      user: {_VIEWER}   password: {hello["jellyfin"]["users"][_VIEWER]["password"]}
+  That user is {household.OWNER}, who owns the home. {others} live there too: each signs
+  in with the name in lower case, which is the password as well. Plex is connected
+  for Alex and for Kim, Jellyfin for the whole household. Connect more with what the
+  servers' page says: Sam's Jellyfin with Quick Connect, or Emby.
 
   Try this:
     Turn a switch on in Home Assistant and look at the servers' page.
     Then, in a second terminal:
+      scripts/demo play "Severance S02E05" --to 95%    somebody watches television
       scripts/demo outage plex on     turn more switches: they wait in the queue
       scripts/demo outage plex off    and the queue drains
+      scripts/demo refuse plex on     turn a switch: it fails, and Repairs asks you
 
   Ctrl-C stops everything; what you did is kept (--fresh forgets it).
 """)
 
 
-async def outage(folder: Path, server: str, switch: str) -> None:
-    """Take a server of the running demo away, or bring it back. Raises DemoError."""
+def _running(folder: Path) -> Json:
+    """Return what the running demo wrote down. Raises DemoError if none runs."""
     note = folder / "running.json"
     if not note.exists():
         raise DemoError("The demo does not run. Start it with scripts/demo.")
-    control = json.loads(note.read_text(encoding="utf-8"))["control"]
+    running: Json = json.loads(note.read_text(encoding="utf-8"))
+    return running
+
+
+async def trouble(folder: Path, what: str, server: str, switch: str) -> None:
+    """Make a server of the running demo unreachable, or have it refuse changes.
+
+    *what* is `outage` or `refuse`; *switch* `off` ends it. Raises DemoError.
+    """
+    control = _running(folder)["control"]
     try:
         async with (
             aiohttp.ClientSession() as session,
-            session.post(f"{control}/api/outage/{server}/{switch}") as answer,
+            session.post(f"{control}/api/{what}/{server}/{switch}") as answer,
         ):
             answer.raise_for_status()
     except aiohttp.ClientError as error:
         raise DemoError(f"The demo does not answer at {control}.") from error
-    reached = "cannot be reached any more" if switch == "on" else "is back"
-    _say(f"{server.capitalize()} {reached}.")
+    _say(f"{server.capitalize()} {_TROUBLE[what, switch]}.")
+
+
+async def play(folder: Path, title: str, player: str, percent: float | None) -> None:
+    """Play something on a player of the running demo. Raises DemoError.
+
+    At *percent* of its length it is stopped; without it plays on.
+    """
+    running = _running(folder)
+    try:
+        media = named(title)
+    except LookupError as error:
+        raise DemoError(f"The servers do not have that: {error}") from error
+    access_file = folder / "access.json"
+    if not access_file.exists():
+        raise DemoError("The demo is still starting.")
+    token = json.loads(access_file.read_text(encoding="utf-8"))["token"]
+    entity_id = household.player_id(player)
+    try:
+        async with Client(running["url"], token) as client:
+
+            async def play_at(position: float) -> None:
+                await client.action(
+                    "simulated_players.play",
+                    {"media": media, "position": position},
+                    entity_id=entity_id,
+                )
+
+            await play_at(0)
+            if percent is None:
+                _say(f"{player} plays {title}. Stop it in Home Assistant.")
+                return
+            await play_at(media["media_duration"] * percent / 100)
+            await client.action("media_player.media_stop", entity_id=entity_id)
+    except (OSError, aiohttp.ClientError) as error:
+        raise DemoError(f"Home Assistant does not answer: {running['url']}") from error
+    _say(f"{player} played {title} up to {percent:g} % and stopped.")
 
 
 def _choose_port(wanted: int | None) -> int:
@@ -332,21 +398,46 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--folder", type=Path, default=ROOT / ".demo", help="where all is kept (.demo)"
     )
-    commands = parser.add_subparsers(dest="command", metavar="outage")
-    broken = commands.add_parser(
-        "outage", help="in a second terminal: take a server away, or bring it back"
+    commands = parser.add_subparsers(
+        dest="command", title="in a second terminal", metavar="COMMAND"
     )
-    broken.add_argument("server", choices=["plex", "jellyfin"])
-    broken.add_argument("switch", choices=["on", "off"])
+    for what, text in (
+        ("outage", "take a server away, or bring it back"),
+        ("refuse", "have a server refuse every change, or take changes again"),
+    ):
+        broken = commands.add_parser(what, help=text)
+        broken.add_argument("server", choices=["plex", "jellyfin", "emby"])
+        broken.add_argument("switch", choices=["on", "off"])
+    playing = commands.add_parser("play", help="have a player play something")
+    playing.add_argument("title", help='"Severance S02E05", "Arrival" or "Dune (2021)"')
+    playing.add_argument(
+        "--to",
+        type=_percent,
+        metavar="PERCENT",
+        help="stop there, as in 95%%; without it plays on",
+    )
+    playing.add_argument(
+        "--on", choices=[*household.PLAYERS], default=next(iter(household.PLAYERS))
+    )
     return parser.parse_args()
+
+
+def _percent(text: str) -> float:
+    percent = float(text.removesuffix("%"))
+    if not 0 <= percent <= _WHOLE:
+        raise ValueError(text)
+    return percent
 
 
 async def _run(given: argparse.Namespace) -> None:
     folder = given.folder.resolve()
-    if given.command == "outage":
-        await outage(folder, given.server, given.switch)
-    else:
-        await Demo(folder).run(given.port, fresh=given.fresh)
+    match given.command:
+        case "outage" | "refuse":
+            await trouble(folder, given.command, given.server, given.switch)
+        case "play":
+            await play(folder, given.title, given.on, given.to)
+        case _:
+            await Demo(folder).run(given.port, fresh=given.fresh)
 
 
 def main() -> int:

@@ -1,6 +1,6 @@
 """The demo's dashboard: nothing but cards that Home Assistant brings along."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -27,18 +27,13 @@ _SLOTS: Final = 10
 class LaneCards:
     """One lane on the dashboard.
 
-    `device` is the name of its device, `shelf` the page's view of its server for the
-    lane's user, and `icon` stands beside its name.
+    `device` is the name of its device, `product` what its server is, and `icon` stands
+    beside its name.
     """
 
     device: str
-    shelf: Mapping[str, Any]
+    product: str
     icon: str
-
-    @property
-    def name(self) -> str:
-        """The server's own name."""
-        return str(self.shelf["name"])
 
     def entity(self, domain: str, name: str) -> str:
         """Return the id of an entity of the lane's device."""
@@ -72,20 +67,23 @@ def write_dashboard(
 
 
 def dashboard(lanes: Sequence[LaneCards], control: str) -> Json:
-    """Return the whole dashboard; *control* is the address of the servers' page."""
+    """Return the whole dashboard; *control* is the address of the servers' page.
+
+    What people copy comes first, for each lane, and then all lanes side by side.
+    """
     return {
         "views": [
+            *chain.from_iterable(_ready_made(lane) for lane in lanes),
             {
-                "title": _TITLE,
+                "title": "What to try",
                 "path": "home",
                 "type": "sections",
-                "max_columns": 3,
+                "max_columns": 4,
                 "sections": [
-                    *(_lane_section(lane) for lane in lanes),
                     _common_section(lanes, control),
+                    *(_lane_section(lane) for lane in lanes),
                 ],
             },
-            *chain.from_iterable(_ready_made(lane) for lane in lanes),
         ]
     }
 
@@ -95,11 +93,11 @@ def _ready_made(lane: LaneCards) -> list[Json]:
     text = READY_MADE.read_text(encoding="utf-8")
     device = slugify(lane.device)
     text = text.replace("attic_alex", device).replace(
-        "name: Attic", f"name: {lane.name}"
+        "name: Attic", f"name: {lane.device}"
     )
     views: list[Json] = yaml.safe_load(text)["views"]
     return [
-        {**view, "title": lane.name, "path": f"{view['path']}-{device}"}
+        {**view, "title": lane.device, "path": f"{view['path']}-{device}"}
         for view in views
     ]
 
@@ -108,7 +106,7 @@ def _lane_section(lane: LaneCards) -> Json:
     pending = lane.entity("sensor", "Pending changes")
     return _section(
         _heading(
-            f"{lane.name} · {lane.shelf['product']}",
+            f"{lane.device} · {lane.product}",
             lane.icon,
             badges=[
                 {
@@ -174,6 +172,12 @@ def _status_tiles(lane: LaneCards) -> Iterator[Json]:
 def _common_section(lanes: Sequence[LaneCards], control: str) -> Json:
     pending = [lane.entity("sensor", "Pending changes") for lane in lanes]
     return _section(
+        _heading("What to try", "mdi:flask-outline"),
+        {
+            "type": "markdown",
+            "content": _HELP.format(control=control),
+            "grid_options": {"columns": 12},
+        },
         _heading("Waiting to be sent", "mdi:tray-full"),
         {
             "type": "markdown",
@@ -183,7 +187,7 @@ def _common_section(lanes: Sequence[LaneCards], control: str) -> Json:
         {
             "type": "history-graph",
             "entities": [
-                {"entity": entity, "name": lane.name}
+                {"entity": entity, "name": lane.device}
                 for entity, lane in zip(pending, lanes, strict=True)
             ],
             "hours_to_show": 0.1,
@@ -192,12 +196,6 @@ def _common_section(lanes: Sequence[LaneCards], control: str) -> Json:
         _heading("Tracked", "mdi:bookmark-check-outline"),
         *_tracked_show("Severance"),
         _watched_tile("switch.arrival_2016_watched", "Arrival (2016)", "sync_state"),
-        _heading("What to try", "mdi:flask-outline"),
-        {
-            "type": "markdown",
-            "content": _HELP.format(control=control),
-            "grid_options": {"columns": 12},
-        },
     )
 
 
@@ -264,7 +262,7 @@ def _up_next(lane: LaneCards) -> Iterator[Json]:
     """Yield a tile for each slot, with the name of what is in it."""
     for number in range(1, _SLOTS + 1):
         entity_id = lane.entity("switch", f"Up next {number}")
-        yield _watched_tile(entity_id, {"type": "entity"}, "sync_state", "show")
+        yield _watched_tile(entity_id, {"type": "entity"}, "sync_state", "title")
 
 
 def _queue_template(lanes: Sequence[LaneCards]) -> str:
@@ -279,7 +277,7 @@ def _queue_template(lanes: Sequence[LaneCards]) -> str:
 {{%- set sensor = '{lane.entity("sensor", "Sync status")}' %}}
 {{%- for row in state_attr(sensor, 'queue') or [] %}}
 {{%- set ns.any = true %}}
-- **{{{{ row.title }}}}** → {{{{ words[row.change] }}}}, on {lane.name}
+- **{{{{ row.title }}}}** → {{{{ words[row.change] }}}}, on {lane.device}
 {{%- if row.status == 'failed' %}} (**failed**: it waits for you under *Repairs*)
 {{%- endif %}}
 {{%- endfor %}}
@@ -291,7 +289,7 @@ def _queue_template(lanes: Sequence[LaneCards]) -> str:
 {{%- set sensor = '{lane.entity("sensor", "Sync status")}' %}}
 {{%- if is_state(sensor, 'offline') %}}
 
-{lane.name} does not answer; it is asked again before long.
+{lane.device} does not answer; it is asked again before long.
 {{%- endif %}}
 """
         for lane in lanes
@@ -300,7 +298,7 @@ def _queue_template(lanes: Sequence[LaneCards]) -> str:
         f"{{% set words = {changes!r} %}}"
         "{% set ns = namespace(any=false) %}\n"
         f"{rows}{silent}"
-        "{%- if not ns.any %}Nothing: both servers know everything.{% endif %}\n"
+        "{%- if not ns.any %}Nothing: the servers know everything.{% endif %}\n"
     )
 
 
@@ -309,6 +307,10 @@ _HELP: Final = """\
 2. Take a server away there, or with `scripts/demo outage plex on`; turn more switches.
 3. Restart Home Assistant: what waits is still there.
 4. Bring the server back and watch the queue drain.
+5. Press *Refuse changes* there and turn a switch: *Repairs* asks what is to be done.
+6. Watch television: `scripts/demo play "Severance S02E05" --to 95%`.
+7. Say to Assist: "I finished Chernobyl", then "undo that".
+8. Connect Sam's Jellyfin with Quick Connect and let it in on the servers' page.
 """
 
 

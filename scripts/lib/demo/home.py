@@ -9,11 +9,12 @@ of Home Assistant 2026.10 and 2026.11.
 
 import base64
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from importlib.util import find_spec
 import json
 from pathlib import Path
 import secrets
+import shutil
 import sys
 import time
 from typing import Any
@@ -100,15 +101,22 @@ def furnish(
     user: str,
     password: str,
     name: str = "Demo home",
+    owner: str | None = None,
+    others: Sequence[str] = (),
+    configuration: str = "",
     entries: Sequence[Mapping[str, Any]] = (),
 ) -> Access:
     """Write everything a first start needs into an empty folder.
 
-    *entries* are config entries as `config_entry` makes them.
+    *owner* is the name of the person who signs in with *user* and *password*. Each of
+    *others* is a person as well, but no administrator, and signs in with the name in
+    lower case, which is the password too. *configuration* is YAML for the end of
+    configuration.yaml, and *entries* are config entries as `config_entry` makes them.
     """
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "configuration.yaml").write_text(
-        _CONFIGURATION.format(name=name, domain=DOMAIN), encoding="utf-8"
+        f"{_CONFIGURATION.format(name=name, domain=DOMAIN)}\n{configuration}",
+        encoding="utf-8",
     )
     for file, content in (
         ("automations.yaml", "[]\n"),
@@ -116,11 +124,13 @@ def furnish(
         ("scripts.yaml", "{}\n"),
     ):
         (folder / file).write_text(content, encoding="utf-8")
-    components = folder / "custom_components"
-    components.mkdir()
-    (components / DOMAIN).symlink_to(ROOT / "custom_components" / DOMAIN)
-    access = _let_in(folder, port, user, password)
-    put(folder, "person", _person(access), version=2)
+    link_component(folder, ROOT / "custom_components" / DOMAIN)
+    residents = [
+        _Resident(owner or user.capitalize(), user, password, is_owner=True),
+        *(_Resident(name, name.lower(), name.lower()) for name in others),
+    ]
+    access = _let_in(folder, port, residents)
+    put(folder, "person", {"items": [one.person for one in residents]}, version=2)
     put(
         folder,
         "onboarding",
@@ -147,6 +157,26 @@ def furnish(
     )
     _draw_placeholders(folder)
     return access
+
+
+def link_component(folder: Path, component: Path) -> None:
+    """Have the home use a custom integration from where it is."""
+    (folder / "custom_components").mkdir(exist_ok=True)
+    (folder / "custom_components" / component.name).symlink_to(component)
+
+
+def copy_texts(
+    folder: Path, *, languages: Sequence[str] = (), blueprints: bool = True
+) -> None:
+    """Copy sentences of these languages and blueprints, as a person does by hand.
+
+    What was copied before is replaced.
+    """
+    copied = [Path("custom_sentences", language) for language in languages]
+    if blueprints:
+        copied.append(Path("blueprints", "automation", DOMAIN))
+    for path in copied:
+        shutil.copytree(ROOT / path, folder / path, dirs_exist_ok=True)
 
 
 def config_entry(
@@ -228,42 +258,78 @@ def set_port(folder: Path, port: int) -> None:
     )
 
 
-def _let_in(folder: Path, port: int, user: str, password: str) -> Access:
-    user_id, credential_id, token_id = (uuid.uuid4().hex for _ in range(3))
+@dataclass(frozen=True, slots=True)
+class _Resident:
+    """Somebody who lives there: a person, and the user they sign in with."""
+
+    name: str
+    user: str
+    password: str
+    is_owner: bool = False
+    user_id: str = field(default_factory=lambda: uuid.uuid4().hex)
+    credential_id: str = field(default_factory=lambda: uuid.uuid4().hex)
+
+    @property
+    def person(self) -> Json:
+        return {
+            "id": self.user,
+            "name": self.name,
+            "user_id": self.user_id,
+            "device_trackers": [],
+        }
+
+    @property
+    def account(self) -> Json:
+        return {
+            "id": self.user_id,
+            "group_ids": ["system-admin" if self.is_owner else "system-users"],
+            "is_owner": self.is_owner,
+            "is_active": True,
+            "name": self.name,
+            "system_generated": False,
+            "local_only": False,
+        }
+
+    @property
+    def credential(self) -> Json:
+        return {
+            "id": self.credential_id,
+            "user_id": self.user_id,
+            "auth_provider_type": "homeassistant",
+            "auth_provider_id": None,
+            "data": {"username": self.user},
+        }
+
+    @property
+    def login(self) -> Json:
+        # Few rounds: signing in is quick, and the password is printed anyway.
+        hashed = bcrypt.hashpw(self.password.encode(), bcrypt.gensalt(4))
+        return {
+            "username": self.user,
+            "password": base64.b64encode(hashed).decode(),
+        }
+
+
+def _let_in(folder: Path, port: int, residents: Sequence[_Resident]) -> Access:
+    """Let everybody sign in, and return how the first of them does."""
+    first = residents[0]
+    token_id = uuid.uuid4().hex
     key = secrets.token_hex(64)
     put(
         folder,
         "auth",
         {
-            "users": [
-                {
-                    "id": user_id,
-                    "group_ids": ["system-admin"],
-                    "is_owner": True,
-                    "is_active": True,
-                    "name": user.capitalize(),
-                    "system_generated": False,
-                    "local_only": False,
-                }
-            ],
+            "users": [one.account for one in residents],
             "groups": [
                 {"id": "system-admin", "name": "Administrators"},
                 {"id": "system-users", "name": "Users"},
                 {"id": "system-read-only", "name": "Read Only"},
             ],
-            "credentials": [
-                {
-                    "id": credential_id,
-                    "user_id": user_id,
-                    "auth_provider_type": "homeassistant",
-                    "auth_provider_id": None,
-                    "data": {"username": user},
-                }
-            ],
+            "credentials": [one.credential for one in residents],
             "refresh_tokens": [
                 {
                     "id": token_id,
-                    "user_id": user_id,
+                    "user_id": first.user_id,
                     "client_id": None,
                     "client_name": "scripts/demo",
                     "client_icon": None,
@@ -275,18 +341,16 @@ def _let_in(folder: Path, port: int, user: str, password: str) -> Access:
                     "last_used_at": None,
                     "last_used_ip": None,
                     "expire_at": None,
-                    "credential_id": credential_id,
+                    "credential_id": first.credential_id,
                     "version": None,
                 }
             ],
         },
     )
-    # Few rounds: signing in is quick, and the password is printed anyway.
-    hashed = bcrypt.hashpw(password.encode(), bcrypt.gensalt(4))
     put(
         folder,
         "auth_provider.homeassistant",
-        {"users": [{"username": user, "password": base64.b64encode(hashed).decode()}]},
+        {"users": [one.login for one in residents]},
     )
     now = round(time.time())
     token = jwt.encode(
@@ -294,20 +358,9 @@ def _let_in(folder: Path, port: int, user: str, password: str) -> Access:
         key,
         algorithm="HS256",
     )
-    return Access(f"http://{HOST}:{port}", user, password, user_id, token)
-
-
-def _person(access: Access) -> Json:
-    return {
-        "items": [
-            {
-                "id": access.user,
-                "name": access.user.capitalize(),
-                "user_id": access.user_id,
-                "device_trackers": [],
-            }
-        ]
-    }
+    return Access(
+        f"http://{HOST}:{port}", first.user, first.password, first.user_id, token
+    )
 
 
 def _silenced() -> list[Json]:

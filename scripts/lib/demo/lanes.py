@@ -25,18 +25,37 @@ from .home import config_entry
 type Json = dict[str, Any]
 
 
-async def plex_entry(url: str, token: str, *, track: Sequence[str] = ()) -> Json:
-    """Return the entry of a token's user; *track* names films and shows to track."""
+async def plex_entry(
+    url: str,
+    token: str,
+    *,
+    plex_tv: str,
+    track: Sequence[str] = (),
+    person: str = PERSON_SHARED,
+) -> Json:
+    """Return the entry of a token's user, whom *plex_tv* knows (an address).
+
+    *track* names films and shows to track; *person* says whose plays they are, as the
+    entry's option of that name does.
+    """
     client_id = uuid4().hex
     async with aiohttp.ClientSession() as session:
-        client = PlexClient(session, url, token, client_id=client_id)
-        return await _entry("plex", url, token, client_id, client, track)
+        client = PlexClient(
+            session, url, token, client_id=client_id, plex_tv_url=plex_tv
+        )
+        entry = await _entry("plex", url, token, client_id, client, track)
+    return entry | {"options": {CONF_PERSON: person}}
 
 
 async def jellyfin_entry(
-    url: str, user: str, password: str, *, track: Sequence[str] = ()
+    url: str,
+    user: str,
+    password: str,
+    *,
+    track: Sequence[str] = (),
+    person: str = PERSON_SHARED,
 ) -> Json:
-    """Return the entry of a user, signed in; *track* as for `plex_entry`."""
+    """Return the entry of a user, signed in; the rest is as for `plex_entry`."""
     client_id = uuid4().hex
     async with aiohttp.ClientSession() as session:
         login = await authenticate(session, url, user, password, client_id)
@@ -47,7 +66,8 @@ async def jellyfin_entry(
             user_id=login.info.user_id,
             device_id=client_id,
         )
-        return await _entry("jellyfin", url, login.token, client_id, client, track)
+        entry = await _entry("jellyfin", url, login.token, client_id, client, track)
+    return entry | {"options": {CONF_PERSON: person}}
 
 
 async def _entry(
@@ -63,7 +83,6 @@ async def _entry(
     return config_entry(
         title=f"{info.server_name} ({info.user_name})",
         unique_id=f"{info.server_id}:{info.user_id}",
-        options={CONF_PERSON: PERSON_SHARED},
         minor_version=ENTRY_MINOR_VERSION,
         data={
             "kind": kind,
