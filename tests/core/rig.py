@@ -82,9 +82,9 @@ class Rig:
         """Lose everything that is not on disk, and start again."""
         await self.stop()
         self.journal.dead = True
-        text, later = self.journal.text, self.journal.later
+        stored, later = self.journal.stored, self.journal.later
         self.journal = MemoryJournal(later=later)
-        self.journal.text = text
+        self.journal.stored = stored
         self._assemble(self.journal.restore(), self.lane.ledger if ledger else Ledger())
 
     async def ask(

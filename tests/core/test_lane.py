@@ -103,7 +103,7 @@ async def test_a_failing_disk_gives_everything_back_as_it_was() -> None:
     await rig.lane.submit([given_up])
     rig.outbox.reject(given_up)
     await rig.lane.submit(waiting)
-    before = (list(rig.outbox), list(rig.outbox.rejected), rig.journal.text)
+    before = (list(rig.outbox), list(rig.outbox.rejected), rig.journal.stored)
 
     rig.journal.fail_next()
     calls = [
@@ -113,7 +113,7 @@ async def test_a_failing_disk_gives_everything_back_as_it_was() -> None:
     ]
     answers = await asyncio.gather(*calls, return_exceptions=True)
     assert [type(answer) for answer in answers] == [JournalError] * 3
-    assert (list(rig.outbox), list(rig.outbox.rejected), rig.journal.text) == before
+    assert (list(rig.outbox), list(rig.outbox.rejected), rig.journal.stored) == before
     assert rig.outbox.due(EPOCH, 100) == waiting
     assert Result.SUPERSEDED not in rig.results()
 

@@ -60,7 +60,7 @@ from custom_components.watched_sync.core.operation import (
     Operation,
     SetProgress,
 )
-from custom_components.watched_sync.core.outbox import Outbox
+from custom_components.watched_sync.core.outbox import HistoryEntry, Outbox
 from custom_components.watched_sync.core.play_state import (
     POSITION_TOLERANCE,
     PlayState,
@@ -1171,11 +1171,18 @@ class ModelServer:
 # --- the disk --------------------------------------------------------------
 
 
-class MemoryJournal:
-    """A disk that holds the outbox as JSON text, and can fail or take its time.
+#: Operations, those given up and those done, as they were at one moment.
+type Stored = tuple[
+    tuple[Operation, ...], tuple[Operation, ...], tuple[HistoryEntry, ...]
+]
 
-    `text` is the last write that was completed: what a crash leaves. `outbox` has to
-    be set before the first save.
+
+class MemoryJournal:
+    """A disk that holds the outbox, and can fail or take its time.
+
+    `stored` is the last write that was completed: what a crash leaves. It becomes JSON
+    when it is read: most of what is written never is. `outbox` has to be set before the
+    first save.
     """
 
     def __init__(self, *, seconds: float = 0.01, later: float = 2.0) -> None:
@@ -1183,8 +1190,7 @@ class MemoryJournal:
         self.seconds = seconds
         self.later = later
         self.outbox = Outbox()
-        self._known: dict[int, tuple[object, str]] = {}
-        self.text = self._encoded()
+        self.stored = self._snapshot()
         self.writes = 0
         self.failures: deque[bool] = deque()
         self.broken = False
@@ -1205,13 +1211,13 @@ class MemoryJournal:
 
     async def save(self) -> None:
         self._started += 1
-        number, text = self._started, self._encoded()
+        number, stored = self._started, self._snapshot()
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
         if self.seconds:
             await asyncio.sleep(self.seconds)
-        self._complete(number, text)
+        self._complete(number, stored)
 
     def save_later(self) -> None:
         if self._timer is None:
@@ -1220,51 +1226,40 @@ class MemoryJournal:
             )
 
     def restore(self) -> Outbox:
-        """Return the outbox that a new start would find."""
-        stored = decode_outbox(json.loads(self.text))
-        assert not stored.damaged
-        return stored.outbox
+        """Return the outbox that a new start would find: as JSON, and back."""
+        operations, rejected, history = self.stored
+        text = json.dumps(
+            {
+                "operations": [encode_operation(one) for one in operations],
+                "rejected": [encode_operation(one) for one in rejected],
+                "history": [encode_history_entry(one) for one in history],
+            }
+        )
+        found = decode_outbox(json.loads(text))
+        assert not found.damaged
+        return found.outbox
 
     def _save_late(self) -> None:
         self._timer = None
         self._started += 1
         try:
-            self._complete(self._started, self._encoded())
+            self._complete(self._started, self._snapshot())
         except JournalError:
             self.save_later()
 
-    def _encoded(self) -> str:
-        """Return the outbox as text; what did not change is not encoded again."""
-        known: dict[int, tuple[object, str]] = {}
+    def _snapshot(self) -> Stored:
+        """Return what is there now; nothing of it changes any more."""
+        outbox = self.outbox
+        return tuple(outbox), tuple(outbox.rejected), tuple(outbox.history)
 
-        def part[T](value: T, encode: Callable[[T], Any]) -> str:
-            pair = self._known.get(id(value))
-            if pair is None or pair[0] is not value:
-                pair = (value, json.dumps(encode(value)))
-            known[id(value)] = pair
-            return pair[1]
-
-        operations = ", ".join(part(one, encode_operation) for one in self.outbox)
-        rejected = ", ".join(
-            part(one, encode_operation) for one in self.outbox.rejected
-        )
-        history = ", ".join(
-            part(one, encode_history_entry) for one in self.outbox.history
-        )
-        self._known = known
-        return (
-            f'{{"operations": [{operations}], "rejected": [{rejected}], '
-            f'"history": [{history}]}}'
-        )
-
-    def _complete(self, number: int, text: str) -> None:
+    def _complete(self, number: int, stored: Stored) -> None:
         if self.dead:
             return
         if self.broken or (self.failures and self.failures.popleft()):
             raise JournalError("no space left on device")
         self.writes += 1
         if number > self._completed:
-            self._completed, self.text = number, text
+            self._completed, self.stored = number, stored
 
 
 def readings(server: ModelServer, items: Iterable[Item]) -> list[Reading]:

@@ -234,9 +234,9 @@ class Side:
         self.journal.dead = True
         for task in self.tasks:
             task.cancel()
-        text = self.journal.text
+        stored = self.journal.stored
         self.journal = MemoryJournal(seconds=self.journal.seconds)
-        self.journal.text, self.journal.writes = text, 1
+        self.journal.stored, self.journal.writes = stored, 1
         self.copied += self.moves.copied
         return self.tasks
 

@@ -99,7 +99,16 @@ def means(operation: Operation, leaf: Item) -> bool:
     """Whether an operation is for a film or episode, by what they are called."""
     item = operation.item
     if operation.scope is Scope.ITEM:
-        return work_of(item) == work_of(leaf)
+        # As `work_of` has it, and many times as fast.
+        if item.kind is not leaf.kind:
+            return False
+        if item.kind is MediaKind.MOVIE:
+            return item.title == leaf.title
+        return (item.episode, item.season, item.show_title) == (
+            leaf.episode,
+            leaf.season,
+            leaf.show_title,
+        )
     is_show = item.kind is MediaKind.SHOW
     ids = item.provider_ids if is_show else item.show_provider_ids
     return (

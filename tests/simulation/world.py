@@ -362,9 +362,9 @@ class SimulatedLane:
         if self.is_off:
             return
         await self._die()
-        text = self.journal.text
+        stored = self.journal.stored
         self.journal = MemoryJournal(seconds=self.journal.seconds)
-        self.journal.text = text
+        self.journal.stored = stored
         keeps_ledger = self.world.rng.random() < 0.5
         known = self.lane.ledger
         ledger = Ledger(known, known.absent) if keeps_ledger else Ledger()
@@ -384,7 +384,7 @@ class SimulatedLane:
         except JournalError:
             return None
         copy = MemoryJournal()
-        copy.text = journal.text
+        copy.stored = journal.stored
         readings, absent = list(known), frozenset(known.absent)
         return lambda: (copy.restore(), Ledger(readings, absent))
 
