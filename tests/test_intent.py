@@ -801,6 +801,95 @@ async def test_somebody_who_is_named_is_meant(
     assert await marked(hass, lanes) == expected
 
 
+@pytest.mark.parametrize("language", VOICE)
+async def test_name_at_the_end_of_a_sentence_says_for_whom(
+    hass: HomeAssistant, language: str
+) -> None:
+    lanes = await three_persons(hass)
+    await say(hass, VOICE[language]["for somebody"], language)
+    assert await marked(hass, lanes) == [1]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("I finished Arrival for all of us", [0, 1, 2]),
+        ("I finished Arrival for Grace Hopper", [1]),
+        ("I finished season 1 of Severance for Pat", [2]),
+        ("mark Arrival as watched for Grace", [1]),
+        ("mark season 1 of Severance as watched for everyone", [0, 1, 2]),
+        ("I'm 40 minutes into Arrival for Grace", [1]),
+    ],
+)
+async def test_sentences_say_for_whom(
+    hass: HomeAssistant, text: str, expected: list[int]
+) -> None:
+    lanes = await three_persons(hass)
+    await say(hass, text)
+    assert await marked(hass, lanes) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "I finished Arrival for Ada",
+        "mark Arrival as watched for Ada",
+        "mark Arrival as watched for Nobody",
+        "I finished Arrival for me",
+    ],
+)
+async def test_whom_a_sentence_does_not_say_for_certain_is_asked(
+    hass: HomeAssistant, text: str
+) -> None:
+    lanes = await three_persons(hass)
+    answer, kind = await say(hass, text)
+    assert (answer, kind) == (
+        (
+            "For whom is that meant: Ada Lovelace, Grace Hopper or Attic (Pat)? "
+            "Say it again with the name."
+        ),
+        "query_answer",
+    )
+    assert await marked(hass, lanes) == []
+
+
+@pytest.mark.parametrize(
+    "title",
+    ["Free for Everyone", "A Gift for Ada", "Requiem for a Dream"],
+)
+async def test_title_may_end_like_a_name_of_somebody(
+    hass: HomeAssistant, title: str
+) -> None:
+    hass.states.async_set("person.ada", "home", {"friendly_name": "Ada"})
+    entry, server = await house(
+        hass, MemoryServer([film("f1", title), film("f2", "Arrival")])
+    )
+    answer, _ = await say(hass, f"I watched {title}")
+    assert answer == f"I marked {title} as watched."
+    # What is called like neither is told of without the name.
+    answer, kind = await say(hass, "I watched Nonsense for Ada")
+    assert (answer, kind) == ("I did not find Nonsense on any server.", "error")
+    await drained(hass, entry)
+    assert [item_id for item_id, _ in server.writes] == ["f1"]
+
+
+async def test_title_that_ends_like_a_name_may_be_asked_about(
+    hass: HomeAssistant,
+) -> None:
+    hass.states.async_set("person.ada", "home", {"friendly_name": "Ada"})
+    gifts = (film("f1", "A Gift for Ada", 1990), film("f2", "A Gift for Ada", 2020))
+    entry, server = await house(hass, MemoryServer(gifts))
+    answer, kind = await say(hass, "I watched A Gift for Ada")
+    assert (answer, kind) == (
+        (
+            "Which one do you mean: the 1990 movie A Gift for Ada or the 2020 movie "
+            "A Gift for Ada?"
+        ),
+        "query_answer",
+    )
+    assert untouched(entry, server)
+
+
 @pytest.mark.parametrize("said", ["Nobody", "Ada"])
 async def test_name_that_nobody_or_several_bear_is_asked_about(
     hass: HomeAssistant, said: str

@@ -5,7 +5,9 @@ translations, so that it fits whatever the actions did.
 """
 
 from abc import abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+import re
 from typing import Any, Final, override
 
 from homeassistant.core import HomeAssistant
@@ -80,11 +82,10 @@ class _Handler(intent.IntentHandler):
             intent_obj.assistant,
             said.get("area") or said.get("preferred_area_id"),
         )
-        kind_text = slots["kind"].get("text") if "kind" in slots else None
+        texts = {key: slot.get("text") for key, slot in slots.items()}
+        readings = _readings(_heard(said, texts), texts, assistant, speech)
         try:
-            answer = await self._async_answer(
-                assistant, _heard(said, kind_text), said, speech
-            )
+            answer = await self._async_first(readings, assistant, said, speech)
         except NeedsAnswer as question:
             answer = ask(question, speech)
             if question.asks is Asks.SIMILAR:
@@ -111,6 +112,31 @@ class _Handler(intent.IntentHandler):
         response.async_set_speech_slots({"answer": answer})
         return response
 
+    async def _async_first(
+        self,
+        readings: Sequence[Heard],
+        assistant: Assistant,
+        said: dict[str, Any],
+        speech: Speech,
+    ) -> str:
+        """Answer by the first reading of a sentence that leads to something.
+
+        If none does, raises what the first one raised.
+        """
+        first, *others = readings
+        try:
+            return await self._async_answer(assistant, first, said, speech)
+        except (NeedsAnswer, HomeAssistantError) as err:
+            if not others or not _leads_nowhere(err):
+                raise
+            for one in others:
+                try:
+                    return await self._async_answer(assistant, one, said, speech)
+                except (NeedsAnswer, HomeAssistantError) as other:
+                    if not _leads_nowhere(other):
+                        raise
+            raise
+
     @abstractmethod
     async def _async_answer(
         self, assistant: Assistant, heard: Heard, said: dict[str, Any], speech: Speech
@@ -118,12 +144,42 @@ class _Handler(intent.IntentHandler):
         """Act, and return what to say."""
 
 
-def _heard(said: dict[str, Any], kind_text: str | None) -> Heard:
+def _leads_nowhere(err: Exception) -> bool:
+    """Whether nothing is called so, or plays, so that a sentence may mean another."""
+    if isinstance(err, NeedsAnswer):
+        return err.asks is Asks.SIMILAR
+    return isinstance(err, HomeAssistantError) and err.translation_key in _NOT_OURS
+
+
+def _readings(
+    heard: Heard,
+    texts: Mapping[str, str | None],
+    assistant: Assistant,
+    speech: Speech,
+) -> list[Heard]:
+    """Return what a sentence may mean, the most likely first.
+
+    A title takes all words to the end of a sentence: "Arrival for Ada" may be a film
+    and a person. And a title may end in words that mean persons: "Free for All".
+    """
+    if heard.title is None:
+        return [heard]
+    if heard.person is not None:
+        said = speech.say("for_person", person=texts.get("person") or heard.person)
+        return [heard, replace(heard, title=f"{heard.title} {said}", person=None)]
+    before = re.escape(speech.say("for_person", person="").strip())
+    match = re.fullmatch(rf"(.+)\s{before}\s(.+)", heard.title, re.IGNORECASE)
+    if match is None or not assistant.knows(match[2]):
+        return [heard]
+    return [replace(heard, title=match[1], person=match[2]), heard]
+
+
+def _heard(said: dict[str, Any], texts: Mapping[str, str | None]) -> Heard:
     return Heard(
         title=said.get("title"),
         year=said.get("year"),
         kind=said.get("kind"),
-        kind_text=kind_text,
+        kind_text=texts.get("kind"),
         season=said.get("season"),
         episode=said.get("episode"),
         which=said.get("which"),

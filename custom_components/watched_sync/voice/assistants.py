@@ -232,19 +232,26 @@ class Assistant:
         if name.strip().casefold() == EVERYONE:
             return {ATTR_PERSON: [EVERYONE]}
         persons = persons_called(self.hass, name)
-        if not persons:
-            users = [
-                entry.entry_id
-                for entry in enabled_lanes(self.hass)
-                if person_of(entry) == PERSON_SOMEBODY_ELSE
-                and name.strip().casefold()
-                in (entry.title.casefold(), entry.data[CONF_USER_NAME].casefold())
-            ]
-            if users:
-                return {ATTR_CONFIG_ENTRY_ID: users}
+        if not persons and (users := self._users_called(name)):
+            return {ATTR_CONFIG_ENTRY_ID: users}
         if len(persons) != 1:
             raise self._for_whom()
         return {ATTR_PERSON: persons}
+
+    def _users_called(self, name: str) -> list[str]:
+        """Return the entries of users by this name who are no persons."""
+        wanted = name.strip().casefold()
+        return [
+            entry.entry_id
+            for entry in enabled_lanes(self.hass)
+            if person_of(entry) == PERSON_SOMEBODY_ELSE
+            and wanted
+            in (entry.title.casefold(), entry.data[CONF_USER_NAME].casefold())
+        ]
+
+    def knows(self, name: str) -> bool:
+        """Whether somebody is called *name*."""
+        return bool(persons_called(self.hass, name) or self._users_called(name))
 
     def _for_whom(self) -> NeedsAnswer:
         names = owner_names(self.hass, enabled_lanes(self.hass))
