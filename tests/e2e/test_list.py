@@ -2,7 +2,11 @@
 
 from typing import Any
 
+import pytest
+
 from .house import PLEX, House, no_complaints
+
+pytestmark = pytest.mark.e2e
 
 LIST = f"todo.{PLEX}_up_next"
 DIALOG = "dialog-todo-item-editor"

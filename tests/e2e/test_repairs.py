@@ -1,8 +1,12 @@
 """A change that the server refuses: what Repairs says of it, and lets somebody do."""
 
+import pytest
+
 from tests.fakes.base import FaultKind
 
 from .house import PLEX, House, no_complaints
+
+pytestmark = pytest.mark.e2e
 
 
 async def test_another_attempt_in_vain_is_not_called_repaired(house: House) -> None:

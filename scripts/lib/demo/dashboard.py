@@ -262,7 +262,7 @@ def _up_next(lane: LaneCards) -> Iterator[Json]:
     """Yield a tile for each slot, with the name of what is in it."""
     for number in range(1, _SLOTS + 1):
         entity_id = lane.entity("switch", f"Up next {number}")
-        yield _watched_tile(entity_id, {"type": "entity"}, "sync_state", "title")
+        yield _watched_tile(entity_id, {"type": "entity"}, "title", "sync_state")
 
 
 def _queue_template(lanes: Sequence[LaneCards]) -> str:
