@@ -922,6 +922,8 @@ async def test_share_of_an_unknown_whole_is_refused(hass: HomeAssistant) -> None
         # Half a character, as YAML can write it.
         {"item_id": "m1\ud83d", "position": 1},
         {"title": "caf\ud83d", "position": 1},
+        {"title": "Arrival", "year": 1e300, "position": 1},
+        {"title": "Arrival", "year": 2**64, "position": 1},
         {"item_id": "m1", "position": 1, "config_entry_id": "\ud83d"},
     ],
 )

@@ -1733,6 +1733,22 @@ async def test_few_operations_are_not_given_up_because_of_what_no_item_is_spared
     assert rig.results() == [Result.DELIVERED] * count
 
 
+@virtual
+async def test_empty_answers_do_not_show_that_others_can_be_read() -> None:
+    rig = with_movies(2)
+    rig.server.items = {
+        one: replace(item, library_id=None) for one, item in rig.server.items.items()
+    }
+    rig.lane.learn([rig.server.reading("m0001")])
+    rig.server.hidden.add("m0001")
+    rig.server.poison("m0000", HTML)
+    await rig.ask(None, movies(1)[0])
+    rig.start()
+    await asyncio.sleep(3 * 3600)
+    assert [one.attempts for one in rig.outbox] == [0]
+    assert rig.outcomes == []
+
+
 @pytest.mark.parametrize("known", [0, 1, 5])
 @virtual
 async def test_one_item_alone_that_cannot_be_read_is_given_up(known: int) -> None:

@@ -43,6 +43,7 @@ FOUND_ITEMS_LIMIT: Final = 50
 WAIT_LIMIT: Final = 300
 
 _WHOLE: Final = re.compile(r"[+-]?[0-9]{1,9}")
+_MOST: Final = 10**9
 
 
 def _whole(value: Any) -> int:
@@ -51,8 +52,8 @@ def _whole(value: Any) -> int:
     Nothing is cut off or guessed: 1.7 is no season, and neither is true.
     """
     if isinstance(value, float) and value.is_integer():
-        return int(value)
-    if isinstance(value, int) and not isinstance(value, bool):
+        value = int(value)
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) < _MOST:
         return value
     if isinstance(value, str) and _WHOLE.fullmatch(value.strip()):
         return int(value)

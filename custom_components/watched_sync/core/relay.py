@@ -5,7 +5,7 @@ server, wait for a person, or go on.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
@@ -226,18 +226,17 @@ class Relay:
             if one != item.item_id
             and all(one != held.item.item_id for held in self._poisoned.values())
         )
-        reads: list[Callable[[], Awaitable[object]]] = [
+        reads: list[Callable[[], Awaitable[Collection[object]]]] = [
             partial(self._server.fetch, {one}) for one in islice(unsuspected, OTHERS)
         ]
         for read in (*reads, self._server.libraries):
             try:
-                await read()
+                if await read():
+                    return True  # an answer that has nothing in it shows nothing
             except ServerError as err:
                 if is_outage(err):
                     self._judge(err)
                     return False
-            else:
-                return True
         self._go_down(LaneDown(reason_of(error)))
         return False
 

@@ -366,6 +366,8 @@ class PlexClient(MediaServer):
                     for reading in (*page.unreadable, *page.readings)
                     if reading.item.item_id in keys
                 )
+                if len(found) == size:
+                    break
         except ItemGone:
             # A proxy may say so too while the server restarts, so Plex itself has to
             # be there to be believed.
