@@ -68,8 +68,8 @@ AT_ONCE = 20
 #: Answers that need more of real time than all others together; the clients meet them.
 LASTING = ("a slow drip",)
 
-#: Met before anything is measured: Python keeps for the next one what reading the fullest
-#: page took.
+#: Met before anything is measured: Python keeps for the next page what
+#: reading the fullest one took.
 FULLEST = "a page as full as any"
 
 #: MiB by which the process may grow over all that one Home Assistant meets.

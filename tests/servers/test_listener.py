@@ -369,6 +369,33 @@ async def test_a_frame_with_more_in_it_than_is_read_is_malformed(
         await heard(session, desk)
 
 
+async def test_others_have_their_turns_however_many_frames_come_at_once(
+    session: ClientSession, desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those that make no sense as well."""
+    loop = asyncio.get_running_loop()
+    in_one_turn: list[int] = [0]
+    understand = listener_module._message
+
+    async def count(text: str, junk: Any) -> Any:
+        in_one_turn[-1] += 1
+        return await understand(text, junk)
+
+    def turn() -> None:
+        in_one_turn.append(0)
+        ticking[0] = loop.call_soon(turn)
+
+    ticking = [loop.call_soon(turn)]
+    monkeypatch.setattr(listener_module, "_message", count)
+    desk.script = says(*(["[]"] * 500), LOOK)
+    try:
+        assert await heard(session, desk) == [Connected(), HINT]
+    finally:
+        ticking[0].cancel()
+    assert sum(in_one_turn) > 500
+    assert max(in_one_turn) <= 2
+
+
 async def test_text_that_is_none_is_malformed(
     session: ClientSession, desk: Desk
 ) -> None:

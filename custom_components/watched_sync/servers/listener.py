@@ -323,6 +323,9 @@ async def _next_text(socket: ClientWebSocketResponse, pulse: _Pulse) -> str | No
 
 
 async def _next_frame(socket: ClientWebSocketResponse, pulse: _Pulse) -> WSMessage:
+    # A frame that is here already is returned at once, and there may be thousands of
+    # them: everybody else has a turn between two.
+    await asyncio.sleep(0)
     while True:
         try:
             async with asyncio.timeout_at(pulse.due):
