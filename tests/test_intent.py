@@ -594,6 +594,21 @@ async def test_title_that_is_only_like_one_is_asked_about(hass: HomeAssistant) -
     assert untouched(entry, server)
 
 
+@pytest.mark.parametrize(
+    ("said", "answer"),
+    [
+        ("Sevrance", "I did not find Sevrance. Do you mean the 2022 show Severance?"),
+        ("Arival", "I did not find Arival. Do you mean the 2016 movie Arrival?"),
+    ],
+)
+async def test_word_that_is_misspelt_is_asked_about(
+    hass: HomeAssistant, said: str, answer: str
+) -> None:
+    entry, server = await house(hass)
+    assert await say(hass, f"I finished {said}") == (answer, "error")
+    assert untouched(entry, server)
+
+
 async def test_what_is_not_there_is_not_found(hass: HomeAssistant) -> None:
     entry, server = await house(hass)
     result = await conversation.async_converse(

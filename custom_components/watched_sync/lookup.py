@@ -44,6 +44,7 @@ from .core.titles import (
     likeness,
     split_year,
     telling_words,
+    word_ends,
 )
 from .failures import invalid
 from .runtime import WatchedSyncConfigEntry
@@ -312,12 +313,16 @@ async def async_search(
     if any(fits(one.item) for one in found):
         return found
     near: dict[str, Reading] = {}
-    for word in telling_words(title):
-        if word.casefold() == title.strip().casefold():
-            continue  # that was asked for
-        for one in await server.search(word, kinds, _SEARCH_LIMIT):
-            if closeness(title, one.item.title) >= NEARLY:
-                near.setdefault(one.item.item_id, one)
+    # Parts of words are in many titles: they are asked for only if no word leads there.
+    for parts in (telling_words(title), word_ends(title)):
+        for part in parts:
+            if part.casefold() == title.strip().casefold():
+                continue  # that was asked for
+            for one in await server.search(part, kinds, _SEARCH_LIMIT):
+                if closeness(title, one.item.title) >= NEARLY:
+                    near.setdefault(one.item.item_id, one)
+        if near:
+            break
     known = {one.item.item_id for one in found}
     found += (one for one in near.values() if one.item.item_id not in known)
     return nearest_first(found, title, lambda one: one.item)[:limit]

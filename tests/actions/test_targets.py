@@ -939,6 +939,17 @@ async def test_near_miss_is_no_hit_but_is_offered(
     assert candidate in error.translation_placeholders["candidates"].split(";")[0]
 
 
+async def test_word_that_is_misspelt_is_no_hit_but_is_offered(
+    hass: HomeAssistant,
+) -> None:
+    await setup_lane(hass)
+    error = await refused(hass, title="Sevrance")
+    assert str(error) == (
+        "Sevrance was not found on any server. Do you mean: Severance, Show: "
+        "Attic (Ada)?"
+    )
+
+
 async def test_article_makes_no_difference_unless_something_is_called_exactly_so(
     hass: HomeAssistant,
 ) -> None:

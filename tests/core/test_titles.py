@@ -13,6 +13,7 @@ from custom_components.watched_sync.core.titles import (
     spellings,
     split_year,
     telling_words,
+    word_ends,
 )
 
 SAME, BUT_FOR_ARTICLE, DIFFERENT = (
@@ -210,6 +211,11 @@ def test_search_that_looks_at_every_character_finds_each_spelling(
 )
 def test_most_titles_are_asked_for_once(title: str, expected: tuple[str, ...]) -> None:
     assert spellings(title) == expected
+
+
+def test_ends_of_the_longest_word_lead_to_it_where_it_is_misspelt() -> None:
+    assert word_ends("The Sevrance (2022)") == ("Sev", "ance")
+    assert word_ends("Dune") == word_ends("It") == ()
 
 
 def test_telling_words_are_the_longest() -> None:

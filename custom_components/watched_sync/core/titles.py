@@ -173,6 +173,20 @@ def telling_words(title: str, most: int = 2) -> tuple[str, ...]:
     return tuple(sorted(dict.fromkeys(words), key=len, reverse=True)[:most])
 
 
+def word_ends(title: str) -> tuple[str, ...]:
+    """Return how the longest word of a title begins and ends.
+
+    A word that is misspelt is found by neither itself nor the title, but by one of
+    these, where no more than a few of its letters are wrong.
+    """
+    return tuple(
+        end
+        for word in telling_words(title, 1)
+        if len(word) > _TELLING + 1
+        for end in (word[:_TELLING], word[-_TELLING - 1 :])
+    )
+
+
 def _typed(title: str) -> str:
     """Return a title as a typewriter has it: one form of each mark and letter."""
     # Some marks are two characters to NFKC, so they come first.
