@@ -469,6 +469,50 @@ async def test_player_that_is_not_exposed_is_not_spoken_of(hass: HomeAssistant) 
 # --- questions --------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(
+    ("text", "language", "title"),
+    [
+        ("I watched it", "en", "It"),
+        ("Ich habe es gesehen", "de", "Es"),
+        ("j'ai vu ça", "fr", "Ça"),
+        ("he visto eso", "es", "Eso"),
+        ("ik heb het gezien", "nl", "Het"),
+    ],
+)
+async def test_word_for_what_plays_is_a_title_only_where_nothing_does(
+    hass: HomeAssistant, text: str, language: str, title: str
+) -> None:
+    films = [film("it", title), MOVIE]
+    entry, server = await house(hass, MemoryServer(films))
+    _, den = room(hass, "Den", entry)
+    play(hass, den, MOVIE)
+    await say(hass, text, language)
+    await drained(hass, entry)
+    play(hass, den, film("x", "Home video"))
+    _, kind = await say(hass, text, language)
+    assert kind == "error"
+    hass.states.async_set(den, "off", {})
+    await say(hass, text, language)
+    await drained(hass, entry)
+    assert [item_id for item_id, _ in server.writes] == ["m1", "it"]
+
+
+async def test_title_in_quotes_is_a_title_whatever_plays(hass: HomeAssistant) -> None:
+    entry, server = await house(hass, MemoryServer([film("it", "It"), MOVIE]))
+    _, den = room(hass, "Den", entry)
+    play(hass, den, MOVIE)
+    await say(hass, 'I watched "It"')
+    await drained(hass, entry)
+    assert [item_id for item_id, _ in server.writes] == ["it"]
+
+
+async def test_nothing_plays_and_no_film_is_called_it(hass: HomeAssistant) -> None:
+    entry, server = await house(hass)
+    answer = await say(hass, "I watched it")
+    assert answer == ("Which room do you mean?", "query_answer")
+    assert untouched(entry, server)
+
+
 @pytest.mark.parametrize("language", VOICE)
 async def test_ambiguous_title_is_asked_about_and_nothing_is_queued(
     hass: HomeAssistant, language: str
@@ -830,6 +874,7 @@ async def test_name_at_the_end_of_a_sentence_says_for_whom(
     [
         ("I finished Arrival for all of us", [0, 1, 2]),
         ("I finished Arrival for Grace Hopper", [1]),
+        ('I finished "Arrival" for Grace', [1]),
         ("I finished season 1 of Severance for Pat", [2]),
         ("mark Arrival as watched for Grace", [1]),
         ("mark season 1 of Severance as watched for everyone", [0, 1, 2]),

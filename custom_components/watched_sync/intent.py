@@ -17,6 +17,7 @@ import voluptuous as vol
 
 from .actions.fields import WHOLE_NUMBER
 from .core.identity import MediaKind
+from .core.titles import unquoted
 from .lookup import ActionScope, SkipReason
 from .runtime import WatchedSyncConfigEntry
 from .voice.assistants import Assistant, Done, Next, UpNext
@@ -47,6 +48,8 @@ _EPISODE: Final = {
     vol.Optional("episode"): vol.All(WHOLE_NUMBER, vol.Range(min=0)),
     vol.Optional("which"): vol.Coerce(Which),
 }
+#: A word that means what plays, as the title it is where nothing does.
+_IT: Final = {vol.Optional("it"): intent.non_empty_string}
 _PERSON: Final = {vol.Optional("person"): intent.non_empty_string}
 _ROOM: Final = {
     vol.Optional("area"): intent.non_empty_string,
@@ -84,6 +87,8 @@ class _Handler(intent.IntentHandler):
         )
         texts = {key: slot.get("text") for key, slot in slots.items()}
         readings = _readings(_heard(said, texts), texts, assistant, speech)
+        if "it" in said:
+            readings.append(replace(readings[0], title=said["it"]))
         try:
             answer = await self._async_first(readings, assistant, said, speech)
         except NeedsAnswer as question:
@@ -127,13 +132,13 @@ class _Handler(intent.IntentHandler):
         try:
             return await self._async_answer(assistant, first, said, speech)
         except (NeedsAnswer, HomeAssistantError) as err:
-            if not others or not _leads_nowhere(err):
+            if not others or not _leads_nowhere(err, first):
                 raise
             for one in others:
                 try:
                     return await self._async_answer(assistant, one, said, speech)
                 except (NeedsAnswer, HomeAssistantError) as other:
-                    if not _leads_nowhere(other):
+                    if not _leads_nowhere(other, one):
                         raise
             raise
 
@@ -144,11 +149,15 @@ class _Handler(intent.IntentHandler):
         """Act, and return what to say."""
 
 
-def _leads_nowhere(err: Exception) -> bool:
+def _leads_nowhere(err: Exception, heard: Heard) -> bool:
     """Whether nothing is called so, or plays, so that a sentence may mean another."""
     if isinstance(err, NeedsAnswer):
-        return err.asks is Asks.SIMILAR
-    return isinstance(err, HomeAssistantError) and err.translation_key in _NOT_OURS
+        return err.asks is (Asks.SIMILAR if heard.is_named else Asks.WHERE)
+    if not isinstance(err, HomeAssistantError):
+        return False
+    # What plays is meant, also where nobody knows it.
+    nowhere = _NOT_OURS if heard.is_named else ("nothing_played_here",)
+    return err.translation_key in nowhere
 
 
 def _readings(
@@ -171,12 +180,13 @@ def _readings(
     match = re.fullmatch(rf"(.+)\s{before}\s(.+)", heard.title, re.IGNORECASE)
     if match is None or not assistant.knows(match[2]):
         return [heard]
-    return [replace(heard, title=match[1], person=match[2]), heard]
+    return [replace(heard, title=unquoted(match[1]), person=match[2]), heard]
 
 
 def _heard(said: dict[str, Any], texts: Mapping[str, str | None]) -> Heard:
+    title = said.get("title")
     return Heard(
-        title=said.get("title"),
+        title=None if title is None else unquoted(title),
         year=said.get("year"),
         kind=said.get("kind"),
         kind_text=texts.get("kind"),
@@ -200,6 +210,7 @@ class MarkHandler(_Handler):
         """What the sentences may fill in."""
         return {
             **_NAME,
+            **_IT,
             **_EPISODE,
             **_PERSON,
             **_ROOM,
@@ -227,6 +238,7 @@ class UnmarkHandler(_Handler):
         """What the sentences may fill in."""
         return {
             **_NAME,
+            **_IT,
             **_EPISODE,
             **_PERSON,
             **_ROOM,
@@ -258,6 +270,7 @@ class ProgressHandler(_Handler):
         """What the sentences may fill in."""
         return {
             **_NAME,
+            **_IT,
             **_EPISODE,
             **_PERSON,
             **_ROOM,

@@ -13,6 +13,7 @@ from custom_components.watched_sync.core.titles import (
     spellings,
     split_year,
     telling_words,
+    unquoted,
     word_ends,
 )
 
@@ -216,6 +217,11 @@ def test_most_titles_are_asked_for_once(title: str, expected: tuple[str, ...]) -
 def test_ends_of_the_longest_word_lead_to_it_where_it_is_misspelt() -> None:
     assert word_ends("The Sevrance (2022)") == ("Sev", "ance")
     assert word_ends("Dune") == word_ends("It") == ()
+
+
+def test_quotation_marks_around_a_title_are_no_part_of_it() -> None:
+    assert unquoted('"It"') == unquoted(" „It“ ") == unquoted("It") == "It"
+    assert unquoted('"') == '"'
 
 
 def test_telling_words_are_the_longest() -> None:

@@ -113,6 +113,11 @@ def likeness(
     return best
 
 
+def unquoted(title: str) -> str:
+    """Return a title without the quotation marks around it."""
+    return title.strip().strip(_QUOTES) or title
+
+
 def plain(title: str) -> str:
     """Return what counts of a title as it is written, its article and year included."""
     text = _typed(title).casefold()
