@@ -420,7 +420,7 @@ async def test_what_waits_in_a_later_batch_counts_too() -> None:
 async def test_what_was_given_up_later_is_not_swept_away() -> None:
     rig = with_movies().start()
     batch_id = await do(rig, MarkWatched(), M1)
-    rig.server.on(Ask.WRITE, FORBIDDEN)
+    rig.server.on(Ask.WRITE, FORBIDDEN, FORBIDDEN)
     await do(rig, MarkUnwatched(), M1)
     assert (await undo(rig, batch_id)).kept == {"m1": Kept.CHANGED_SINCE}
     assert len(rig.outbox.rejected) == 1
@@ -524,7 +524,7 @@ async def test_what_waits_is_dropped_and_nothing_is_written() -> None:
 @virtual
 async def test_what_was_given_up_is_dropped() -> None:
     rig = with_movies().start()
-    rig.server.on(Ask.WRITE, FORBIDDEN)
+    rig.server.on(Ask.WRITE, FORBIDDEN, None, FORBIDDEN)
     await do(rig, MarkWatched(), M1, M2)
     assert len(rig.outbox.rejected) == 1
     await undo_and_wait(rig)

@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 import json
 from typing import Any
+from unittest.mock import patch
 
 from freezegun.api import FrozenDateTimeFactory
 from homeassistant.config_entries import ConfigEntryState
@@ -1111,7 +1112,9 @@ async def test_memory_goes_with_the_last_entry_and_comes_with_the_next(
 async def test_entry_that_never_ran_can_be_removed(hass: HomeAssistant) -> None:
     entry = lane_entry(MemoryServer())
     entry.add_to_hass(hass)
-    await hass.config_entries.async_remove(entry.entry_id)
+    with patch("custom_components.watched_sync.async_sign_out"):
+        await hass.config_entries.async_remove(entry.entry_id)
+        await hass.async_block_till_done(wait_background_tasks=True)
     assert not hass.config_entries.async_entries(DOMAIN)
 
 

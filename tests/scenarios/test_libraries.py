@@ -6,6 +6,7 @@ from typing import Any
 from homeassistant.core import HomeAssistant
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
+from custom_components.watched_sync.const import PERSON_SHARED
 from custom_components.watched_sync.core.lane import Phase
 from tests.common import drained
 from tests.fakes.library import MOVIES_4K_LIBRARY, MOVIES_LIBRARY, SHOWS_LIBRARY
@@ -33,6 +34,7 @@ async def choose(hass: HomeAssistant, entry: MockConfigEntry, *titles: str) -> N
     ids = {one["label"]: one["value"] for one in selector.config["options"]}
     assert set(ids) == {MOVIES_LIBRARY, MOVIES_4K_LIBRARY, SHOWS_LIBRARY}
     chosen: dict[str, Any] = {
+        "person": PERSON_SHARED,
         "entities": {"libraries": [ids[title] for title in titles]},
         **{name: {} for name in ("playback", "mirror", "delivery")},
     }
