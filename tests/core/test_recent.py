@@ -216,6 +216,13 @@ def test_our_own_mark_takes_an_unmark_back() -> None:
     assert not recent.shows_what_was(shows(seen(last=at(-9999))))
 
 
+def test_mark_that_nobody_answered_explains_whatever_is_watched() -> None:
+    """Else what it left would not be taken over, and pass for somebody else's later."""
+    recent, _ = unmarked()
+    recent.may_have_marked(["m1"])
+    assert not recent.doubt(shows(seen(last=at(-9999))))
+
+
 def test_a_wish_is_not_true_because_of_a_play_that_was_unmarked() -> None:
     recent, clock = unmarked()
     clock.seconds += 10 * MOMENT

@@ -5,7 +5,7 @@ that looks away shows in the counts.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -363,9 +363,18 @@ def _why_overruled(
         return "by a clock that jumped it came later than any write of ours can have"
     if any(_looks_newer(lane, operation, item.item_id, offset) for item in leaves):
         return "by a clock that jumped an old play is newer"
+    if (lane.world.spoils or lane.world.restores) and _lacks_base(operation, leaves):
+        return "an odd row, or a new id, hid what was agreed on when it was asked for"
     if lane.may_be_forgetful:
         return "our clock jumped, and what was agreed on was lost"
     return None
+
+
+def _lacks_base(operation: Operation, leaves: Iterable[Item]) -> bool:
+    """Whether of some item nothing was known when an operation was made."""
+    if operation.scope is Scope.ITEM:
+        return operation.base is None
+    return any(leaf.item_id not in operation.bases for leaf in leaves)
 
 
 def _looks_newer(

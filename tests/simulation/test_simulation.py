@@ -333,19 +333,6 @@ def test_what_a_backup_brings_back_and_is_sent_unasked_is_noticed(
     assert _caught(first=80, saying="came out of a backup")
 
 
-def test_odd_row_without_a_date_that_is_believed_is_noticed(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """The next row has the date again, and looks like another play."""
-    following = PlayState.following
-
-    def forget(state: PlayState, earlier: PlayState) -> PlayState:
-        return replace(following(state, earlier), last_played=state.last_played)
-
-    monkeypatch.setattr(PlayState, "following", forget)
-    assert "ended well" in _caught(first=219)
-
-
 def test_worlds_know_closing_hours_and_backups() -> None:
     """Of what they go through there has to be enough to tell."""
     from tests.core.virtual import VirtualLoop, run  # noqa: PLC0415 - as above

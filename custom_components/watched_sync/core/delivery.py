@@ -831,6 +831,8 @@ class Delivery:
                 await self._server.write(write.item, change, state)
             except Unanswered, asyncio.CancelledError:
                 self._note_doubt(write, self._as_sent(change, state), shown)
+                if may_add_play(change):
+                    self._lane.recent.may_have_marked(shown)
                 raise
             shown = {item_id: change.apply(state) for item_id, state in shown.items()}
             state = change.apply(state)

@@ -289,7 +289,7 @@ class Outbox:
         for earlier in (*given_up, *overtaken, *self._trees_over(operation)):
             if earlier.operation_id not in self.unsent:
                 operation = operation.following(earlier)
-        self._insert(self._following_last_done(operation))
+        self._insert(operation)
         if staged:
             self._staged.add(operation.operation_id)
         return Receipt(
@@ -413,24 +413,11 @@ class Outbox:
             # Nobody knew that the two were for one item.
             if entry.settled_at > moved.asked_at and entry.operation.is_for(item):
                 moved = moved.following(entry.operation)
-        self.update(self._following_last_done(moved))
+        self.update(moved)
         for one in list(self._live.values()):
             if operation.item.covers(one.item):
                 self._put(replace(one, item=one.item.below(item)))
         return overtaken
-
-    def _following_last_done(self, operation: Operation) -> Operation:
-        """Have an operation for what was never read know what we did there last.
-
-        It may have been forgotten that this was agreed on: an id may be another by now,
-        or the process may have died before it was written down.
-        """
-        if operation.scope is Scope.TREE or operation.undoes or operation.base:
-            return operation
-        for entry in reversed(self._history):
-            if entry.operation.reaches(operation.item):
-                return operation.following(entry.operation)
-        return operation
 
     def hasten(self, reason: Reason, items: Collection[Item] | None = None) -> bool:
         """Make due what waits for a *reason*; whether anything does.

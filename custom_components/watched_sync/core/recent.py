@@ -99,6 +99,14 @@ class Recent:
                 self._unmarks.pop(item_id, None)
         self._forget(now)
 
+    def may_have_marked(self, item_ids: Iterable[str]) -> None:
+        """Note that a mark of items was sent, and not answered.
+
+        It may carry any date: whatever shows them watched is no play of before.
+        """
+        for item_id in item_ids:
+            self._unmarks.pop(item_id, None)
+
     def hear(self, item_ids: Iterable[str]) -> None:
         """Hear that the server tells of a change: what was read of these may differ.
 
