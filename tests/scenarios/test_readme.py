@@ -510,8 +510,8 @@ def quoted(text: str) -> list[str]:
     return [
         one
         for one in re.findall(r"(?<![*\w])\*([^*|]+)\*(?![*\w])", text)
-        if one.count(" ") > 1
-        and re.match(r"(I|I'm|mark|what|what's|this|where|which)\b", one)
+        if (one.count(" ") > 1 or one.startswith("undo "))
+        and re.match(r"(I|I'm|mark|undo|what|what's|this|where|which)\b", one)
         and one not in NOT_SAID
     ]
 
@@ -564,7 +564,7 @@ async def test_sentence_is_understood_and_done(
     await home.connect(home.plex)
     await home.play("Arrival", 2016, 97)
     await home.play("Alien", 1979, 50, player="media_player.kitchen", stops=False)
-    if "unwatched" in text or "haven't" in text:
+    if "unwatched" in text or "haven't" in text or "undo" in text:
         await act(hass, "mark_watched", title="Arrival", wait=60)
         await home.drained()
     home.clear_logs()
@@ -584,6 +584,7 @@ async def test_sentence_is_understood_and_done(
     wrote = {
         "WatchedSyncMark": "watched",
         "WatchedSyncUnmark": "unwatched",
+        "WatchedSyncUndo": "unwatched",
         "WatchedSyncProgress": "progress",
     }[response.intent.intent_type]
     assert {what for what, _ in home.marks} == {wrote}, spoken
