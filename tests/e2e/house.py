@@ -237,6 +237,22 @@ async def up_next_switch(client: Client, device: str, title: str) -> str:
     return found[0]
 
 
+async def synced(client: Client) -> None:
+    """Wait until nothing is left to be delivered, on either server.
+
+    The queue tells: a change is not called pending before it has waited for a while.
+    """
+    async with asyncio.timeout(30):
+        while True:
+            queue = await client.action("watched_sync.get_queue", response=True)
+            if not queue["operations"]:
+                break
+            await asyncio.sleep(0.1)
+    for lane in (PLEX, JELLYFIN):
+        await client.until_state(f"sensor.{lane}_pending_changes", "0")
+        await client.until_state(f"sensor.{lane}_sync_status", "synced")
+
+
 async def no_complaints(browser: Browser, *, had_outage: bool = False) -> None:
     """Fail if the page complained about anything that is not known and harmless.
 

@@ -15,7 +15,7 @@ from tests.fakes.base import FaultKind
 from tests.fakes.jellyfin import TICKS_PER_SECOND, FakeJellyfin
 from tests.scenarios.house import ONE_PLAY, UNSEEN, JellyfinSide, PlexSide, Side
 
-from .house import JELLYFIN, PLEX, VIEWER, House
+from .house import JELLYFIN, PLEX, VIEWER, House, synced
 from .phone import CONFIGURATION, Phone
 from .player import Player
 
@@ -92,13 +92,6 @@ async def lanes(client: Client) -> dict[str, str]:
     """Return the ids of the entries by their titles."""
     entries = await client.command("config_entries/get", domain="watched_sync")
     return {entry["title"]: entry["entry_id"] for entry in entries}
-
-
-async def synced(client: Client) -> None:
-    """Wait until nothing is left to be delivered, on either server."""
-    for lane in (PLEX, JELLYFIN):
-        await client.until_state(f"sensor.{lane}_pending_changes", "0")
-        await client.until_state(f"sensor.{lane}_sync_status", "synced")
 
 
 async def test_all_five_are_listed_and_make_automations(

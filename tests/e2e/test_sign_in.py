@@ -1,5 +1,6 @@
 """Signing in as a person does it in the frontend, and everything that goes wrong."""
 
+import asyncio
 from collections.abc import Mapping
 import re
 from typing import Any
@@ -18,6 +19,9 @@ from .house import JELLYFIN, House, no_complaints
 from .test_connect import CREATED, DIALOG, SUBMIT, begin, fill, whose
 
 # Many dialogs in one house, as every start of Home Assistant takes its time.
+#: Seconds after which a slot of what is up next may be pressed, and some more.
+SETTLED = 4
+
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
 
 PAGE = "/config/integrations/integration/watched_sync"
@@ -86,6 +90,8 @@ async def mark(client: Any, entity: str) -> str:
         return states[found[0]] if found else None
 
     # The switches may come a moment after the sensor that says all is well.
+    switch = await client.until(first, f"what is up next of {entity}")
+    await asyncio.sleep(SETTLED)
     switch = await client.until(first, f"what is up next of {entity}")
     await client.action("switch.turn_on", entity_id=switch["entity_id"])
     item_id: str = switch["attributes"]["item_id"]

@@ -12,7 +12,7 @@ from scripts.lib.demo.client import Client
 from scripts.lib.demo.media import episode, film
 from tests.scenarios.house import ONE_PLAY, UNSEEN, JellyfinSide, PlexSide, Side
 
-from .house import JELLYFIN, PLEX, VIEWER, House, no_complaints
+from .house import JELLYFIN, PLEX, VIEWER, House, no_complaints, synced
 from .phone import CONFIGURATION, Phone
 from .player import Player
 
@@ -44,13 +44,6 @@ def written_about(side: Side, item_id: str) -> list[str]:
 
 def _values(body: Any) -> list[Any]:
     return list(body.values()) if isinstance(body, dict) else []
-
-
-async def synced(client: Client) -> None:
-    """Wait until nothing is left to be delivered, on either server."""
-    for lane in (PLEX, JELLYFIN):
-        await client.until_state(f"sensor.{lane}_pending_changes", "0")
-        await client.until_state(f"sensor.{lane}_sync_status", "synced")
 
 
 # --- a player stops ---------------------------------------------------------------
