@@ -1,6 +1,7 @@
 """What an entry tracks: added and deleted while everything else goes on."""
 
 from collections.abc import Sequence
+from types import MappingProxyType
 
 from homeassistant.config_entries import ConfigSubentry
 from homeassistant.const import EVENT_STATE_CHANGED, STATE_UNAVAILABLE
@@ -25,7 +26,7 @@ FILM, SERIES = "switch.arrival_2016_watched", "sensor.severance_next_episode"
 def track(hass: HomeAssistant, entry: MockConfigEntry, item: Item) -> ConfigSubentry:
     """Track one more item, as the dialog does."""
     subentry = ConfigSubentry(
-        data={"item": encode_item(item)},  # type: ignore[arg-type]
+        data=MappingProxyType({"item": encode_item(item)}),
         subentry_type="item",
         title=item.full_title,
         unique_id=item.item_id,

@@ -1749,30 +1749,24 @@ async def test_empty_answers_do_not_show_that_others_can_be_read() -> None:
     assert rig.outcomes == []
 
 
-@pytest.mark.parametrize("known", [0, 1, 5])
+@pytest.mark.parametrize(
+    ("known", "damaged"),
+    [(0, 1), (1, 1), (5, 1), (5, 6)],
+    ids=["alone", "beside one", "beside five", "as five others"],
+)
 @virtual
-async def test_one_item_alone_that_cannot_be_read_is_given_up(known: int) -> None:
-    """Others are read well, or the libraries where none are known."""
+async def test_item_that_cannot_be_read_is_given_up_while_the_server_is_well(
+    known: int, damaged: int
+) -> None:
+    """Others are read well; or the libraries, where none are known, or none can be."""
+    films = movies(1 + known)
     rig = with_movies(1 + known)
-    for one in movies(1 + known):
-        rig.lane.learn([rig.server.reading(one.item_id)])
-    rig.server.poison("m0000", HTML)
+    for film in films:
+        rig.lane.learn([rig.server.reading(film.item_id)])
+    for film in films[:damaged]:
+        rig.server.poison(film.item_id, HTML)
     rig.start()
-    await rig.ask(None, movies(1)[0])
-    await rig.drained(24 * 3600)
-    assert [one.reason for one in rig.outcomes] == [Reason.MALFORMED]
-    assert rig.phase is Phase.READY
-
-
-@virtual
-async def test_known_items_that_cannot_be_read_either_do_not_hold_the_lane_up() -> None:
-    """Where the libraries can: several items are damaged, and the server is well."""
-    rig = with_movies(6)
-    for one in movies(6):
-        rig.lane.learn([rig.server.reading(one.item_id)])
-        rig.server.poison(one.item_id, HTML)
-    rig.start()
-    await rig.ask(None, movies(1)[0])
+    await rig.ask(None, films[0])
     await rig.drained(24 * 3600)
     assert [one.reason for one in rig.outcomes] == [Reason.MALFORMED]
     assert rig.phase is Phase.READY
