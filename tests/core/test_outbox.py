@@ -494,6 +494,37 @@ def test_an_operation_follows_its_item_to_its_new_id() -> None:
     assert len(outbox.concerning(NEW)) == 1
 
 
+def test_what_is_noted_of_an_item_goes_with_it_to_its_new_id() -> None:
+    """What both sides agreed on does not: the server may be older than that by now."""
+    operation = wish(
+        item=OLD, base=unseen(), before={"old": unseen(60)}, traces={"old": (seen(),)}
+    )
+    outbox = filled(operation)
+    outbox.move(operation, NEW)
+    (moved,) = outbox
+    assert moved.base is None
+    assert moved.before == {"new": unseen(60)}
+    assert moved.traces_on("new") == (seen(), seen())
+    taking_back = wish(item=OLD, base=seen(), undoes="batch")
+    outbox = filled(taking_back)
+    outbox.move(taking_back, NEW)
+    assert [one.base for one in outbox] == [seen()]
+
+
+def test_what_was_done_under_the_new_id_before_is_what_was_agreed_on() -> None:
+    done = wish(MarkWatched(), NEW, before={"new": unseen()})
+    operation = wish(SetProgress(60), OLD, asked_at=at(60))
+    outbox = filled(done, operation)
+    outbox.settle(done, Result.DELIVERED, at(30))
+    outbox.move(operation, NEW)
+    assert [one.base for one in outbox] == [seen()]
+    never_read = wish(MarkUnwatched(), OLD, asked_at=at(60))
+    outbox = filled(found := wish(MarkWatched(), NEW), never_read)
+    outbox.settle(found, Result.ALREADY_TRUE, at(30))
+    outbox.move(never_read, NEW)
+    assert [one.base for one in outbox] == [None]
+
+
 def test_an_operation_that_is_gone_moves_nowhere() -> None:
     outbox = Outbox()
     assert outbox.move(wish(item=OLD), NEW) == []

@@ -49,6 +49,7 @@ STATES: Mapping[str, PlayState | None] = {
     "at 20 min": unseen(1200),
     "at 40 min": unseen(2400),
     "watched": seen(),
+    "watched twice": replace(seen(), play_count=seen().play_count + 1),
     "watched, at 20 min": seen(1200),
 }
 
@@ -107,7 +108,10 @@ TABLE: list[tuple[str, str, str, str | None, tuple[Policy, ...], str]] = [
     ("watched", "watched", "unwatched", None, (SERVER,), OVERRULED),
     # --- played in between without a trace but the time: that is a move ---------------
     ("watched", "unwatched", "watched", "13:00", (NEWEST, SERVER, FURTHEST), OVERRULED),
-    ("watched", "unwatched", "watched", "11:00", (NEWEST,), WRITE),
+    # ... but one from before the wish may only not have been shown: the count tells
+    ("watched", "unwatched", "watched", "11:00", ALL, WRITE),
+    ("watched", "unwatched", "watched twice", "11:00", (SERVER, FURTHEST), OVERRULED),
+    ("watched", "unwatched", "watched twice", "11:00", (NEWEST, HOME), WRITE),
     # --- watched to the end since: an older position is history, whatever the policy --
     ("unwatched", "at 20 min", "watched", "11:00", ALL, OVERRULED),
     ("unwatched", "at 20 min", "watched", "13:00", ALL, OVERRULED),

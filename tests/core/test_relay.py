@@ -521,7 +521,7 @@ async def test_a_late_answer_is_waited_for() -> None:
         (ERROR, Reason.SERVER_FAULT, 8),
         (HTML, Reason.MALFORMED, 8),
         (HANG, Reason.UNREACHABLE, 8),
-        (AUTH, Reason.FORBIDDEN, 8),
+        (AUTH, Reason.FORBIDDEN, 9),
         (Trouble(Kind.WRONG), Reason.WRONG_SERVER, 8),
     ],
     ids=lambda value: getattr(getattr(value, "kind", None), "value", None),
@@ -2362,6 +2362,36 @@ async def test_a_container_that_fails_in_the_middle_ends_right(make: Make) -> No
     assert rig.server.doubled == []
     assert rig.server.count(Ask.WRITE) == 1 + 3
     assert rig.results() == [Result.DELIVERED]
+
+
+@both
+@virtual
+async def test_what_a_tree_did_in_part_is_no_move_of_somebody_else(make: Make) -> None:
+    """One episode may not be marked; what waits for another was in doubt long ago."""
+    rig = with_show({1: 3}, make).start()
+
+    def third(request: Request) -> Trouble | None:
+        if request.ask is not Ask.WRITE:
+            return None
+        if request.item_ids == ("s.1.3",):
+            return FORBIDDEN
+        # From the second attempt on episodes are marked one by one.
+        return LIE if request.item_ids[0] in ("s", "s.1") else None
+
+    rig.server.trouble = third
+    rig.server.down = True
+    await rig.ask(None, SHOW)
+    await rig.ask(MarkUnwatched(), episode(SHOW, 1, 1))
+    leaf = rig.outbox.concerning(episode(SHOW, 1, 1))[-1]
+    assert leaf.change == MarkUnwatched()
+    rig.outbox.update(replace(leaf, unsure_until=rig.clock.now(), base=unseen()))
+    await asyncio.sleep(60)
+    rig.server.down = False
+    await rig.until(lambda: rig.phase is Phase.READY, 300)
+    await rig.drained()
+    assert rig.results() == [Result.REJECTED, Result.DELIVERED]
+    assert not rig.server.states["s.1.1"].watched
+    assert rig.server.states["s.1.2"].watched
 
 
 @virtual

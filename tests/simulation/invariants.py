@@ -363,8 +363,8 @@ def _why_overruled(
         return "by a clock that jumped it came later than any write of ours can have"
     if any(_looks_newer(lane, operation, item.item_id, offset) for item in leaves):
         return "by a clock that jumped an old play is newer"
-    if (lane.world.spoils or lane.world.restores) and _lacks_base(operation, leaves):
-        return "an odd row, or a new id, hid what was agreed on when it was asked for"
+    if lane.world.spoils and _lacks_base(operation, leaves):
+        return "an odd row hid what was agreed on when it was asked for"
     if lane.may_be_forgetful:
         return "our clock jumped, and what was agreed on was lost"
     return None

@@ -174,7 +174,7 @@ class Delivery:
                 *(entry.operation for entry in lane.outbox.history),
             ),
         )
-        #: Operations refused with a 403 when they were last tried.
+        #: Operations refused with a 401 or 403 before, by their ids.
         self._refused_once: set[str] = set()
         self._stopping = False
         self._answered = asyncio.Event()
@@ -429,21 +429,17 @@ class Delivery:
             await self._carry_out(operation, verdict)
 
     def _tries_once_more(self, operation: Operation, error: ServerError | None) -> bool:
-        """Whether a first 403 is not believed: it is due again at once.
+        """Whether a first 401 or 403 is not believed: it is due again at once.
 
         The server lets us in by now. It may have let nobody in a moment ago, when the
         request was refused: who is not allowed something is refused it again.
         """
-        if not isinstance(error, Forbidden):
+        if not isinstance(error, Forbidden | AuthRejected):
             return False
-        operation_id = operation.operation_id
-        is_first = operation_id not in self._refused_once
-        if is_first:
-            waiting = self._lane.outbox
-            self._refused_once = {one for one in self._refused_once if one in waiting}
-            self._refused_once.add(operation_id)
-        else:
-            self._refused_once.discard(operation_id)
+        waiting = self._lane.outbox
+        self._refused_once = {one for one in self._refused_once if one in waiting}
+        is_first = operation.operation_id not in self._refused_once
+        self._refused_once.add(operation.operation_id)
         return is_first
 
     def _is_not_kept(
@@ -640,9 +636,23 @@ class Delivery:
         if not scope:
             self._wait_until_there(operation, Reason.NO_EPISODES)
             return
-        refusals = (one for one in sent.errors.values() if isinstance(one, Forbidden))
+        self._agree_on_part(operation, scope)
+        refusals = (
+            one
+            for one in sent.errors.values()
+            if isinstance(one, Forbidden | AuthRejected)
+        )
         if not self._tries_once_more(operation, next(refusals, None)):
             await self._carry_out(operation, _verdict_on_tree(wrong, sent.errors))
+
+    def _agree_on_part(self, operation: Operation, scope: Iterable[Reading]) -> None:
+        """Let what waits know which part of a tree was carried out, and is certain."""
+        certain = {
+            leaf.item.item_id: leaf.state
+            for leaf in scope
+            if not self._doubts.about([leaf])
+        }
+        self._lane.outbox.agree(_carried_out(operation, certain))
 
     async def _is_whole(
         self,
@@ -1041,6 +1051,7 @@ class Delivery:
         operation = replace(
             self._noting_doubt(operation), last_error=reason.value, not_before=None
         )
+        self._refused_once.discard(operation.operation_id)
         if self._lane.outbox.reject(operation):
             self._outcomes.append(Outcome(operation, Result.REJECTED, None, reason))
 

@@ -159,9 +159,11 @@ class Doubts:
         """Return what the items of *readings* may be turned to, by item id."""
         found: defaultdict[str, tuple[PlayState, ...]] = defaultdict(tuple)
         for doubt, reading in self._pairs(readings):
-            if doubt.would_turn(reading.state):
-                found[reading.item.item_id] += (doubt.change.apply(reading.state),)
-        return found
+            turned = doubt.change.apply(reading.state)
+            item_id = reading.item.item_id
+            if doubt.would_turn(reading.state) and turned not in found[item_id]:
+                found[item_id] += (turned,)
+        return {item_id: states for item_id, states in found.items() if states}
 
     def next_look(self, seconds: float) -> float:
         """Return in how many seconds to look again at what is unsure for *seconds*."""

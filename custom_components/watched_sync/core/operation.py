@@ -223,6 +223,31 @@ class Operation:
             works=as_now(self.works) | works,
         )
 
+    def moved_to(self, item: Item) -> Operation:
+        """Return this operation for *item*, its item under another id, due at once.
+
+        What is noted about the item goes along, but for the episodes of a tree: those
+        have ids of their own (see `as_listed`). What was agreed on is forgotten: ids
+        change where a server was set up anew or came back from a backup, and then what
+        it shows is older than that, without anybody having moved.
+        """
+        old, new = self.item.item_id, item.item_id
+
+        def as_now[T](noted: Mapping[str, T]) -> Mapping[str, T]:
+            if self.scope is not Scope.ITEM or old not in noted:
+                return noted
+            return {new if key == old else key: value for key, value in noted.items()}
+
+        return replace(
+            self,
+            item=item,
+            missing_since=None,
+            not_before=None,
+            base=None if self.undoes is None else self.base,
+            before=as_now(self.before),
+            traces=as_now(self.traces),
+        )
+
     def noting(self, items: Iterable[Item]) -> Operation:
         """Return this tree, knowing which episodes the ids of *items* stand for."""
         return replace(
@@ -313,7 +338,7 @@ class Operation:
         traces = dict(self.traces)
         for item_id, states in found.items():
             known = traces.get(item_id, ())
-            new = tuple(one for one in states if one not in known)
+            new = tuple(one for one in dict.fromkeys(states) if one not in known)
             if new:
                 traces[item_id] = (*known, *new)
         return self if traces == self.traces else replace(self, traces=traces)

@@ -375,7 +375,7 @@ class Outbox:
         """
         if operation.operation_id not in self._live:
             return []
-        moved = replace(operation, item=item, missing_since=None, not_before=None)
+        moved = operation.moved_to(item)
         place = self.place(operation)
         others = [
             one
@@ -409,15 +409,27 @@ class Outbox:
                 moved = _folded(one, moved)
             moved = moved.following(one)
             self._remove(one.operation_id)
-        for entry in self._history:
-            # Nobody knew that the two were for one item.
-            if entry.settled_at > moved.asked_at and entry.operation.is_for(item):
-                moved = moved.following(entry.operation)
-        self.update(moved)
+        self.update(self._following_done(moved))
         for one in list(self._live.values()):
             if operation.item.covers(one.item):
                 self._put(replace(one, item=one.item.below(item)))
         return overtaken
+
+    def _following_done(self, moved: Operation) -> Operation:
+        """Return an operation that was moved, knowing what was done to its item before.
+
+        When it was asked for nobody knew that it was for the same item.
+        """
+        for entry in self._history:
+            done = entry.operation
+            if not done.is_for(moved.item):
+                continue
+            before = done.before.get(moved.item.item_id)
+            if entry.settled_at > moved.asked_at:
+                moved = moved.following(done)
+            elif before is not None and moved.undoes is None:
+                moved = replace(moved, base=done.change.apply(before))
+        return moved
 
     def hasten(self, reason: Reason, items: Collection[Item] | None = None) -> bool:
         """Make due what waits for a *reason*; whether anything does.

@@ -72,7 +72,8 @@ def decide(
         return NoOp()
     desired = change.apply(remote)
     remote = remote.keeping_flag()
-    if base is not None and _unmoved(base, remote):
+    is_newer = played_after(remote, asked_at, clock_offset, now)
+    if base is not None and _unmoved(base, remote, is_newer=is_newer):
         return Push(desired)  # nobody else moved: our turn
     if _is_mere_progress(change) and remote.watched:
         before = (
@@ -91,7 +92,7 @@ def decide(
             wins = _reach(change.apply(remote)) >= _reach(remote)
         case _:
             # Without a common base only the clock can tell who spoke last.
-            wins = not played_after(remote, asked_at, clock_offset, now)
+            wins = not is_newer
     return Push(desired) if wins else Accept()
 
 
@@ -105,9 +106,17 @@ def is_true_of(change: Change, remote: PlayState) -> bool:
     return change.apply(remote).agrees_with(remote)
 
 
-def _unmoved(base: PlayState, remote: PlayState) -> bool:
-    """Whether the server still shows *base*: a play in between leaves a later date."""
-    return remote.means_the_same_as(base) and not remote.was_played_since(base)
+def _unmoved(base: PlayState, remote: PlayState, *, is_newer: bool) -> bool:
+    """Whether the server still shows *base*: a play in between leaves a later date.
+
+    Where *base* has no date, one alone is no play: it may only not have been shown. A
+    play is counted, or it is newer than what was asked for.
+    """
+    if not remote.means_the_same_as(base):
+        return False
+    if base.last_played is None and remote.play_count == base.play_count:
+        return not is_newer
+    return not remote.was_played_since(base)
 
 
 def _is_mere_progress(change: Change) -> bool:
