@@ -17,10 +17,25 @@ from custom_components.watched_sync.core.operation import (
 from custom_components.watched_sync.core.outbox import Result
 from custom_components.watched_sync.core.ports import Changed
 from custom_components.watched_sync.core.recent import LONGEST_DOUBT
+from custom_components.watched_sync.core.reconcile import Policy
 
 from .rig import Rig
 from .samples import at, seen, unseen, wish
-from .twins import ERROR, REFUSE, SLOW, Ask, ModelServer, episode, movie, season, show
+from .twins import (
+    ERROR,
+    GONE,
+    LIE,
+    REFUSE,
+    SLOW,
+    Ask,
+    ModelServer,
+    Request,
+    Trouble,
+    episode,
+    movie,
+    season,
+    show,
+)
 from .virtual import settle, virtual
 
 SHOW = show()
@@ -227,6 +242,31 @@ async def test_many_are_looked_at_again_in_one_batch() -> None:
     await rig.drained()
     assert rig.server.count(Ask.FETCH) == 3
     assert rig.server.watched(*(f"s.1.{one}" for one in range(1, 6))) == [True] * 5
+
+
+@pytest.mark.parametrize("policy", Policy)
+@virtual
+async def test_what_we_wrote_a_moment_ago_is_no_move_of_somebody_else(
+    policy: Policy,
+) -> None:
+    """A season's mark was answered, reached no episode, and is given up."""
+    rig = Rig(ModelServer.jellyfin_10_11, policy=policy)
+    rig.server.add_show(SHOW, {1: 2})
+
+    def hidden(request: Request) -> Trouble | None:
+        if request.ask is not Ask.WRITE:
+            return None
+        return LIE if request.item_ids[0] in ("s", "s.1") else GONE
+
+    rig.server.trouble = hidden
+    rig.start()
+    await rig.ask(MarkWatched(), SEASON)
+    await rig.until(lambda: bool(rig.outbox.rejected))
+    rig.server.trouble = None
+    rig.outcomes.clear()
+    await rig.ask(MarkUnwatched(), PILOT)
+    await rig.drained()
+    assert rig.results() == [Result.DELIVERED]
 
 
 @virtual

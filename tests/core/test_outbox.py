@@ -512,12 +512,12 @@ def test_what_is_noted_of_an_item_goes_with_it_to_its_new_id() -> None:
 
 
 def test_what_was_done_under_the_new_id_before_is_what_was_agreed_on() -> None:
-    done = wish(MarkWatched(), NEW, before={"new": unseen()})
+    done = wish(SetProgress(30), NEW, before={"new": seen(last=EPOCH)})
     operation = wish(SetProgress(60), OLD, asked_at=at(60))
     outbox = filled(done, operation)
     outbox.settle(done, Result.DELIVERED, at(30))
     outbox.move(operation, NEW)
-    assert [one.base for one in outbox] == [seen()]
+    assert [one.base for one in outbox] == [seen(30)]
     never_read = wish(MarkUnwatched(), OLD, asked_at=at(60))
     outbox = filled(found := wish(MarkWatched(), NEW), never_read)
     outbox.settle(found, Result.ALREADY_TRUE, at(30))

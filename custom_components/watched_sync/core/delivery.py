@@ -249,6 +249,8 @@ class Delivery:
         item_id = reading.item.item_id
         is_item = operation.scope is Scope.ITEM
         base = operation.base if is_item else operation.bases.get(item_id)
+        if self._lane.recent.is_ours(reading):
+            base = reading.state  # known from our own write: nobody else has moved
         return self._decide(operation, reading, operation.before.get(item_id, base))
 
     async def _read_fresh[T](self, read: Callable[[], Awaitable[T]]) -> tuple[T, float]:
@@ -338,9 +340,7 @@ class Delivery:
             self._retry_later(operation, Reason.MALFORMED)
             return None
         desired = operation.change.apply(remote)
-        match self._decide(
-            operation, reading, operation.before.get(item_id, operation.base)
-        ):
+        match self.judge(operation, reading):
             case NoOp():
                 if self._may_be_turned(operation, [reading]):
                     return None
@@ -512,14 +512,7 @@ class Delivery:
             self._retry_later(operation, Reason.MALFORMED)
             return
         decisions: dict[str, Decision] = {
-            leaf.item.item_id: self._decide(
-                operation,
-                leaf,
-                operation.before.get(
-                    leaf.item.item_id, operation.bases.get(leaf.item.item_id)
-                ),
-            )
-            for leaf in scope
+            leaf.item.item_id: self.judge(operation, leaf) for leaf in scope
         }
         left_alone = {
             item_id

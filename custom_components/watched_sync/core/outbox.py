@@ -428,7 +428,9 @@ class Outbox:
             if entry.settled_at > moved.asked_at:
                 moved = moved.following(done)
             elif before is not None and moved.undoes is None:
-                moved = replace(moved, base=done.change.apply(before))
+                # Dated by the server, when it was written.
+                agreed = replace(done.change.apply(before), last_played=None)
+                moved = replace(moved, base=agreed)
         return moved
 
     def hasten(self, reason: Reason, items: Collection[Item] | None = None) -> bool:

@@ -12,7 +12,7 @@ date.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 import math
 from typing import Final
@@ -37,11 +37,15 @@ UNMARKS_KEPT: Final = 5_000
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """What an item was known to be at a moment; `alone` if written to by itself."""
+    """What an item was known to be at a moment.
+
+    `ours` says that we had written it, and `alone` that only this item was written to.
+    """
 
     state: PlayState
     at: float
     alone: bool = False
+    ours: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +96,7 @@ class Recent:
         """
         now = self._now()
         for item_id, state in states.items():
-            _keep(self._written, item_id, _Known(state, now, alone))
+            _keep(self._written, item_id, _Known(state, now, alone, ours=True))
             self._read.pop(item_id, None)
             self._doubted.pop(item_id, None)
             if state.watched:
@@ -190,8 +194,17 @@ class Recent:
         if known is None or known.state.agrees_with(reading.state):
             self._doubted.pop(item_id, None)
             return None
-        self._doubted.setdefault(item_id, _Known(known.state, now))
+        self._doubted.setdefault(item_id, replace(known, at=now))
         return known.state
+
+    def is_ours(self, reading: Reading) -> bool:
+        """Whether *reading* is what we wrote, known instead of what the item shows."""
+        doubted = self._doubted.get(reading.item.item_id)
+        return (
+            doubted is not None
+            and doubted.ours
+            and doubted.state.agrees_with(reading.state)
+        )
 
     def was_looked_at_again(self, item_id: str) -> bool:
         """Whether enough time has passed since an item was first doubted."""
