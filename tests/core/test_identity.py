@@ -172,6 +172,13 @@ def test_a_show_covers_its_seasons_and_episodes_and_a_season_its_episodes() -> N
     assert not movie().covers(PILOT)
 
 
+def test_a_season_that_got_the_id_of_another_does_not_cover_its_episodes() -> None:
+    known = episode(SHOW, 2, 1)
+    now = replace(season(SHOW, 1), item_id=season(SHOW, 2).item_id)
+    assert not now.covers(known)
+    assert replace(now, season=None).covers(known)
+
+
 def test_a_show_covers_what_it_lists_whatever_show_that_names() -> None:
     """Jellyfin merges what is one show in several folders."""
     twin = replace(show("t"), provider_ids=SHOW.provider_ids)

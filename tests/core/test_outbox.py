@@ -16,7 +16,7 @@ import pytest
 
 from custom_components.watched_sync.core import outbox as outbox_module
 from custom_components.watched_sync.core.errors import Reason
-from custom_components.watched_sync.core.identity import Item
+from custom_components.watched_sync.core.identity import Item, ProviderIds
 from custom_components.watched_sync.core.operation import (
     Change,
     MarkUnwatched,
@@ -644,7 +644,7 @@ def test_what_waits_behind_a_tree_knows_what_the_tree_writes() -> None:
     before = {item.item_id: unseen() for item in (PILOT, SECOND, SPECIAL)}
     tree = replace(tree, before=before)
     outbox.update(tree)
-    outbox.leave_traces(tree)
+    outbox.leave_traces(tree, EPOCH)
     outbox.add(whole)
     traces = {one.operation_id: set(one.traces) for one in outbox}
     assert list(traces.values()) == [set(), set(), set(before)], "both gave way"
@@ -656,6 +656,29 @@ def test_what_waits_behind_a_tree_knows_what_the_tree_writes() -> None:
     assert dict(waiting.traces) == {"s.1.2": (seen(), unseen())} or dict(
         waiting.traces
     ) == {"s.1.2": (seen(),)}
+
+
+def test_what_was_in_doubt_long_ago_is_in_doubt_again_where_a_tree_is_sent() -> None:
+    tree = wish(item=SHOW, before={"s.1.1": unseen()})
+    doubtful = wish(MarkUnwatched(), PILOT, unsure_until=at(10))
+    certain = wish(MarkUnwatched(), SECOND)
+    outbox = filled(tree, doubtful, certain)
+    assert outbox.leave_traces(tree, at(60)) == [doubtful, certain]
+    assert [one.unsure_until for one in outbox] == [None, at(60), None]
+
+
+def test_what_an_id_that_moved_did_meanwhile_leaves_nothing_agreed_on() -> None:
+    """Two states of one work, under ids of before and after: which is newer?"""
+    work = replace(movie("once"), provider_ids=ProviderIds(imdb="tt1000001"))
+    new = replace(work, item_id="new")
+    done = wish(SetProgress(30), new, before={"new": unseen()})
+    since = wish(SetProgress(90), replace(work, item_id="between"))
+    operation = wish(MarkWatched(), work, asked_at=at(60))
+    outbox = filled(done, since, operation)
+    outbox.settle(done, Result.DELIVERED, at(20))
+    outbox.settle(since, Result.DELIVERED, at(30))
+    outbox.move(operation, new)
+    assert [one.base for one in outbox] == [None]
 
 
 def test_traces_are_kept_once_and_for_the_items_that_matter() -> None:

@@ -211,11 +211,19 @@ def _possible(world: World, lane: SimulatedLane, item: Item) -> list[PlayState]:
     for at, event in events:
         if isinstance(event, PlayState):
             # What others do shows at once; what was not settled then may come after it.
-            states = [event]
+            shown, states = states, [event]
             for one in _unsettled(lane, item, before, at):
-                states += [one.operation.change.apply(state) for state in states]
-                if one.operation.change == SetProgress(0.0) and not repeatable:
+                change = one.operation.change
+                states += [change.apply(state) for state in states]
+                if change == SetProgress(0.0) and not repeatable:
                     states.append(UNWATCHED)  # what Plex is sent for it
+                if (
+                    isinstance(change, SetProgress)
+                    and lane.server.kind.writes_whole
+                    and _between_look_and_write(lane, item.item_id, at)
+                ):
+                    # It takes along the flag that it found before.
+                    states += [change.apply(state) for state in shown]
         else:
             wanted = [event.operation.change.apply(state) for state in states]
             states = (

@@ -480,7 +480,9 @@ class SimulatedLane:
         After a restore a show and its episodes may wait under ids of before and after
         it. That one is part of the other turns out when they are looked at. So it does
         for wishes under one id, another, and the first again: which of them followed
-        which cannot be told any more once those under one id are one.
+        which cannot be told any more once those under one id are one. Nor is it told of
+        a flag under an id of before, which goes with a position that was set since,
+        that somebody took that position away in between.
         """
         if not self.records.restores:
             return False
@@ -492,7 +494,10 @@ class SimulatedLane:
         in_turn = [
             item_id for item_id, _ in groupby(one.item.item_id for one in wishes)
         ]
-        return len(in_turn) > len(set(in_turn))
+        is_split = len(set(in_turn)) > 1
+        return len(in_turn) > len(set(in_turn)) or (
+            is_split and item.item_id in self.records.first_moved
+        )
 
     def result_of(self, operation_id: str) -> Result | None:
         """Return how an operation ended; None if the news of it died with us."""

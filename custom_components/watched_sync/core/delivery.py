@@ -556,7 +556,7 @@ class Delivery:
         outbox = self._lane.outbox
         if not outbox.update(operation):
             return
-        behind = outbox.leave_traces(operation)
+        behind = outbox.leave_traces(operation, self._clock.now())
         try:
             await self._save([operation.operation_id])
         except JournalError:

@@ -207,7 +207,11 @@ class Item:
                     other.kind is MediaKind.EPISODE
                     and ids.verdict(other.show_provider_ids) is not False
                     and (
-                        other.season_id == self.item_id
+                        # An id may have become that of another season of the show.
+                        (
+                            other.season_id == self.item_id
+                            and not _differ(self.season, other.season)
+                        )
                         # What lies in another folder names a season of its own.
                         or (
                             self.show_id in other.listed_under

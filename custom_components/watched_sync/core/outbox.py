@@ -332,10 +332,11 @@ class Outbox:
         self._put(operation)
         return True
 
-    def leave_traces(self, operation: Operation) -> list[Operation]:
+    def leave_traces(self, operation: Operation, now: datetime) -> list[Operation]:
         """Let what waits behind a tree know what the tree is about to write.
 
-        Return those as they were before.
+        What was in doubt only until before *now* is in doubt until then. Return those
+        that wait as they were before.
         """
         behind = [
             waiting
@@ -344,7 +345,12 @@ class Outbox:
             and _overlap(operation, waiting)
         ]
         for waiting in behind:
-            self._put(waiting.following(operation))
+            followed = waiting.following(operation)
+            if followed.unsure_until is not None:
+                followed = replace(
+                    followed, unsure_until=max(followed.unsure_until, now)
+                )
+            self._put(followed)
         return behind
 
     def unsend(self, operations: Iterable[Operation]) -> None:
@@ -420,18 +426,19 @@ class Outbox:
 
         When it was asked for nobody knew that it was for the same item.
         """
+        item, agreed = moved.item, None
         for entry in self._history:
             done = entry.operation
-            if not done.is_for(moved.item):
-                continue
-            before = done.before.get(moved.item.item_id)
-            if entry.settled_at > moved.asked_at:
+            if done.is_for(item) and entry.settled_at > moved.asked_at:
                 moved = moved.following(done)
-            elif before is not None and moved.undoes is None:
-                # Dated by the server, when it was written.
-                agreed = replace(done.change.apply(before), last_played=None)
-                moved = replace(moved, base=agreed)
-        return moved
+            elif done.is_for(item) and item.item_id in done.before:
+                agreed = done.change.apply(done.before[item.item_id])
+            elif done.reaches(item) or done.item.is_same_work(item):
+                agreed = None  # it may have been for this item, as it was then
+        if agreed is None or moved.undoes is not None:
+            return moved
+        # Dated by the server, when it was written.
+        return replace(moved, base=replace(agreed, last_played=None))
 
     def hasten(self, reason: Reason, items: Collection[Item] | None = None) -> bool:
         """Make due what waits for a *reason*; whether anything does.
