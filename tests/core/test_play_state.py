@@ -121,7 +121,9 @@ def test_what_was_known_changes_nothing_of_what_is_shown(
     ("earlier", "now", "is_kept"),
     [
         (seen(last=at(10)), seen(), True),
-        (left(900, last=10), left(600), True),
+        (left(900, last=10), left(901), True),
+        # A position is dated when it is set.
+        (left(900, last=10), left(600), False),
         (left(900, last=10), left(), False),
         (seen(last=at(10)), left(900), False),
         (left(900, last=10), seen(), False),
@@ -133,7 +135,7 @@ def test_date_that_is_not_known_stays_what_it_was(
 ) -> None:
     known = now.following(earlier)
     assert known.last_played == (earlier if is_kept else now).last_played
-    # So the next row that has one shows no other play.
+    # So the next row that has a date shows no other play.
     assert not is_kept or not known.was_played_since(earlier)
 
 

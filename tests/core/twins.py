@@ -1052,7 +1052,10 @@ class ModelServer:
 
     def _write_alone(self, item_id: str) -> None:
         """Have a request for an item by itself write over what it shows alone."""
-        self.states[item_id] = self.shown_alone(item_id)
+        shown, alone = self.states[item_id], self.shown_alone(item_id)
+        # Plays that it does not show by itself are not counted any more either.
+        self.plays[item_id] -= max(shown.play_count - alone.play_count, 0)
+        self.states[item_id] = alone
         self.written_to(item_id)
 
     def written_to(self, item_id: str) -> None:

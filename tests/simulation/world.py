@@ -106,6 +106,11 @@ class SimulatedLane:
             self.server.kind.repeat_safe
             and random.Random(f"{world.seed} {name}").random() < 0.5
         )
+        # Two versions that keep states of before: one in lists, one for single items.
+        kept = random.Random(f"{world.seed} {name} old states").random()
+        if self.server.kind.repeat_safe and kept < 0.4:
+            self.server.shows_what_was = kept < 0.2
+            self.server.leaves_old_state = not self.server.shows_what_was
         self.server.skew = timedelta(seconds=rng.choice((0, 0, 0, 3, -3, 90)))
         self.server.trouble = self._trouble
         self.server.on_change = self._note_change
@@ -480,7 +485,8 @@ class SimulatedLane:
         After a restore a show and its episodes may wait under ids of before and after
         it. That one is part of the other turns out when they are looked at. So it does
         for wishes under one id, another, and the first again: which of them followed
-        which cannot be told any more once those under one id are one. Nor is it told of
+        which cannot be told any more once those under one id are one. The same goes for
+        wishes under three ids, of which any two become one first. Nor is it told of
         a flag under an id of before, which goes with a position that was set since,
         that somebody took that position away in between.
         """
@@ -494,9 +500,11 @@ class SimulatedLane:
         in_turn = [
             item_id for item_id, _ in groupby(one.item.item_id for one in wishes)
         ]
-        is_split = len(set(in_turn)) > 1
-        return len(in_turn) > len(set(in_turn)) or (
-            is_split and item.item_id in self.records.first_moved
+        ids = set(in_turn)
+        return (
+            len(in_turn) > len(ids)
+            or len(ids) > 2
+            or (len(ids) > 1 and item.item_id in self.records.first_moved)
         )
 
     def result_of(self, operation_id: str) -> Result | None:

@@ -82,8 +82,9 @@ class PlayState:
         flag that fell with a higher count, or a later date, is a play that has begun.
 
         A position that is not known is taken to be the same as long as the flag is. So
-        is the date of what is watched or begun, which no server takes away from it:
-        else a row without one would make the next look like another play.
+        is the date of what is watched or begun as long as nothing else changes, for no
+        server takes it away: else a row without one would make the next look like
+        another play.
         """
         was_watched = earlier.watched is True or earlier.begun_again
         if self.watched is not False or not was_watched:
@@ -101,7 +102,11 @@ class PlayState:
         position = earlier.position if is_kept else self.position
         last_played = self.last_played
         is_dated = self.watched is True or begun_again or self.position > 0
-        if last_played is None and is_dated and self.watched == earlier.watched:
+        is_as_before = (
+            self.watched == earlier.watched
+            and abs(position - earlier.position) <= POSITION_TOLERANCE
+        )
+        if last_played is None and is_dated and is_as_before:
             last_played = earlier.last_played
         if (begun_again, position, last_played) == (
             self.begun_again,
