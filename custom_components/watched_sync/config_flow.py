@@ -445,10 +445,9 @@ class WatchedSyncConfigFlow(ConfigFlow, domain=DOMAIN):
         try:
             self._address = user_input
             self._address = _address(user_input)
-            self._quick_connect = QuickConnectSignIn(
+            self._quick_connect = await QuickConnectSignIn.async_begin(
                 self.hass, {**self._address, CONF_CLIENT_ID: self._client_id}
             )
-            await self._quick_connect.async_begin()
         except ServerError as err:
             errors = await self._async_errors(
                 err, KIND_JELLYFIN, placeholders, user_input

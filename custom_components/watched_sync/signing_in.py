@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from homeassistant.const import CONF_TOKEN, CONF_URL, CONF_VERIFY_SSL
 from homeassistant.core import HomeAssistant
@@ -33,6 +33,7 @@ from .servers.jellyfin.quick_connect import (
     LIFETIME as CODE_LIFETIME,
     CodeForgotten,
     QuickConnect,
+    QuickConnectCode,
 )
 from .servers.plex.account import (
     HomeUser,
@@ -97,23 +98,30 @@ class QuickConnectSignIn:
     has switched this off, `ItemGone` once the code is good no longer.
     """
 
-    def __init__(self, hass: HomeAssistant, data: Mapping[str, Any]) -> None:
-        """Prepare for the address and client id in *data*."""
+    def __init__(
+        self, hass: HomeAssistant, server: QuickConnect, request: QuickConnectCode
+    ) -> None:
+        """Take over a code that *server* has given out."""
         self._hass = hass
-        self._data = data
-        self.code = ""
+        self._server = server
+        self._request = request
         #: Whether the code was lost before its time, as a restart of the server does.
         self.is_forgotten = False
 
-    async def async_begin(self) -> None:
-        """Ask for a code."""
-        self._server = QuickConnect(
-            async_shared_session(self._hass, verify_ssl=self._data[CONF_VERIFY_SSL]),
-            self._data[CONF_URL],
-            self._data[CONF_CLIENT_ID],
+    @classmethod
+    async def async_begin(cls, hass: HomeAssistant, data: Mapping[str, Any]) -> Self:
+        """Ask for a code, for the address and client id in *data*."""
+        server = QuickConnect(
+            async_shared_session(hass, verify_ssl=data[CONF_VERIFY_SSL]),
+            data[CONF_URL],
+            data[CONF_CLIENT_ID],
         )
-        self._request = await self._server.initiate()
-        self.code = self._request.code
+        return cls(hass, server, await server.initiate())
+
+    @property
+    def code(self) -> str:
+        """What a person types in on the other device."""
+        return self._request.code
 
     async def async_wait(self) -> JellyfinLogin:
         """Wait until somebody has approved the code."""

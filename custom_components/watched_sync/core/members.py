@@ -86,10 +86,10 @@ def play_time(value: object) -> datetime | None:
 
     None for a date that cannot be; raises `DamagedRow` for what is no aware date.
     """
-    moment = datetime.fromisoformat(text(value))
-    if moment.tzinfo is None:
+    said = datetime.fromisoformat(text(value))
+    if said.tzinfo is None:
         raise DamagedRow("no time zone")
-    known = gate.play_time(moment)
+    known = gate.play_time(said)
     return known and known.astimezone(UTC)
 
 

@@ -186,7 +186,7 @@ class MediaServer(Protocol):
         """
         ...
 
-    def item_id(self, text: str) -> str | None:
+    def item_id(self, given: str) -> str | None:
         """Return an item's id as this server writes it, None for what cannot be one.
 
         Nothing is asked. An id that a person, an action or a player names passes

@@ -257,9 +257,9 @@ class JellyfinClient(MediaServer):
         return self._odd.counts
 
     @override
-    def item_id(self, text: str) -> str | None:
+    def item_id(self, given: str) -> str | None:
         """Return an id as this kind of server writes it: without dashes, say."""
-        return self._dialect.item_id(text.strip())
+        return self._dialect.item_id(given.strip())
 
     # Who answers
 

@@ -384,9 +384,9 @@ def date_played(at: datetime) -> str:
     return at.astimezone(UTC).replace(tzinfo=None).isoformat() + "Z"
 
 
-def ticks(seconds: float) -> int:
-    """Return *seconds* as ticks, never fewer than none."""
-    return max(round(seconds * _TICKS), 0)
+def ticks(duration: float) -> int:
+    """Return *duration* in seconds as ticks, never fewer than none."""
+    return max(round(duration * _TICKS), 0)
 
 
 def _play_state(user_data: Row, odd: Oddities) -> PlayState:

@@ -216,9 +216,9 @@ class PlexClient(MediaServer):
         return self._odd.counts
 
     @override
-    def item_id(self, text: str) -> str | None:
+    def item_id(self, given: str) -> str | None:
         """Return a rating key, None for what cannot be one."""
-        key = text.strip()
+        key = given.strip()
         return key if wire.is_rating_key(key) else None
 
     # Who answers
