@@ -486,7 +486,7 @@ class SimulatedLane:
         it. That one is part of the other turns out when they are looked at. So it does
         for wishes under one id, another, and the first again: which of them followed
         which cannot be told any more once those under one id are one. The same goes for
-        wishes under three ids, of which any two become one first. Nor is it told of
+        wishes under two ids where the item has a third by now. Nor is it told of
         a flag under an id of before, which goes with a position that was set since,
         that somebody took that position away in between.
         """
@@ -503,7 +503,7 @@ class SimulatedLane:
         ids = set(in_turn)
         return (
             len(in_turn) > len(ids)
-            or len(ids) > 2
+            or (len(ids) > 1 and len(ids | {self.id_now(item.item_id)}) > 2)
             or (len(ids) > 1 and item.item_id in self.records.first_moved)
         )
 
