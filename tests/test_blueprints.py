@@ -161,7 +161,7 @@ def _idle(hass: HomeAssistant, automation: str) -> bool:
 
 
 async def settle(hass: HomeAssistant, entry: ConfigEntry[Any]) -> None:
-    """Wait until the automation does nothing more and its wishes have arrived."""
+    """Wait until the automation does nothing more and its operations have arrived."""
     await hass.async_block_till_done()
     (automation,) = hass.states.async_entity_ids("automation")
     await eventually(lambda: _idle(hass, automation))
@@ -627,9 +627,9 @@ class Night:
     async def marked(self, item: Item, origin: Origin) -> None:
         """Have something marked meanwhile, by *origin*."""
         self._freezer.tick(timedelta(seconds=10))
-        wishes = [Request(item, MarkWatched())]
+        operations = [Request(item, MarkWatched())]
         runtime = self.entry.runtime_data
-        await self._heard(runtime.async_submit(wishes, origin=origin))
+        await self._heard(runtime.async_submit(operations, origin=origin))
 
     async def _heard(self, happening: Awaitable[object]) -> None:
         before = self._waits()

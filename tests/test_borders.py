@@ -1,7 +1,7 @@
 """The borders of the house, proved from the text of every module.
 
 `core` is the study (standard library only), `servers` the telephones (aiohttp, no Home
-Assistant), everything else the hall. A rule that is only written down is a wish, so
+Assistant), everything else the hall. A rule that is only written down is a hope, so
 each one is also shown to catch a house in which it is broken.
 """
 

@@ -968,7 +968,7 @@ async def test_a_refused_address_can_be_corrected(
     assert result["reason"] == "reconfigure_successful"
 
 
-async def test_a_queued_wish_survives_the_move(hass: HomeAssistant) -> None:
+async def test_a_queued_operation_survives_the_move(hass: HomeAssistant) -> None:
     old, new = MemoryServer(), MemoryServer()
     entry = await setup_lane(hass, old)
     use_server(hass, new)

@@ -248,7 +248,7 @@ async def test_a_reported_failure_takes_the_lane_down_and_entities_stay(
 # --- what is shown -----------------------------------------------------------------
 
 
-async def test_a_wish_shows_at_once_and_says_how_far_it_is(
+async def test_an_operation_shows_at_once_and_says_how_far_it_is(
     hass: HomeAssistant,
 ) -> None:
     server = MemoryServer()
@@ -287,7 +287,7 @@ async def test_being_offline_says_more_than_pending(hass: HomeAssistant) -> None
     assert runtime.coordinator.view("never seen") is None
 
 
-async def test_a_rejected_wish_shows_the_servers_truth_and_why(
+async def test_a_rejected_operation_shows_the_servers_truth_and_why(
     hass: HomeAssistant,
 ) -> None:
     server = MemoryServer()
@@ -312,7 +312,7 @@ async def test_a_rejected_wish_shows_the_servers_truth_and_why(
     assert server.states["m1"].watched
 
 
-async def test_a_wish_that_is_tried_again_says_why(hass: HomeAssistant) -> None:
+async def test_an_operation_that_is_tried_again_says_why(hass: HomeAssistant) -> None:
     server = MemoryServer()
     server.up_next_ids = ["m1"]
     entry = await setup_lane(hass, server)
@@ -359,7 +359,7 @@ async def test_the_queue_shows_twenty_rows_and_failed_ones_are_not_crowded_out(
     assert rows() == ([film.item_id for film in films[: QUEUE_ROWS - 1]], ["m1"])
 
 
-async def test_one_batch_of_wishes_is_published_once(hass: HomeAssistant) -> None:
+async def test_one_batch_of_operations_is_published_once(hass: HomeAssistant) -> None:
     server = MemoryServer()
     entry = await setup_lane(hass, server)
     runtime: WatchedSyncRuntime = entry.runtime_data
@@ -842,7 +842,7 @@ async def test_a_show_is_watched_when_its_episodes_are_whatever_the_specials(
     assert view_of(entry, SHOW).desired.watched
     assert view_of(entry, SHOW).sync_state is ItemSyncState.SYNCED
     assert server.states["e0x1"].watched is False
-    # From the wish on, the switch never falls back for a moment.
+    # From the operation on, the switch never falls back for a moment.
     assert all(one.items["s1"].desired.watched for one in seen)
     assert runtime.coordinator.shows["s1"] == ShowProgress(0, None)
 

@@ -85,8 +85,8 @@ def test_decision_table_is_the_one_that_is_tested() -> None:
         return "any" if policies == ALL else ", ".join(f"`{one}`" for one in policies)
 
     tested = [
-        (base, wish, shown, played_at or NOTHING, told(policies), result)
-        for base, wish, shown, played_at, policies, result in dict.fromkeys(TABLE)
+        (base, operation, shown, played_at or NOTHING, told(policies), result)
+        for base, operation, shown, played_at, policies, result in dict.fromkeys(TABLE)
     ]
     written = rows_under(
         HOW_IT_DECIDES,

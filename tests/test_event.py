@@ -171,7 +171,7 @@ async def test_a_change_that_is_given_up_is_told_with_its_reason(
     ("change", "wanted"),
     [(MarkUnwatched(), "unwatched"), (SetProgress(600), "progress")],
 )
-async def test_an_overruled_wish_is_a_conflict(
+async def test_an_overruled_operation_is_a_conflict(
     hass: HomeAssistant, change: MarkUnwatched | SetProgress, wanted: str
 ) -> None:
     server = MemoryServer()

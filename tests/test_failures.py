@@ -427,7 +427,7 @@ async def test_mistakes_of_a_person_are_answered_and_not_logged(
         (LaneClosed(), "stopping"),
     ],
 )
-def test_refusal_of_a_wish_says_why(error: Any, key: str) -> None:
+def test_refusal_of_an_operation_says_why(error: Any, key: str) -> None:
     refusal = failures.refusal(error)
     assert type(refusal) is HomeAssistantError
     assert (refusal.translation_domain, refusal.translation_key) == (DOMAIN, key)

@@ -64,7 +64,7 @@ def reauth_flows(hass: HomeAssistant) -> list[Any]:
     ]
 
 
-async def test_an_accepted_wish_reaches_the_server_and_is_confirmed(
+async def test_an_accepted_operation_reaches_the_server_and_is_confirmed(
     hass: HomeAssistant,
 ) -> None:
     server = MemoryServer()
@@ -148,7 +148,7 @@ async def test_first_set_up_at_another_servers_address_is_retried(
     assert entry.state is ConfigEntryState.SETUP_RETRY
 
 
-async def test_a_restart_without_the_server_comes_up_offline_and_accepts_wishes(
+async def test_a_restart_without_the_server_comes_up_offline_and_accepts_operations(
     hass: HomeAssistant,
 ) -> None:
     server = MemoryServer()
@@ -210,7 +210,7 @@ async def test_a_refused_sign_in_at_a_later_start_parks_and_asks_once(
     assert runtime.coordinator.data.status is SyncStatus.AUTH_REQUIRED
     assert len(reauth_flows(hass)) == 1
 
-    # Wishes are taken in, the server is left alone.
+    # Operations are taken in, the server is left alone.
     requests = len(server.requests)
     await runtime.async_submit([Request(MOVIE, MarkWatched())])
     await hass.async_block_till_done()

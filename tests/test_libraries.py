@@ -79,7 +79,7 @@ async def test_without_a_choice_everything_is_allowed(hass: HomeAssistant) -> No
 async def test_an_item_that_does_not_say_where_it_is_is_looked_up(
     hass: HomeAssistant,
 ) -> None:
-    """Wishes, and what Jellyfin tells of an item, may leave its library out."""
+    """Operations, and what Jellyfin tells of an item, may leave its library out."""
     _, runtime = await setup(hass, in_use())
     allows = runtime.coordinator.allows
     assert allows(EPISODES[1])

@@ -175,10 +175,10 @@ async def test_r03_what_failed_is_tried_again_when_somebody_says_so(
     assert side.all_seen() == {(USER, film): ONE_PLAY}
 
 
-async def test_r04_older_wish_is_never_sent_after_a_newer_one(
+async def test_r04_older_operation_is_never_sent_after_a_newer_one(
     hass: HomeAssistant, side: Side, machine: TimeMachine
 ) -> None:
-    """The newest of several wishes was sent first, and the older ones afterwards."""
+    """The newest of several was sent first, and the older ones afterwards."""
     film = side.item_id("Arrival")
     entry = await side.connect(hass)
     await cut_off(hass, entry, side)
@@ -323,16 +323,16 @@ async def test_r10_saying_watched_again_and_again_is_one_play(
     assert side.all_seen() == {(USER, film): ONE_PLAY}
 
 
-async def test_r11_what_the_server_says_neither_hides_a_wish_nor_is_ignored(
+async def test_r11_what_the_server_says_neither_hides_an_operation_nor_is_ignored(
     hass: HomeAssistant, side: Side
 ) -> None:
-    """Reading the library undid a waiting wish, and never un-marked anything."""
+    """Reading the library undid a waiting operation, and never un-marked anything."""
     film = side.film("Arrival")
     entry = await side.connect(hass, film)
     switch = entity_of(hass, entry, "switch", f"{film.item_id}:watched")
     coordinator = runtime_of(entry).coordinator
     assert shown(hass, switch)[0] == "off"
-    # The wish waits; the server is read meanwhile and says "unwatched".
+    # The operation waits; the server is read meanwhile and says "unwatched".
     side.server.fail(FaultKind.STATUS, path=side.write_paths, status=500, times=1)
     await act(hass, "mark_watched", item_id=film.item_id)
     await until_true(lambda: [one.attempts for one in waiting(entry)] == [1])

@@ -344,7 +344,7 @@ async def test_issue_goes_when_the_failures_are_settled_otherwise(
     hass: HomeAssistant,
 ) -> None:
     server, entry = await lane_with_failures(hass, "m1", "m2")
-    # One is retried by an action, the other replaced by a later wish.
+    # One is retried by an action, the other replaced by a later operation.
     del server.item_faults["m1"]
     operation = next(iter(entry.runtime_data.lane.outbox.rejected))
     await entry.runtime_data.async_retry([operation.operation_id])
@@ -470,7 +470,7 @@ async def test_old_server_is_told_of_until_it_is_updated(hass: HomeAssistant) ->
     assert issues(hass) == {}
 
 
-async def test_old_server_is_told_of_at_the_start_and_wishes_wait(
+async def test_old_server_is_told_of_at_the_start_and_operations_wait(
     hass: HomeAssistant,
 ) -> None:
     server = MemoryServer()

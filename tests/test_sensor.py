@@ -208,7 +208,7 @@ async def test_tracked_show_says_what_is_next_and_how_much_is_left(
     assert state.attributes["aired"] == date(2022, 1, 2)
 
 
-async def test_wish_for_an_episode_moves_on_to_the_next_before_it_is_delivered(
+async def test_operation_for_an_episode_moves_on_to_the_next_before_it_is_delivered(
     hass: HomeAssistant,
 ) -> None:
     server = MemoryServer()

@@ -88,7 +88,7 @@ def waiting(entry: MockConfigEntry) -> list[Operation]:
     return list(entry.runtime_data.lane.outbox)
 
 
-def wishes(entry: MockConfigEntry) -> list[tuple[str, Any]]:
+def operations(entry: MockConfigEntry) -> list[tuple[str, Any]]:
     """Return what waits in a lane, in short."""
     return [(one.item.item_id, one.change) for one in waiting(entry)]
 
@@ -167,7 +167,7 @@ async def test_date_is_taken_in_home_assistants_time_zone(hass: HomeAssistant) -
     entry = await setup_lane(hass, server)
     await lose_contact(hass, entry, server)
     await act(hass, "mark_watched", item_id="m1", watched_at="2026-01-02 03:04:05")
-    assert wishes(entry) == [
+    assert operations(entry) == [
         ("m1", MarkWatched(datetime(2026, 1, 2, 2, 4, 5, tzinfo=UTC)))
     ]
 
@@ -193,7 +193,7 @@ async def test_progress_is_a_time_or_a_share(
     entry = await setup_lane(hass, server)
     await lose_contact(hass, entry, server)
     await act(hass, "set_progress", item_id="m1", **data)
-    assert wishes(entry) == [("m1", SetProgress(seconds))]
+    assert operations(entry) == [("m1", SetProgress(seconds))]
 
 
 async def test_season_of_a_show_is_one_operation(hass: HomeAssistant) -> None:
@@ -341,7 +341,7 @@ async def test_unwatched_with_a_position_is_not_yet_what_unwatched_means(
     assert server.states["m1"].position == 0
 
 
-async def test_watched_item_with_a_contrary_wish_waiting_is_queued(
+async def test_watched_item_with_a_contrary_operation_waiting_is_queued(
     hass: HomeAssistant,
 ) -> None:
     server = MemoryServer()
@@ -353,7 +353,7 @@ async def test_watched_item_with_a_contrary_wish_waiting_is_queued(
     answer = await act(hass, "mark_watched", title="Arrival")
     assert [row["change"] for row in answer["operations"]] == ["mark_watched"]
     await drained(hass, entry)
-    # The earlier wish is gone: it did not come through behind the later one.
+    # The earlier operation is gone: it did not come through behind the later one.
     assert server.states["m1"].watched
     assert server.writes == []
 
@@ -573,11 +573,11 @@ async def test_wait_ends_while_the_server_is_away_and_the_change_stays_queued(
     await lose_contact(hass, entry, server)
     answer = await act(hass, "mark_watched", item_id="m1", wait=0.01)
     assert [row["status"] for row in answer["operations"]] == ["queued"]
-    assert wishes(entry) == [("m1", MarkWatched())]
+    assert operations(entry) == [("m1", MarkWatched())]
     assert entry.runtime_data.lane._waiters == {}
 
 
-async def test_wait_does_not_outlive_a_wish_that_could_not_be_written(
+async def test_wait_does_not_outlive_an_operation_that_could_not_be_written(
     hass: HomeAssistant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     entry = await setup_lane(hass)
@@ -1121,10 +1121,10 @@ async def test_operation_that_is_not_there_is_refused(
     assert list(entry.runtime_data.lane.outbox.rejected) == before
 
 
-async def test_wish_of_this_moment_wins_over_what_the_server_shows(
+async def test_operation_of_this_moment_wins_over_what_the_server_shows(
     hass: HomeAssistant,
 ) -> None:
-    # The server's clock is ahead: by it, the play is newer than the wish.
+    # The server's clock is ahead: by it, the play is newer than the operation.
     server = MemoryServer()
     server.set("m1", watched=True, last_played=datetime.now(UTC) + timedelta(minutes=5))
     server.now = lambda: datetime.now(UTC) + timedelta(minutes=5)

@@ -84,9 +84,9 @@ class SocketServer(MemoryServer):
 async def busy_lane(
     hass: HomeAssistant, error: ServerError | None = None
 ) -> tuple[SocketServer, MockConfigEntry]:
-    """Return a lane with an open socket, 300 wishes, and a request that hangs.
+    """Return a lane with an open socket, 300 operations, and a request that hangs.
 
-    With *error* the requests fail instead, so that the wishes wait.
+    With *error* the requests fail instead, so that the operations wait.
     """
     server = SocketServer()
     server.up_next_ids = ["m1"]
@@ -208,7 +208,7 @@ async def test_stopping_writes_down_what_was_just_delivered_and_seen(
     assert "m1" in [one["item"]["id"] for one in ledger["readings"]]
 
 
-async def test_wish_that_is_being_written_when_the_stop_comes_is_kept_or_refused(
+async def test_operation_that_is_being_written_when_the_stop_comes_is_kept_or_refused(
     hass: HomeAssistant, folder: Path
 ) -> None:
     _, entry = await busy_lane(hass, Unreachable("away"))

@@ -78,7 +78,7 @@ def outbox_file(folder: Path) -> Path:
 
 
 async def offline_lane(hass: HomeAssistant) -> MockConfigEntry:
-    """Return a lane whose server has gone away, so that wishes wait."""
+    """Return a lane whose server has gone away, so that operations wait."""
     server = MemoryServer()
     entry = await setup_lane(hass, server, entry_id=ENTRY)
     server.go_down()
@@ -174,7 +174,8 @@ async def test_what_means_nothing_is_refused_alone_and_never_takes_the_others_wi
         Request(OTHER_MOVIE, MarkWatched()),
     ]
     done = await asyncio.gather(
-        *(runtime.async_submit([wish]) for wish in asked), return_exceptions=True
+        *(runtime.async_submit([operation]) for operation in asked),
+        return_exceptions=True,
     )
     refused = [one for one in done if isinstance(one, HomeAssistantError)]
     assert [one.translation_key for one in refused] == ["not_storable"] * 4
@@ -224,7 +225,7 @@ async def test_the_file_is_private_and_synced_to_the_disk(
     assert mode(outbox_file) == 0o600
 
 
-async def test_many_wishes_at_once_share_few_writes(
+async def test_many_operations_at_once_share_few_writes(
     hass: HomeAssistant, outbox_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     entry = await offline_lane(hass)
@@ -264,7 +265,7 @@ async def test_savers_of_one_moment_share_one_write(
     assert exists(outbox_file)
 
 
-async def test_a_failed_write_refuses_the_wish_and_keeps_the_old_queue(
+async def test_a_failed_write_refuses_the_operation_and_keeps_the_old_queue(
     hass: HomeAssistant, outbox_file: Path, issue_registry: ir.IssueRegistry
 ) -> None:
     entry = await offline_lane(hass)
@@ -273,9 +274,12 @@ async def test_a_failed_write_refuses_the_wish_and_keeps_the_old_queue(
     before = list(runtime.lane.outbox)
     content = block(outbox_file)
 
-    for wish in (Request(MOVIE, MarkWatched()), Request(OTHER_MOVIE, MarkWatched())):
+    for operation in (
+        Request(MOVIE, MarkWatched()),
+        Request(OTHER_MOVIE, MarkWatched()),
+    ):
         with pytest.raises(HomeAssistantError) as refused:
-            await runtime.async_submit([wish])
+            await runtime.async_submit([operation])
         assert refused.value.translation_key == "outbox_write_failed"
     assert list(runtime.lane.outbox) == before
     assert runtime.coordinator.data.pending == 1
@@ -368,7 +372,7 @@ async def test_a_storm_of_cancelled_callers_loses_and_reorders_nothing(
         if result is None
     ]
     assert len(accepted) > 60
-    # Of each film that wish waits which was accepted last, or one made after it.
+    # Of each film that operation waits which was accepted last, or one made after it.
     for operation in accepted:
         assert place[waiting[operation.item.item_id]] >= place[operation.operation_id]
 
@@ -736,7 +740,7 @@ async def test_damaged_rows_of_the_ledger_are_read_anew_and_the_others_kept(
     assert server.states["m1"].watched
 
 
-async def test_a_first_start_with_a_broken_disk_says_so_and_refuses_wishes(
+async def test_a_first_start_with_a_broken_disk_says_so_and_refuses_operations(
     hass: HomeAssistant, monkeypatch: pytest.MonkeyPatch, outbox_file: Path
 ) -> None:
     async def full(_: OutboxStore) -> None:
@@ -810,7 +814,7 @@ async def test_what_waits_to_be_written_is_written_when_home_assistant_stops(
     hass.set_state(CoreState.running)
 
 
-async def test_a_wish_caught_by_the_stop_is_written_or_refused(
+async def test_an_operation_caught_by_the_stop_is_written_or_refused(
     hass: HomeAssistant, outbox_file: Path
 ) -> None:
     entry = await offline_lane(hass)

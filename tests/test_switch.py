@@ -144,7 +144,7 @@ async def test_turning_on_marks_watched_and_turning_off_marks_unwatched(
     assert shown(hass, MOVIE_SWITCH).state == STATE_OFF
 
 
-async def test_switch_shows_the_wish_at_once_while_the_server_is_away(
+async def test_switch_shows_the_operation_at_once_while_the_server_is_away(
     hass: HomeAssistant,
 ) -> None:
     server = MemoryServer()
@@ -179,7 +179,7 @@ async def test_refused_change_shows_as_failed_and_the_switch_as_the_server_has_i
     assert state.attributes["last_error"] == "refused"
 
 
-async def test_switch_of_an_item_never_read_is_unknown_and_still_takes_a_wish(
+async def test_switch_of_an_item_never_read_is_unknown_and_still_takes_an_operation(
     hass: HomeAssistant,
 ) -> None:
     server = MemoryServer(items=[OTHER_MOVIE])
@@ -206,7 +206,7 @@ async def test_switch_of_a_show_marks_its_episodes_without_the_specials(
     assert watched == {"e1x1", "e1x2", "e2x1", "e2x2"}
 
 
-async def test_wish_that_cannot_be_written_fails_and_is_not_shown(
+async def test_operation_that_cannot_be_written_fails_and_is_not_shown(
     hass: HomeAssistant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     entry = await setup_lane(hass, subentries=[MOVIE])
@@ -589,7 +589,7 @@ async def test_guest_mode_outlasts_a_restart_without_the_server(
     assert stored["paused"] is False
 
 
-async def test_in_guest_mode_wishes_are_delivered_and_switches_show_the_truth(
+async def test_in_guest_mode_operations_are_delivered_and_switches_show_the_truth(
     hass: HomeAssistant,
 ) -> None:
     server = MemoryServer()

@@ -93,7 +93,7 @@ def was(
     }
 
 
-def wishes(entry: MockConfigEntry) -> list[tuple[str, Any]]:
+def operations(entry: MockConfigEntry) -> list[tuple[str, Any]]:
     return [(one.item.item_id, one.change) for one in entry.runtime_data.lane.outbox]
 
 
@@ -206,14 +206,14 @@ async def test_dry_run_of_undo_plans_and_queues_nothing(hass: HomeAssistant) -> 
         (row["operation_id"], row["change"], row["status"])
         for row in answer["operations"]
     ] == [(None, "mark_unwatched", "planned")]
-    assert wishes(entry) == []
+    assert operations(entry) == []
     await lose_contact(hass, entry, server)
     waiting = await act(hass, "mark_watched", item_id="m2")
     answer = await act(hass, "undo", dry_run=True)
     assert [(row["operation_id"], row["status"]) for row in answer["operations"]] == [
         (waiting["operations"][0]["operation_id"], "planned")
     ]
-    assert wishes(entry) == [("m2", MarkWatched())]
+    assert operations(entry) == [("m2", MarkWatched())]
 
 
 async def test_undo_of_what_waits_drops_it(hass: HomeAssistant) -> None:
@@ -227,7 +227,7 @@ async def test_undo_of_what_waits_drops_it(hass: HomeAssistant) -> None:
         (row["operation_id"], row["change"], row["status"])
         for row in answer["operations"]
     ] == [(waiting["operations"][0]["operation_id"], "mark_watched", "discarded")]
-    assert wishes(entry) == []
+    assert operations(entry) == []
     assert await refused(hass, "undo") == "nothing_to_undo"
 
 
@@ -239,7 +239,7 @@ async def test_undo_while_the_server_is_away_is_queued_like_anything_else(
     await mark(hass, entry, title="Arrival")
     await lose_contact(hass, entry, server)
     await act(hass, "undo")
-    assert wishes(entry) == [("m1", MarkUnwatched())]
+    assert operations(entry) == [("m1", MarkUnwatched())]
     server.come_up()
     entry.runtime_data.relay.nudge()
     await drained(hass, entry)
@@ -332,7 +332,7 @@ async def test_what_is_neither_known_nor_readable_is_skipped_with_a_reason(
             "reason": reason,
         }
     ]
-    assert wishes(entry) == []
+    assert operations(entry) == []
 
 
 async def test_batch_of_several_lanes_is_undone_on_all_of_them(
@@ -393,7 +393,7 @@ async def test_undo_that_cannot_be_written_fails_in_words(
     with pytest.raises(HomeAssistantError) as error:
         await act(hass, "undo")
     assert error.value.translation_key == "outbox_write_failed"
-    assert wishes(entry) == []
+    assert operations(entry) == []
     assert server.states["m1"].watched
 
 

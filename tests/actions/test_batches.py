@@ -160,7 +160,7 @@ async def test_action_that_is_cancelled_is_carried_out_nevertheless(
     assert len(waiting(entry)) == 3
 
 
-async def test_wish_without_a_context_is_a_batch_of_its_own(
+async def test_operation_without_a_context_is_a_batch_of_its_own(
     hass: HomeAssistant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     entry = await setup_lane(hass)

@@ -363,7 +363,7 @@ async def test_what_is_just_being_sent_says_so(
 # --- by which rule ------------------------------------------------------------
 
 
-async def test_wish_that_nobody_contradicts_would_be_written(
+async def test_operation_that_nobody_contradicts_would_be_written(
     hass: HomeAssistant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     server = MemoryServer()
@@ -382,7 +382,7 @@ async def test_wish_that_nobody_contradicts_would_be_written(
     assert (await explain(hass))["reason"] == "missing"
 
 
-async def test_wish_that_came_too_late_would_be_overruled(
+async def test_operation_that_came_too_late_would_be_overruled(
     hass: HomeAssistant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     server = MemoryServer()
@@ -452,7 +452,7 @@ async def test_tree_over_an_episode_is_what_the_episode_waits_for(
 # --- what became of it --------------------------------------------------------
 
 
-async def test_ends_of_earlier_wishes_are_told_the_latest_first(
+async def test_ends_of_earlier_operations_are_told_the_latest_first(
     hass: HomeAssistant,
 ) -> None:
     server = MemoryServer()
@@ -542,7 +542,7 @@ def explanations() -> list[Explanation]:
     """Return one of each reason and variant, error, policy, rule and change."""
     asked_at = datetime(2026, 10, 31, 20, 15, tzinfo=UTC)
     changes: list[Change] = [MarkWatched(), MarkUnwatched(), SetProgress(60)]
-    wishes = [
+    operations = [
         Operation(
             "id",
             "batch",
@@ -557,20 +557,22 @@ def explanations() -> list[Explanation]:
     ]
     return [
         *(
-            Explanation(why, "Attic", wish, None, asked_at, Reason.BUSY, Policy.NEWEST)
+            Explanation(
+                why, "Attic", operation, None, asked_at, Reason.BUSY, Policy.NEWEST
+            )
             for why in Why
-            for wish in wishes
+            for operation in operations
         ),
         *(
-            Explanation(Why.MISSING, "Attic", wishes[0], variant, asked_at)
+            Explanation(Why.MISSING, "Attic", operations[0], variant, asked_at)
             for variant in Variant
         ),
         *(
-            Explanation(Why.GIVEN_UP, "Attic", wishes[0], error=reason)
+            Explanation(Why.GIVEN_UP, "Attic", operations[0], error=reason)
             for reason in Reason
         ),
         *(
-            Explanation(Why.WAS_OVERRULED, "Attic", wishes[0], rule=rule)
+            Explanation(Why.WAS_OVERRULED, "Attic", operations[0], rule=rule)
             for rule in (*Policy, *Rule)
         ),
     ]

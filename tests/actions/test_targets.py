@@ -645,7 +645,7 @@ async def test_unknown_name_while_offline_is_an_error_that_says_so(
     assert error.translation_placeholders["lanes"] == "Attic (Ada)"
 
 
-async def test_offline_lane_is_skipped_while_another_takes_the_wish(
+async def test_offline_lane_is_skipped_while_another_takes_the_operation(
     hass: HomeAssistant,
 ) -> None:
     first, second = MemoryServer(), second_server()
@@ -766,7 +766,7 @@ async def test_switches_are_marked_in_one_batch(hass: HomeAssistant) -> None:
     }
 
 
-async def test_two_switches_of_one_item_are_one_wish(hass: HomeAssistant) -> None:
+async def test_two_switches_of_one_item_are_one_operation(hass: HomeAssistant) -> None:
     server = MemoryServer()
     server.up_next_ids = ["m1"]
     look_at_it(await setup_lane(hass, server, subentries=[MOVIE]))

@@ -179,7 +179,7 @@ async def test_caught_up_already_queues_nothing(hass: HomeAssistant) -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "wishes"),
+    ("kind", "operations"),
     [
         # Marking the season once more does no harm: one request.
         (MemoryServer, ["season1", "e2x1", "e2x2"]),
@@ -188,17 +188,17 @@ async def test_caught_up_already_queues_nothing(hass: HomeAssistant) -> None:
     ],
 )
 async def test_season_seen_in_part_is_asked_for_as_cheaply_as_is_harmless(
-    hass: HomeAssistant, kind: type[MemoryServer], wishes: list[str]
+    hass: HomeAssistant, kind: type[MemoryServer], operations: list[str]
 ) -> None:
     server = kind(EVERYTHING)
     see(server, ["e1x2"])
     entry = await setup_lane(hass, server)
     answer = await up_to(hass)
-    assert asked(answer) == wishes
+    assert asked(answer) == operations
     assert passed_over(answer) == {"e1x2": "already_watched"}
     await drained(hass, entry)
     assert watched(server) == UP_TO_2X2
-    assert [item_id for item_id, _ in server.writes] == wishes
+    assert [item_id for item_id, _ in server.writes] == operations
     assert server.states["e1x2"].play_count == 1
 
 
@@ -227,7 +227,9 @@ async def test_specials_come_along_if_they_were_aired_by_then(
     assert watched(server) == UP_TO_2X2 | {"e0x1"}
 
 
-async def test_all_specials_that_come_along_are_one_wish(hass: HomeAssistant) -> None:
+async def test_all_specials_that_come_along_are_one_operation(
+    hass: HomeAssistant,
+) -> None:
     server = MemoryServer(EVERYTHING)
     entry = await setup_lane(hass, server)
     answer = await up_to(

@@ -222,7 +222,7 @@ async def cut_off(hass: HomeAssistant, entry: MockConfigEntry, remote: Remote) -
 
 
 async def fill(entry: MockConfigEntry, item_ids: list[str]) -> None:
-    """Queue a wish for each item, in one go."""
+    """Queue an operation for each item, in one go."""
     await runtime_of(entry).async_submit(
         [
             Request(Item(item_id, MediaKind.MOVIE, f"Film {item_id}"), MarkWatched())
@@ -566,7 +566,7 @@ async def test_two_hours_of_outage(
     took = await big_outage.live_through(hass, side, entry, machine)
     table.add(
         f"requests per item after two hours of outage (virtual time),"
-        f" {big_outage.WISHES:,} wishes, {big_outage.REMOTE_CHANGES} changes elsewhere",
+        f" {big_outage.OPERATIONS:,} operations, {big_outage.REMOTE_CHANGES} elsewhere",
         "<= 1.1",
         KINDS[side.kind],
         Result(

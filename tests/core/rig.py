@@ -15,7 +15,7 @@ from custom_components.watched_sync.core.outbox import Outbox, Outcome, Result
 from custom_components.watched_sync.core.reconcile import Policy
 from custom_components.watched_sync.core.relay import Relay
 
-from .samples import wish
+from .samples import an_operation
 from .twins import Ask, MemoryJournal, ModelServer
 from .virtual import VirtualClock, VirtualLoop
 
@@ -90,9 +90,9 @@ class Rig:
     async def ask(
         self, change: Change | None, item: Item, **fields: object
     ) -> Operation:
-        """Submit one wish, asked for now."""
+        """Submit one operation, asked for now."""
         fields.setdefault("asked_at", self.clock.now())
-        operation = wish(change, item, **fields)
+        operation = an_operation(change, item, **fields)
         await self.lane.submit([operation])
         return operation
 

@@ -47,7 +47,7 @@ def unseen(position: float = 0.0, last: datetime | None = None) -> PlayState:
     return PlayState(watched=False, position=position, last_played=last)
 
 
-def wish(
+def an_operation(
     change: Change | None = None, item: Item | None = None, **fields: Any
 ) -> Operation:
     """Return an operation with an id of its own; a container's is a tree."""

@@ -27,7 +27,7 @@ from custom_components.watched_sync.core.outbox import Outbox, Outcome, Result
 from custom_components.watched_sync.core.play_state import UNKNOWN, PlayState, Reading
 
 from .rig import Rig
-from .samples import at, seen, unseen, wish
+from .samples import an_operation, at, seen, unseen
 from .twins import LATE, Ask, Kind, ModelServer, Trouble, episode, movie, show
 from .virtual import virtual
 
@@ -188,7 +188,7 @@ async def test_a_refused_change_is_told_with_its_reason_and_nothing_is_drained()
 
 
 @virtual
-async def test_an_overruled_wish_is_a_conflict_beside_what_overruled_it() -> None:
+async def test_an_overruled_operation_is_a_conflict_beside_what_overruled_it() -> None:
     witness = Witness()
     await witness.read("m1")
     await witness.rig.ask(MarkUnwatched(), movie("m1"), base=unseen(60))
@@ -377,6 +377,6 @@ async def test_a_replaced_file_is_told_of_under_its_new_id() -> None:
 
 def test_an_episode_nothing_is_known_of_is_passed_over() -> None:
     gone = episode(SHOW, 1, 9).item_id
-    tree = wish(MarkWatched(), SHOW, before={gone: unseen()})
-    chronicle = Chronicle(Outbox([wish()]), Ledger())
+    tree = an_operation(MarkWatched(), SHOW, before={gone: unseen()})
+    chronicle = Chronicle(Outbox([an_operation()]), Ledger())
     assert chronicle.tell(LaneUpdate((Outcome(tree, Result.DELIVERED),))) == []

@@ -38,6 +38,7 @@ from custom_components.watched_sync.core.play_state import PlayState, Reading
 
 from .rig import Rig
 from .samples import (
+    an_operation,
     at,
     changes,
     history_entries,
@@ -48,7 +49,6 @@ from .samples import (
     readings,
     states,
     unseen,
-    wish,
 )
 from .twins import episode, movie, show
 from .virtual import run
@@ -122,7 +122,7 @@ def test_play_that_has_begun_again_is_known_after_a_restart() -> None:
 
 
 def test_what_is_at_its_default_takes_no_room() -> None:
-    assert encode_item(Item("1", wish().item.kind, "T")) == {
+    assert encode_item(Item("1", an_operation().item.kind, "T")) == {
         "id": "1",
         "kind": "movie",
         "title": "T",
@@ -177,7 +177,7 @@ def test_a_change_from_the_future_is_not_guessed_at() -> None:
 
 
 def test_a_torn_file_is_never_read_as_something_else() -> None:
-    outbox = Outbox([wish(), wish(item=show())], [wish()])
+    outbox = Outbox([an_operation(), an_operation(item=show())], [an_operation()])
     text = json.dumps(encode_outbox(outbox))
     for end in range(len(text)):
         with pytest.raises(ValueError, match=r"."):
@@ -260,7 +260,9 @@ def test_lane_with_a_damaged_file_starts_and_delivers_all_other_rows(
     data: st.DataObject,
 ) -> None:
     films = [movie(f"m{number}") for number in range(4)]
-    stored = through_json(encode_outbox(Outbox([wish(None, film) for film in films])))
+    stored = through_json(
+        encode_outbox(Outbox([an_operation(None, film) for film in films]))
+    )
     before = through_json(stored["operations"])
     mutate(stored["operations"], data)
     untouched = [row for row in before if row in stored["operations"]]
@@ -360,7 +362,7 @@ ODD = (5, "zzz", True, [7], {"a": 7}, -1.5, 1e300)
 @pytest.mark.parametrize("way", ways_into(full_row()), ids=str)
 def test_a_member_of_another_type_damages_its_row_and_no_other(way: list[Any]) -> None:
     *outer, last = way
-    other = through_json(encode_operation(wish()))
+    other = through_json(encode_operation(an_operation()))
     for odd in ODD:
         row = full_row()
         here = row
@@ -397,14 +399,17 @@ def test_a_member_of_another_type_damages_its_row_and_no_other(way: list[Any]) -
     ids=str,
 )
 def test_operations_that_nobody_wrote_are_set_aside(spoil: dict[str, Any]) -> None:
-    row = through_json(encode_operation(wish())) | spoil
+    row = through_json(encode_operation(an_operation())) | spoil
     found = decode_outbox({"operations": [row], "rejected": [], "history": []})
     assert found.damaged == [row]
     assert not len(found.outbox)
 
 
 def test_two_rows_of_one_id_are_one_operation_and_one_damaged_row() -> None:
-    first, second = wish(operation_id="a"), wish(operation_id="a", item=movie("2"))
+    first, second = (
+        an_operation(operation_id="a"),
+        an_operation(operation_id="a", item=movie("2")),
+    )
     rows = [through_json(encode_operation(one)) for one in (first, second)]
     found = decode_outbox({"operations": rows, "rejected": rows[1:], "history": []})
     assert list(found.outbox) == [first]
@@ -418,7 +423,7 @@ def test_two_rows_of_one_id_are_one_operation_and_one_damaged_row() -> None:
 
 @pytest.mark.parametrize("missing", ["operations", "rejected", "history"])
 def test_a_part_that_is_missing_is_damage_and_not_emptiness(missing: str) -> None:
-    stored = through_json(encode_outbox(Outbox([wish()], [wish()])))
+    stored = through_json(encode_outbox(Outbox([an_operation()], [an_operation()])))
     there = {one["id"] for part in stored.values() for one in part}
     gone = {one["id"] for one in stored.pop(missing)}
     found = decode_outbox(stored)
@@ -433,9 +438,9 @@ def test_what_is_no_outbox_at_all_is_not_read_as_one(stored: object) -> None:
 
 
 def test_a_damaged_row_tells_what_it_was_about_as_far_as_it_can() -> None:
-    film = through_json(encode_operation(wish()))
-    assert title_in(film) == wish().item.title
-    part = through_json(encode_operation(wish(item=episode(show(), 1, 2))))
+    film = through_json(encode_operation(an_operation()))
+    assert title_in(film) == an_operation().item.title
+    part = through_json(encode_operation(an_operation(item=episode(show(), 1, 2))))
     assert title_in({"operation": part}) == (
         f"{part['item']['show_title']}: {part['item']['title']}"
     )

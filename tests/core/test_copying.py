@@ -30,7 +30,7 @@ from custom_components.watched_sync.core.outbox import Outbox, Outcome, Result
 from custom_components.watched_sync.core.play_state import PlayState, Reading
 from custom_components.watched_sync.core.reconcile import Policy
 
-from .samples import at, seen, unseen, wish
+from .samples import an_operation, at, seen, unseen
 from .twins import (
     ERROR,
     GONE,
@@ -177,10 +177,10 @@ async def test_moves_of_one_round_are_one_batch_and_one_write_to_the_disk() -> N
 async def test_what_was_asked_for_here_stays_one_batch_with_its_copies() -> None:
     s = scene()
     s.source.know(FILM)
-    ours = wish(MarkWatched(), FILM, before={"a": unseen()}, batch_id="evening")
+    ours = an_operation(MarkWatched(), FILM, before={"a": unseen()}, batch_id="evening")
     await s.source.lane.submit([ours])
     s.source.know(FILM, state=seen())
-    # The wish may still lose: nothing is told before its end is known.
+    # The operation may still lose: nothing is told before its end is known.
     await s.copier.copy()
     assert s.target.waiting == []
     await s.source.lane.discard([ours.operation_id])
@@ -239,7 +239,7 @@ async def test_what_others_do_while_paused_is_none_of_our_business() -> None:
     s.paused = True
     s.source.know(FILM, state=unseen(600))
     assert not s.moves
-    ours = wish(MarkWatched(), FILM, before={"a": unseen(600)})
+    ours = an_operation(MarkWatched(), FILM, before={"a": unseen(600)})
     await s.source.lane.submit([ours])
     s.source.know(FILM, state=seen())
     assert len(s.moves) == 1
@@ -604,7 +604,7 @@ async def test_what_only_looks_un_marked_is_un_marked_where_that_was_done() -> N
 @virtual
 async def test_play_that_begins_while_an_un_mark_is_under_way_is_not_ours() -> None:
     s = await watched_on_both()
-    ours = wish(MarkUnwatched(), FILM, before={"a": seen(last=at(-10))})
+    ours = an_operation(MarkUnwatched(), FILM, before={"a": seen(last=at(-10))})
     await s.source.lane.submit([ours])
     s.source.know(FILM, state=begun(0))
     await s.source.lane.discard([ours.operation_id])
@@ -758,7 +758,9 @@ async def test_what_we_wrote_there_late_does_not_look_newer_than_what_came_since
 ):
     s = scene()
     await asyncio.sleep(1000)
-    copied = wish(SetProgress(600), COPY, before={"b": unseen()}, asked_at=at(100))
+    copied = an_operation(
+        SetProgress(600), COPY, before={"b": unseen()}, asked_at=at(100)
+    )
     await s.target.lane.submit([copied])
     s.target.outbox.settle(copied, Result.DELIVERED, at(1000))
     s.target.server.states["b"] = unseen(600, at(1000))
@@ -828,16 +830,16 @@ async def test_what_moves_while_it_is_looked_for_is_told_as_it_is_then() -> None
 
 
 @virtual
-async def test_earlier_wish_there_gives_way_and_a_later_one_does_not() -> None:
+async def test_earlier_operation_there_gives_way_and_a_later_one_does_not() -> None:
     s = scene()
     await asyncio.sleep(70)
     s.target.know(COPY)
-    await s.target.lane.submit([wish(SetProgress(700), COPY, asked_at=at(50))])
+    await s.target.lane.submit([an_operation(SetProgress(700), COPY, asked_at=at(50))])
     s.step(FILM, unseen(), seen(last=at(60)))
     await s.copier.copy()
     assert s.target.waiting == [("b", MarkWatched(at(60)))]
     await asyncio.sleep(30)
-    await s.target.lane.submit([wish(MarkUnwatched(), COPY, asked_at=at(90))])
+    await s.target.lane.submit([an_operation(MarkUnwatched(), COPY, asked_at=at(90))])
     s.step(FILM, seen(), seen(600, last=at(80)))
     await s.copier.copy()
     assert s.target.waiting == [("b", MarkUnwatched())]
@@ -879,7 +881,7 @@ class BothWays(Scene):
     async def ask(self, change: Change, **fields: Any) -> Operation:
         """Have somebody ask for something of the copy, now."""
         await asyncio.sleep(20)
-        operation = wish(change, COPY, asked_at=self.clock.now(), **fields)
+        operation = an_operation(change, COPY, asked_at=self.clock.now(), **fields)
         await self.target.lane.submit([operation])
         return operation
 
@@ -981,7 +983,7 @@ async def test_what_will_move_or_cannot_be_judged_is_not_told_before_it_is_done(
         assert await s.told_back() == []
     s = BothWays()
     s.mark()
-    s.target.lane.pass_over(wish(MarkWatched(), COPY, origin=Origin.MIRROR))
+    s.target.lane.pass_over(an_operation(MarkWatched(), COPY, origin=Origin.MIRROR))
     assert await s.told_back() == []  # nobody knows what for
 
 

@@ -22,7 +22,7 @@ from custom_components.watched_sync.core.operation import (
 )
 from custom_components.watched_sync.core.play_state import Reading
 
-from .samples import seen, unseen, wish
+from .samples import an_operation, seen, unseen
 from .twins import episode, movie, season, show
 from .virtual import VirtualClock, virtual
 
@@ -130,13 +130,13 @@ async def test_after_five_minutes_it_is_over() -> None:
 
 def sent(change: Change, item: Item = FILM, **more: Any) -> Operation:
     """Return an operation whose before-states are on disk: nobody had seen FILM."""
-    return replace(wish(change, item), before={"m": unseen()}, **more)
+    return replace(an_operation(change, item), before={"m": unseen()}, **more)
 
 
 @virtual
 async def test_what_was_sent_in_another_life_and_has_not_ended_is_in_doubt() -> None:
     some = doubts(VirtualClock())
-    some.recall([wish(MarkWatched(), FILM)], [])
+    some.recall([an_operation(MarkWatched(), FILM)], [])
     assert some.about_marking(FILM) == 0
     some.recall([sent(MarkWatched())], [])
     assert some.about([UNSEEN]) == some.about_marking(FILM) == MINUTES
@@ -173,7 +173,9 @@ async def test_of_what_has_ended_it_was_noted_until_when() -> None:
 
 @virtual
 async def test_another_life_knows_by_the_traces_what_else_may_come() -> None:
-    unmarked = replace(wish(MarkUnwatched(), FILM), traces={"m": (seen(), unseen(600))})
+    unmarked = replace(
+        an_operation(MarkUnwatched(), FILM), traces={"m": (seen(), unseen(600))}
+    )
     some = doubts(VirtualClock())
     some.recall([unmarked], [])
     assert some.about_marking(FILM) == MINUTES
@@ -185,8 +187,10 @@ async def test_another_life_knows_by_the_traces_what_else_may_come() -> None:
 @virtual
 async def test_another_life_knows_what_may_come_over_the_episodes_of_a_show() -> None:
     pilot, other = episode(show(), 1, 1), episode(show(), 1, 2)
-    earlier = replace(wish(MarkWatched(), pilot), before={pilot.item_id: unseen()})
-    tree = wish(MarkUnwatched(), show()).following(earlier)
+    earlier = replace(
+        an_operation(MarkWatched(), pilot), before={pilot.item_id: unseen()}
+    )
+    tree = an_operation(MarkUnwatched(), show()).following(earlier)
     some = doubts(VirtualClock())
     some.recall([tree], [])
     assert some.about([Reading(pilot, unseen())]) == MINUTES

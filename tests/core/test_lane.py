@@ -1,4 +1,4 @@
-"""The one door for wishes: on disk before yes, all or nothing, no matter who leaves."""
+"""The one door for operations: on disk before yes, all or nothing, whoever leaves."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -38,7 +38,7 @@ from custom_components.watched_sync.core.outbox import (
 from custom_components.watched_sync.core.play_state import UNKNOWN, Reading
 
 from .rig import Rig
-from .samples import at, seen, unseen, wish
+from .samples import an_operation, at, seen, unseen
 from .twins import episode, episodes, movie, show
 from .virtual import EPOCH, settle, virtual
 
@@ -47,11 +47,11 @@ PILOT = episode(SHOW, 1, 1)
 
 
 def many(count: int) -> list[Operation]:
-    return [wish(item=movie(str(number))) for number in range(count)]
+    return [an_operation(item=movie(str(number))) for number in range(count)]
 
 
 @virtual
-async def test_a_wish_is_on_disk_when_the_call_returns() -> None:
+async def test_an_operation_is_on_disk_when_the_call_returns() -> None:
     rig = Rig()
     operation = await rig.ask(None, movie())
     assert list(rig.journal.restore()) == [operation]
@@ -60,7 +60,7 @@ async def test_a_wish_is_on_disk_when_the_call_returns() -> None:
 
 
 @virtual
-async def test_two_hundred_wishes_at_once_are_a_few_writes() -> None:
+async def test_two_hundred_operations_at_once_are_a_few_writes() -> None:
     rig = Rig()
     operations = many(200)
 
@@ -98,8 +98,12 @@ async def test_a_storm_of_cancelled_callers_loses_nothing_that_was_begun() -> No
 @virtual
 async def test_a_failing_disk_gives_everything_back_as_it_was() -> None:
     rig = Rig()
-    waiting = [wish(item=movie("a")), wish(item=PILOT), wish(item=movie("b"))]
-    given_up = wish(item=SHOW, last_error=Reason.MISSING.value)
+    waiting = [
+        an_operation(item=movie("a")),
+        an_operation(item=PILOT),
+        an_operation(item=movie("b")),
+    ]
+    given_up = an_operation(item=SHOW, last_error=Reason.MISSING.value)
     await rig.lane.submit([given_up])
     rig.outbox.reject(given_up)
     await rig.lane.submit(waiting)
@@ -107,9 +111,11 @@ async def test_a_failing_disk_gives_everything_back_as_it_was() -> None:
 
     rig.journal.fail_next()
     calls = [
-        rig.lane.submit([wish(item=movie("new")), wish(MarkUnwatched(), movie("a"))]),
-        rig.lane.submit([wish(MarkUnwatched(), SHOW)]),
-        rig.lane.submit([wish(MarkUnwatched(), PILOT)]),
+        rig.lane.submit(
+            [an_operation(item=movie("new")), an_operation(MarkUnwatched(), movie("a"))]
+        ),
+        rig.lane.submit([an_operation(MarkUnwatched(), SHOW)]),
+        rig.lane.submit([an_operation(MarkUnwatched(), PILOT)]),
     ]
     answers = await asyncio.gather(*calls, return_exceptions=True)
     assert [type(answer) for answer in answers] == [JournalError] * 3
@@ -117,7 +123,7 @@ async def test_a_failing_disk_gives_everything_back_as_it_was() -> None:
     assert rig.outbox.due(EPOCH, 100) == waiting
     assert Result.SUPERSEDED not in rig.results()
 
-    await rig.lane.submit([wish(MarkUnwatched(), movie("a"))])
+    await rig.lane.submit([an_operation(MarkUnwatched(), movie("a"))])
     assert rig.results() == [Result.SUPERSEDED]
 
 
@@ -129,7 +135,7 @@ async def test_a_refused_call_does_not_release_its_neighbours_before_the_disk(
     rig = Rig()
     first = asyncio.create_task(rig.ask(None, movie("a")))
     too_many = asyncio.create_task(
-        rig.lane.submit([wish(MarkUnwatched(), movie("a")), *many(3)])
+        rig.lane.submit([an_operation(MarkUnwatched(), movie("a")), *many(3)])
     )
     await settle()
     assert isinstance(too_many.exception(), OutboxFull)
@@ -146,7 +152,7 @@ async def test_a_full_outbox_takes_all_of_a_call_or_nothing(
     rig = Rig()
     first = await rig.ask(None, movie("a"))
     with pytest.raises(OutboxFull):
-        await rig.lane.submit([wish(MarkUnwatched(), movie("a")), *many(5)])
+        await rig.lane.submit([an_operation(MarkUnwatched(), movie("a")), *many(5)])
     assert list(rig.outbox) == [first]
     assert rig.results() == []
     await rig.lane.submit(many(4))
@@ -157,13 +163,13 @@ async def test_a_full_outbox_takes_all_of_a_call_or_nothing(
 async def test_what_no_file_can_hold_is_refused_and_takes_nothing_with_it() -> None:
     rig = Rig()
     first = await rig.ask(None, movie("a"))
-    odd = wish(SetProgress(math.nan), movie("b"))
-    good = wish(None, movie("c"))
+    odd = an_operation(SetProgress(math.nan), movie("b"))
+    good = an_operation(None, movie("c"))
     done = await asyncio.gather(
         rig.lane.submit([odd]),
         rig.lane.submit([good]),
         rig.lane.exchange(lambda: ([first.operation_id], [odd])),
-        rig.lane.submit([wish(None, movie("d")), odd]),
+        rig.lane.submit([an_operation(None, movie("d")), odd]),
         return_exceptions=True,
     )
     assert [type(one) for one in done] == [
@@ -195,7 +201,7 @@ async def test_a_closed_lane_takes_nothing_in_and_loses_nothing() -> None:
     await rig.lane.close()
     assert (await call).operation_id in rig.journal.restore()
     for refused in (
-        rig.lane.submit([wish()]),
+        rig.lane.submit([an_operation()]),
         rig.lane.retry(),
         rig.lane.discard(),
     ):
@@ -205,7 +211,9 @@ async def test_a_closed_lane_takes_nothing_in_and_loses_nothing() -> None:
 
 
 @virtual
-async def test_wishes_that_come_while_the_disk_is_busy_make_the_next_write() -> None:
+async def test_operations_that_come_while_the_disk_is_busy_make_the_next_write() -> (
+    None
+):
     rig = Rig()
     first = asyncio.create_task(rig.ask(None, movie("a")))
     await settle(2)
@@ -253,7 +261,7 @@ async def test_a_writer_that_is_killed_answers_everybody() -> None:
 
 
 @virtual
-async def test_a_writer_that_begins_at_once_serves_every_wish() -> None:
+async def test_a_writer_that_begins_at_once_serves_every_operation() -> None:
     """Home Assistant starts tasks eagerly, and a disk may answer without a pause."""
 
     def eager(work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
@@ -273,7 +281,7 @@ async def test_a_writer_that_begins_at_once_serves_every_wish() -> None:
 
 
 async def _with_given_up(rig: Rig, *items: Any) -> list[Operation]:
-    operations = [wish(item=item) for item in items]
+    operations = [an_operation(item=item) for item in items]
     await rig.lane.submit(operations)
     for operation in operations:
         rig.outbox.reject(replace(operation, last_error=Reason.NOT_APPLIED.value))
@@ -364,7 +372,9 @@ async def test_discard_that_cannot_be_written_changes_nothing_not_even_the_order
 
 
 @virtual
-async def test_a_wish_remembers_what_both_sides_agreed_on_when_it_was_made() -> None:
+async def test_an_operation_remembers_what_both_sides_agreed_on_when_it_was_made() -> (
+    None
+):
     rig = Rig()
     rig.lane.remember([Reading(movie(), unseen(300))])
     operation = await rig.ask(None, movie())
@@ -375,7 +385,7 @@ async def test_a_wish_remembers_what_both_sides_agreed_on_when_it_was_made() -> 
 
 
 @virtual
-async def test_a_wish_for_a_show_remembers_it_of_every_known_episode() -> None:
+async def test_an_operation_for_a_show_remembers_it_of_every_known_episode() -> None:
     rig = Rig()
     first, second = episodes(show(), {1: 2})
     special = episode(show(), 0, 1)
@@ -600,7 +610,7 @@ async def test_what_ended_before_is_answered_at_once() -> None:
 async def test_the_outbox_can_be_written_now_or_soon() -> None:
     rig = Rig()
     lane = Lane(outbox=Outbox(), ledger=Ledger(), journal=rig.journal, clock=rig.clock)
-    rig.outbox.add(wish())
+    rig.outbox.add(an_operation())
     lane.save_later()
     lane.save_later()
     await asyncio.sleep(1)

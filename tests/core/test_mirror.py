@@ -34,7 +34,7 @@ from custom_components.watched_sync.core.outbox import HistoryEntry, Result
 from custom_components.watched_sync.core.play_state import UNKNOWN, PlayState, Reading
 from custom_components.watched_sync.core.reconcile import Policy
 
-from .samples import at, seen, unseen, wish
+from .samples import an_operation, at, seen, unseen
 from .twins import JELLYFIN, PLEX, episode, movie, show
 
 NOW = at(3600)
@@ -214,7 +214,7 @@ def test_copy_that_comes_back_unseen_leaves_what_waits_alone() -> None:
 
 
 def done_by(origin: Origin, change: Change, before: PlayState) -> Operation:
-    return wish(
+    return an_operation(
         change,
         origin=origin,
         before={"m1": before},
@@ -225,7 +225,7 @@ def done_by(origin: Origin, change: Change, before: PlayState) -> Operation:
 
 def test_operation_is_the_cause_of_what_it_wrote_and_of_nothing_else() -> None:
     ours = done_by(Origin.USER, MarkWatched(), unseen())
-    waiting = wish(MarkWatched())
+    waiting = an_operation(MarkWatched())
     assert cause_of([waiting, ours], Reading(movie(), seen())) is ours
     assert cause_of([waiting], Reading(movie(), seen())) is None
     assert cause_of([ours], Reading(movie(), unseen(600))) is None
@@ -233,7 +233,9 @@ def test_operation_is_the_cause_of_what_it_wrote_and_of_nothing_else() -> None:
 
 
 @pytest.mark.parametrize("origin", [Origin.USER, Origin.PLAYBACK, Origin.UNDO])
-def test_our_own_doing_has_the_time_and_the_batch_of_the_wish(origin: Origin) -> None:
+def test_our_own_doing_has_the_time_and_the_batch_of_the_operation(
+    origin: Origin,
+) -> None:
     ours = done_by(origin, MarkWatched(), unseen())
     moves = noted(unseen(), seen(last=at(60)), cause=ours)
     assert only(moves).moved_at == at(7)
@@ -334,7 +336,7 @@ def test_what_was_asked_for_here_needs_nobody_to_look() -> None:
     moves = Moves()
     for number in range(300):
         item = movie(f"m{number}")
-        ours = wish(MarkWatched(), item, before={item.item_id: unseen()})
+        ours = an_operation(MarkWatched(), item, before={item.item_id: unseen()})
         noted(unseen(), seen(), moves=moves, item=item, cause=ours)
         moves.settle(moves.get(item.item_id) or move(seen()), "c")
     many(50, unseen(), seen(), moves=moves, start=300)
@@ -367,7 +369,7 @@ def test_later_step_of_what_is_held_is_held_unless_it_is_asked_for_here() -> Non
     moves = many(60, unseen(), seen())
     moves.hold_back(NOW, ())
     noted(seen(), unseen(600), moves=moves, item=movie("m0"))
-    ours = wish(MarkWatched(), movie("m1"), before={"m1": unseen()})
+    ours = an_operation(MarkWatched(), movie("m1"), before={"m1": unseen()})
     noted(seen(), seen(600), moves=moves, item=movie("m1"), cause=ours)
     found = {one.item.item_id: one.held for one in moves}
     assert found["m0"]
@@ -638,8 +640,8 @@ def test_what_is_so_already_is_not_asked_for() -> None:
     assert judge(seen()) is Skip.ALREADY_THERE
     assert judge(unseen()) is None
     # What is on its way counts as there.
-    assert judge(unseen(), wish(MarkWatched())) is Skip.ALREADY_THERE
-    assert judge(seen(), wish(MarkUnwatched())) is None
+    assert judge(unseen(), an_operation(MarkWatched())) is Skip.ALREADY_THERE
+    assert judge(seen(), an_operation(MarkUnwatched())) is None
 
 
 def done(
@@ -649,7 +651,9 @@ def done(
     **fields: Any,
 ) -> HistoryEntry:
     """Return an operation for a film that ended a second after it was asked for."""
-    operation = wish(change, fields.pop("item", movie()), asked_at=asked_at, **fields)
+    operation = an_operation(
+        change, fields.pop("item", movie()), asked_at=asked_at, **fields
+    )
     return HistoryEntry(operation, result, asked_at + timedelta(seconds=1))
 
 
@@ -677,7 +681,7 @@ def test_what_was_asked_for_since_is_known_when_it_is_done(
 
 
 def test_what_waits_and_was_asked_for_since_is_the_last() -> None:
-    early, late = (wish(asked_at=moment) for moment in (EARLIER, LATER))
+    early, late = (an_operation(asked_at=moment) for moment in (EARLIER, LATER))
     entry = done(MarkUnwatched())
     assert asked_since(NOW, movie(), waiting=[late, early], history=[entry]) is late
     assert asked_since(NOW, movie(), waiting=[early], history=[]) is None
@@ -704,7 +708,7 @@ def test_place_of_somebody_who_has_begun_since_is_kept(
 def entry(result: Result = Result.DELIVERED, **fields: Any) -> HistoryEntry:
     fields.setdefault("before", {"m1": unseen()})
     fields.setdefault("asked_at", at(100))
-    operation = wish(SetProgress(600), **fields)
+    operation = an_operation(SetProgress(600), **fields)
     return HistoryEntry(operation, result, at(1000))
 
 

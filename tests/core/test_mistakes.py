@@ -15,7 +15,7 @@ from custom_components.watched_sync.core.play_state import Reading
 from custom_components.watched_sync.core.snapshot import Shown, take_snapshot
 
 from .rig import Rig
-from .samples import at, seen, unseen, wish
+from .samples import an_operation, at, seen, unseen
 from .twins import ModelServer, movie, show
 from .virtual import virtual
 
@@ -84,7 +84,7 @@ async def test_what_cannot_be_told_of_keeps_nothing_else_from_being_told(
     chronicle = Chronicle(rig.outbox, rig.lane.ledger)
     ends = [
         Outcome(
-            wish(MarkWatched(), one, before={one.item_id: unseen()}),
+            an_operation(MarkWatched(), one, before={one.item_id: unseen()}),
             Result.DELIVERED,
             seen(),
         )

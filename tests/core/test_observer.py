@@ -44,7 +44,7 @@ from custom_components.watched_sync.core.ports import (
 from custom_components.watched_sync.core.reconcile import Policy
 from custom_components.watched_sync.core.relay import Relay
 
-from .samples import seen, wish
+from .samples import an_operation, seen
 from .twins import ERROR, HANG, Ask, MemoryJournal, ModelServer, movie, show
 from .virtual import VirtualClock, settle, virtual
 
@@ -251,7 +251,7 @@ class Watch:
 @virtual
 async def test_subscribe_then_catch_up_then_deliver() -> None:
     watch = Watch()
-    await watch.lane.submit([wish(MarkWatched(), movie("m1"))])
+    await watch.lane.submit([an_operation(MarkWatched(), movie("m1"))])
     await watch.start()
     await asyncio.sleep(1)
     assert watch.observer.is_live
@@ -271,7 +271,7 @@ async def test_a_server_that_was_away_is_listened_to_before_it_is_spoken_to() ->
     watch.server.go_away()
     await asyncio.sleep(10)
     assert watch.phase is Phase.BACKING_OFF
-    await watch.lane.submit([wish(MarkWatched(), movie("m1"))])
+    await watch.lane.submit([an_operation(MarkWatched(), movie("m1"))])
     watch.server.played_elsewhere("m2")
     await asyncio.sleep(100)
     watch.forget()
@@ -304,7 +304,7 @@ async def test_a_socket_that_never_opens_holds_delivering_up_for_a_moment_only()
 ):
     watch = Watch()
     watch.server.hangs = True
-    await watch.lane.submit([wish(MarkWatched(), movie("m1"))])
+    await watch.lane.submit([an_operation(MarkWatched(), movie("m1"))])
     await watch.start()
     await asyncio.sleep(PATIENCE)
     assert not watch.observer.is_live
@@ -316,7 +316,7 @@ async def test_a_socket_that_never_opens_holds_delivering_up_for_a_moment_only()
 async def test_a_server_without_a_socket_holds_nothing_up() -> None:
     watch = Watch()
     watch.server.refusal = Unsupported("no socket here")
-    await watch.lane.submit([wish(MarkWatched(), movie("m1"))])
+    await watch.lane.submit([an_operation(MarkWatched(), movie("m1"))])
     await watch.start()
     await asyncio.sleep(1)
     assert len(watch.writes()) == 1
@@ -583,7 +583,7 @@ async def test_what_is_being_written_is_left_to_the_relay() -> None:
     watch.know("m1", "m2", *(leaf.item_id for leaf in leaves))
     watch.forget()
     watch.server.latency = 5.0
-    await watch.lane.submit([wish(MarkWatched(), movie("m1"))])
+    await watch.lane.submit([an_operation(MarkWatched(), movie("m1"))])
     await asyncio.sleep(1)
     assert watch.lane.in_flight
     watch.server.hint("m1")
@@ -594,7 +594,7 @@ async def test_what_is_being_written_is_left_to_the_relay() -> None:
     assert watch.eyes.looks == [frozenset({"m2"})]
 
     watch.forget()
-    await watch.lane.submit([wish(MarkWatched(), show_item)])
+    await watch.lane.submit([an_operation(MarkWatched(), show_item)])
     await asyncio.sleep(1)
     watch.server.hint(*(leaf.item_id for leaf in leaves), "unknown")
     await asyncio.sleep(60)
@@ -615,7 +615,7 @@ async def test_an_operation_that_has_just_ended_is_not_in_the_way() -> None:
 @virtual
 async def test_three_hundred_echoes_are_no_news() -> None:
     watch = await Watch().start()
-    operations = [wish(MarkWatched(), movie(f"m{n}")) for n in range(300)]
+    operations = [an_operation(MarkWatched(), movie(f"m{n}")) for n in range(300)]
     await watch.lane.submit(operations)
     await asyncio.sleep(60)
     assert not len(watch.outbox)

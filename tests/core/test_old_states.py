@@ -20,7 +20,7 @@ from custom_components.watched_sync.core.recent import LONGEST_DOUBT
 from custom_components.watched_sync.core.reconcile import Policy
 
 from .rig import Rig
-from .samples import at, seen, unseen, wish
+from .samples import an_operation, at, seen, unseen
 from .twins import (
     ERROR,
     GONE,
@@ -235,7 +235,9 @@ async def test_many_are_looked_at_again_in_one_batch() -> None:
     await showing_what_was(rig)
     await rig.lane.submit(
         [
-            wish(MarkWatched(), episode(SHOW, 1, number), asked_at=rig.clock.now())
+            an_operation(
+                MarkWatched(), episode(SHOW, 1, number), asked_at=rig.clock.now()
+            )
             for number in range(1, 6)
         ]
     )

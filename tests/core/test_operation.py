@@ -1,4 +1,4 @@
-"""What changes want, and how two wishes for one item become one."""
+"""What changes want, and how two operations for one item become one."""
 
 from dataclasses import replace
 
@@ -15,7 +15,7 @@ from custom_components.watched_sync.core.operation import (
 )
 from custom_components.watched_sync.core.play_state import UNKNOWN, PlayState
 
-from .samples import at, changes, known_states, seen, unseen, wish
+from .samples import an_operation, at, changes, known_states, seen, unseen
 from .twins import episode, movie, season, show
 
 WATCHED = seen()
@@ -64,7 +64,7 @@ def test_a_change_says_the_state_it_wants(
         ),
     ],
 )
-def test_two_wishes_become_one(earlier: Change, later: Change, one: Change) -> None:
+def test_two_operations_become_one(earlier: Change, later: Change, one: Change) -> None:
     assert fold(earlier, later) == one
 
 
@@ -98,16 +98,16 @@ def test_positions_two_seconds_apart_are_the_same() -> None:
 @pytest.mark.parametrize(
     ("operation", "reached"),
     [
-        (wish(item=movie("m1")), {"m1"}),
-        (wish(item=episode(SHOW, 1, 1)), {"s.1.1"}),
-        (wish(item=season(SHOW, 1)), {"s.1", "s.1.1", "s.1.2"}),
-        (wish(item=season(SHOW, 0)), {"s.0", "s.0.1"}),
-        (wish(item=SHOW), {"s", "s.1", "s.1.1", "s.1.2", "s.2.1"}),
+        (an_operation(item=movie("m1")), {"m1"}),
+        (an_operation(item=episode(SHOW, 1, 1)), {"s.1.1"}),
+        (an_operation(item=season(SHOW, 1)), {"s.1", "s.1.1", "s.1.2"}),
+        (an_operation(item=season(SHOW, 0)), {"s.0", "s.0.1"}),
+        (an_operation(item=SHOW), {"s", "s.1", "s.1.1", "s.1.2", "s.2.1"}),
         (
-            wish(item=SHOW, include_specials=True),
+            an_operation(item=SHOW, include_specials=True),
             {"s", "s.0", "s.0.1", "s.1", "s.1.1", "s.1.2", "s.2.1"},
         ),
-        (replace(wish(item=SHOW), scope=Scope.ITEM), {"s"}),
+        (replace(an_operation(item=SHOW), scope=Scope.ITEM), {"s"}),
     ],
 )
 def test_an_operation_reaches_what_lies_below_and_specials_only_if_asked(

@@ -1,4 +1,4 @@
-"""The queue: later wishes take the place of earlier ones, and nothing is lost."""
+"""The queue: later operations take the place of earlier ones, and nothing is lost."""
 
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -39,7 +39,7 @@ from custom_components.watched_sync.core.outbox import (
     Result,
 )
 
-from .samples import at, seen, unseen, wish
+from .samples import an_operation, at, seen, unseen
 from .twins import episode, movie, season, show
 from .virtual import EPOCH
 
@@ -61,12 +61,12 @@ def due(outbox: Outbox, now: datetime = EPOCH, limit: int = 100) -> list[str]:
     return ids(outbox.due(now, limit))
 
 
-# --- one wish per item -----------------------------------------------------------
+# --- one operation per item -----------------------------------------------------------
 
 
-def test_r04_a_later_wish_takes_the_place_of_an_earlier_one() -> None:
-    first = wish(MarkWatched(), operation_id="first")
-    second = wish(MarkUnwatched(), operation_id="second")
+def test_r04_a_later_operation_takes_the_place_of_an_earlier_one() -> None:
+    first = an_operation(MarkWatched(), operation_id="first")
+    second = an_operation(MarkUnwatched(), operation_id="second")
     outbox = filled(first)
     receipt = outbox.add(second)
     assert list(outbox) == [second]
@@ -76,9 +76,9 @@ def test_r04_a_later_wish_takes_the_place_of_an_earlier_one() -> None:
 
 
 def test_r10_position_after_position_stays_one_operation() -> None:
-    outbox = filled(wish(MarkWatched()))
+    outbox = filled(an_operation(MarkWatched()))
     for second in range(100):
-        outbox.add(wish(SetProgress(second)))
+        outbox.add(an_operation(SetProgress(second)))
     assert [one.change for one in outbox] == [SetProgress(99, watched=True)]
 
 
@@ -91,68 +91,68 @@ def test_r10_position_after_position_stays_one_operation() -> None:
         (SetProgress(300), Origin.MIRROR),  # nothing of it is left
     ],
 )
-def test_a_copied_position_that_takes_a_wish_along_is_no_mere_copy(
+def test_a_copied_position_that_takes_an_operation_along_is_no_mere_copy(
     first: Change, origin: Origin
 ) -> None:
-    outbox = filled(wish(first))
-    outbox.add(wish(SetProgress(900), origin=Origin.MIRROR))
+    outbox = filled(an_operation(first))
+    outbox.add(an_operation(SetProgress(900), origin=Origin.MIRROR))
     assert [one.origin for one in outbox] == [origin]
 
 
-def test_wishes_for_different_items_stay_beside_each_other() -> None:
-    outbox = filled(wish(item=movie("a")), wish(item=movie("b")))
+def test_operations_for_different_items_stay_beside_each_other() -> None:
+    outbox = filled(an_operation(item=movie("a")), an_operation(item=movie("b")))
     assert len(outbox) == 2
 
 
-def test_a_tree_takes_the_place_of_wishes_below_it_but_not_of_specials() -> None:
-    leaf, special = wish(item=PILOT), wish(item=SPECIAL)
-    outbox = filled(leaf, special, wish(item=movie()))
-    assert outbox.add(wish(item=SHOW)).superseded == (leaf,)
+def test_a_tree_takes_the_place_of_operations_below_it_but_not_of_specials() -> None:
+    leaf, special = an_operation(item=PILOT), an_operation(item=SPECIAL)
+    outbox = filled(leaf, special, an_operation(item=movie()))
+    assert outbox.add(an_operation(item=SHOW)).superseded == (leaf,)
     assert special.operation_id in outbox
-    everything = wish(item=SHOW, include_specials=True)
+    everything = an_operation(item=SHOW, include_specials=True)
     assert special in outbox.add(everything).superseded
 
 
 def test_a_tree_that_includes_the_specials_outlives_one_that_does_not() -> None:
-    everything = wish(item=SHOW, include_specials=True)
+    everything = an_operation(item=SHOW, include_specials=True)
     outbox = filled(everything)
-    assert outbox.add(wish(item=SHOW)).superseded == ()
-    assert outbox.add(wish(item=SHOW, include_specials=True)).superseded != ()
+    assert outbox.add(an_operation(item=SHOW)).superseded == ()
+    assert outbox.add(an_operation(item=SHOW, include_specials=True)).superseded != ()
 
 
 def test_a_tree_takes_the_place_of_a_season_below_it() -> None:
-    below = wish(item=season(SHOW, 1))
+    below = an_operation(item=season(SHOW, 1))
     outbox = filled(below)
-    assert outbox.add(wish(item=SHOW)).superseded == (below,)
+    assert outbox.add(an_operation(item=SHOW)).superseded == (below,)
 
 
 def test_a_season_does_not_take_the_place_of_its_show() -> None:
-    outbox = filled(wish(item=SHOW))
-    assert outbox.add(wish(item=season(SHOW, 1))).superseded == ()
+    outbox = filled(an_operation(item=SHOW))
+    assert outbox.add(an_operation(item=season(SHOW, 1))).superseded == ()
     assert len(outbox) == 2
 
 
-def test_a_wish_takes_the_place_of_one_that_was_given_up() -> None:
-    given_up = wish(last_error=Reason.MISSING.value)
+def test_an_operation_takes_the_place_of_one_that_was_given_up() -> None:
+    given_up = an_operation(last_error=Reason.MISSING.value)
     outbox = Outbox(rejected=[given_up])
-    receipt = outbox.add(wish())
+    receipt = outbox.add(an_operation())
     assert not outbox.rejected
     outbox.take_back(receipt)
     assert list(outbox.rejected) == [given_up]
 
 
 def test_a_flag_is_not_lost_because_the_position_after_it_was_impossible() -> None:
-    given_up = wish(SetProgress(30.0, watched=True), last_error="unsupported")
+    given_up = an_operation(SetProgress(30.0, watched=True), last_error="unsupported")
     outbox = Outbox(rejected=[given_up])
-    receipt = outbox.add(wish(SetProgress(300.0)))
+    receipt = outbox.add(an_operation(SetProgress(300.0)))
     assert receipt.operation.change == SetProgress(300.0, watched=True)
     assert [one.change for one in outbox] == [SetProgress(300.0, watched=True)]
 
 
-def test_what_an_earlier_wish_left_is_what_the_later_one_goes_by() -> None:
-    written = wish(MarkWatched(), item=PILOT, before={PILOT.item_id: unseen()})
+def test_what_an_earlier_operation_left_is_what_the_later_one_goes_by() -> None:
+    written = an_operation(MarkWatched(), item=PILOT, before={PILOT.item_id: unseen()})
     outbox = filled(written)
-    outbox.add(wish(MarkUnwatched(), item=PILOT))
+    outbox.add(an_operation(MarkUnwatched(), item=PILOT))
     (waiting,) = outbox
     assert waiting.traces_on(PILOT.item_id)
     outbox.agree({PILOT.item_id: seen(last=at(5)), "other": seen()})
@@ -161,20 +161,20 @@ def test_what_an_earlier_wish_left_is_what_the_later_one_goes_by() -> None:
     assert not waiting.traces_on(PILOT.item_id)
 
 
-def test_a_tree_goes_by_what_earlier_wishes_left_on_its_episodes() -> None:
-    written = wish(MarkWatched(), item=PILOT, before={PILOT.item_id: unseen()})
+def test_a_tree_goes_by_what_earlier_operations_left_on_its_episodes() -> None:
+    written = an_operation(MarkWatched(), item=PILOT, before={PILOT.item_id: unseen()})
     outbox = filled(written)
-    outbox.add(wish(MarkUnwatched(), item=SHOW))
+    outbox.add(an_operation(MarkUnwatched(), item=SHOW))
     outbox.agree({PILOT.item_id: seen(last=at(5))})
     (waiting,) = outbox
     assert waiting.bases == {PILOT.item_id: seen(last=at(5))}
 
 
 def test_what_takes_a_batch_back_reaches_no_more_episodes_than_before() -> None:
-    written = wish(MarkWatched(), item=PILOT, before={PILOT.item_id: unseen()})
+    written = an_operation(MarkWatched(), item=PILOT, before={PILOT.item_id: unseen()})
     outbox = filled(written)
     outbox.add(
-        wish(
+        an_operation(
             MarkUnwatched(),
             item=SHOW,
             undoes="batch",
@@ -195,19 +195,19 @@ def test_what_takes_a_batch_back_reaches_no_more_episodes_than_before() -> None:
 
 def test_taking_back_leaves_everything_as_it_was() -> None:
     waiting = [
-        wish(item=movie("a")),
-        wish(SetProgress(100), PILOT),
-        wish(item=movie("b")),
-        wish(MarkUnwatched(), SECOND),
-        wish(item=movie("c")),
+        an_operation(item=movie("a")),
+        an_operation(SetProgress(100), PILOT),
+        an_operation(item=movie("b")),
+        an_operation(MarkUnwatched(), SECOND),
+        an_operation(item=movie("c")),
     ]
-    outbox = Outbox(waiting, rejected=[wish(item=PILOT)])
+    outbox = Outbox(waiting, rejected=[an_operation(item=PILOT)])
     before = (list(outbox), list(outbox.rejected))
     receipts = [
-        outbox.add(wish(item=SHOW), staged=True),
-        outbox.add(wish(item=movie("b")), staged=True),
-        outbox.add(wish(MarkUnwatched(), item=SHOW), staged=True),
-        outbox.add(wish(item=movie("new")), staged=True),
+        outbox.add(an_operation(item=SHOW), staged=True),
+        outbox.add(an_operation(item=movie("b")), staged=True),
+        outbox.add(an_operation(MarkUnwatched(), item=SHOW), staged=True),
+        outbox.add(an_operation(item=movie("new")), staged=True),
     ]
     assert len(outbox) == 5
     for receipt in reversed(receipts):
@@ -218,7 +218,7 @@ def test_taking_back_leaves_everything_as_it_was() -> None:
 
 def test_taking_back_what_was_dropped_meanwhile_is_no_harm() -> None:
     outbox = Outbox()
-    receipt = outbox.add(wish(operation_id="x"), staged=True)
+    receipt = outbox.add(an_operation(operation_id="x"), staged=True)
     outbox.discard(["x"])
     outbox.take_back(receipt)
     assert not len(outbox)
@@ -226,7 +226,7 @@ def test_taking_back_what_was_dropped_meanwhile_is_no_harm() -> None:
 
 def test_a_staged_operation_is_not_due_before_it_is_committed() -> None:
     outbox = Outbox()
-    receipt = outbox.add(wish(operation_id="x"), staged=True)
+    receipt = outbox.add(an_operation(operation_id="x"), staged=True)
     assert len(outbox) == 1
     assert due(outbox) == []
     outbox.commit([receipt])
@@ -235,8 +235,8 @@ def test_a_staged_operation_is_not_due_before_it_is_committed() -> None:
 
 def test_a_staged_operation_that_comes_back_is_still_staged() -> None:
     outbox = Outbox()
-    first = outbox.add(wish(operation_id="first"), staged=True)
-    second = outbox.add(wish(operation_id="second"), staged=True)
+    first = outbox.add(an_operation(operation_id="first"), staged=True)
+    second = outbox.add(an_operation(operation_id="second"), staged=True)
     outbox.take_back(second)
     assert due(outbox) == [], "it is not on disk yet"
     outbox.commit([first])
@@ -245,12 +245,12 @@ def test_a_staged_operation_that_comes_back_is_still_staged() -> None:
 
 def test_more_than_the_outbox_holds_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(outbox_module, "OUTBOX_LIMIT", 2)
-    outbox = filled(wish(item=movie("a")), wish(item=movie("b")))
+    outbox = filled(an_operation(item=movie("a")), an_operation(item=movie("b")))
     before = list(outbox)
     with pytest.raises(OutboxFull):
-        outbox.add(wish(item=movie("c")))
+        outbox.add(an_operation(item=movie("c")))
     assert list(outbox) == before
-    outbox.add(wish(MarkUnwatched(), movie("a")))  # takes a place, needs none
+    outbox.add(an_operation(MarkUnwatched(), movie("a")))  # takes a place, needs none
     assert len(outbox) == 2
 
 
@@ -258,7 +258,7 @@ def test_more_than_the_outbox_holds_is_refused(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_what_waits_is_due_oldest_first_and_no_more_than_asked_for() -> None:
-    waiting = [wish(item=movie(str(number))) for number in range(9)]
+    waiting = [an_operation(item=movie(str(number))) for number in range(9)]
     outbox = filled(*waiting)
     assert due(outbox, limit=4) == ids(waiting[:4])
     assert outbox.oldest == waiting[0]
@@ -266,8 +266,8 @@ def test_what_waits_is_due_oldest_first_and_no_more_than_asked_for() -> None:
 
 
 def test_what_is_delayed_is_due_later() -> None:
-    later = wish(item=movie("a"), not_before=at(60))
-    now = wish(item=movie("b"))
+    later = an_operation(item=movie("a"), not_before=at(60))
+    now = an_operation(item=movie("b"))
     outbox = filled(later, now)
     assert due(outbox) == ids([now])
     assert outbox.next_due(EPOCH) == at(60)
@@ -276,7 +276,7 @@ def test_what_is_delayed_is_due_later() -> None:
 
 
 def test_a_clock_that_jumped_back_does_not_delay_for_days() -> None:
-    outbox = filled(wish(operation_id="x", not_before=at(60)))
+    outbox = filled(an_operation(operation_id="x", not_before=at(60)))
     long_ago = EPOCH - timedelta(days=3)
     assert due(outbox, long_ago) == ["x"]
     assert outbox.next_due(long_ago) is None
@@ -284,7 +284,11 @@ def test_a_clock_that_jumped_back_does_not_delay_for_days() -> None:
 
 
 def test_a_tree_comes_alone() -> None:
-    first, tree, last = wish(item=movie("a")), wish(item=SHOW), wish(item=movie("b"))
+    first, tree, last = (
+        an_operation(item=movie("a")),
+        an_operation(item=SHOW),
+        an_operation(item=movie("b")),
+    )
     outbox = filled(first, tree, last)
     assert due(outbox) == ids([first])
     outbox.settle(first, Result.DELIVERED, EPOCH)
@@ -292,9 +296,9 @@ def test_a_tree_comes_alone() -> None:
 
 
 def test_an_episode_waits_behind_the_tree_that_was_asked_for_before_it() -> None:
-    tree = wish(item=SHOW, not_before=at(60))
-    leaf = wish(MarkUnwatched(), PILOT)
-    other = wish(item=movie())
+    tree = an_operation(item=SHOW, not_before=at(60))
+    leaf = an_operation(MarkUnwatched(), PILOT)
+    other = an_operation(item=movie())
     outbox = filled(tree, leaf, other)
     assert due(outbox) == ids([other])
     assert due(outbox, at(60)) == ids([tree])
@@ -303,9 +307,9 @@ def test_an_episode_waits_behind_the_tree_that_was_asked_for_before_it() -> None
 
 
 def test_a_tree_waits_behind_what_it_overlaps() -> None:
-    special = wish(item=SPECIAL, not_before=at(60))
-    first = wish(item=SHOW, include_specials=True, not_before=at(60))
-    second = wish(MarkUnwatched(), SHOW)
+    special = an_operation(item=SPECIAL, not_before=at(60))
+    first = an_operation(item=SHOW, include_specials=True, not_before=at(60))
+    second = an_operation(MarkUnwatched(), SHOW)
     outbox = filled(first, second)
     assert due(outbox) == []
     outbox = Outbox()
@@ -317,8 +321,8 @@ def test_a_tree_waits_behind_what_it_overlaps() -> None:
 # --- settling --------------------------------------------------------------------
 
 
-def test_an_answer_to_an_old_wish_does_not_settle_its_successor() -> None:
-    old, new = wish(), wish(MarkUnwatched())
+def test_an_answer_to_an_old_operation_does_not_settle_its_successor() -> None:
+    old, new = an_operation(), an_operation(MarkUnwatched())
     outbox = filled(old)
     outbox.add(new)
     assert not outbox.settle(old, Result.DELIVERED, EPOCH)
@@ -331,7 +335,7 @@ def test_an_answer_to_an_old_wish_does_not_settle_its_successor() -> None:
 def test_history_is_bounded_by_number() -> None:
     outbox = Outbox()
     for _ in range(HISTORY_LIMIT + 5):
-        operation = wish()
+        operation = an_operation()
         outbox.add(operation)
         outbox.settle(operation, Result.DELIVERED, EPOCH)
     assert len(outbox.history) == HISTORY_LIMIT
@@ -342,7 +346,7 @@ def test_history_forgets_whole_batches_only() -> None:
     outbox = Outbox()
 
     def done(batch: str) -> None:
-        operation = wish(batch_id=batch)
+        operation = an_operation(batch_id=batch)
         outbox.add(operation)
         outbox.settle(operation, Result.DELIVERED, EPOCH)
 
@@ -363,7 +367,7 @@ def test_history_forgets_whole_batches_only() -> None:
 def test_of_a_batch_that_is_too_large_the_latest_operations_are_remembered() -> None:
     outbox = Outbox()
     for number in range(HISTORY_BATCH_LIMIT + 5):
-        operation = wish(operation_id=f"{number}", batch_id="huge")
+        operation = an_operation(operation_id=f"{number}", batch_id="huge")
         outbox.add(operation)
         outbox.settle(operation, Result.DELIVERED, EPOCH)
     assert len(outbox.history) == HISTORY_BATCH_LIMIT
@@ -371,7 +375,7 @@ def test_of_a_batch_that_is_too_large_the_latest_operations_are_remembered() -> 
 
 
 def test_history_is_bounded_by_age() -> None:
-    old, new = wish(), wish(item=movie("b"))
+    old, new = an_operation(), an_operation(item=movie("b"))
     outbox = filled(old, new)
     outbox.settle(old, Result.DELIVERED, EPOCH)
     outbox.settle(new, Result.OVERRULED, EPOCH + HISTORY_AGE + timedelta(seconds=1))
@@ -381,7 +385,7 @@ def test_history_is_bounded_by_age() -> None:
 def test_r13_nothing_that_ended_is_left_behind() -> None:
     outbox = Outbox()
     for number in range(1000):
-        operation = wish(item=movie(str(number)))
+        operation = an_operation(item=movie(str(number)))
         outbox.add(operation, staged=True)
         outbox.settle(operation, Result.DELIVERED, EPOCH)
     inside = (outbox._live, outbox._order, outbox._by_item, outbox._trees)
@@ -390,7 +394,11 @@ def test_r13_nothing_that_ended_is_left_behind() -> None:
 
 
 def test_the_end_of_an_operation_is_remembered() -> None:
-    done, given_up, waits = wish(item=movie("a")), wish(item=movie("b")), wish()
+    done, given_up, waits = (
+        an_operation(item=movie("a")),
+        an_operation(item=movie("b")),
+        an_operation(),
+    )
     outbox = filled(done, given_up, waits)
     outbox.settle(done, Result.ALREADY_TRUE, EPOCH)
     given_up = replace(given_up, last_error=Reason.MISSING.value)
@@ -404,7 +412,7 @@ def test_the_end_of_an_operation_is_remembered() -> None:
 
 
 def test_one_given_up_without_a_reason_is_remembered_without_one() -> None:
-    given_up = wish()
+    given_up = an_operation()
     outcome = Outbox(rejected=[given_up]).outcome_of(given_up.operation_id)
     assert outcome == Outcome(given_up, Result.REJECTED)
 
@@ -413,14 +421,14 @@ def test_one_given_up_without_a_reason_is_remembered_without_one() -> None:
 
 
 def test_r03_what_was_given_up_can_be_tried_again_afresh() -> None:
-    given_up = wish(
+    given_up = an_operation(
         attempts=8,
         last_error=Reason.NOT_APPLIED.value,
         missing_since=EPOCH,
         base=unseen(),
         before={"m1": unseen()},
     )
-    outbox = Outbox(rejected=[given_up, wish(item=movie("b"))])
+    outbox = Outbox(rejected=[given_up, an_operation(item=movie("b"))])
     fresh = replace(given_up, attempts=0, last_error=None, missing_since=None)
     assert outbox.revive([given_up.operation_id, "unknown"]) == [fresh]
     assert due(outbox) == [given_up.operation_id]
@@ -430,8 +438,8 @@ def test_r03_what_was_given_up_can_be_tried_again_afresh() -> None:
 
 
 def test_a_waiting_operation_that_is_named_is_tried_at_once() -> None:
-    delayed = wish(not_before=at(600))
-    outbox = filled(delayed, wish(item=movie("b")))
+    delayed = an_operation(not_before=at(600))
+    outbox = filled(delayed, an_operation(item=movie("b")))
     assert outbox.revive(None) == []
     assert due(outbox) == ids(list(outbox)[1:])
     assert ids(outbox.revive(ids(outbox))) == [delayed.operation_id]
@@ -439,7 +447,11 @@ def test_a_waiting_operation_that_is_named_is_tried_at_once() -> None:
 
 
 def test_what_is_dropped_is_gone() -> None:
-    waits, given_up, other = wish(), wish(item=movie("b")), wish(item=movie("c"))
+    waits, given_up, other = (
+        an_operation(),
+        an_operation(item=movie("b")),
+        an_operation(item=movie("c")),
+    )
     outbox = Outbox([waits, other], rejected=[given_up])
     assert outbox.discard(None) == [given_up]
     assert outbox.discard([waits.operation_id, "unknown"]) == [waits]
@@ -447,8 +459,8 @@ def test_what_is_dropped_is_gone() -> None:
 
 
 def test_the_last_one_given_up_for_an_item_is_found() -> None:
-    first, second = wish(item=SHOW), wish(item=PILOT)
-    outbox = Outbox(rejected=[first, second, wish(item=movie())])
+    first, second = an_operation(item=SHOW), an_operation(item=PILOT)
+    outbox = Outbox(rejected=[first, second, an_operation(item=movie())])
     assert outbox.rejected_concerning(PILOT) == second
     assert outbox.rejected_concerning(SECOND) == first
     assert outbox.rejected_concerning(movie("other")) is None
@@ -457,8 +469,8 @@ def test_the_last_one_given_up_for_an_item_is_found() -> None:
 # --- looking in ------------------------------------------------------------------
 
 
-def test_what_an_item_will_show_is_every_wish_for_it_in_order() -> None:
-    outbox = filled(wish(item=SHOW), wish(SetProgress(100), PILOT))
+def test_what_an_item_will_show_is_every_operation_for_it_in_order() -> None:
+    outbox = filled(an_operation(item=SHOW), an_operation(SetProgress(100), PILOT))
     assert outbox.desired(PILOT, unseen()) == seen(100)
     assert outbox.desired(SECOND, unseen()) == seen()
     assert outbox.desired(movie(), unseen()) == unseen()
@@ -467,12 +479,12 @@ def test_what_an_item_will_show_is_every_wish_for_it_in_order() -> None:
 
 
 def test_an_update_that_moves_an_operation_to_another_item_is_found_there() -> None:
-    operation = wish(item=movie("old"))
+    operation = an_operation(item=movie("old"))
     outbox = filled(operation)
     assert outbox.update(replace(operation, item=movie("new")))
     assert outbox.concerning(movie("old")) == []
     assert len(outbox.concerning(movie("new"))) == 1
-    tree = wish(item=SHOW)
+    tree = an_operation(item=SHOW)
     outbox.add(tree)
     assert outbox.update(replace(tree, item=show("moved")))
     assert outbox.concerning(PILOT) == []
@@ -485,7 +497,7 @@ OLD, NEW = movie("old"), replace(movie("old"), item_id="new")
 
 
 def test_an_operation_follows_its_item_to_its_new_id() -> None:
-    operation = wish(item=OLD, missing_since=EPOCH, not_before=at(60))
+    operation = an_operation(item=OLD, missing_since=EPOCH, not_before=at(60))
     outbox = filled(operation)
     assert outbox.move(operation, NEW) == []
     assert list(outbox) == [
@@ -496,7 +508,7 @@ def test_an_operation_follows_its_item_to_its_new_id() -> None:
 
 def test_what_is_noted_of_an_item_goes_with_it_to_its_new_id() -> None:
     """What both sides agreed on does not: the server may be older than that by now."""
-    operation = wish(
+    operation = an_operation(
         item=OLD, base=unseen(), before={"old": unseen(60)}, traces={"old": (seen(),)}
     )
     outbox = filled(operation)
@@ -505,21 +517,21 @@ def test_what_is_noted_of_an_item_goes_with_it_to_its_new_id() -> None:
     assert moved.base is None
     assert moved.before == {"new": unseen(60)}
     assert moved.traces_on("new") == (seen(), seen())
-    taking_back = wish(item=OLD, base=seen(), undoes="batch")
+    taking_back = an_operation(item=OLD, base=seen(), undoes="batch")
     outbox = filled(taking_back)
     outbox.move(taking_back, NEW)
     assert [one.base for one in outbox] == [seen()]
 
 
 def test_what_was_done_under_the_new_id_before_is_what_was_agreed_on() -> None:
-    done = wish(SetProgress(30), NEW, before={"new": seen(last=EPOCH)})
-    operation = wish(SetProgress(60), OLD, asked_at=at(60))
+    done = an_operation(SetProgress(30), NEW, before={"new": seen(last=EPOCH)})
+    operation = an_operation(SetProgress(60), OLD, asked_at=at(60))
     outbox = filled(done, operation)
     outbox.settle(done, Result.DELIVERED, at(30))
     outbox.move(operation, NEW)
     assert [one.base for one in outbox] == [seen(30)]
-    never_read = wish(MarkUnwatched(), OLD, asked_at=at(60))
-    outbox = filled(found := wish(MarkWatched(), NEW), never_read)
+    never_read = an_operation(MarkUnwatched(), OLD, asked_at=at(60))
+    outbox = filled(found := an_operation(MarkWatched(), NEW), never_read)
     outbox.settle(found, Result.ALREADY_TRUE, at(30))
     outbox.move(never_read, NEW)
     assert [one.base for one in outbox] == [None]
@@ -527,46 +539,54 @@ def test_what_was_done_under_the_new_id_before_is_what_was_agreed_on() -> None:
 
 def test_an_operation_that_is_gone_moves_nowhere() -> None:
     outbox = Outbox()
-    assert outbox.move(wish(item=OLD), NEW) == []
+    assert outbox.move(an_operation(item=OLD), NEW) == []
     assert not len(outbox)
 
 
-def test_a_later_wish_for_the_new_id_stays() -> None:
-    older, newer = wish(item=OLD), wish(MarkUnwatched(), NEW)
+def test_a_later_operation_for_the_new_id_stays() -> None:
+    older, newer = an_operation(item=OLD), an_operation(MarkUnwatched(), NEW)
     outbox = filled(older, newer)
     assert outbox.move(older, NEW) == [older]
     assert list(outbox) == [newer]
 
 
-def test_an_earlier_wish_for_the_new_id_gives_way() -> None:
-    older, newer = wish(MarkWatched(), NEW), wish(SetProgress(60), OLD)
-    outbox = filled(older, wish(item=movie("other")), newer)
+def test_an_earlier_operation_for_the_new_id_gives_way() -> None:
+    older, newer = an_operation(MarkWatched(), NEW), an_operation(SetProgress(60), OLD)
+    outbox = filled(older, an_operation(item=movie("other")), newer)
     assert outbox.move(newer, NEW) == [older]
     assert [one.change for one in outbox.concerning(NEW)] == [
         SetProgress(60, watched=True)
     ]
 
 
-def test_a_wish_for_the_new_id_that_was_carried_out_since_counts_as_later() -> None:
-    older = wish(item=OLD)
-    newer = wish(MarkUnwatched(), NEW, asked_at=at(60))
+def test_an_operation_for_the_new_id_that_was_carried_out_since_counts_as_later() -> (
+    None
+):
+    older = an_operation(item=OLD)
+    newer = an_operation(MarkUnwatched(), NEW, asked_at=at(60))
     outbox = filled(older, newer)
     outbox.settle(newer, Result.DELIVERED, at(61))
     assert outbox.move(older, NEW) == [older]
-    older = wish(item=OLD, asked_at=at(120))
+    older = an_operation(item=OLD, asked_at=at(120))
     outbox.add(older)
     assert outbox.move(older, NEW) == []
 
 
 def test_the_flag_goes_with_a_later_position_for_the_new_id() -> None:
-    older, newer = wish(item=OLD, before={"old": unseen()}), wish(SetProgress(60), NEW)
+    older, newer = (
+        an_operation(item=OLD, before={"old": unseen()}),
+        an_operation(SetProgress(60), NEW),
+    )
     outbox = filled(older, newer)
     assert outbox.move(older, NEW) == [older]
     assert [one.change for one in outbox] == [SetProgress(60, watched=True)]
 
 
 def test_the_flag_goes_with_a_later_position_that_was_set_already() -> None:
-    older, newer = wish(item=OLD), wish(SetProgress(60), NEW, asked_at=at(60))
+    older, newer = (
+        an_operation(item=OLD),
+        an_operation(SetProgress(60), NEW, asked_at=at(60)),
+    )
     outbox = filled(older, newer)
     outbox.settle(newer, Result.DELIVERED, at(61))
     assert outbox.move(older, NEW) == []
@@ -574,14 +594,17 @@ def test_the_flag_goes_with_a_later_position_that_was_set_already() -> None:
 
 
 def test_what_somebody_else_did_later_stands_for_a_position_and_the_flag() -> None:
-    older, newer = wish(item=OLD), wish(SetProgress(60), NEW, asked_at=at(60))
+    older, newer = (
+        an_operation(item=OLD),
+        an_operation(SetProgress(60), NEW, asked_at=at(60)),
+    )
     outbox = filled(older, newer)
     outbox.settle(newer, Result.OVERRULED, at(61))
     assert outbox.move(older, NEW) == [older]
 
 
 def test_a_tree_that_gave_way_gathers_nothing() -> None:
-    tree, leaf = wish(item=show("here")), wish(item=PILOT)
+    tree, leaf = an_operation(item=show("here")), an_operation(item=PILOT)
     outbox = filled(tree, leaf)
     outbox.discard([tree.operation_id])
     assert outbox.gather(tree, {PILOT.item_id: PILOT}) == []
@@ -589,15 +612,18 @@ def test_a_tree_that_gave_way_gathers_nothing() -> None:
 
 
 def test_a_later_show_covers_the_new_id_of_its_episode() -> None:
-    older, newer = wish(item=episode(show("lost"), 1, 1)), wish(item=SHOW)
+    older, newer = (
+        an_operation(item=episode(show("lost"), 1, 1)),
+        an_operation(item=SHOW),
+    )
     outbox = filled(older, newer)
     assert outbox.move(older, PILOT) == [older]
 
 
-def test_nothing_gives_way_to_a_wish_that_is_not_on_disk_yet() -> None:
-    older = wish(item=OLD)
+def test_nothing_gives_way_to_an_operation_that_is_not_on_disk_yet() -> None:
+    older = an_operation(item=OLD)
     outbox = filled(older)
-    receipt = outbox.add(wish(MarkUnwatched(), NEW), staged=True)
+    receipt = outbox.add(an_operation(MarkUnwatched(), NEW), staged=True)
     assert outbox.move(older, NEW) == []
     assert older.operation_id in outbox
     outbox.commit([receipt])
@@ -605,7 +631,7 @@ def test_nothing_gives_way_to_a_wish_that_is_not_on_disk_yet() -> None:
 
 
 def test_an_earlier_show_gives_way_to_the_one_that_moved_there() -> None:
-    older, newer = wish(item=show("new")), wish(MarkUnwatched(), SHOW)
+    older, newer = an_operation(item=show("new")), an_operation(MarkUnwatched(), SHOW)
     outbox = filled(older, newer)
     assert outbox.move(newer, show("new")) == [older]
     assert [one.change for one in outbox] == [MarkUnwatched()]
@@ -614,33 +640,33 @@ def test_an_earlier_show_gives_way_to_the_one_that_moved_there() -> None:
 # --- what we left behind ourselves ---------------------------------------------------
 
 
-def test_a_wish_knows_what_the_one_it_overtook_may_have_written() -> None:
-    outbox = filled(wish(MarkWatched(), before={"m1": unseen(60)}))
-    outbox.add(wish(MarkUnwatched()))
-    outbox.add(wish(SetProgress(600)))
+def test_an_operation_knows_what_the_one_it_overtook_may_have_written() -> None:
+    outbox = filled(an_operation(MarkWatched(), before={"m1": unseen(60)}))
+    outbox.add(an_operation(MarkUnwatched()))
+    outbox.add(an_operation(SetProgress(600)))
     (waiting,) = outbox
     assert waiting.change == SetProgress(600, watched=False)
     assert waiting.traces_on("m1") == (seen(),)
 
 
 def test_a_position_with_a_flag_may_have_been_written_by_half() -> None:
-    operation = wish(SetProgress(600, watched=True), before={"m1": unseen()})
+    operation = an_operation(SetProgress(600, watched=True), before={"m1": unseen()})
     assert operation.traces_on("m1") == (seen(), unseen(600), seen(600))
     assert operation.traces_on("m2") == ()
 
 
 def test_what_was_never_under_way_left_nothing_behind() -> None:
-    outbox = filled(wish(MarkWatched()))
-    outbox.add(wish(MarkUnwatched()))
+    outbox = filled(an_operation(MarkWatched()))
+    outbox.add(an_operation(MarkUnwatched()))
     assert [dict(one.traces) for one in outbox] == [{}]
 
 
 def test_what_waits_behind_a_tree_knows_what_the_tree_writes() -> None:
-    tree = wish(item=SHOW, include_specials=True)
-    leaf = wish(MarkUnwatched(), PILOT)
-    part = wish(MarkUnwatched(), season(SHOW, 1))
-    whole = wish(MarkUnwatched(), SHOW)
-    outbox = filled(tree, leaf, part, wish(item=movie()))
+    tree = an_operation(item=SHOW, include_specials=True)
+    leaf = an_operation(MarkUnwatched(), PILOT)
+    part = an_operation(MarkUnwatched(), season(SHOW, 1))
+    whole = an_operation(MarkUnwatched(), SHOW)
+    outbox = filled(tree, leaf, part, an_operation(item=movie()))
     before = {item.item_id: unseen() for item in (PILOT, SECOND, SPECIAL)}
     tree = replace(tree, before=before)
     outbox.update(tree)
@@ -649,7 +675,7 @@ def test_what_waits_behind_a_tree_knows_what_the_tree_writes() -> None:
     traces = {one.operation_id: set(one.traces) for one in outbox}
     assert list(traces.values()) == [set(), set(), set(before)], "both gave way"
     assert traces[whole.operation_id] == {"s.1.1", "s.1.2", "s.0.1"}
-    later = wish(SetProgress(60), SECOND)
+    later = an_operation(SetProgress(60), SECOND)
     outbox.add(later)
     waiting = outbox.get(later.operation_id)
     assert waiting is not None
@@ -659,9 +685,9 @@ def test_what_waits_behind_a_tree_knows_what_the_tree_writes() -> None:
 
 
 def test_what_was_in_doubt_long_ago_is_in_doubt_again_where_a_tree_is_sent() -> None:
-    tree = wish(item=SHOW, before={"s.1.1": unseen()})
-    doubtful = wish(MarkUnwatched(), PILOT, unsure_until=at(10))
-    certain = wish(MarkUnwatched(), SECOND)
+    tree = an_operation(item=SHOW, before={"s.1.1": unseen()})
+    doubtful = an_operation(MarkUnwatched(), PILOT, unsure_until=at(10))
+    certain = an_operation(MarkUnwatched(), SECOND)
     outbox = filled(tree, doubtful, certain)
     assert outbox.leave_traces(tree, at(60)) == [doubtful, certain]
     assert [one.unsure_until for one in outbox] == [None, at(60), None]
@@ -671,9 +697,9 @@ def test_what_an_id_that_moved_did_meanwhile_leaves_nothing_agreed_on() -> None:
     """Two states of one work, under ids of before and after: which is newer?"""
     work = replace(movie("once"), provider_ids=ProviderIds(imdb="tt1000001"))
     new = replace(work, item_id="new")
-    done = wish(SetProgress(30), new, before={"new": unseen()})
-    since = wish(SetProgress(90), replace(work, item_id="between"))
-    operation = wish(MarkWatched(), work, asked_at=at(60))
+    done = an_operation(SetProgress(30), new, before={"new": unseen()})
+    since = an_operation(SetProgress(90), replace(work, item_id="between"))
+    operation = an_operation(MarkWatched(), work, asked_at=at(60))
     outbox = filled(done, since, operation)
     outbox.settle(done, Result.DELIVERED, at(20))
     outbox.settle(since, Result.DELIVERED, at(30))
@@ -682,8 +708,8 @@ def test_what_an_id_that_moved_did_meanwhile_leaves_nothing_agreed_on() -> None:
 
 
 def test_traces_are_kept_once_and_for_the_items_that_matter() -> None:
-    tree = wish(item=SHOW, before={"s.1.1": unseen(), "s.1.2": unseen()})
-    leaf = wish(MarkUnwatched(), PILOT).following(tree)
+    tree = an_operation(item=SHOW, before={"s.1.1": unseen(), "s.1.2": unseen()})
+    leaf = an_operation(MarkUnwatched(), PILOT).following(tree)
     assert dict(leaf.traces) == {"s.1.1": (seen(),)}
     assert leaf.following(tree) is leaf
 
@@ -727,7 +753,7 @@ class OutboxMachine(RuleBasedStateMachine):
     )
     def add(self, item: Item, change: Change, *, specials: bool, staged: bool) -> None:
         self.number += 1
-        new = wish(
+        new = an_operation(
             change,
             item,
             operation_id=f"op{self.number:04}",
@@ -839,7 +865,7 @@ class OutboxMachine(RuleBasedStateMachine):
             ]
 
     @invariant()
-    def there_is_one_wish_per_item(self) -> None:
+    def there_is_one_operation_per_item(self) -> None:
         single = [one.item.item_id for one in self.waiting if one.scope is Scope.ITEM]
         assert len(single) == len(set(single))
 
@@ -885,9 +911,9 @@ def restored(*operations: Operation) -> Outbox:
 
 
 def test_what_is_held_is_not_due_and_holds_nothing_else_up() -> None:
-    tree = wish(MarkWatched(), SHOW, scope=Scope.TREE)
-    outbox = restored(tree, wish(MarkWatched(), movie(), not_before=at(5)))
-    later = wish(MarkUnwatched(), PILOT)
+    tree = an_operation(MarkWatched(), SHOW, scope=Scope.TREE)
+    outbox = restored(tree, an_operation(MarkWatched(), movie(), not_before=at(5)))
+    later = an_operation(MarkUnwatched(), PILOT)
     outbox.add(later)
     assert due(outbox) == ids([later])
     assert outbox.next_due(EPOCH) is None
@@ -896,21 +922,26 @@ def test_what_is_held_is_not_due_and_holds_nothing_else_up() -> None:
 
 
 def test_what_is_held_is_not_what_is_wanted_now() -> None:
-    outbox = restored(wish(MarkWatched(), movie()))
+    outbox = restored(an_operation(MarkWatched(), movie()))
     assert outbox.desired(movie(), unseen()) == unseen()
 
 
-def test_a_later_wish_takes_the_place_of_what_is_held_and_adds_nothing_of_it() -> None:
-    held = wish(MarkWatched(), movie())
+def test_a_later_operation_takes_the_place_of_what_is_held_and_adds_nothing_of_it() -> (
+    None
+):
+    held = an_operation(MarkWatched(), movie())
     outbox = restored(held)
-    receipt = outbox.add(wish(SetProgress(60.0), movie()))
+    receipt = outbox.add(an_operation(SetProgress(60.0), movie()))
     assert ids(receipt.superseded) == ids([held])
     assert receipt.operation.change == SetProgress(60.0)
     assert not outbox.held
 
 
 def test_what_is_held_goes_on_when_a_person_says_so_or_is_dropped() -> None:
-    first, second = wish(MarkWatched(), movie()), wish(MarkWatched(), movie("m2"))
+    first, second = (
+        an_operation(MarkWatched(), movie()),
+        an_operation(MarkWatched(), movie("m2")),
+    )
     outbox = restored(first, second)
     assert outbox.revive(None) == [], "only what is named"
     outbox.revive([first.operation_id])

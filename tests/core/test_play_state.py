@@ -168,7 +168,7 @@ def test_of_what_was_marked_since_no_position_is_kept() -> None:
     assert hidden.following(left(900)).has_moved_from(left(900))
 
 
-def test_a_wish_for_a_position_is_not_true_of_one_that_is_not_known() -> None:
+def test_an_operation_for_a_position_is_not_true_of_one_that_is_not_known() -> None:
     """What is wanted is known, and so is what is left behind by it."""
     hidden = PlayState(watched=False, hides_position=True)
     assert not SetProgress(900).apply(hidden).hides_position

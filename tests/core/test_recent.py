@@ -223,7 +223,7 @@ def test_mark_that_nobody_answered_explains_whatever_is_watched() -> None:
     assert not recent.doubt(shows(seen(last=at(-9999))))
 
 
-def test_a_wish_is_not_true_because_of_a_play_that_was_unmarked() -> None:
+def test_an_operation_is_not_true_because_of_a_play_that_was_unmarked() -> None:
     recent, clock = unmarked()
     clock.seconds += 10 * MOMENT
     assert recent.contradicts(shows(WATCHED)) == unseen()

@@ -39,7 +39,7 @@ from custom_components.watched_sync.core.reconcile import (
     plan_tree,
 )
 
-from .samples import at, changes, known_states, maybe_times, seen, unseen, wish
+from .samples import an_operation, at, changes, known_states, maybe_times, seen, unseen
 from .twins import JELLYFIN, PLEX, episodes, season, show
 from .virtual import EPOCH
 
@@ -53,7 +53,7 @@ STATES: Mapping[str, PlayState | None] = {
     "watched, at 20 min": seen(1200),
 }
 
-WISHES: Mapping[str, Change] = {
+CHANGES: Mapping[str, Change] = {
     "watched": MarkWatched(),
     "unwatched": MarkUnwatched(),
     "at 20 min": SetProgress(1200),
@@ -76,7 +76,7 @@ TABLE: list[tuple[str, str, str, str | None, tuple[Policy, ...], str]] = [
     ("watched", "unwatched", "unwatched", None, ALL, NOTHING),
     ("unwatched", "at 20 min", "at 20 min", "13:00", ALL, NOTHING),
     ("watched", "at 20 min", "watched, at 20 min", "13:00", ALL, NOTHING),
-    # --- nobody moved since both agreed: the wish is written --------------------------
+    # --- nobody moved since both agreed: the operation is written ---------------------
     ("unwatched", "watched", "unwatched", None, ALL, WRITE),
     ("watched", "unwatched", "watched", None, ALL, WRITE),
     ("at 20 min", "watched", "at 20 min", None, ALL, WRITE),
@@ -92,7 +92,7 @@ TABLE: list[tuple[str, str, str, str | None, tuple[Policy, ...], str]] = [
     # ... clocks differ: ten seconds are no difference
     ("at 20 min", "unwatched", "watched", "12:00:10", (NEWEST,), WRITE),
     ("at 20 min", "unwatched", "watched", "12:00:11", (NEWEST,), OVERRULED),
-    # ... an explicit wish wins where the server does not know when
+    # ... an explicit operation wins where the server does not know when
     ("at 20 min", "unwatched", "watched", None, (NEWEST,), WRITE),
     ("watched", "watched", "unwatched", None, (NEWEST,), WRITE),
     # --- both moved: "furthest" never takes anything away ----------------------------
@@ -108,7 +108,7 @@ TABLE: list[tuple[str, str, str, str | None, tuple[Policy, ...], str]] = [
     ("watched", "watched", "unwatched", None, (SERVER,), OVERRULED),
     # --- played in between without a trace but the time: that is a move ---------------
     ("watched", "unwatched", "watched", "13:00", (NEWEST, SERVER, FURTHEST), OVERRULED),
-    # ... but one from before the wish may only not have been shown: the count tells
+    # ... but one from before it may only not have been shown: the count tells
     ("watched", "unwatched", "watched", "11:00", ALL, WRITE),
     ("watched", "unwatched", "watched twice", "11:00", (SERVER, FURTHEST), OVERRULED),
     ("watched", "unwatched", "watched twice", "11:00", (NEWEST, HOME), WRITE),
@@ -121,9 +121,9 @@ TABLE: list[tuple[str, str, str, str | None, tuple[Policy, ...], str]] = [
     # ... and where the two cannot be told apart, what was watched stays watched
     ("nothing", "at 20 min", "watched", "11:59:51", ALL, OVERRULED),
     ("nothing", "at 20 min", "watched", "11:59:50", ALL, WRITE),
-    # ... but what was watched before the wish may be watched once more
+    # ... but what was watched before the operation may be watched once more
     ("nothing", "at 20 min", "watched", "11:00", ALL, WRITE),
-    # ... but it is only about mere positions: a wish for the flag is a wish
+    # ... but it is only about mere positions: an operation for the flag is an operation
     ("unwatched", "unwatched, at 20 min", "watched", "11:00", (NEWEST, HOME), WRITE),
     # ... and who watches again goes on from where they are
     ("watched", "at 40 min", "watched, at 20 min", "11:00", (NEWEST, HOME), WRITE),
@@ -161,7 +161,7 @@ def test_the_decision_table(
     shown = STATES[remote]
     assert shown is not None
     shown = replace(shown, last_played=moment(played_at))
-    change = WISHES[wanted]
+    change = CHANGES[wanted]
     decisions: Mapping[str, Decision] = {
         WRITE: Push(change.apply(shown)),
         NOTHING: NoOp(),
@@ -177,7 +177,7 @@ def test_the_decision_table(
 def test_every_cell_of_the_table_is_decided_by_somebody() -> None:
     """No combination of the words above raises, under any policy."""
     for base in STATES.values():
-        for change in WISHES.values():
+        for change in CHANGES.values():
             for remote in filter(None, STATES.values()):
                 for policy in Policy:
                     assert decide(base, change, remote, asked_at=EPOCH, policy=policy)
@@ -223,7 +223,7 @@ def test_a_server_whose_clock_is_ahead_does_not_win_by_that(
 def test_a_server_whose_clock_is_ahead_does_not_keep_a_position_out(
     offset: timedelta | None, result: Decision
 ) -> None:
-    """It says the item was watched at 13:00; nobody had read it before the wish."""
+    """It says the item was watched at 13:00; nobody had read it before."""
     assert (
         decide(
             None,
@@ -238,7 +238,7 @@ def test_a_server_whose_clock_is_ahead_does_not_keep_a_position_out(
 
 
 def test_a_play_in_the_future_keeps_what_was_watched_watched() -> None:
-    """A date that is none does not say that the wish is the later one."""
+    """A date that is none does not say that the operation is the later one."""
     assert (
         decide(
             None,
@@ -263,7 +263,7 @@ BEGUN = PlayState(
 def test_play_that_clears_the_flag_is_decided_as_where_the_flag_is_kept(
     policy: Policy, clock: str, change: Change
 ) -> None:
-    """The wish was made at 12:00, knowing that the item was watched."""
+    """The operation was made at 12:00, knowing that the item was watched."""
     base = seen(last=moment("10:00"))
     cleared = replace(BEGUN, last_played=moment(clock))
     kept = cleared.keeping_flag()
@@ -305,7 +305,7 @@ def test_a_date_that_went_back_is_no_play(policy: Policy) -> None:
     assert decision == Push(unseen())
 
 
-@pytest.mark.parametrize("change", WISHES.values())
+@pytest.mark.parametrize("change", CHANGES.values())
 @pytest.mark.parametrize("policy", Policy)
 def test_an_unknown_state_never_causes_a_write(change: Change, policy: Policy) -> None:
     with pytest.raises(ValueError, match="unknown play state"):
@@ -397,7 +397,7 @@ def plan(
     *seasons* says for each episode of a season `w` (watched) or `-` (not); episodes in
     *stays* are not to be touched, as someone else moved them.
     """
-    operation = operation or wish(item=SHOW)
+    operation = operation or an_operation(item=SHOW)
     leaves = [
         Reading(item, seen() if flag == "w" else unseen())
         for number, flags in seasons.items()
@@ -434,7 +434,7 @@ def test_specials_keep_a_show_from_being_written_whole() -> None:
 
 
 def test_specials_are_swept_in_when_asked_for() -> None:
-    operation = wish(item=SHOW, include_specials=True)
+    operation = an_operation(item=SHOW, include_specials=True)
     assert plan({0: "--", 1: "----"}, operation=operation) == [("s", 6)]
 
 
@@ -451,7 +451,7 @@ def test_watched_episodes_are_swept_along_where_that_is_harmless() -> None:
 
 
 def test_marking_unwatched_may_be_repeated_everywhere() -> None:
-    operation = wish(MarkUnwatched(), SHOW)
+    operation = an_operation(MarkUnwatched(), SHOW)
     assert plan({1: "w-w-"}, capabilities=PLEX, operation=operation) == [("s", 4)]
 
 
@@ -469,7 +469,7 @@ def test_a_season_of_one_episode_is_written_as_that_episode() -> None:
 
 
 def test_a_season_is_written_whole_or_by_episode() -> None:
-    operation = wish(item=season(SHOW, 1))
+    operation = an_operation(item=season(SHOW, 1))
     assert plan({1: "---"}, operation=operation) == [("s.1", 3)]
     assert plan({1: "---"}, operation=operation, stays=("s.1.1",)) == [
         ("s.1.2", 1),
@@ -478,18 +478,18 @@ def test_a_season_is_written_whole_or_by_episode() -> None:
 
 
 def test_after_a_failure_everything_is_written_singly() -> None:
-    operation = replace(wish(item=SHOW), attempts=1)
+    operation = replace(an_operation(item=SHOW), attempts=1)
     assert plan({1: "w--"}, operation=operation) == [("s.1.2", 1), ("s.1.3", 1)]
 
 
 def test_a_date_goes_to_each_episode_where_the_server_keeps_it() -> None:
-    operation = wish(MarkWatched(EPOCH), SHOW)
+    operation = an_operation(MarkWatched(EPOCH), SHOW)
     assert plan({1: "--"}, operation=operation) == [("s.1.1", 1), ("s.1.2", 1)]
     assert plan({1: "--"}, operation=operation, capabilities=PLEX) == [("s", 2)]
 
 
 def test_episodes_that_name_no_season_are_written_singly() -> None:
-    operation = wish(item=SHOW)
+    operation = an_operation(item=SHOW)
     leaves = [
         Reading(replace(item, season_id=None), unseen())
         for item in episodes(SHOW, {1: 2})
@@ -514,7 +514,7 @@ def test_episodes_that_name_no_season_are_written_singly() -> None:
 def test_a_plan_covers_each_episode_to_change_once_and_no_other(
     seasons: dict[int, str], *, plex: bool, specials: bool, unmark: bool
 ) -> None:
-    operation = wish(
+    operation = an_operation(
         MarkUnwatched() if unmark else MarkWatched(), SHOW, include_specials=specials
     )
     leaves = [
@@ -577,17 +577,17 @@ def test_the_listing_decides_what_a_tree_speaks_of() -> None:
         for parent in (SHOW, show("t"))
         for item in episodes(parent, {0: 1, 1: 1})
     ]
-    meant = in_scope(wish(item=SHOW), leaves)
+    meant = in_scope(an_operation(item=SHOW), leaves)
     assert [leaf.item.item_id for leaf in meant] == ["s.1.1", "t.1.1"]
-    everything = in_scope(wish(item=SHOW, include_specials=True), leaves)
+    everything = in_scope(an_operation(item=SHOW, include_specials=True), leaves)
     assert everything == leaves
-    undone = wish(item=SHOW, undoes="batch", bases={"t.1.1": seen()})
+    undone = an_operation(item=SHOW, undoes="batch", bases={"t.1.1": seen()})
     assert [leaf.item.item_id for leaf in in_scope(undone, leaves)] == ["t.1.1"]
 
 
 def test_a_season_that_lies_in_several_folders_is_written_singly() -> None:
     """What a mark of one of its ids reaches nobody knows."""
-    operation = wish(item=SHOW)
+    operation = an_operation(item=SHOW)
     leaves = [
         Reading(item, unseen())
         for item in [

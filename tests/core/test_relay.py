@@ -46,7 +46,7 @@ from custom_components.watched_sync.core.reconcile import Policy
 from custom_components.watched_sync.core.relay import WIDE_FAULT_PATIENCE
 
 from .rig import Rig
-from .samples import at, seen, unseen, wish
+from .samples import an_operation, at, seen, unseen
 from .twins import (
     AUTH,
     BUSY,
@@ -110,7 +110,7 @@ def with_show(
 
 async def ask_all(rig: Rig, count: int, change: Any = None) -> list[str]:
     operations = [
-        wish(change, item, asked_at=rig.clock.now()) for item in movies(count)
+        an_operation(change, item, asked_at=rig.clock.now()) for item in movies(count)
     ]
     await rig.lane.submit(operations)
     return [one.operation_id for one in operations]
@@ -163,7 +163,7 @@ async def test_r08_what_is_so_already_is_looked_at_and_not_written(make: Make) -
 
 
 @virtual
-async def test_r08_a_newer_play_elsewhere_overrules_an_older_wish() -> None:
+async def test_r08_a_newer_play_elsewhere_overrules_an_older_operation() -> None:
     rig = with_movies(1)
     rig.lane.remember(readings(rig.server, movies(1)))
     await rig.ask(MarkUnwatched(), movies(1)[0])
@@ -320,7 +320,7 @@ async def test_a_nudge_tries_the_disk_again_at_once() -> None:
 
 @virtual
 async def test_what_a_broken_disk_kept_from_being_sent_is_no_write_of_ours() -> None:
-    """Somebody else did the same meanwhile; the wish that follows must not undo it."""
+    """Somebody else did the same; the operation that follows must not undo it."""
     rig = with_show({1: 2}, policy=Policy.SERVER)
     rig.lane.remember(readings(rig.server, rig.server.items.values()))
     await rig.ask(MarkWatched(), season(SHOW, 1))
@@ -338,7 +338,7 @@ async def test_what_a_broken_disk_kept_from_being_sent_is_no_write_of_ours() -> 
 
 
 @virtual
-async def test_a_wish_dropped_while_the_disk_is_broken_stays_dropped() -> None:
+async def test_an_operation_dropped_while_the_disk_is_broken_stays_dropped() -> None:
     rig = with_movies(1)
     operation = await rig.ask(None, movies(1)[0])
     rig.journal.broken = True
@@ -611,7 +611,9 @@ async def test_items_that_fail_every_write_are_given_up_though_they_are_alone(
 
 
 @virtual
-async def test_a_wish_that_comes_while_bad_ones_are_judged_is_not_held_up() -> None:
+async def test_an_operation_that_comes_while_bad_ones_are_judged_is_not_held_up() -> (
+    None
+):
     rig = with_movies(4).start()
     bad = {one.item_id for one in movies(3)}
     rig.server.trouble = lambda one: (
@@ -781,7 +783,7 @@ async def test_a_press_of_retry_does_not_repeat_a_mark_nobody_answered() -> None
 
 @pytest.mark.parametrize("stage", [1, 2], ids=["meanwhile", "afterwards"])
 @virtual
-async def test_a_mark_nobody_answered_is_not_doubled_by_the_same_wish(
+async def test_a_mark_nobody_answered_is_not_doubled_by_the_same_operation(
     stage: int,
 ) -> None:
     rig = with_movies(1, ModelServer.plex).start()
@@ -943,7 +945,7 @@ TURNED_ROUND: dict[str, tuple[PlayState, Change, Change, bool, float]] = {
 @pytest.mark.parametrize("case", TURNED_ROUND)
 @both
 @virtual
-async def test_what_comes_late_does_not_turn_a_later_wish_round(
+async def test_what_comes_late_does_not_turn_a_later_operation_round(
     make: Make, case: str, seconds: float
 ) -> None:
     before, first, then, watched, position = TURNED_ROUND[case]
@@ -1021,7 +1023,7 @@ async def test_a_mark_under_way_when_we_died_is_not_doubled() -> None:
 )
 @both
 @virtual
-async def test_a_write_under_way_when_we_died_turns_no_later_wish_round(
+async def test_a_write_under_way_when_we_died_turns_no_later_operation_round(
     make: Make, first: Change, then: Change
 ) -> None:
     rig = with_movies(1, make)
@@ -1205,12 +1207,12 @@ async def test_what_was_seen_to_come_true_holds_nothing_back() -> None:
 
 @virtual
 async def test_what_was_given_up_and_asked_for_again_at_once_has_not_failed() -> None:
-    """The news of the failure must not come after the news of the new wish."""
+    """The news of the failure must not come after the news of the new operation."""
     rig = with_movies(2, ModelServer.plex).start()
     rig.server.latency = 5
     operations = [
-        wish(SetProgress(30), movies(2)[0]),
-        wish(MarkWatched(), movies(2)[1]),
+        an_operation(SetProgress(30), movies(2)[0]),
+        an_operation(MarkWatched(), movies(2)[1]),
     ]
     await rig.lane.submit(operations)
     await rig.until(lambda: bool(rig.outbox.rejected))
@@ -1221,7 +1223,9 @@ async def test_what_was_given_up_and_asked_for_again_at_once_has_not_failed() ->
 
 
 @virtual
-async def test_a_wish_overtaken_before_it_could_be_given_up_has_not_failed() -> None:
+async def test_an_operation_overtaken_before_it_could_be_given_up_has_not_failed() -> (
+    None
+):
     rig = with_movies(1, ModelServer.plex).start()
     await rig.ask(SetProgress(30), movies(1)[0])
     await rig.until(lambda: rig.server.count() == 1)
@@ -1269,7 +1273,9 @@ async def test_r07_an_outage_is_probed_and_costs_the_same_for_any_queue(
 
 
 @virtual
-async def test_new_wishes_do_not_make_an_offline_server_be_asked_more_often() -> None:
+async def test_new_operations_do_not_make_an_offline_server_be_asked_more_often() -> (
+    None
+):
     quiet, busy = with_movies(300).start(), with_movies(300).start()
     for rig in (quiet, busy):
         rig.server.down = True
@@ -1281,7 +1287,7 @@ async def test_new_wishes_do_not_make_an_offline_server_be_asked_more_often() ->
 
 
 @virtual
-async def test_wishes_arrive_in_the_order_they_were_made() -> None:
+async def test_operations_arrive_in_the_order_they_were_made() -> None:
     rig = with_movies(50).start()
     rig.server.down = True
     await ask_all(rig, 50)
@@ -1294,9 +1300,7 @@ async def test_wishes_arrive_in_the_order_they_were_made() -> None:
 
 
 @virtual
-async def test_an_idle_offline_lane_is_asked_every_few_minutes_until_a_wish_comes() -> (
-    None
-):
+async def test_an_idle_offline_lane_is_asked_every_few_minutes() -> None:
     rig = with_movies(1).start()
     rig.server.down = True
     rig.relay.report(Unreachable("gone"))
@@ -1323,7 +1327,7 @@ async def test_what_the_server_asks_for_is_waited_for() -> None:
 
 
 @virtual
-async def test_a_new_wish_does_not_break_the_peace_a_server_asked_for() -> None:
+async def test_a_new_operation_does_not_break_the_peace_a_server_asked_for() -> None:
     rig = with_movies(1).start()
     rig.server.on(Ask.PROBE, Trouble(Kind.STARTING, retry_after=200))
     rig.relay.report(Unreachable("gone"))
@@ -1678,7 +1682,7 @@ async def test_a_second_look_that_fails_does_not_forget_what_was_written() -> No
 
 
 @virtual
-async def test_a_wish_overtaken_while_its_read_fails_is_forgotten() -> None:
+async def test_an_operation_overtaken_while_its_read_fails_is_forgotten() -> None:
     rig = with_movies(1).start()
     rig.server.on(Ask.FETCH, HTML)
     await rig.ask(MarkWatched(), movies(1)[0])
@@ -2002,7 +2006,7 @@ async def test_an_index_that_lists_what_cannot_be_read_is_not_chased() -> None:
 
 
 @virtual
-async def test_an_older_wish_that_finds_its_item_again_does_not_undo_a_newer_one() -> (
+async def test_an_older_one_that_finds_its_item_again_does_not_undo_a_newer_one() -> (
     None
 ):
     rig = Rig(ModelServer.plex).start()
@@ -2015,7 +2019,7 @@ async def test_an_older_wish_that_finds_its_item_again_does_not_undo_a_newer_one
 
 
 @virtual
-async def test_of_two_wishes_that_meet_at_one_item_the_later_one_counts() -> None:
+async def test_of_two_operations_that_meet_at_one_item_the_later_one_counts() -> None:
     rig = Rig(ModelServer.plex)
     new = replace(movie("old"), item_id="new")
     rig.server.add(new)
@@ -2029,28 +2033,26 @@ async def test_of_two_wishes_that_meet_at_one_item_the_later_one_counts() -> Non
 
 
 @virtual
-async def test_of_two_waiting_wishes_the_one_that_moved_gives_way_to_the_later() -> (
-    None
-):
+async def test_of_two_that_wait_the_one_that_moved_gives_way_to_the_later() -> None:
     rig = Rig(ModelServer.plex)
     new = replace(movie("old"), item_id="new")
     rig.server.add(new, state=seen())
-    old_wish = await rig.ask(SetProgress(600), movie("old"))
+    old_operation = await rig.ask(SetProgress(600), movie("old"))
     await rig.ask(MarkUnwatched(), new)
     rig.start()
     await rig.drained(2 * 3600)
     assert rig.server.states["new"] == unseen()
     results = {one.operation.operation_id: one.result for one in rig.outcomes}
-    assert results[old_wish.operation_id] in {Result.SUPERSEDED, Result.OVERRULED}
+    assert results[old_operation.operation_id] in {Result.SUPERSEDED, Result.OVERRULED}
 
 
-# --- a later wish comes in between ----------------------------------------------------
+# --- a later operation comes in between ------------------------------------------
 
 
 @both
 @pytest.mark.parametrize("stage", [1, 2, 3], ids=["look", "write", "verify"])
 @virtual
-async def test_p22_a_wish_overtaken_in_flight_does_not_have_the_last_word(
+async def test_p22_an_operation_overtaken_in_flight_does_not_have_the_last_word(
     make: Make, stage: int
 ) -> None:
     rig = with_movies(1, make).start()
@@ -2067,7 +2069,7 @@ async def test_p22_a_wish_overtaken_in_flight_does_not_have_the_last_word(
 @every_policy
 @both
 @virtual
-async def test_our_own_slow_write_does_not_overrule_the_wish_that_overtook_it(
+async def test_our_own_slow_write_does_not_overrule_the_operation_that_overtook_it(
     make: Make, policy: Policy
 ) -> None:
     rig = with_movies(1, make, policy=policy).start()
@@ -2109,7 +2111,7 @@ async def test_nor_does_it_when_the_answer_got_lost_and_home_assistant_died(
 async def test_an_episode_unmarked_after_its_show_was_marked_stays_unmarked(
     policy: Policy,
 ) -> None:
-    """Both wishes waited out an hour; delivering the first must not beat the second."""
+    """Both waited out an hour; delivering the first must not beat the second."""
     rig = with_show({1: 3}, policy=policy)
     rig.lane.remember(readings(rig.server, rig.server.items.values()))
     rig.server.down = True
@@ -2171,7 +2173,7 @@ async def test_a_show_marked_while_an_episode_is_on_its_way_is_marked(
 
 
 @virtual
-async def test_a_wish_dropped_while_others_are_written_is_not_sent() -> None:
+async def test_an_operation_dropped_while_others_are_written_is_not_sent() -> None:
     rig = one_at_a_time(with_movies(5))
     dropped = (await ask_all(rig, 5))[3:]
     rig.start()
@@ -2522,7 +2524,7 @@ async def test_a_season_in_two_folders_is_done_when_every_listed_episode_is() ->
 
 
 @virtual
-async def test_a_show_overtakes_wishes_for_what_only_its_listing_tells_of() -> None:
+async def test_a_show_overtakes_operations_for_what_only_its_listing_tells_of() -> None:
     rig = merged()
     earlier = await rig.ask(MarkUnwatched(), episode(OTHER, 1, 1))
     tree = await rig.ask(None, SHOW)
@@ -2860,7 +2862,7 @@ async def test_a_before_state_that_no_file_can_hold_costs_its_operation_only(
 
 
 @virtual
-async def test_a_mistake_while_catching_up_holds_no_wish_back(
+async def test_a_mistake_while_catching_up_holds_no_operation_back(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     rig = with_movies(1)
@@ -2880,7 +2882,7 @@ async def test_a_mistake_while_catching_up_holds_no_wish_back(
 async def test_a_verdict_that_is_none_is_a_mistake_and_says_so() -> None:
     rig = Rig()
     with pytest.raises(TypeError, match="no verdict about one operation"):
-        await rig.relay._delivery._carry_out(wish(), LaneDown(Reason.BUSY))
+        await rig.relay._delivery._carry_out(an_operation(), LaneDown(Reason.BUSY))
 
 
 @virtual

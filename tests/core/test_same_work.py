@@ -1,4 +1,4 @@
-"""Ids that are another work's by now: nobody's wish and nobody's news are for that one.
+"""Ids that are another work's by now: no operation and no news are for that one.
 
 The example: a server is away, and comes back from an older database. What was 1017 is
 1016 there, and 1017 is another film.
@@ -34,7 +34,7 @@ from custom_components.watched_sync.core.rehoming import find_again
 from custom_components.watched_sync.core.undo import UndoPlan, plan_undo
 
 from .rig import Rig
-from .samples import at, seen, unseen, wish
+from .samples import an_operation, at, seen, unseen
 from .twins import GONE, Ask, ModelServer, episode, movie, season, show
 from .virtual import virtual
 
@@ -101,7 +101,7 @@ def shown(rig: Rig) -> dict[str, bool | None]:
 
 @both
 @virtual
-async def test_a_wish_goes_to_its_work_and_not_to_what_has_its_id_now(
+async def test_an_operation_goes_to_its_work_and_not_to_what_has_its_id_now(
     make: Make,
 ) -> None:
     rig = with_films(make)
@@ -117,7 +117,7 @@ async def test_a_wish_goes_to_its_work_and_not_to_what_has_its_id_now(
 
 @both
 @virtual
-async def test_a_wish_for_a_work_that_is_not_there_waits_until_it_is(
+async def test_an_operation_for_a_work_that_is_not_there_waits_until_it_is(
     make: Make,
 ) -> None:
     rig = with_films(make).start()
@@ -144,7 +144,7 @@ async def test_a_work_that_is_never_seen_again_is_given_up_aloud() -> None:
 
 @both
 @virtual
-async def test_wishes_for_two_works_with_one_id_do_not_take_each_others_place(
+async def test_operations_for_two_works_with_one_id_do_not_take_each_others_place(
     make: Make,
 ) -> None:
     rig = with_films(make)
@@ -235,7 +235,7 @@ async def test_a_show_or_season_is_found_under_the_id_it_has_now(
 
 
 @virtual
-async def test_a_show_wished_for_again_while_it_is_read_is_left_to_the_later_wish(
+async def test_a_show_asked_for_again_while_it_is_read_is_left_to_the_later_operation(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     rig = Rig()
@@ -343,7 +343,9 @@ async def test_bases_of_a_show_follow_its_episodes(make: Make) -> None:
 
 def test_what_was_noted_of_an_episode_that_is_not_listed_stays() -> None:
     one, other = episode(HARBOUR, 1, 1), episode(TIN, 1, 1)
-    tree = wish(MarkWatched(), HARBOUR, bases={one.item_id: seen()}).noting([one])
+    tree = an_operation(MarkWatched(), HARBOUR, bases={one.item_id: seen()}).noting(
+        [one]
+    )
     assert tree.as_listed([]) is tree
     assert tree.as_listed([one]) is tree
     taken = tree.as_listed([replace(other, item_id=one.item_id)])

@@ -37,7 +37,7 @@ from custom_components.watched_sync.core.survey import (
     Survey,
 )
 
-from .samples import at, seen, unseen, wish
+from .samples import an_operation, at, seen, unseen
 from .twins import (
     ERROR,
     GONE,
@@ -201,7 +201,7 @@ async def test_surveys_are_rare_however_often_they_are_wanted() -> None:
 @virtual
 async def test_nothing_is_read_while_there_is_something_to_do() -> None:
     rig = Rig()
-    await rig.lane.submit([wish(MarkWatched(), movie("m1"))])
+    await rig.lane.submit([an_operation(MarkWatched(), movie("m1"))])
     rig.survey.look_for_plays()
     await asyncio.sleep(HOUR)
     assert rig.server.count() == 0

@@ -42,7 +42,7 @@ from custom_components.watched_sync.core.undo import (
 )
 
 from .rig import Rig
-from .samples import at, seen, unseen, wish
+from .samples import an_operation, at, seen, unseen
 from .twins import (
     DROP,
     ERROR,
@@ -141,7 +141,9 @@ async def ask(rig: Rig, change: Change, *items: Item, **fields: Any) -> str:
     batch_id = f"batch-{next(_numbers)}"
     await rig.lane.submit(
         [
-            wish(change, item, asked_at=rig.clock.now(), batch_id=batch_id, **fields)
+            an_operation(
+                change, item, asked_at=rig.clock.now(), batch_id=batch_id, **fields
+            )
             for item in items
         ]
     )
@@ -623,7 +625,9 @@ async def test_an_undo_that_does_not_fit_drops_nothing() -> None:
     rig = with_movies().start()
     batch_id = await do(rig, MarkWatched(), M1)
     rig.server.down = True
-    operations = [wish(item=movie(f"x{one}")) for one in range(OUTBOX_LIMIT + 1)]
+    operations = [
+        an_operation(item=movie(f"x{one}")) for one in range(OUTBOX_LIMIT + 1)
+    ]
     for one in operations[:OUTBOX_LIMIT]:
         rig.outbox.add(one)
     with pytest.raises(OutboxFull):
@@ -637,7 +641,7 @@ async def test_an_undo_that_does_not_fit_drops_nothing() -> None:
         await rig.lane.exchange(
             lambda: (
                 [operations[1].operation_id],
-                [wish(item=movie("y")), wish(item=movie("z"))],
+                [an_operation(item=movie("y")), an_operation(item=movie("z"))],
             )
         )
     assert operations[1].operation_id in rig.outbox
@@ -870,7 +874,7 @@ async def test_an_item_that_a_batch_touched_twice_goes_back_to_the_beginning() -
     # A second part of the same batch, as an automation may name its own batch.
     await rig.lane.submit(
         [
-            wish(
+            an_operation(
                 SetProgress(600),
                 episode(SHOW, 1, 2),
                 batch_id=batch_id,
@@ -891,7 +895,7 @@ async def test_trees_of_one_batch_that_overlap_go_back_episode_by_episode() -> N
     rig.start()
     batch_id = await do(rig, MarkWatched(), season(SHOW, 1))
     await rig.lane.submit(
-        [wish(MarkWatched(), SHOW, batch_id=batch_id, asked_at=rig.clock.now())]
+        [an_operation(MarkWatched(), SHOW, batch_id=batch_id, asked_at=rig.clock.now())]
     )
     await rig.drained()
     undone = await undo_and_wait(rig, batch_id)
@@ -929,7 +933,7 @@ async def test_many_items_cost_few_requests() -> None:
 
 
 def test_a_leaf_nobody_knows_is_named_after_what_it_belongs_to() -> None:
-    tree = wish(MarkWatched(), SHOW, before={"s.1.1": unseen()}, batch_id="b")
+    tree = an_operation(MarkWatched(), SHOW, before={"s.1.1": unseen()}, batch_id="b")
     outbox = Outbox([tree])
     (restore,) = plan_undo(
         outbox,

@@ -225,7 +225,7 @@ async def test_nothing_can_be_tracked_while_the_entry_is_not_loaded(
     assert result["reason"] == "entry_not_loaded"
 
 
-async def test_a_queued_wish_survives_tracking_one_more_item(
+async def test_a_queued_operation_survives_tracking_one_more_item(
     hass: HomeAssistant,
 ) -> None:
     server = MemoryServer()

@@ -170,7 +170,7 @@ async def test_whom_nobody_knows_is_refused(hass: HomeAssistant) -> None:
         )
 
 
-async def test_a_queued_wish_survives_new_preferences(hass: HomeAssistant) -> None:
+async def test_a_queued_operation_survives_new_preferences(hass: HomeAssistant) -> None:
     """Also one for something that is in no allowed library any more."""
     server = MemoryServer()
     entry = await setup_lane(hass, server)

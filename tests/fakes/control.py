@@ -626,14 +626,16 @@ class Simulation:
         return web.json_response({})
 
     async def _watch(self, request: web.Request) -> web.Response:
-        wish = await request.json()
-        machine = self._machine(wish["server"])
-        if (user := wish["user"]) not in machine.users:
+        operation = await request.json()
+        machine = self._machine(operation["server"])
+        if (user := operation["user"]) not in machine.users:
             raise LookupError(f"no user is called {user!r}")
-        if "position" in wish:
-            await machine.stop_at(user, wish["item"], float(wish["position"]))
+        if "position" in operation:
+            await machine.stop_at(user, operation["item"], float(operation["position"]))
         else:
-            await machine.watch(user, wish["item"], watched=bool(wish["watched"]))
+            await machine.watch(
+                user, operation["item"], watched=bool(operation["watched"])
+            )
         return web.json_response({})
 
 

@@ -1,4 +1,4 @@
-"""Two hours without a server: ten thousand wishes, and five hundred things done there.
+"""Two hours without a server: ten thousand operations, five hundred things done there.
 
 Told by `test_big_outage` and measured by `scripts/bench`. Virtual time (see
 `TimeMachine`); Home Assistant, its disk, our client and TCP are real.
@@ -24,7 +24,7 @@ from .house import ONE_PLAY, UNSEEN, USER, Seen, Side, act, cut_off, runtime_of,
 from .machine import TimeMachine
 
 OUTAGE = 2 * 3600.0
-WISHES = 10_000
+OPERATIONS = 10_000
 REMOTE_CHANGES = 500
 #: The two hours in steps: who acts in a later one acts later, beyond any tolerance.
 STEPS = 50
@@ -48,7 +48,7 @@ class Story:
 
     name: str
     before: Seen
-    wish: str | None
+    operation: str | None
     remote: Seen | None
     remote_is_later: bool
     end: Seen
@@ -93,7 +93,7 @@ STORIES = (
         75,
     ),
     Story("mark, then begin", UNSEEN, "watched", _HALFWAY, _LATER, _HALFWAY, None, 75),
-    Story("no wish", UNSEEN, None, ONE_PLAY, _EARLIER, ONE_PLAY, None, UNASKED),
+    Story("no operation", UNSEEN, None, ONE_PLAY, _EARLIER, ONE_PLAY, None, UNASKED),
 )
 
 
@@ -107,8 +107,8 @@ class Reconciled:
 
     @property
     def per_item(self) -> float:
-        """Requests for each thing that was wished for."""
-        return self.requests / WISHES
+        """Requests for each thing that was asked for."""
+        return self.requests / OPERATIONS
 
     @property
     def per_write(self) -> float:
@@ -125,7 +125,7 @@ def films() -> tuple[library.SeedMovie, ...]:
             100,
             {"imdb": f"tt9{number:07}", "tmdb": f"9{number:07}"},
         )
-        for number in range(WISHES + UNASKED)
+        for number in range(OPERATIONS + UNASKED)
     )
 
 
@@ -150,7 +150,7 @@ async def live_through(
     """Let it all happen in a seeded order, and fail unless all ends as it should."""
     rng = Random(10_500)
     stories = [story for story in STORIES for _ in range(story.share)]
-    assert sum(story.wish is not None for story in stories) == WISHES
+    assert sum(story.operation is not None for story in stories) == OPERATIONS
     assert sum(story.remote is not None for story in stories) == REMOTE_CHANGES
     rng.shuffle(stories)
     told = dict(zip(named(side, _NAME), stories, strict=True))
@@ -165,7 +165,7 @@ async def live_through(
     await _pass(machine, 3600)
     await cut_off(hass, entry, side)
     await _two_hours(hass, side, entry, machine, told, rng)
-    assert len(waiting(entry)) == WISHES
+    assert len(waiting(entry)) == OPERATIONS
     assert all(one.attempts == 0 for one in waiting(entry))
 
     side.server.clear_log()
@@ -201,22 +201,22 @@ async def _two_hours(
     told: dict[str, Story],
     rng: Random,
 ) -> None:
-    """Let wishes and what others do happen, each in its step."""
-    wishes: list[list[str]] = [[] for _ in range(STEPS)]
+    """Let operations and what others do happen, each in its step."""
+    operations: list[list[str]] = [[] for _ in range(STEPS)]
     others: list[list[str]] = [[] for _ in range(STEPS)]
     for item, story in told.items():
         first, second = sorted(rng.sample(range(STEPS), 2))
         if story.remote is not None:
             others[second if story.remote_is_later else first].append(item)
-        if story.wish is not None:
-            wishes[first if story.remote_is_later else second].append(item)
-    for asked, done in zip(wishes, others, strict=True):
+        if story.operation is not None:
+            operations[first if story.remote_is_later else second].append(item)
+    for asked, done in zip(operations, others, strict=True):
         await _do_elsewhere(side, told, done, side.server.clock())
         answers = await asyncio.gather(
             *(
                 act(
                     hass,
-                    f"mark_{told[item].wish}",
+                    f"mark_{told[item].operation}",
                     item_id=item,
                     config_entry_id=entry.entry_id,
                 )

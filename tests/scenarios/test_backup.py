@@ -69,7 +69,7 @@ async def decide(hass: HomeAssistant, entry: MockConfigEntry, option: str) -> No
 
 
 @pytest.mark.parametrize("option", ["send", "discard"])
-async def test_wish_of_a_restored_backup_is_not_sent_over_a_later_un_mark_unasked(
+async def test_operation_of_a_restored_backup_is_not_sent_over_a_later_un_mark_unasked(
     hass: HomeAssistant, side: Side, option: str
 ) -> None:
     first, second, third = (

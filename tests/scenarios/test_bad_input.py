@@ -326,7 +326,7 @@ async def test_unknown_title_while_the_server_is_away_says_which_server(
     assert complaints(caplog) == []
 
 
-async def test_wish_accepted_before_a_mistake_is_not_lost_by_it(
+async def test_operation_accepted_before_a_mistake_is_not_lost_by_it(
     hass: HomeAssistant, side: Side
 ) -> None:
     film = side.item_id("Arrival")

@@ -26,7 +26,7 @@ def side(request: pytest.FixtureRequest, kind: str) -> Side:
 
 
 @pytest.mark.parametrize("kind", ["plex", "jellyfin"])
-async def test_two_hours_ten_thousand_wishes_and_five_hundred_changes_elsewhere(
+async def test_two_hours_ten_thousand_operations_and_five_hundred_changes_elsewhere(
     hass: HomeAssistant, side: Side, machine: TimeMachine
 ) -> None:
     """Every film ends as the newest of both sides says, and nothing is played twice.

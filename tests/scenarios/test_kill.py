@@ -170,7 +170,7 @@ async def test_a_queue_killed_again_and_again_while_it_drains_arrives_once(
 class Asked:
     """What was asked for one item, in order.
 
-    `since` holds what it may be once all has arrived: what the last accepted wish
+    `since` holds what it may be once all has arrived: what the last accepted operation
     says, or a later one of which a kill has hidden whether it was accepted.
     """
 
@@ -178,7 +178,7 @@ class Asked:
     accepted: int = 0
 
 
-class Wisher:
+class Requester:
     """Asks for random things in one lane, and remembers what was accepted."""
 
     def __init__(
@@ -281,14 +281,14 @@ class Wisher:
 
 
 async def ask_until_killed(
-    house: House, wishers: Sequence[Wisher], kill_after: float
+    house: House, requesters: Sequence[Requester], kill_after: float
 ) -> None:
     """Ask for many things, and kill Home Assistant while it works on them."""
     async with house.client() as client:
         asking = [
-            asyncio.create_task(wisher.ask(client, delay, item, watched=watched))
-            for wisher in wishers
-            for delay, item, watched in wisher.choose()
+            asyncio.create_task(requester.ask(client, delay, item, watched=watched))
+            for requester in requesters
+            for delay, item, watched in requester.choose()
         ]
         await asyncio.sleep(kill_after)
         await house.home.kill()
@@ -322,24 +322,26 @@ async def test_twenty_kills_at_random_points_lose_nothing_and_double_nothing(
 
     say(f"{KILLS} kills: {SEED}={seed}")
     async with house.client() as client:
-        wishers = [
-            Wisher(house.plex, SCROBBLE, await lane_id(client, "Attic (alex)"), rng),
-            Wisher(house.jellyfin, PLAYED, await lane_id(client, "Cellar (alex)"), rng),
+        requesters = [
+            Requester(house.plex, SCROBBLE, await lane_id(client, "Attic (alex)"), rng),
+            Requester(
+                house.jellyfin, PLAYED, await lane_id(client, "Cellar (alex)"), rng
+            ),
         ]
 
     kills = unfinished = starting = 0
     weather = ["fine", "fine"]
     while kills < KILLS:
         kill_after = rng.choice((rng.uniform(0, 0.3), rng.uniform(0, 2.5)))
-        await ask_until_killed(house, wishers, kill_after)
+        await ask_until_killed(house, requesters, kill_after)
         kills += 1
-        left = [wisher.on_the_way() for wisher in wishers]
+        left = [requester.on_the_way() for requester in requesters]
         unfinished += any(left)
         say(
             f"kill {kills:2}: after {kill_after:.2f} s; "
             f"{' / '.join(weather)}; on the way {left[0]} / {left[1]}"
         )
-        weather = [await wisher.change_weather() for wisher in wishers]
+        weather = [await requester.change_weather() for requester in requesters]
         await house.home.launch()
         if kills < KILLS and rng.random() < 0.25:
             delay = rng.uniform(1, 6)
@@ -352,17 +354,17 @@ async def test_twenty_kills_at_random_points_lose_nothing_and_double_nothing(
             await house.home.launch()
         await house.home.ready()
 
-    for wisher in wishers:
-        wisher.server.clear_faults()
-        await wisher.server.come_back()
+    for requester in requesters:
+        requester.server.clear_faults()
+        await requester.server.come_back()
     await all_synced(house)
-    accepted = sum(one.accepted for each in wishers for one in each.asked.values())
+    accepted = sum(one.accepted for each in requesters for one in each.asked.values())
     say(
-        f"accepted {accepted}, unanswered {sum(one.unsure for one in wishers)}, "
+        f"accepted {accepted}, unanswered {sum(one.unsure for one in requesters)}, "
         f"kills with something on the way {unfinished}, while starting {starting}\n"
     )
-    for wisher in wishers:
-        wisher.check()
+    for requester in requesters:
+        requester.check()
     assert accepted > KILLS
     assert unfinished
     assert house.complaints() == []

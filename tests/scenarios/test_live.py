@@ -210,15 +210,15 @@ async def test_what_happened_while_the_socket_was_away_is_seen(
 async def test_what_happened_during_an_outage_is_seen_before_anything_is_written(
     hass: HomeAssistant, side: Side
 ) -> None:
-    seen, wished = side.film("Alien"), side.film("Arrival")
-    entry = await side.connect(hass, seen, wished)
+    seen, asked = side.film("Alien"), side.film("Arrival")
+    entry = await side.connect(hass, seen, asked)
     await connected(side)
     await cut_off(hass, entry, side)
     await side.put(seen.item_id, plays=1)
     await act(
         hass,
         "mark_watched",
-        item_id=wished.item_id,
+        item_id=asked.item_id,
         config_entry_id=entry.entry_id,
     )
     side.server.clear_log()

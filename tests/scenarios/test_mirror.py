@@ -167,7 +167,7 @@ async def test_film_nobody_had_read_before_is_copied_when_it_is_played(
     assert jellyfin.seen(jellyfin.item_id("Paddington 2")) == ONE_PLAY
 
 
-async def test_wish_that_is_confirmed_is_copied_and_undone_everywhere(
+async def test_operation_that_is_confirmed_is_copied_and_undone_everywhere(
     hass: HomeAssistant,
     plex: PlexSide,
     jellyfin: JellyfinSide,

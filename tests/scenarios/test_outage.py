@@ -1,4 +1,4 @@
-"""A server that is away: for an hour, with a thousand wishes."""
+"""A server that is away: for an hour, with a thousand operations."""
 
 import asyncio
 from itertools import pairwise
@@ -31,7 +31,7 @@ from .machine import TimeMachine
 HOUR = 3600.0
 
 
-async def test_hour_without_a_server_and_a_thousand_wishes(
+async def test_hour_without_a_server_and_a_thousand_operations(
     hass: HomeAssistant,
     side: Side,
     machine: TimeMachine,
@@ -49,13 +49,13 @@ async def test_hour_without_a_server_and_a_thousand_wishes(
     before = side.all_seen()
     await cut_off(hass, entry, side)
 
-    # Each item is wished for twice or three times, and the last wish is another one.
-    wishes = [
+    # Each item is asked for twice or three times, and the last is another change.
+    operations = [
         ("mark_unwatched" if 400 <= number < 800 else "mark_watched", leaves[place])
         for number in range(1000)
         for place in (number % 400,)
     ]
-    for action, item_id in wishes:
+    for action, item_id in operations:
         answer = await act(
             hass, action, item_id=item_id, config_entry_id=entry.entry_id
         )
@@ -104,7 +104,7 @@ async def test_hour_without_a_server_and_a_thousand_wishes(
     }
     after = {key: seen for key, seen in (before | wanted).items() if seen is not None}
     assert side.all_seen() == after
-    # Only what was not so already was written, each once, in the order of the wishes.
+    # Only what was not so already was written, each once, in their order.
     expected = [("unwatched", leaf) for leaf in leaves[200:300]]
     expected += [("watched", leaf) for leaf in leaves[:100]]
     sent = side.marks()
@@ -202,7 +202,7 @@ async def test_what_was_watched_elsewhere_during_the_outage_is_not_played_again(
     assert side.all_seen() == {(USER, film): ONE_PLAY}
 
 
-async def test_newer_play_elsewhere_wins_over_an_older_wish(
+async def test_newer_play_elsewhere_wins_over_an_older_operation(
     hass: HomeAssistant, side: Side, machine: TimeMachine
 ) -> None:
     film = side.item_id("Arrival")
@@ -219,7 +219,7 @@ async def test_newer_play_elsewhere_wins_over_an_older_wish(
     assert side.all_seen() == {(USER, film): Seen(watched=True, plays=2)}
 
 
-async def test_last_wish_for_a_show_and_its_episode_is_kept(
+async def test_last_operation_for_a_show_and_its_episode_is_kept(
     hass: HomeAssistant, side: Side
 ) -> None:
     """Show watched, one episode unwatched: in that order, whatever the writes are."""

@@ -81,7 +81,7 @@ async def mark_offline(
     return films
 
 
-async def test_reload_while_offline_keeps_every_wish_as_it_was(
+async def test_reload_while_offline_keeps_every_operation_as_it_was(
     hass: HomeAssistant, side: Side
 ) -> None:
     entry = await side.connect(hass)
@@ -117,7 +117,7 @@ async def test_reload_in_the_middle_of_draining_loses_and_doubles_nothing(
     assert side.all_seen() == {(USER, leaf): ONE_PLAY for leaf in leaves}
 
 
-async def test_restart_while_offline_keeps_every_wish_as_it_was(
+async def test_restart_while_offline_keeps_every_operation_as_it_was(
     config_dir: Path, side: Side
 ) -> None:
     async with home_assistant(config_dir, side, "lane") as (hass, entry):
@@ -186,7 +186,7 @@ async def test_crash_after_any_write_delivers_the_rest_and_doubles_nothing(
     assert side.all_seen() == {(USER, leaf): ONE_PLAY for leaf in leaves}
 
 
-async def test_crash_right_after_the_answer_keeps_the_wish(
+async def test_crash_right_after_the_answer_keeps_the_operation(
     config_dir: Path, tmp_path: Path, side: Side
 ) -> None:
     film = side.item_id("Arrival")
@@ -206,7 +206,7 @@ async def test_crash_right_after_the_answer_keeps_the_wish(
     assert side.all_seen() == {(USER, film): ONE_PLAY}
 
 
-async def test_first_start_after_a_restart_without_the_server_takes_wishes(
+async def test_first_start_after_a_restart_without_the_server_takes_operations(
     config_dir: Path, side: Side
 ) -> None:
     film = side.item_id("Arrival")

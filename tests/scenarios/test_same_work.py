@@ -104,10 +104,10 @@ def told(hass: HomeAssistant, entry: MockConfigEntry) -> Iterator[list[str | Non
         remove()
 
 
-# --- wishes ---------------------------------------------------------------------------
+# --- operations -------------------------------------------------------------------
 
 
-async def test_wish_is_for_the_film_and_not_for_what_has_its_id_now(
+async def test_operation_is_for_the_film_and_not_for_what_has_its_id_now(
     hass: HomeAssistant, side: Side
 ) -> None:
     entry = await side.connect(hass, side.film(FILM))
@@ -130,7 +130,7 @@ async def test_wish_is_for_the_film_and_not_for_what_has_its_id_now(
     assert done.operation.item.item_id == side.item_id(FILM)
 
 
-async def test_wish_for_a_film_that_is_not_there_waits_and_is_nobody_elses(
+async def test_operation_for_a_film_that_is_not_there_waits_and_is_nobody_elses(
     hass: HomeAssistant, side: Side, machine: TimeMachine
 ) -> None:
     entry = await side.connect(hass, side.film(FILM))
@@ -152,7 +152,7 @@ async def test_wish_for_a_film_that_is_not_there_waits_and_is_nobody_elses(
     assert side.all_seen() == {(USER, found): ONE_PLAY}
 
 
-async def test_wish_for_a_show_goes_to_its_episodes(
+async def test_operation_for_a_show_goes_to_its_episodes(
     hass: HomeAssistant, side: Side
 ) -> None:
     entry = await side.connect(hass, side.show(SHOW))

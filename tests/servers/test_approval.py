@@ -80,7 +80,9 @@ async def test_server_in_trouble_is_asked_less_and_less(
 
 
 @pytest.mark.parametrize(("asked", "expected"), [(1.0, 4.0), (90.0, 90.0)])
-async def test_wish_for_patience_is_honoured(asked: float, expected: float) -> None:
+async def test_operation_for_patience_is_honoured(
+    asked: float, expected: float
+) -> None:
     time = Time()
     assert await wait(time, [Busy("x", asked), "token"]) == "token"
     assert time.slept == [expected]

@@ -360,7 +360,7 @@ def test_negative_offset_is_none_that_is_known() -> None:
 
 
 def test_a_play_in_years_to_come_has_no_known_time() -> None:
-    """It would be the last one until then, and newer than every wish."""
+    """It would be the last one until then, and newer than every operation."""
     odd = Oddities(lambda: datetime(2026, 11, 21, tzinfo=UTC))
     row = {**MOVIE, "lastViewedAt": datetime(2031, 1, 1, tzinfo=UTC).timestamp()}
     reading = wire.parse_row(row, odd)

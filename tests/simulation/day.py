@@ -86,7 +86,7 @@ class Counts:
     changes: int = 0
     copied: int = 0
     asked: int = 0
-    wishes: int = 0
+    operations: int = 0
     delivered: int = 0
     bursts: int = 0
     largest: int = 0
@@ -101,7 +101,7 @@ class Counts:
         yield f"    in {self.bursts} bursts of up to {self.largest} and one by one"
         yield f"    copied unasked: {self.copied}"
         yield f"    asked about, then copied: {self.asked} ({self.questions} answers)"
-        yield f"own wishes: {self.wishes}, delivered and copied: {self.delivered}"
+        yield f"own operations: {self.operations}, delivered, copied: {self.delivered}"
         yield f"restarts of the process: {self.deaths}"
         yield f"restarts of servers: {self.server_restarts}"
         yield f"missing: {self.missing}"
@@ -349,7 +349,7 @@ class Day(Mirrored):
         return [
             self._others(),
             self._have_bursts(),
-            self._wish(),
+            self._operation(),
             self._crashes(),
             *map(self._outages, self.sides),
         ]
@@ -420,20 +420,20 @@ class Day(Mirrored):
     def _a_size(self) -> int:
         return self.rng.randint(MOST_CHANGES, self._largest)
 
-    async def _wish(self) -> None:
+    async def _operation(self) -> None:
         """Have Home Assistant mark or un-mark a batch, or a season, now and then."""
         while True:
             await asyncio.sleep(self.rng.uniform(300, 1500))
             async with self._alive:
                 side = self.rng.choice(self._day_sides)
                 if self.rng.random() < 0.3:
-                    await self._wish_season(side)
+                    await self._operation_season(side)
                 else:
                     works, watched = self._choose(side, self.rng.randint(1, 60))
                     items = [side.works[work] for work in works]
                     await self._ask(side, items, works, watched=watched)
 
-    async def _wish_season(self, side: DaySide) -> None:
+    async def _operation_season(self, side: DaySide) -> None:
         number = self.rng.randrange(SHOWS)
         season = side.server.items[f"{side.name}-s{number}.1"]
         works = [
@@ -456,7 +456,7 @@ class Day(Mirrored):
                 (self.loop.time(), change.apply(shown))
             )
             self._act(Act(work, side.name, watched, own=True))
-        self.counts.wishes += len(works)
+        self.counts.operations += len(works)
         await side.lane.submit(
             [
                 Operation(

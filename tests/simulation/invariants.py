@@ -43,8 +43,8 @@ if TYPE_CHECKING:
 
 
 #: What is counted under these names; the last as operations end.
-ACCOUNTED = "an accepted wish is accounted for"
-LAST_WISH = "an item shows what its wishes say"
+ACCOUNTED = "an accepted operation is accounted for"
+LAST_OPERATION = "an item shows what its operations say"
 NOTHING_ELSE = "nothing is written that nobody asked for"
 NO_DOUBLE = "no play is counted twice"
 GIVEN_UP = "nothing is given up because of an outage"
@@ -58,7 +58,7 @@ SHOWN = "what ended well is shown"
 #: all it is about.
 FLOORS: Mapping[str, tuple[float, float]] = {
     ACCOUNTED: (40, 0.8),
-    LAST_WISH: (8, 0.6),
+    LAST_OPERATION: (8, 0.6),
     NOTHING_ELSE: (25, 1.0),
     NO_DOUBLE: (10, 0.75),
     GIVEN_UP: (8, 0.15),
@@ -73,7 +73,7 @@ FLOORS: Mapping[str, tuple[float, float]] = {
 def invariants(world: World, lane: SimulatedLane, tally: Tally) -> Iterator[str]:
     """Yield every promise that was not kept on *lane*, and count what was looked at."""
     yield from _accounted(lane, tally)
-    yield from _last_wish_holds(world, lane, tally)
+    yield from _last_operation_holds(world, lane, tally)
     yield from _nothing_else_changed(lane, tally)
     yield from _no_double_play(lane, tally)
     yield from lane.records.oddities
@@ -85,12 +85,12 @@ def invariants(world: World, lane: SimulatedLane, tally: Tally) -> Iterator[str]
 
 
 def _asked(lane: SimulatedLane) -> list[Asked]:
-    """Return the wishes that were not refused, in order."""
+    """Return the operations that were not refused, in order."""
     return [one for one in lane.records.asked if one.at >= 0]
 
 
 def _accounted(lane: SimulatedLane, tally: Tally) -> Iterator[str]:
-    """Every accepted wish ended where a person can see it, or gave way to a later."""
+    """Every accepted operation ended where a person sees it, or gave way to a later."""
     outbox = lane.lane.outbox
     rejected = {one.operation_id for one in outbox.rejected}
     done = {one.operation.operation_id for one in outbox.history}
@@ -121,7 +121,7 @@ def _accounted(lane: SimulatedLane, tally: Tally) -> Iterator[str]:
         yield f"operation {operation_id} is both done and given up"
 
 
-def _wishes_for(lane: SimulatedLane, item: Item) -> list[Asked]:
+def _operations_for(lane: SimulatedLane, item: Item) -> list[Asked]:
     return [one for one in _asked(lane) if means(one.operation, item)]
 
 
@@ -132,10 +132,10 @@ def _nothing_else_changed(lane: SimulatedLane, tally: Tally) -> Iterator[str]:
     done and taken back since.
     """
     backup = lane.records.backup
-    wishes = {
+    operations = {
         item.item_id: [
             (kind, one.at)
-            for one in _wishes_for(lane, item)
+            for one in _operations_for(lane, item)
             for kind in _kinds(one.operation.change)
         ]
         for item in lane.leaves
@@ -143,7 +143,8 @@ def _nothing_else_changed(lane: SimulatedLane, tally: Tally) -> Iterator[str]:
     for work, change, at in lane.records.changed:
         tally.check(NOTHING_ELSE)
         if not any(
-            kind is type(change) and asked_at <= at for kind, asked_at in wishes[work]
+            kind is type(change) and asked_at <= at
+            for kind, asked_at in operations[work]
         ):
             yield f"nobody had asked for {change} of {work}"
         elif (
@@ -151,9 +152,9 @@ def _nothing_else_changed(lane: SimulatedLane, tally: Tally) -> Iterator[str]:
             and backup.at <= at
             and not any(
                 kind is type(change) and backup.at <= asked_at <= at
-                for kind, asked_at in wishes[work]
+                for kind, asked_at in operations[work]
             )
-            # A later wish takes the flag along of what was given up.
+            # A later operation takes the flag along of what was given up.
             and not any(
                 type(change) in _kinds(one.change) and work in lane.works_meant(one)
                 for one in backup.given_up
@@ -169,26 +170,30 @@ def _kinds(change: Change) -> Iterator[type]:
         yield MarkWatched if change.watched else MarkUnwatched
 
 
-def _last_wish_holds(world: World, lane: SimulatedLane, tally: Tally) -> Iterator[str]:
-    """An item shows what the wishes for it and other people's doings come to.
+def _last_operation_holds(
+    world: World, lane: SimulatedLane, tally: Tally
+) -> Iterator[str]:
+    """An item shows what the operations for it and other people's doings come to.
 
-    That is one play state, wherever it is certain which wishes were carried out and
+    That is one play state, wherever it is certain which operations were carried out and
     after what others did. Where it is not, it has to be one of those that are possible.
     """
     for item in lane.leaves:
         item_id = item.item_id
         if lane.is_tangled(item):
-            tally.leave_out(LAST_WISH, TANGLED)
+            tally.leave_out(LAST_OPERATION, TANGLED)
             continue
         possible = _possible(world, lane, item)
         shown = lane.shown(item_id)
         if lane.keeps_late_position(item_id):
-            tally.leave_out(LAST_WISH, LATE_POSITION + " (the flag is checked)")
+            tally.leave_out(LAST_OPERATION, LATE_POSITION + " (the flag is checked)")
             possible = [replace(one, position=shown.position) for one in possible]
         elif len({(one.watched, one.position) for one in possible}) > 1:
-            tally.leave_out(LAST_WISH, "one of several possible states (is checked)")
+            tally.leave_out(
+                LAST_OPERATION, "one of several possible states (is checked)"
+            )
         else:
-            tally.check(LAST_WISH)
+            tally.check(LAST_OPERATION)
         if not any(one.agrees_with(shown) for one in possible):
             wanted = " or ".join(map(str, possible))
             yield f"{item_id} shows {shown} and was wanted {wanted}"
@@ -199,10 +204,12 @@ def _possible(world: World, lane: SimulatedLane, item: Item) -> list[PlayState]:
 
     What is hidden from the user shows what others did, and nothing of ours.
     """
-    wishes = [] if lane.is_hidden(item) else _wishes_for(lane, item)
-    certain = _certain(world, lane, item, wishes)
+    operations = [] if lane.is_hidden(item) else _operations_for(lane, item)
+    certain = _certain(world, lane, item, operations)
     repeatable = lane.server.kind.repeat_safe
-    events: list[tuple[float, Asked | PlayState]] = [(one.at, one) for one in wishes]
+    events: list[tuple[float, Asked | PlayState]] = [
+        (one.at, one) for one in operations
+    ]
     events += [
         (at, state) for work, at, state in lane.records.moves if work == item.item_id
     ]
@@ -235,7 +242,7 @@ def _possible(world: World, lane: SimulatedLane, item: Item) -> list[PlayState]:
 
 
 def _certain(
-    world: World, lane: SimulatedLane, item: Item, wishes: list[Asked]
+    world: World, lane: SimulatedLane, item: Item, operations: list[Asked]
 ) -> set[str]:
     """Return the operations that were surely carried out on an item.
 
@@ -246,7 +253,7 @@ def _certain(
     if item.item_id in lane.records.late and item.item_id in lane.records.moved:
         return found  # what somebody did looked like our write, which came yet later
     later_is = False
-    for one in reversed(wishes):
+    for one in reversed(operations):
         operation = one.operation
         result = lane.result_of(operation.operation_id)
         is_over = result not in (Result.SUPERSEDED, None)
@@ -265,22 +272,22 @@ def _certain(
 
 
 def _unsettled(
-    lane: SimulatedLane, item: Item, wishes: list[Asked], moment: float
+    lane: SimulatedLane, item: Item, operations: list[Asked], moment: float
 ) -> list[Asked]:
-    """Return which of *wishes* may have been written to an item after *moment*."""
+    """Return which of *operations* may have been written to an item after *moment*."""
     if item.item_id in lane.records.late:
-        return wishes
-    for place in reversed(range(len(wishes))):
-        operation_id = wishes[place].operation.operation_id
+        return operations
+    for place in reversed(range(len(operations))):
+        operation_id = operations[place].operation.operation_id
         if lane.result_of(operation_id) not in (Result.SUPERSEDED, None):
             ended_at = lane.records.ended_at.get(operation_id, PATIENCE)
             if ended_at < moment and not lane.died_soon_after(ended_at):
-                return wishes[place + 1 :]
-    return wishes
+                return operations[place + 1 :]
+    return operations
 
 
 def _no_double_play(lane: SimulatedLane, tally: Tally) -> Iterator[str]:
-    """A play is counted for a wish, or where a write and somebody else crossed."""
+    """A play is counted for an operation, or where ours and another write crossed."""
     doubled = Counter(
         work for item_id in lane.server.doubled for work in lane.works([item_id])
     )
@@ -299,14 +306,16 @@ def _no_double_play(lane: SimulatedLane, tally: Tally) -> Iterator[str]:
         moves = sum(work == item_id for work, _, _ in lane.records.moves)
         if doubled[item_id] > moves:
             yield f"{item_id} was marked although it was watched"
-        wishes = _wishes_for(lane, item)
+        operations = _operations_for(lane, item)
         marks = [
-            one for one in wishes if not isinstance(one.operation.change, MarkUnwatched)
+            one
+            for one in operations
+            if not isinstance(one.operation.change, MarkUnwatched)
         ]
-        # What comes late over a later wish is put right, as what others do may be.
-        again = lane.records.late[item_id] if len(wishes) > len(marks) else 0
+        # What comes late over a later operation is put right, as what others do may be.
+        again = lane.records.late[item_id] if len(operations) > len(marks) else 0
         if plays[item_id] > len(marks) + moves + again:
-            yield f"{item_id} got {plays[item_id]} plays from {len(marks)} wishes"
+            yield f"{item_id} got {plays[item_id]} plays from {len(marks)} operations"
 
 
 def _given_up_for_a_reason(
@@ -388,10 +397,10 @@ def _lacks_base(operation: Operation, leaves: Iterable[Item]) -> bool:
 def _looks_newer(
     lane: SimulatedLane, operation: Operation, item_id: str, offset: timedelta
 ) -> bool:
-    """Whether a play from before this world looks newer than a wish made in it.
+    """Whether a play from before this world looks newer than an operation made in it.
 
-    So it does after our clock was set forward by more than its age, for the wish has
-    the time of the clock as it was. Who had read the item before the wish knows that
+    So it does after our clock was set forward by more than its age, for the operation
+    has the time of the clock as it was. Who had read the item before knows that
     nobody moved; where it was never read, the clocks are all there is to go by.
     """
     played_at = lane.initial[item_id].last_played
@@ -421,12 +430,12 @@ def _asked_sparingly(lane: SimulatedLane, tally: Tally) -> Iterator[str]:
 def _newer_play_stands(
     world: World, lane: SimulatedLane, tally: Tally
 ) -> Iterator[str]:
-    """What somebody watched after the last wish for it stays watched."""
+    """What somebody watched after the last operation for it stays watched."""
     for item in lane.leaves:
         played_at = lane.records.played_elsewhere.get(item.item_id)
         if played_at is None or lane.policy is not Policy.NEWEST:
             continue
-        if any(one.at > played_at for one in _wishes_for(lane, item)):
+        if any(one.at > played_at for one in _operations_for(lane, item)):
             continue  # it was not the last
         if reason := _why_it_may_not_stand(world, lane, item, played_at):
             tally.leave_out(NEWER_PLAY, reason)
@@ -434,7 +443,7 @@ def _newer_play_stands(
         tally.check(NEWER_PLAY)
         if not lane.shown(item.item_id).keeping_flag().watched:
             yield (
-                f"{item.item_id} was watched elsewhere after the last wish, "
+                f"{item.item_id} was watched elsewhere after the last operation, "
                 "and is not now"
             )
 
@@ -443,21 +452,21 @@ def _why_it_may_not_stand(
     world: World, lane: SimulatedLane, item: Item, played_at: float
 ) -> str | None:
     """Say why a play that nobody un-marked since need not stand."""
-    wishes = _wishes_for(lane, item)
+    operations = _operations_for(lane, item)
     tolerance = 2 * CLOCK_TOLERANCE.total_seconds()
-    if _all_settled(lane, item, wishes, played_at):
+    if _all_settled(lane, item, operations, played_at):
         return None  # whatever the clocks say, nothing of ours can come any more
     if lane.is_tangled(item):
         return TANGLED
-    if any(one.at + tolerance > played_at for one in wishes):
-        return "too close to the wish for the clocks to tell"
-    if wishes and world.jumps:
+    if any(one.at + tolerance > played_at for one in operations):
+        return "too close to the operation for the clocks to tell"
+    if operations and world.jumps:
         return "our clock jumped"
-    if wishes and item.item_id in lane.records.late:
+    if operations and item.item_id in lane.records.late:
         return "it looked like our own write that came late"
-    if wishes and abs(lane.server.skew.total_seconds()) > tolerance / 2:
+    if operations and abs(lane.server.skew.total_seconds()) > tolerance / 2:
         return "nobody knows the server's clock before its first answer"
-    if any(_in_doubt(lane, one, played_at) for one in wishes):
+    if any(_in_doubt(lane, one, played_at) for one in operations):
         return "it may have been our own mark"
     if _between_look_and_write(lane, item.item_id, played_at):
         return "it fell between our look and our write"
@@ -465,14 +474,14 @@ def _why_it_may_not_stand(
 
 
 def _all_settled(
-    lane: SimulatedLane, item: Item, wishes: list[Asked], moment: float
+    lane: SimulatedLane, item: Item, operations: list[Asked], moment: float
 ) -> bool:
     """Whether nothing of ours could be written to an item after *moment*."""
     ended_at = lane.records.ended_at
     return item.item_id not in lane.records.late and all(
         (at := ended_at.get(one.operation.operation_id, PATIENCE)) < moment
         and not lane.died_soon_after(at)
-        for one in wishes
+        for one in operations
     )
 
 
@@ -504,7 +513,7 @@ def _between_look_and_write(lane: SimulatedLane, item_id: str, moment: float) ->
 
 
 def _in_doubt(lane: SimulatedLane, one: Asked, moment: float) -> bool:
-    """Whether a write of this wish may or may not have been carried out by *moment*."""
+    """Whether a write of this may or may not have been carried out by *moment*."""
     operation = one.operation
     ended_at = lane.records.ended_at.get(operation.operation_id, PATIENCE)
     if lane.records.ended.get(operation.operation_id) is Result.SUPERSEDED:

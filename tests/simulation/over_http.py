@@ -331,8 +331,8 @@ class _PairOverHttp(Pair):
 def simulate_storm(seed: int, profile: str, kinds: Sequence[str] = KINDS) -> None:
     """Live through the storm of *seed* on a server of one *profile*.
 
-    That is `10.11` or `12.0`; *kinds* are those of its wishes. Raises `Broken` if it
-    ends wrong.
+    That is `10.11` or `12.0`; *kinds* are those of its operations. Raises `Broken` if
+    it ends wrong.
     """
     clock = VirtualClock()
 

@@ -45,18 +45,18 @@ _ACTS = (
     "part",
     "mark season",
     "unmark season",
-    "wish marked",
-    "wish unmarked",
-    "wish position",
-    "wish season marked",
-    "wish season unmarked",
+    "operation marked",
+    "operation unmarked",
+    "operation position",
+    "operation season marked",
+    "operation season unmarked",
 )
 
-_WISHES: dict[str, Change] = {
-    "wish marked": MarkWatched(),
-    "wish unmarked": MarkUnwatched(),
-    "wish season marked": MarkWatched(),
-    "wish season unmarked": MarkUnwatched(),
+_CHANGES: dict[str, Change] = {
+    "operation marked": MarkWatched(),
+    "operation unmarked": MarkUnwatched(),
+    "operation season marked": MarkWatched(),
+    "operation season unmarked": MarkUnwatched(),
 }
 
 
@@ -136,8 +136,8 @@ class Pair(Mirrored):
                 if act in {"play", "part"}:
                     if work not in self.playing:
                         plays.create_task(self._watch(side, work, to_end=act == "play"))
-                elif "wish" in act:
-                    await self._wish(side, act, work)
+                elif "operation" in act:
+                    await self._operation(side, act, work)
                 else:
                     self._mark(side, act, work)
 
@@ -151,13 +151,13 @@ class Pair(Mirrored):
         for one in works:
             self._record(side, one)
 
-    async def _wish(self, side: Side, act: str, work: str) -> None:
+    async def _operation(self, side: Side, act: str, work: str) -> None:
         """Have Home Assistant do something, by this side's lane."""
         works = self._meant(side, act, work)
         if self.playing.intersection(works):
             return
         item = side.works[work]
-        change = _WISHES.get(act) or SetProgress(0.3 * (item.duration or 0.0))
+        change = _CHANGES.get(act) or SetProgress(0.3 * (item.duration or 0.0))
         scope = Scope.ITEM
         if "season" in act:
             item, scope = _season_of(side), Scope.TREE

@@ -26,7 +26,7 @@ class Broken(AssertionError):
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A wish, and whether its acceptance was answered."""
+    """An operation, and whether its acceptance was answered."""
 
     operation: Operation
     at: float
@@ -82,7 +82,9 @@ class Records:
 
 
 #: Why something is not checked, where several invariants say so.
-TANGLED = "known too late that two wishes are for it, ids being others after a restore"
+TANGLED = (
+    "known too late that two operations are for it, ids being others after a restore"
+)
 FORGOTTEN = "what we had written since the backup was made passes for others' doing"
 LATE_POSITION = "a position that nobody answered may stay"
 

@@ -1,8 +1,8 @@
-"""One person's wishes in quick succession, on servers that may show what was.
+"""One person's operations in quick succession, on servers that may show what was.
 
 Nothing goes wrong and nobody else says anything but now and then: in the end the server
-has to show the last wish for each item. Everything follows from one seed, in virtual
-time.
+has to show the last operation for each item. Everything follows from one seed, in
+virtual time.
 """
 
 import asyncio
@@ -30,14 +30,14 @@ from tests.core.virtual import VirtualClock, VirtualLoop, run
 
 from .records import Broken
 
-#: Wishes of one storm, and the seconds between two.
-WISHES = 25
+#: Operations of one storm, and the seconds between two.
+CHANGES = 25
 PAUSES = (0.0, 0.02, 0.1, 0.4, 1.5)
 
 #: Seconds in which everything has to be delivered.
 PATIENCE = 600.0
 
-#: What is wished for, each as often as it stands here.
+#: What is asked for, each as often as it stands here.
 KINDS = ("mark", "mark", "mark", "unmark", "position", "tree", "untree")
 
 
@@ -84,7 +84,7 @@ class Storm:
     async def live(self) -> None:
         """Ask for everything, wait, and look. Raises `Broken`."""
         delivering = asyncio.create_task(self.relay.run())
-        for number in range(WISHES):
+        for number in range(CHANGES):
             await self._ask(f"{number:04}")
             await asyncio.sleep(self.rng.choice(PAUSES))
         waiting = [one.operation_id for one in self.lane.outbox]
@@ -128,7 +128,7 @@ class Storm:
 
     def _problems(self) -> Iterator[str]:
         if len(self.lane.outbox):
-            yield f"{len(self.lane.outbox)} wishes still wait"
+            yield f"{len(self.lane.outbox)} operations still wait"
         for operation in self.lane.outbox.rejected:
             yield f"{operation.operation_id} was given up: {operation.last_error}"
         for item_id, wanted in self.wanted.items():

@@ -30,7 +30,7 @@ def _is_complete(counts: Counts) -> bool:
     return (
         counts.missing == 0
         and counts.copied + counts.asked == counts.changes
-        and counts.delivered == counts.wishes
+        and counts.delivered == counts.operations
     )
 
 
@@ -39,7 +39,7 @@ def test_three_hours_of_bursts_and_restarts_lose_nothing() -> None:
     assert _is_complete(counts)
     assert counts.largest == 800
     assert counts.asked > 800
-    assert counts.wishes > 100
+    assert counts.operations > 100
     assert counts.deaths
     assert counts.server_restarts
 
@@ -51,7 +51,7 @@ def test_a_day_of_bursts_and_restarts_loses_nothing() -> None:
     assert counts.largest == 2_000
     assert counts.bursts > 10
     assert counts.asked > 5_000
-    assert counts.wishes > 1_000
+    assert counts.operations > 1_000
     assert counts.deaths > 5
     assert counts.server_restarts > 5
 

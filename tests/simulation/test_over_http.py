@@ -29,7 +29,7 @@ PAIRS_AT_ONCE = 5
 #: Worlds in which each of the seeded bugs has to show.
 BUG_SEEDS = 30
 
-#: Wishes after most of which a Jellyfin of 10.11 may show what was.
+#: Operations after most of which a Jellyfin of 10.11 may show what was.
 HASTY = ("mark", "mark", "mark", "untree")
 
 #: The two ways of mirroring between the versions, which have most to go wrong.
@@ -48,7 +48,7 @@ def _virtual(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) 
 
 
 @ON_BOTH
-def test_a_storm_ends_with_the_last_wishes(profile: str) -> None:
+def test_a_storm_ends_with_the_last_operations(profile: str) -> None:
     for seed in range(STORMS):
         simulate_storm(seed, profile)
 
@@ -70,7 +70,7 @@ def test_mark_with_an_old_date_is_copied(monkeypatch: pytest.MonkeyPatch) -> Non
 @pytest.mark.long
 @ON_BOTH
 @pytest.mark.parametrize("first", range(STORMS, LONG_STORMS, STORMS_AT_ONCE))
-def test_many_storms_end_with_the_last_wishes(profile: str, first: int) -> None:
+def test_many_storms_end_with_the_last_operations(profile: str, first: int) -> None:
     for seed in range(first, first + STORMS_AT_ONCE):
         simulate_storm(seed, profile)
 

@@ -119,7 +119,7 @@ def test_a_mistake_that_the_relay_survives_is_noticed(
     assert _caught(saying="stumbled")
 
 
-def test_a_dropped_wish_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_dropped_operation_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     """The action says yes before the disk does."""
 
     async def save(self: MemoryJournal) -> None:
@@ -147,11 +147,11 @@ def test_a_forgotten_base_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
         return decide(remote, change, remote, **more)
 
     monkeypatch.setattr(delivery_module, "decide", forgetful)
-    assert "watched elsewhere after the last wish" in _caught()
+    assert "watched elsewhere after the last operation" in _caught()
 
 
 def test_an_ignored_supersede_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An answer to an old wish settles whatever waits for the item now."""
+    """An answer to an old operation settles whatever waits for the item now."""
     settle = Outbox.settle
 
     def by_item(self: Outbox, operation: Any, result: Any, now: Any) -> bool:
@@ -198,19 +198,19 @@ def test_what_was_under_way_at_a_death_and_forgotten_is_noticed(
     assert "although it was watched" in _caught(first=510)
 
 
-def test_a_wish_turned_round_by_a_late_write_is_noticed(
+def test_an_operation_turned_round_by_a_late_write_is_noticed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """A server takes minutes for a write; a later wish is called done too soon."""
+    """A server takes minutes for a write; a later operation is called done too soon."""
     monkeypatch.setattr(Doubts, "about", lambda *_: 0.0)
     story = _caught(first=600)
     assert "was wanted" in story or "ended well" in story
 
 
-def test_a_wish_overruled_by_our_own_write_is_noticed(
+def test_an_operation_overruled_by_our_own_write_is_noticed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """What earlier wishes of ours left behind passes for somebody else's doing."""
+    """What earlier operations of ours left behind passes for somebody else's doing."""
     monkeypatch.setattr(Operation, "traces_on", lambda *_: ())
     story = _caught()
     assert "nobody had moved" in story or "ended well" in story
@@ -306,7 +306,7 @@ def test_a_lane_that_waits_for_a_person_after_closing_hours_is_noticed(
     assert _caught(saying="still wait at the end")
 
 
-def test_a_wish_that_is_given_up_in_closing_hours_is_noticed(
+def test_an_operation_that_is_given_up_in_closing_hours_is_noticed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """What a server says to everybody passes for what it says of one item."""
@@ -328,7 +328,7 @@ def test_a_wish_that_is_given_up_in_closing_hours_is_noticed(
 def test_what_a_backup_brings_back_and_is_sent_unasked_is_noticed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Wishes that were delivered since, and taken back, are sent once more."""
+    """Operations that were delivered since, and taken back, are sent once more."""
     monkeypatch.setattr(Outbox, "hold", lambda *_: None)
     assert _caught(first=80, saying="came out of a backup")
 

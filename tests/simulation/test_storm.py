@@ -1,4 +1,4 @@
-"""A person who cannot decide: a thousand storms end with the last wishes."""
+"""A person who cannot decide: a thousand storms end with the last operations."""
 
 from typing import Any
 
@@ -25,12 +25,12 @@ def _quiet(caplog: pytest.LogCaptureFixture) -> None:
 
 @pytest.mark.parametrize("first", range(0, SEEDS, GROUP))
 @pytest.mark.parametrize("profile", ["10.11", "12.0"])
-def test_a_storm_ends_with_the_last_wishes(profile: str, first: int) -> None:
+def test_a_storm_ends_with_the_last_operations(profile: str, first: int) -> None:
     for seed in range(first, first + GROUP):
         simulate(seed, profile)
 
 
-def test_a_storm_over_plex_ends_with_the_last_wishes() -> None:
+def test_a_storm_over_plex_ends_with_the_last_operations() -> None:
     for seed in range(GROUP):
         simulate(seed, "plex")
 

@@ -261,7 +261,7 @@ class SimulatedLane:
                 )
                 for one in (*lane.outbox, *lane.outbox.rejected)
             ):
-                self.records.oddities.append("a wish paid for closed doors")
+                self.records.oddities.append("an operation paid for closed doors")
             for outcome in update.outcomes:
                 operation = outcome.operation
                 earlier = ended.get(operation.operation_id, Result.REJECTED)
@@ -431,7 +431,7 @@ class SimulatedLane:
                 await self.lane.discard([operation.operation_id])
 
     async def ask(self, operations: list[Operation]) -> None:
-        """Submit wishes and note whether the answer came back."""
+        """Submit operations and note whether the answer came back."""
         if not self.is_off:
             await self._record_asking(operations, partial(self.lane.submit, operations))
 
@@ -480,25 +480,25 @@ class SimulatedLane:
         return {work_of(leaf) for leaf in self.leaves if means(operation, leaf)}
 
     def is_tangled(self, item: Item) -> bool:
-        """Whether it may not have been known in time that two wishes are for an item.
+        """Whether it may not have been known in time that two are for an item.
 
         After a restore a show and its episodes may wait under ids of before and after
         it. That one is part of the other turns out when they are looked at. So it does
-        for wishes under one id, another, and the first again: which of them followed
-        which cannot be told any more once those under one id are one. The same goes for
-        wishes under two ids where the item has a third by now. Nor is it told of
-        a flag under an id of before, which goes with a position that was set since,
-        that somebody took that position away in between.
+        for operations under one id, another, and the first again: which of them
+        followed which cannot be told any more once those under one id are one. The same
+        goes for operations under two ids where the item has a third by now. Nor is it
+        told of a flag under an id of before, which goes with a position that was set
+        since, that somebody took that position away in between.
         """
         if not self.records.restores:
             return False
-        wishes = [
+        operations = [
             one.operation for one in self.records.asked if means(one.operation, item)
         ]
-        if any(one.scope is Scope.TREE for one in wishes):
+        if any(one.scope is Scope.TREE for one in operations):
             return True
         in_turn = [
-            item_id for item_id, _ in groupby(one.item.item_id for one in wishes)
+            item_id for item_id, _ in groupby(one.item.item_id for one in operations)
         ]
         ids = set(in_turn)
         return (
@@ -549,8 +549,8 @@ class World:
         self.crashes = self.rng.random() < 0.5
         # Of a chance of its own: worlds without restores are as they were before.
         self.restoring = random.Random(f"restores {seed}")
-        # Where our clock jumped, nobody can tell which of two wishes came first once
-        # they turn out to be for one work.
+        # Where our clock jumped, nobody can tell which of two operations came first
+        # once they turn out to be for one work.
         self.restores = not self.jumps and self.restoring.random() < 0.3
         # So are those of closed doors and of backups that come back.
         self.closing = random.Random(f"{seed}-403")
@@ -640,7 +640,9 @@ class World:
         rng = self.rng
         while True:
             await asyncio.sleep(rng.expovariate(1 / rng.choice((2, 20, 60))))
-            operations = [self._wish(lane) for _ in range(rng.choice((1, 1, 1, 3)))]
+            operations = [
+                self._operation(lane) for _ in range(rng.choice((1, 1, 1, 3)))
+            ]
             asking = self.loop.create_task(lane.ask(operations))
             if rng.random() < 0.1:
                 await asyncio.sleep(0)
@@ -649,7 +651,7 @@ class World:
             if not asking.cancelled():
                 asking.result()
 
-    def _wish(self, lane: SimulatedLane) -> Operation:
+    def _operation(self, lane: SimulatedLane) -> Operation:
         rng = self.rng
         self._number += 1
         known = list(lane.server.items.values())
@@ -672,7 +674,7 @@ class World:
             batch_id=f"b{self._number:05}",
             item=item,
             change=change,
-            # Two wishes of one moment are in order, as those of two moments are.
+            # Two operations of one moment are in order, as those of two moments are.
             asked_at=self.clock.now() + timedelta(microseconds=self._number),
             scope=scope,
             include_specials=scope is Scope.TREE and rng.random() < 0.3,

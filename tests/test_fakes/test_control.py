@@ -243,13 +243,13 @@ async def test_another_client_watches(
 ) -> None:
     machine = simulation.machines[kind]
     film = machine.item_id("Arrival", None, None)
-    wish = {"server": kind, "user": "kim", "item": film, "watched": True}
-    assert await post(session, simulation, "/api/watch", wish) == (200, {})
+    operation = {"server": kind, "user": "kim", "item": film, "watched": True}
+    assert await post(session, simulation, "/api/watch", operation) == (200, {})
     assert machine.seen("kim")[film].watched
     assert film not in machine.seen("alex")
 
-    wish["watched"] = False
-    await post(session, simulation, "/api/watch", wish)
+    operation["watched"] = False
+    await post(session, simulation, "/api/watch", operation)
     assert not machine.seen("kim").get(film)
 
     begun = {"server": kind, "user": "kim", "item": film, "position": 1800}
