@@ -395,7 +395,7 @@ async def test_operation_that_came_too_late_would_be_overruled(
     )
     hold(entry, monkeypatch)
     await act(hass, "mark_unwatched", item_id="m1")
-    server.set("m1", last_played=datetime.now(UTC))
+    server.set("m1", play_count=2, last_played=datetime.now(UTC))
     row = await explain(hass)
     assert row["reason"] == "would_be_overruled"
     assert row["summary"].endswith(
