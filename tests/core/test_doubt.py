@@ -172,6 +172,21 @@ async def test_of_what_has_ended_it_was_noted_until_when() -> None:
 
 
 @virtual
+async def test_of_two_that_may_come_neither_is_known_by_what_is_shown() -> None:
+    """The mark of a show, then that of one episode: either may have come true."""
+    parent = show()
+    leaf = episode(parent, 1, 1)
+    some = doubts(VirtualClock())
+    some.note(parent, MarkWatched(), {leaf.item_id: unseen()})
+    some.note(leaf, MarkWatched(), {leaf.item_id: unseen()})
+    shown = Reading(leaf, seen())
+    some.see({leaf.item_id: shown})
+    assert some.about_marking(leaf) == MINUTES
+    some.write_follows(movie("other"))
+    assert some.about([Reading(leaf, unseen())]) == MINUTES
+
+
+@virtual
 async def test_another_life_knows_by_the_traces_what_else_may_come() -> None:
     unmarked = replace(
         an_operation(MarkUnwatched(), FILM), traces={"m": (seen(), unseen(600))}

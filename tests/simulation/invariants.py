@@ -183,6 +183,10 @@ def _last_operation_holds(
         if lane.is_tangled(item):
             tally.leave_out(LAST_OPERATION, TANGLED)
             continue
+        if lane.may_be_forgetful and item_id in lane.records.late:
+            why = "our clock jumped, and a crash took what may come yet"
+            tally.leave_out(LAST_OPERATION, why)
+            continue
         possible = _possible(world, lane, item)
         shown = lane.shown(item_id)
         if lane.keeps_late_position(item_id):

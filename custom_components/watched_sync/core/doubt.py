@@ -7,7 +7,7 @@ watched a minute after he was told that it is not.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from types import MappingProxyType
@@ -100,8 +100,11 @@ class Doubts:
     def note(self, item: Item, change: Change, before: Mapping[str, PlayState]) -> None:
         """Hear that nobody answered when *change* was sent to *item*.
 
-        *before* is what the items concerned showed then, by their ids.
+        *before* is what the items concerned showed then, by their ids. Where something
+        else is in doubt already, either may have made what they show from now on.
         """
+        if any(map(self._overlaps(item), self._doubts)):
+            before = _NOTHING
         self._doubts.append(Doubt(item, change, self._until(PATIENCE), before))
 
     def write_follows(self, item: Item) -> None:
@@ -110,10 +113,9 @@ class Doubts:
         If it soon shows what an earlier change would have left there, this says nothing
         of that one any more.
         """
+        overlaps = self._overlaps(item)
         self._doubts = [
-            replace(doubt, before=_NOTHING)
-            if doubt.concerns(item) or item.covers(doubt.item)
-            else doubt
+            replace(doubt, before=_NOTHING) if overlaps(doubt) else doubt
             for doubt in self._doubts
         ]
 
@@ -131,21 +133,17 @@ class Doubts:
         it marked twice either.
         """
         self._forget()
+        overlaps = self._overlaps(item)
         return self._longest(
             doubt
             for doubt in self._doubts
-            if may_add_play(doubt.change)
-            and (doubt.concerns(item) or item.covers(doubt.item))
+            if may_add_play(doubt.change) and overlaps(doubt)
         )
 
     def about_item(self, item: Item) -> float:
         """Return for how many seconds *item*, or what is below it, may be written."""
         self._forget()
-        return self._longest(
-            doubt
-            for doubt in self._doubts
-            if doubt.concerns(item) or item.covers(doubt.item)
-        )
+        return self._longest(filter(self._overlaps(item), self._doubts))
 
     def about(self, readings: Iterable[Reading]) -> float:
         """Return for how many seconds what *readings* show may be turned round."""
@@ -169,6 +167,10 @@ class Doubts:
         """Return in how many seconds to look again at what is unsure for *seconds*."""
         waited = PATIENCE.total_seconds() - seconds
         return min(max(self._rng.uniform(waited / 2, waited), FIRST_LOOK), seconds)
+
+    def _overlaps(self, item: Item) -> Callable[[Doubt], bool]:
+        """Return what tells whether a doubt is about *item*, or what is below it."""
+        return lambda doubt: doubt.concerns(item) or item.covers(doubt.item)
 
     def _until(self, patience: timedelta) -> float:
         return self._clock.monotonic() + patience.total_seconds()
