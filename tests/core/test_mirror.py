@@ -603,6 +603,13 @@ STANDS = {Policy.NEWEST, Policy.SERVER}
             {Policy.SERVER},
             id="watched, and begun there since",
         ),
+        pytest.param(
+            unseen(),
+            MarkWatched(),
+            replace(unseen(0, LATER), play_count=1),
+            {Policy.SERVER},
+            id="watched, and started there since",
+        ),
     ],
 )
 def test_when_a_change_is_not_wanted_there(
@@ -687,6 +694,10 @@ def test_what_waits_and_was_asked_for_since_is_the_last() -> None:
     assert asked_since(NOW, movie(), waiting=[early], history=[]) is None
 
 
+#: Counted and dated at the start, before there is a position.
+_STARTED = replace(unseen(0, LATER), play_count=1)
+
+
 @pytest.mark.parametrize(
     ("change", "shown", "kept"),
     [
@@ -694,6 +705,7 @@ def test_what_waits_and_was_asked_for_since_is_the_last() -> None:
         (MarkWatched(), unseen(600, EARLIER), MarkWatched()),
         (MarkWatched(), unseen(600), MarkWatched()),
         (MarkWatched(), unseen(0, LATER), MarkWatched()),
+        (MarkWatched(), _STARTED, SetProgress(0, watched=True)),
         (MarkWatched(), seen(600, last=LATER), MarkWatched()),
         (MarkUnwatched(), unseen(600, LATER), MarkUnwatched()),
     ],

@@ -529,10 +529,15 @@ def keeping_place(
 def _begun_since(
     shown: PlayState, move: Move, *, clock_offset: timedelta | None, now: datetime
 ) -> bool:
+    """Whether somebody has begun what is *shown* after it moved elsewhere.
+
+    Jellyfin counts and dates a play when it starts, before there is a position; an
+    un-mark leaves neither count nor date.
+    """
     at = played_at(shown, clock_offset, now)
     return (
         shown.watched is False
-        and shown.position > POSITION_TOLERANCE
+        and (shown.position > POSITION_TOLERANCE or shown.play_count > 0)
         and at is not None
         and at > move.moved_at + CLOCK_TOLERANCE
     )
