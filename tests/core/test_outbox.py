@@ -582,6 +582,17 @@ def test_the_flag_goes_with_a_later_position_for_the_new_id() -> None:
     assert [one.change for one in outbox] == [SetProgress(60, watched=True)]
 
 
+def test_a_flag_that_was_set_since_is_not_lost_to_a_later_position() -> None:
+    older = an_operation(MarkUnwatched(), OLD)
+    done = an_operation(MarkWatched(), NEW, asked_at=at(30))
+    newer = an_operation(SetProgress(60), NEW, asked_at=at(60))
+    outbox = filled(older, done)
+    outbox.settle(done, Result.ALREADY_TRUE, at(31))
+    outbox.add(newer)
+    assert outbox.move(older, NEW) == [older]
+    assert [one.change for one in outbox] == [SetProgress(60)]
+
+
 def test_the_flag_goes_with_a_later_position_that_was_set_already() -> None:
     older, newer = (
         an_operation(item=OLD),

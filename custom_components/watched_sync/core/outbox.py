@@ -393,12 +393,6 @@ class Outbox:
         ]
         if any(one.operation_id in self._staged for one in later):
             return []
-        if later:
-            self._remove(operation.operation_id)
-            if later[0].scope is moved.scope is Scope.ITEM:
-                change = fold(moved.change, later[0].change)
-                self._put(replace(later[0], change=change).following(moved))
-            return [operation]
         for entry in self._history:
             done = entry.operation
             if done.asked_at > operation.asked_at and _overtakes(done, moved):
@@ -407,6 +401,12 @@ class Outbox:
                     continue
                 self._remove(operation.operation_id)
                 return [operation]
+        if later:
+            self._remove(operation.operation_id)
+            if later[0].scope is moved.scope is Scope.ITEM:
+                change = fold(moved.change, later[0].change)
+                self._put(replace(later[0], change=change).following(moved))
+            return [operation]
         overtaken = [
             one for one in others if self.place(one) < place and _overtakes(moved, one)
         ]
