@@ -20,8 +20,8 @@ from .mirrored import FLOORS, Mirrored, simulate
 from .records import Broken
 from .tally import Tally
 
-SEEDS = 100
-GROUP = 25
+SEEDS = 40
+GROUP = 20
 
 #: A world in which others watch hundreds of films at once.
 BURST = 177
