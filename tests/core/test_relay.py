@@ -1137,6 +1137,24 @@ async def test_what_may_be_under_way_is_known_after_a_restart_on_jellyfin_too() 
     assert rig.server.watched("m0000") == [False]
 
 
+@virtual
+async def test_what_may_be_under_way_is_known_in_the_life_after_the_next() -> None:
+    """What comes late was sent in the first, and what shows it in the second."""
+    rig = with_movies(1).start()
+    rig.server.on(Ask.WRITE, Trouble(Kind.SLOW, seconds=200))
+    await rig.ask(None, movies(1)[0])
+    await rig.until(lambda: rig.server.count(Ask.WRITE) == 1)
+    await die(rig)
+    await rig.until(lambda: rig.server.count(Ask.WRITE) == 2)
+    rig.journal.dead = True
+    await asyncio.sleep(1)
+    await rig.crash()
+    rig.start()
+    await rig.ask(SetProgress(600), movies(1)[0])
+    await asyncio.sleep(600)
+    assert rig.server.states["m0000"].position == 600
+
+
 @both
 @virtual
 async def test_so_is_an_unmark_that_may_come_after_a_restart(make: Make) -> None:

@@ -167,13 +167,7 @@ class Delivery:
         self._outcomes: list[Outcome] = []
         self._readings: list[Reading] = []
         self._doubts = Doubts(clock, rng)
-        self._doubts.recall(
-            lane.outbox,
-            (
-                *lane.outbox.rejected,
-                *(entry.operation for entry in lane.outbox.history),
-            ),
-        )
+        self._recall_doubts()
         #: Operations refused with a 401 or 403 before, by their ids.
         self._refused_once: set[str] = set()
         self._stopping = False
@@ -949,6 +943,19 @@ class Delivery:
             )
         )
         self._lane.save_later()
+
+    def _recall_doubts(self) -> None:
+        """Take over what another life of the process may have left under way.
+
+        The life after this one has to know of it as well: what is shown then may have
+        been made by either.
+        """
+        outbox = self._lane.outbox
+        ended = (entry.operation for entry in outbox.history)
+        self._doubts.recall(outbox, (*outbox.rejected, *ended))
+        until = self._clock.now() + PATIENCE
+        for one in [one for one in outbox if one.before]:
+            outbox.update(one.unsure_as(replace(one, unsure_until=until)))
 
     def _noting_doubt(self, operation: Operation) -> Operation:
         """Have an operation that ends say until when its item may be written yet.
