@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import (
-    AsyncGenerator,
     Callable,
     Collection,
     Iterable,
@@ -52,6 +51,7 @@ from custom_components.watched_sync.core.ports import (
     Image,
     Library,
     MediaServer,
+    Page,
     PlaybackReport,
     ServerInfo,
 )
@@ -347,9 +347,29 @@ class MemoryServer(MediaServer):
         ]
 
     @override
-    async def inventory(self, kind: MediaKind) -> AsyncGenerator[Sequence[Reading]]:
-        await self._request("inventory")
-        yield [self.reading(one) for one in self.items if self.items[one].kind is kind]
+    async def inventory_page(
+        self, library: Library, kind: MediaKind, start: int = 0
+    ) -> Page:
+        """List all of a kind that are in the library, or in none."""
+        await self._request("inventory_page", library.library_id)
+        found = [self.reading(item.item_id) for item in self._held(library, kind)]
+        return Page(found[start:], None)
+
+    @override
+    async def count_unwatched(self, library: Library, kind: MediaKind) -> int:
+        await self._request("count_unwatched", library.library_id)
+        return sum(
+            not self.states[item.item_id].watched for item in self._held(library, kind)
+        )
+
+    def _held(self, library: Library, kind: MediaKind) -> list[Item]:
+        return [
+            item
+            for item in self.items.values()
+            if item.kind is kind
+            and library.may_hold(kind)
+            and item.library_id in {library.library_id, None}
+        ]
 
     @override
     async def up_next(self, limit: int) -> Sequence[Reading]:

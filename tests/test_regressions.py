@@ -365,8 +365,8 @@ async def test_r12_server_that_does_nothing_is_no_success(
         and (inspect.isfunction(member) or isinstance(member, property))
     }
     assert {"write", "fetch", "fetch_leaves", "probe"} <= promised
-    # Plex has one file and one view of an item, and its listings are quick.
-    not_needed = {"fetch_files", "inventory", "is_whole", "resolve"}
+    # Plex has one file and one view of an item.
+    not_needed = {"fetch_files", "is_whole", "resolve"}
     for client, needed in (
         (PlexClient, promised - not_needed),
         # Jellyfin keeps every position that it is given.

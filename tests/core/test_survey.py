@@ -42,10 +42,12 @@ from .twins import (
     ERROR,
     GONE,
     HANG,
+    PAGE,
     Ask,
     Kind,
     MemoryJournal,
     ModelServer,
+    Request,
     Trouble,
     movie,
     show,
@@ -173,7 +175,7 @@ async def test_a_start_has_a_while_for_itself() -> None:
     rig = Rig()
     rig.survey.look_for_plays()
     await asyncio.sleep(HOUR)
-    assert rig.times()[0] == CALM
+    assert rig.server.requests[0].at == CALM
     assert rig.server.count(Ask.INVENTORY) == 2
 
 
@@ -361,6 +363,37 @@ async def test_only_shows_whose_counts_have_moved_are_read_again() -> None:
     assert rig.server.count(Ask.LEAVES) == 4
 
 
+@virtual
+async def test_a_library_that_goes_meanwhile_keeps_nobody_from_the_others() -> None:
+    rig = Rig()
+    rig.server.shelves = {"gone": MediaKind.MOVIE, **rig.server.shelves}
+    rig.server.add(*(movie(f"g{n}", library_id="gone") for n in range(2 * PAGE)))
+    rig.server.add(movie("m1"))
+    rig.played("m1", 1)
+
+    def vanish(_: Request) -> None:
+        if rig.server.count(Ask.INVENTORY) == 2:
+            rig.server.shelves.pop("gone", None)
+
+    rig.server.trouble = vanish
+    await rig.once()
+    assert rig.hinted == {"m1"}
+    assert rig.reports == []
+    # What it had before it went is not forgotten: whoever finds it looks.
+    assert rig.survey._index.find(MediaKind.MOVIE, movie("g1").provider_ids)
+
+
+@virtual
+async def test_allowed_libraries_are_read_first_and_the_others_after_them() -> None:
+    """What was moved is looked for everywhere."""
+    rig = Rig()
+    rig.server.shelves = {"other": MediaKind.MOVIE, **rig.server.shelves}
+    rig.server.allowed = {"films", "shows"}
+    await rig.once()
+    asked = [one.library_id for one in rig.server.requests if one.library_id]
+    assert asked == ["films", "other", "shows"]
+
+
 # --- what is where --------------------------------------------------------------------
 
 
@@ -469,6 +502,7 @@ async def test_whoever_asks_is_answered_as_soon_as_the_libraries_are_read() -> N
 @virtual
 async def test_whoever_asks_a_slow_server_waits_a_few_seconds_only() -> None:
     rig = Rig()
+    rig.server.add(*(movie(f"m{number}") for number in range(PAGE + 1)))
     rig.server.on(Ask.INVENTORY, *[Trouble(Kind.LATE, seconds=75.0)] * 30)
     with pytest.raises(StillLooking):
         await rig.survey.find_now(MediaKind.MOVIE, NOBODYS)

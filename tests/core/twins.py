@@ -19,7 +19,6 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
-from functools import partial
 from heapq import nlargest
 import json
 from typing import Any, Self
@@ -72,6 +71,7 @@ from custom_components.watched_sync.core.ports import (
     Find,
     Image,
     Library,
+    Page,
     PlaybackReport,
     PlaybackState,
     ServerEvent,
@@ -87,6 +87,7 @@ PLEX = Capabilities(
     concurrency=4,
     repeat_safe=False,
     keeps_watched_at=False,
+    lists_episodes=True,
     min_position=60.0,
     max_progress=0.9,
 )
@@ -103,8 +104,11 @@ JELLYFIN = Capabilities(
     writes_whole=True,
 )
 
-#: Rows of one step of an inventory.
+#: Rows of one page of an inventory.
 PAGE = 10
+
+#: The libraries that `movie` and `show` put things into, and which kind they are of.
+SHELVES = {"films": MediaKind.MOVIE, "shows": MediaKind.SHOW}
 
 #: Seconds after which a Jellyfin of 10.11 tells of marks: none may come for so long.
 NOTICE = 0.5
@@ -126,6 +130,7 @@ class Ask(StrEnum):
     SEARCH = "search"
     FIND = "find"
     INVENTORY = "inventory"
+    COUNT = "count"
     UP_NEXT = "up_next"
     LAST_PLAYED = "last_played"
     LISTEN = "listen"
@@ -137,12 +142,16 @@ class Ask(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One request as the server saw it; `at` is in seconds of the virtual world."""
+    """One request as the server saw it; `at` is in seconds of the virtual world.
+
+    `library_id` is that of a listing or a count.
+    """
 
     ask: Ask
     item_ids: tuple[str, ...]
     change: Change | None
     at: float
+    library_id: str | None = None
 
 
 class Kind(StrEnum):
@@ -329,9 +338,10 @@ class ModelServer:
     listed by its id and among episodes. No write knows it, no search, and nobody who
     asks for the episodes of a show. Unless it `lets_in`, every answer is 403.
 
-    `page` is how many rows a step of an inventory has. `spoil` makes something else of
-    a row that somebody asks for by its id, as clients do of one that is odd: with
-    members unknown, or left out.
+    `shelves` are its libraries, by id, and which kind they are of; with some `allowed`
+    the options leave the others out. `page` is how many rows a page of an inventory
+    has. `spoil` makes something else of a row that somebody asks for by its id, as
+    clients do of one that is odd: with members unknown, or left out.
 
     `alone` is what items show that are asked for by themselves, where that is not what
     lists show: so after marks of containers on a server that *leaves_old_state*, as
@@ -359,6 +369,8 @@ class ModelServer:
         self.clears_flag = False
         self.server_id = server_id
         self.latency = latency
+        self.shelves: dict[str, MediaKind | None] = dict(SHELVES)
+        self.allowed: set[str] = set()
         self.page = PAGE
         self.skew = timedelta()
         self.items: dict[str, Item] = {}
@@ -649,12 +661,13 @@ class ModelServer:
         return ServerInfo(self.server_id, "Model", "1.0", "user", "User")
 
     async def libraries(self) -> Sequence[Library]:
-        """As real ones: those of what is there."""
-        held = dict.fromkeys(
-            item.library_id for item in self.items.values() if item.library_id
-        )
         return await self._request(
-            Ask.LIBRARIES, (), lambda: [Library(one, one, None) for one in held]
+            Ask.LIBRARIES,
+            (),
+            lambda: [
+                Library(one, one, kind, not self.allowed or one in self.allowed)
+                for one, kind in self.shelves.items()
+            ],
         )
 
     async def fetch(self, item_ids: Collection[str]) -> Mapping[str, Reading]:
@@ -780,20 +793,54 @@ class ModelServer:
             ],
         )
 
-    async def inventory(self, kind: MediaKind) -> AsyncGenerator[Sequence[Reading]]:
-        """Read all items of a kind, some with each request."""
-        if self.kind.finds_by_ids:
-            raise Unsupported("nobody needs it")
-        held = [
+    async def inventory_page(
+        self, library: Library, kind: MediaKind, start: int = 0
+    ) -> Page:
+        """As real ones: Jellyfin tells no total, so its full pages are not the last."""
+        listed = {MediaKind.MOVIE, MediaKind.SHOW}
+        if self.kind.lists_episodes:
+            listed.add(MediaKind.EPISODE)
+        if kind not in listed:
+            raise Unsupported(f"no {kind} is listed by itself")
+
+        def page() -> Page:
+            held = self._held(library, kind)
+            end = start + self.page
+            is_last = end >= len(held) if self.kind.lists_episodes else end > len(held)
+            return Page(
+                [self.reading(item_id) for item_id in held[start:end]],
+                None if is_last else end,
+            )
+
+        return await self._request(
+            Ask.INVENTORY, (), page, library_id=library.library_id
+        )
+
+    async def count_unwatched(self, library: Library, kind: MediaKind) -> int:
+        """As Plex, which counts what was begun; Jellyfin does not count."""
+        if kind.is_container or not self.kind.lists_episodes:
+            raise Unsupported(f"no {kind} is counted")
+        return await self._request(
+            Ask.COUNT,
+            (),
+            lambda: sum(
+                not self.reading(item_id).state.watched
+                for item_id in self._held(library, kind)
+            ),
+            library_id=library.library_id,
+        )
+
+    def _held(self, library: Library, kind: MediaKind) -> list[str]:
+        """Return the ids of what a library lists of a kind."""
+        if library.library_id not in self.shelves:
+            raise ItemGone(library.library_id)
+        return [
             item_id
             for item_id, item in self.items.items()
-            if item.kind is kind and item_id not in self.hidden | self.forbidden
+            if item.kind is kind
+            and item.library_id == library.library_id
+            and item_id not in self.hidden | self.forbidden
         ]
-        for start in range(0, max(len(held), 1), self.page):
-            page = held[start : start + self.page]
-            yield await self._request(
-                Ask.INVENTORY, (), partial(list, map(self.reading, page))
-            )
 
     async def up_next(self, limit: int) -> Sequence[Reading]:
         return await self._request(
@@ -863,8 +910,10 @@ class ModelServer:
         item_ids: tuple[str, ...] = (),
         answer: Callable[[], T] = lambda: None,  # type: ignore[assignment, return-value]  # a probe carries nothing
         change: Change | None = None,
+        *,
+        library_id: str | None = None,
     ) -> T:
-        request = Request(ask, item_ids, change, self.clock.monotonic())
+        request = Request(ask, item_ids, change, self.clock.monotonic(), library_id)
         self.requests.append(request)
         trouble = self._trouble_with(request)
         answer = self._in_this_life(answer)

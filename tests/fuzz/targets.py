@@ -5,7 +5,15 @@ likes, `test_targets.py` for a moment.
 """
 
 import asyncio
-from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Mapping
+from collections.abc import (
+    AsyncIterable,
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Iterable,
+    Mapping,
+    Sequence,
+)
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -25,6 +33,7 @@ from custom_components.watched_sync.core.errors import (
     ServerError,
     WrongAddress,
 )
+from custom_components.watched_sync.core.identity import MediaKind
 from custom_components.watched_sync.core.ledger import Ledger
 from custom_components.watched_sync.core.operation import (
     MarkUnwatched,
@@ -34,6 +43,7 @@ from custom_components.watched_sync.core.operation import (
 from custom_components.watched_sync.core.play_state import PlayState, Reading
 from custom_components.watched_sync.core.ports import (
     Changed,
+    Library,
     MediaServer,
     PlaybackReport,
     PlaybackState,
@@ -94,12 +104,24 @@ async def _run(calls: Calls) -> None:
                 check_readings(await answer)
 
 
+async def _pages(
+    server: MediaServer, library: Library, kind: MediaKind
+) -> AsyncIterator[Sequence[Reading]]:
+    """Read a library to the end that it is given."""
+    start: int | None = 0
+    while start is not None:
+        page = await server.inventory_page(library, kind, start)
+        yield page.readings
+        start = page.next_start
+
+
 def requests(server: MediaServer, kind: str) -> Calls:
     """Return every kind of request that a lane makes."""
     items = answers.ITEMS[kind]
     film = items[0]
     state = PlayState(watched=False)
     ids = codec.decode_ids({"imdb": "tt0133093"})
+    library = Library(film.item_id, "Everything", None)
     report = PlaybackReport(
         session_id="s", item=film, state=PlaybackState.PLAYING, position=9.0
     )
@@ -113,7 +135,10 @@ def requests(server: MediaServer, kind: str) -> Calls:
         "season": lambda: server.fetch_leaves(items[2]),
         "search": lambda: server.search("Sherlock", {item.kind for item in items}, 5),
         "find": lambda: server.find(film.kind, ids, film.title),
-        "inventory": lambda: server.inventory(film.kind),
+        "films": lambda: _pages(server, library, MediaKind.MOVIE),
+        "shows": lambda: _pages(server, library, MediaKind.SHOW),
+        "episodes": lambda: _pages(server, library, MediaKind.EPISODE),
+        "count": lambda: server.count_unwatched(library, film.kind),
         "up_next": lambda: server.up_next(5),
         "last_played": lambda: server.last_played(5),
         "session_user": lambda: server.session_user("s"),

@@ -45,7 +45,9 @@ from custom_components.watched_sync.core.play_state import PlayState, Reading
 from custom_components.watched_sync.core.ports import (
     Changed,
     Connected,
+    Library,
     MediaServer,
+    Page,
     PlaybackState,
     ServerEvent,
     ServerInfo,
@@ -75,10 +77,9 @@ async def played(client: MediaServer, limit: int) -> tuple[Reading, ...]:
         return tuple(await client.last_played(limit))
     with pytest.raises(Unsupported):
         await client.last_played(limit)
-    found = [one async for page in client.inventory(MediaKind.MOVIE) for one in page]
-    async for page in client.inventory(MediaKind.SHOW):
-        for one in page:
-            found += await client.fetch_leaves(one.item)
+    found = await listed(client, MediaKind.MOVIE)
+    for one in await listed(client, MediaKind.SHOW):
+        found += await client.fetch_leaves(one.item)
     return newest_first([one for one in found if one.state.last_played], limit)
 
 
@@ -88,15 +89,33 @@ async def found_by(
     """Find copies by their ids, in the way that this kind of server is asked."""
     found = await client.find(kind, ids, title)
     if client.capabilities.finds_by_ids:
-        with pytest.raises(Unsupported):
-            await anext(client.inventory(kind))
         return found
-    rows = [one async for page in client.inventory(kind) for one in page]
-    copies = matching(rows, ids)
+    copies = matching(await listed(client, kind), ids)
     assert not found or {one.item.item_id for one in found} == {
         one.item.item_id for one in copies
     }
     return copies
+
+
+async def pages_of(
+    client: MediaServer, library: Library, kind: MediaKind, start: int = 0
+) -> list[Page]:
+    """Read all pages of one library, or those from *start* on."""
+    pages = [await client.inventory_page(library, kind, start)]
+    while (following := pages[-1].next_start) is not None:
+        pages.append(await client.inventory_page(library, kind, following))
+    return pages
+
+
+async def listed(client: MediaServer, kind: MediaKind) -> list[Reading]:
+    """Read all films, shows or episodes there are, page by page."""
+    return [
+        one
+        for library in await client.libraries()
+        if library.may_hold(kind)
+        for page in await pages_of(client, library, kind)
+        for one in page.readings
+    ]
 
 
 @dataclass
@@ -117,6 +136,8 @@ class Bench(ABC):
     hidden_from_sam: str
     #: Where the client keeps how many rows of a show's episodes it asks for at once.
     page_size: str
+    #: Where it keeps how many rows of a library it asks for at once.
+    inventory_size: str
     #: Whether a list of ids is answered with what the user may not see as well.
     lists_hidden_ids = False
 
@@ -130,6 +151,15 @@ class Bench(ABC):
         library: str | None = None,
     ) -> str:
         """Return the id of an item by what it is called."""
+
+    @property
+    @abstractmethod
+    def counts_unwatched(self) -> bool:
+        """Whether the server says how much of a library is unwatched."""
+
+    @abstractmethod
+    def held(self, library: str, kind: MediaKind) -> list[str]:
+        """Return the ids of all films, shows or episodes of a library, by its name."""
 
     @abstractmethod
     def retitle(self, item_id: str, title: str) -> None:

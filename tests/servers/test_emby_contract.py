@@ -14,6 +14,7 @@ from tests.fakes.base import FakeClock
 from tests.fakes.emby import FakeEmby
 
 from .contract import MediaServerContract
+from .inventory_contract import InventoryContract
 from .library_contract import LibraryContract
 from .odd_contract import OddLibraryContract
 from .playback_contract import PlaybackContract
@@ -59,7 +60,11 @@ class EmbyBench(JellyfinBench):
 
 
 class TestEmby(
-    MediaServerContract, LibraryContract, OddLibraryContract, PlaybackContract
+    MediaServerContract,
+    LibraryContract,
+    InventoryContract,
+    OddLibraryContract,
+    PlaybackContract,
 ):
     """Run once: whatever is measured was measured on 4.9 and 4.10."""
 
@@ -87,4 +92,7 @@ class TestEmby(
             unknown_id="999999999",
             hidden_from_sam=server.item_id("Chernobyl", season=1, episode=1),
             page_size="custom_components.watched_sync.servers.jellyfin.client._PAGE",
+            inventory_size=(
+                "custom_components.watched_sync.servers.jellyfin.client._INVENTORY_PAGE"
+            ),
         )

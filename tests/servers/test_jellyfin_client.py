@@ -1,6 +1,6 @@
 """What the Jellyfin client alone does: its requests, signing in, other answers."""
 
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -35,16 +35,17 @@ from custom_components.watched_sync.core.operation import (
     SetProgress,
 )
 from custom_components.watched_sync.core.play_state import PlayState
-from custom_components.watched_sync.core.ports import ServerInfo
+from custom_components.watched_sync.core.ports import Library, ServerInfo
 from custom_components.watched_sync.servers.jellyfin.client import (
     JellyfinClient,
     JellyfinLogin,
     authenticate,
 )
-from custom_components.watched_sync.servers.listing import Page
 from tests.fakes.base import FakeClock, FaultKind
 from tests.fakes.jellyfin import FakeJellyfin, Phase
+from tests.fakes.library import SeedMovie
 
+from .contract import pages_of
 from .sent import Sent, sent
 
 ADDRESS = "http://127.0.0.1:8096"
@@ -662,65 +663,61 @@ async def test_listing_of_many_pages_is_read_to_its_end(
     leaves = await client.fetch_leaves(show)
     assert len(leaves) == len(server.leaves(show.item_id)) > 300
     assert len({leaf.item.item_id for leaf in leaves}) == len(leaves)
-    monkeypatch.setattr(
-        "custom_components.watched_sync.servers.jellyfin.client._INVENTORY_PAGE", 7
-    )
-    for kind, type_name in ((MediaKind.MOVIE, "Movie"), (MediaKind.SHOW, "Series")):
-        server.clear_log()
-        pages = [page async for page in client.inventory(kind)]
-        held = [
-            one.id for one in server.catalogue.items.values() if one.kind == type_name
-        ]
-        assert sorted(one.item.item_id for page in pages for one in page) == sorted(
-            held
-        )
-        # Each is one request: of one library, without an order, and not counted.
-        asked = server.find("/Items$")
-        assert len(asked) == len(pages) >= 2
-        assert {"parentId", "includeItemTypes"} <= set(asked[0].query)
-        assert not {"sortBy", "filters"} & set(asked[0].query)
-        assert {one.query["enableTotalRecordCount"] for one in asked} == {"false"}
 
 
-async def test_inventory_without_an_end_is_malformed(
-    session: ClientSession, server: FakeJellyfin, monkeypatch: pytest.MonkeyPatch
+async def test_library_is_listed_in_the_way_that_is_always_cheap(
+    session: ClientSession, server: FakeJellyfin
 ) -> None:
-    """Always the same page, and then always another one."""
+    """Of one library, without an order, and not counted."""
     client = client_of(session, server)
-    asked: list[int] = []
-    repeats = True
-
-    async def page(
-        _: JellyfinClient, _path: str, params: Mapping[str, str], **_options: object
-    ) -> Page:
-        start = int(params["startIndex"])
-        asked.append(start)
-        ids = frozenset({"same"} if repeats else {str(start)})
-        return Page([], int(params["limit"]), int(params["limit"]), row_ids=ids)
-
-    monkeypatch.setattr(JellyfinClient, "_page", page)
-    libraries = [one for one in await client.libraries() if one.kind is MediaKind.MOVIE]
-    found = [one async for one in client.inventory(MediaKind.MOVIE)]
-    assert found == [[], []] * len(libraries)
-    repeats = False
-    with pytest.raises(Malformed):
-        async for _ in client.inventory(MediaKind.MOVIE):
-            pass
-    assert max(asked) == 200_000
+    for library in await client.libraries():
+        server.clear_log()
+        kind = library.kind or MediaKind.MOVIE
+        await client.inventory_page(library, kind)
+        (asked,) = server.requests
+        assert asked.path == "/Items"
+        assert asked.query["parentId"] == library.library_id
+        assert "," not in asked.query["includeItemTypes"]
+        assert not {"sortBy", "filters", "isPlayed"} & set(asked.query)
+        assert asked.query["enableTotalRecordCount"] == "false"
+        assert asked.query["enableImages"] == "false"
 
 
-async def test_library_that_is_hidden_meanwhile_is_no_end_of_an_inventory(
+async def test_library_of_2500_films_takes_two_requests(
     session: ClientSession, server: FakeJellyfin
 ) -> None:
     client = client_of(session, server)
-    user = server.user("alex")
-    await client.libraries()
-    pages = client.inventory(MediaKind.MOVIE)
-    assert await anext(pages)
-    user.libraries = frozenset({"TV Shows"})
-    assert [page async for page in pages] == []
-    shows = [one async for page in client.inventory(MediaKind.SHOW) for one in page]
-    assert shows
+    films, *_ = await client.libraries()
+    for number in range(2500 - 29):
+        server.catalogue.add_movie(SeedMovie(f"Film {number}", 1980, 90, {}))
+    server.clear_log()
+    pages = await pages_of(client, films, MediaKind.MOVIE)
+    assert len({one.item.item_id for page in pages for one in page.readings}) == 2500
+    assert [len(page.readings) for page in pages] == [2000, 500]
+    assert server.count() == 2
+
+
+async def test_library_whose_id_is_none_is_not_the_whole_server(
+    session: ClientSession, server: FakeJellyfin
+) -> None:
+    """The server drops an id that cannot be one, and lists everything it has."""
+    client = client_of(session, server)
+    with pytest.raises(ItemGone):
+        await client.inventory_page(Library("films", "Films", None), MediaKind.MOVIE)
+    assert server.count() == 0
+
+
+async def test_items_that_were_listed_are_known_to_be_in_their_library(
+    session: ClientSession, server: FakeJellyfin
+) -> None:
+    client = client_of(session, server)
+    films, *_ = await client.libraries()
+    page = await client.inventory_page(films, MediaKind.MOVIE)
+    film = page.readings[0].item.item_id
+    server.clear_log()
+    found = await client.fetch([film])
+    assert found[film].item.library_id == films.library_id
+    assert server.count() == 1
 
 
 async def test_episode_that_is_only_announced_is_no_leaf(

@@ -7,14 +7,17 @@ from typing import override
 from aiohttp import ClientSession
 import pytest
 
+from custom_components.watched_sync.core.identity import MediaKind
 from custom_components.watched_sync.core.play_state import PlayState
 from custom_components.watched_sync.core.ports import PlaybackState, ServerInfo
 from custom_components.watched_sync.servers.jellyfin.client import JellyfinClient
+from custom_components.watched_sync.servers.jellyfin.wire import TYPE_NAMES
 from tests.fakes.base import FakeClock
 from tests.fakes.jellyfin import TICKS_PER_SECOND, FakeJellyfin
 from tests.fakes.library import SeedShow, libraries as seeded_libraries
 
 from .contract import MediaServerContract, Playing
+from .inventory_contract import InventoryContract
 from .library_contract import LibraryContract
 from .odd_contract import OddBench, OddLibraryContract
 from .playback_contract import PlaybackContract
@@ -37,6 +40,17 @@ class JellyfinBench(OddBench):
         library: str | None = None,
     ) -> str:
         return self.server.item_id(title, year, season, episode, library)
+
+    @property
+    @override
+    def counts_unwatched(self) -> bool:
+        return False
+
+    @override
+    def held(self, library: str, kind: MediaKind) -> list[str]:
+        catalogue = self.server.catalogue
+        below = catalogue.descendants(catalogue.library(library).id)
+        return [one.id for one in below if one.kind == TYPE_NAMES[kind]]
 
     @property
     @override
@@ -150,7 +164,11 @@ class JellyfinBench(OddBench):
 
 
 class TestJellyfin(
-    MediaServerContract, LibraryContract, OddLibraryContract, PlaybackContract
+    MediaServerContract,
+    LibraryContract,
+    InventoryContract,
+    OddLibraryContract,
+    PlaybackContract,
 ):
     """Run for each line of releases."""
 
@@ -179,4 +197,7 @@ class TestJellyfin(
             unknown_id="f" * 32,
             hidden_from_sam=server.item_id("Chernobyl", season=1, episode=1),
             page_size="custom_components.watched_sync.servers.jellyfin.client._PAGE",
+            inventory_size=(
+                "custom_components.watched_sync.servers.jellyfin.client._INVENTORY_PAGE"
+            ),
         )

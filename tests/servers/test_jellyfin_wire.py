@@ -24,7 +24,7 @@ from custom_components.watched_sync.core.play_state import (
 from custom_components.watched_sync.core.ports import Library
 from custom_components.watched_sync.servers.fields import Json, Oddities, Row
 from custom_components.watched_sync.servers.jellyfin import wire
-from custom_components.watched_sync.servers.listing import Page
+from custom_components.watched_sync.servers.listing import ListingPage
 
 from .json_strategies import ANYTHING, SCALARS
 
@@ -97,7 +97,7 @@ def read_row(entry: Row) -> Reading | None:
     return wire.parse_row(entry, Oddities())
 
 
-def read_page(answer: Json) -> Page:
+def read_page(answer: Json) -> ListingPage:
     return wire.parse_page(answer, Oddities())
 
 

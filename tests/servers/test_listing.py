@@ -7,7 +7,7 @@ import pytest
 from custom_components.watched_sync.core.errors import Malformed
 from custom_components.watched_sync.core.identity import Item, MediaKind
 from custom_components.watched_sync.core.play_state import UNKNOWN, Reading
-from custom_components.watched_sync.servers.listing import Page, all_pages
+from custom_components.watched_sync.servers.listing import ListingPage, all_pages
 
 SIZE = 3
 
@@ -16,18 +16,18 @@ def readings(*numbers: int) -> list[Reading]:
     return [Reading(Item(str(one), MediaKind.MOVIE, ""), UNKNOWN) for one in numbers]
 
 
-def page(found: list[Reading], row_count: int, total: int | None) -> Page:
+def page(found: list[Reading], row_count: int, total: int | None) -> ListingPage:
     ids = frozenset(one.item.item_id for one in found)
-    return Page(found, row_count, total, row_ids=ids)
+    return ListingPage(found, row_count, total, row_ids=ids)
 
 
 async def read_all(
-    page_at: Callable[[int], Page], *, exact: bool = True
+    page_at: Callable[[int], ListingPage], *, exact: bool = True
 ) -> tuple[list[str], list[int]]:
     """Return the ids that a listing has, and the places it was asked for."""
     asked: list[int] = []
 
-    async def read(start: int) -> Page:
+    async def read(start: int) -> ListingPage:
         asked.append(start)
         return page_at(start)
 
@@ -46,7 +46,7 @@ async def read_all(
 async def test_without_a_total_the_page_that_is_not_full_is_the_last(
     total: int | None, rows: int, asked: list[int]
 ) -> None:
-    def page_at(start: int) -> Page:
+    def page_at(start: int) -> ListingPage:
         part = readings(*range(start, min(start + SIZE, rows)))
         return page(part, len(part), total)
 
@@ -88,7 +88,7 @@ async def test_listing_that_goes_on_without_anything_new_is_malformed() -> None:
     """Always a full page, always the same one, and a total never reached."""
     asked: list[int] = []
 
-    def page_at(start: int) -> Page:
+    def page_at(start: int) -> ListingPage:
         asked.append(start)
         return page(readings(1, 2, 3), 3, 10**12)
 
@@ -106,10 +106,10 @@ async def test_listing_of_rows_without_ids_goes_nowhere() -> None:
 async def test_listing_without_an_end_is_malformed(total: int | None) -> None:
     asked: list[int] = []
 
-    async def read(start: int) -> Page:
+    async def read(start: int) -> ListingPage:
         asked.append(start)
         ids = frozenset(str(one) for one in range(start, start + 50_000))
-        return Page([], 50_000, total, row_ids=ids)
+        return ListingPage([], 50_000, total, row_ids=ids)
 
     with pytest.raises(Malformed):
         async for _ in all_pages(read, 50_000):
@@ -118,7 +118,7 @@ async def test_listing_without_an_end_is_malformed(total: int | None) -> None:
 
 
 async def test_more_than_may_be_kept_at_once_is_malformed_before_it_is_kept() -> None:
-    async def read(start: int) -> Page:
+    async def read(start: int) -> ListingPage:
         return page(readings(*range(start, start + SIZE)), SIZE, None)
 
     parts = all_pages(read, SIZE, most=7)

@@ -36,15 +36,18 @@ from custom_components.watched_sync.core.operation import (
     SetProgress,
 )
 from custom_components.watched_sync.core.play_state import PlayState
-from custom_components.watched_sync.core.ports import ServerInfo
+from custom_components.watched_sync.core.ports import Library, ServerInfo
+from custom_components.watched_sync.servers import transport
 from custom_components.watched_sync.servers.jellyfin.client import JellyfinClient
 from custom_components.watched_sync.servers.plex import limits
 from custom_components.watched_sync.servers.plex.client import PlexClient
 from tests.fakes.base import FakeClock, FaultKind, LoggedRequest
 from tests.fakes.jellyfin import FakeJellyfin
+from tests.fakes.library import SeedMovie
 from tests.fakes.plex import FakePlex
 
 from .account_server import accounts_of
+from .contract import pages_of
 from .sent import Sent, sent
 
 ADDRESS = "http://127.0.0.1:32400"
@@ -926,3 +929,58 @@ async def test_a_restarting_proxys_404_is_no_news_of_what_the_server_knows(
     server.clear_log()
     await client.last_played(3)
     assert server.count("^/library/all") == server.count() == 2
+
+
+# Whole libraries
+
+
+async def test_library_of_2500_films_takes_three_requests(
+    session: ClientSession, server: FakePlex
+) -> None:
+    client = client_of(session, server)
+    films, *_ = await client.libraries()
+    seeded = server.held(films.title, "movie")
+    added = [
+        server.add_movie(SeedMovie(f"Film {number}", 1980, 90, {}))
+        for number in range(2500 - len(seeded))
+    ]
+    server.clear_log()
+    pages = await pages_of(client, films, MediaKind.MOVIE)
+    found = [one.item.item_id for page in pages for one in page.readings]
+    assert sorted(found) == sorted([*seeded, *added])
+    assert server.count() == 3
+    assert not any("sort" in one.query for one in server.requests)
+
+
+@pytest.mark.parametrize("leaves_out", [True, False])
+async def test_long_parts_of_rows_are_left_out_or_fewer_are_asked_for(
+    session: ClientSession,
+    server: FakePlex,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    leaves_out: bool,
+) -> None:
+    monkeypatch.setattr(transport, "MOST_MARKS", 25_000)
+    server.options.leaves_out_excluded = leaves_out
+    client = client_of(session, server)
+    *_, shows = await client.libraries()
+    server.clear_log()
+    pages = await pages_of(client, shows, MediaKind.EPISODE)
+    found = [one.item.item_id for page in pages for one in page.readings]
+    assert sorted(found) == sorted(server.held(shows.title, "episode"))
+    sizes = [one.query["X-Plex-Container-Size"] for one in server.requests]
+    assert sizes == (["1000"] if leaves_out else ["1000", "500", "500"])
+
+
+@pytest.mark.parametrize("total", [-1, "many", [], 1e300, 2**64])
+async def test_count_that_cannot_be_is_no_count(
+    client: PlexClient, mocked: aioresponses, total: Any
+) -> None:
+    mocked.get(
+        re.compile(rf"{ADDRESS}/library/sections/1/all"),
+        payload={"MediaContainer": {"size": 0, "totalSize": total}},
+    )
+    with pytest.raises(Malformed):
+        await client.count_unwatched(
+            Library("1", "Films", MediaKind.MOVIE), MediaKind.MOVIE
+        )

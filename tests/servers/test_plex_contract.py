@@ -7,6 +7,7 @@ from typing import override
 from aiohttp import ClientSession
 import pytest
 
+from custom_components.watched_sync.core.identity import MediaKind
 from custom_components.watched_sync.core.play_state import PlayState
 from custom_components.watched_sync.core.ports import PlaybackState, ServerInfo
 from custom_components.watched_sync.servers.plex.client import PlexClient
@@ -16,6 +17,7 @@ from tests.fakes.plex import FakePlex, PlexOptions
 
 from .account_server import accounts_of
 from .contract import Bench, MediaServerContract, Playing
+from .inventory_contract import InventoryContract
 from .library_contract import LibraryContract
 from .playback_contract import PlaybackContract
 
@@ -39,6 +41,15 @@ class PlexBench(Bench):
         return self.server.rating_key(
             title, year, season=season, episode=episode, library=library
         )
+
+    @property
+    @override
+    def counts_unwatched(self) -> bool:
+        return not self.server.options.ignore_paging
+
+    @override
+    def held(self, library: str, kind: MediaKind) -> list[str]:
+        return self.server.held(library, kind.value)
 
     @override
     def retitle(self, item_id: str, title: str) -> None:
@@ -130,7 +141,9 @@ VARIANTS = {
 }
 
 
-class TestPlex(MediaServerContract, LibraryContract, PlaybackContract):
+class TestPlex(
+    MediaServerContract, LibraryContract, InventoryContract, PlaybackContract
+):
     """Run for servers that differ in what they answer to."""
 
     @pytest.fixture(params=VARIANTS)
@@ -160,6 +173,9 @@ class TestPlex(MediaServerContract, LibraryContract, PlaybackContract):
                 read_paths="^/library",
                 unknown_id="999999",
                 page_size="custom_components.watched_sync.servers.plex.client._LEAF_PAGE",
+                inventory_size=(
+                    "custom_components.watched_sync.servers.plex.client._INVENTORY_PAGE"
+                ),
                 hidden_from_sam=server.rating_key(
                     "Blade Runner", library=MOVIES_4K_LIBRARY
                 ),

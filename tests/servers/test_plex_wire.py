@@ -22,7 +22,7 @@ from custom_components.watched_sync.core.play_state import (
 )
 from custom_components.watched_sync.core.ports import Library
 from custom_components.watched_sync.servers.fields import Json, Oddities, Row
-from custom_components.watched_sync.servers.listing import Page
+from custom_components.watched_sync.servers.listing import ListingPage
 from custom_components.watched_sync.servers.plex import wire
 from custom_components.watched_sync.servers.plex.limits import DEFAULTS, Limits
 
@@ -83,7 +83,7 @@ def read_row(entry: Row, library: str | None = None) -> Reading | None:
     return wire.parse_row(entry, Oddities(), library)
 
 
-def read_page(answer: Json) -> Page:
+def read_page(answer: Json) -> ListingPage:
     return wire.parse_page(answer, Oddities())
 
 
@@ -375,7 +375,7 @@ def test_a_play_in_years_to_come_has_no_known_time() -> None:
 
 def test_listing_without_metadata_is_empty() -> None:
     assert read_page({"MediaContainer": {"size": 0, "totalSize": 0}}) == (
-        Page([], 0, 0)
+        ListingPage([], 0, 0)
     )
 
 

@@ -239,7 +239,7 @@ class OverHttp(ModelServer):
     # --- the port ----------------------------------------------------------
 
     @override
-    async def _request(self, ask: Ask, *_: Any) -> Never:
+    async def _request(self, ask: Ask, *_: Any, **__: Any) -> Never:
         raise NotImplementedError(f"{ask} is not passed on")
 
     @override

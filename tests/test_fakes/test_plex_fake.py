@@ -402,6 +402,18 @@ async def test_behaviour_9_external_ids_only_when_asked_for(desk: Desk) -> None:
     assert row["guid"] == f"local://{unmatched}"
 
 
+async def test_parts_of_rows_that_nobody_wants_are_left_out(desk: Desk) -> None:
+    path = f"/library/metadata/{desk.plex.rating_key('Arrival')}"
+    narrowed = f"{path}?excludeElements=Media,Role&excludeFields=summary"
+    unwanted = {"Media", "Role", "summary"}
+    assert unwanted <= (await desk.alex.get(path)).row.keys()
+    row = (await desk.alex.get(narrowed)).row
+    assert not unwanted & row.keys()
+    assert {"Genre", "title", "ratingKey"} <= row.keys()
+    desk.plex.options.leaves_out_excluded = False
+    assert unwanted <= (await desk.alex.get(narrowed)).row.keys()
+
+
 async def test_behaviour_10_guid_matches_the_primary_one_only(desk: Desk) -> None:
     film = await desk.alex.item(desk.plex.rating_key("Arrival"))
     assert film["guid"].startswith("plex://movie/")

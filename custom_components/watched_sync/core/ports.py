@@ -21,12 +21,13 @@ class Capabilities:
     again adds no play. `keeps_watched_at` says that the server keeps the date a mark
     carries, `announces_marks` that marks made elsewhere are told over the socket,
     `lists_plays` that it says cheaply what was played last, and `finds_by_ids` that
-    `find` misses nothing: where it does not, an `inventory` is needed to say that
-    something is not there. Unless `marks_containers`, the mark of a show or season
-    leaves something of its episodes as it was. `shows_what_was` says that a read may
-    for a while answer with what was before marks in quick succession. Where it
-    `writes_whole`, a position takes the watched flag along that was read before. A
-    resume position below `min_position`
+    `find` misses nothing: where it does not, all of `inventory_page` is needed to say
+    that something is not there. Where it `lists_episodes`, those of a whole library can
+    be read in pages; elsewhere they are read show by show (`fetch_leaves`). Unless
+    `marks_containers`, the mark of a show or season leaves something of its episodes as
+    it was. `shows_what_was` says that a read may for a while answer with what was
+    before marks in quick succession. Where it `writes_whole`, a position takes the
+    watched flag along that was read before. A resume position below `min_position`
     seconds, or from `max_progress` (a fraction of the duration) on, is not kept.
     """
 
@@ -36,6 +37,7 @@ class Capabilities:
     announces_marks: bool = False
     lists_plays: bool = True
     finds_by_ids: bool = True
+    lists_episodes: bool = False
     marks_containers: bool = True
     shows_what_was: bool = False
     writes_whole: bool = False
@@ -73,12 +75,32 @@ class ServerInfo:
 class Library:
     """One library of a server, as this user sees it.
 
-    `kind` is MOVIE for films, SHOW for shows, None where it may hold both.
+    `kind` is MOVIE for films, SHOW for shows, None where it may hold both. Unless it
+    `is_allowed`, the options leave it out.
     """
 
     library_id: str
     title: str
     kind: MediaKind | None
+    is_allowed: bool = True
+
+    def may_hold(self, kind: MediaKind) -> bool:
+        """Whether items of a kind can be in it; seasons and episodes are with shows."""
+        if kind is MediaKind.UNKNOWN:
+            return False
+        home = MediaKind.MOVIE if kind is MediaKind.MOVIE else MediaKind.SHOW
+        return self.kind in {home, None}
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A part of a listing: the readings in it, each item once.
+
+    The next page begins at `next_start`, which is None at the end.
+    """
+
+    readings: Sequence[Reading]
+    next_start: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,14 +290,31 @@ class MediaServer(Protocol):
         """
         ...
 
-    def inventory(self, kind: MediaKind) -> AsyncGenerator[Sequence[Reading]]:
-        """Read all films or shows, one page of one library with each step.
+    async def inventory_page(
+        self, library: Library, kind: MediaKind, start: int = 0
+    ) -> Page:
+        """Read a page of all films, shows or episodes of a library, with one request.
 
-        Each step is one request, which the server may take minutes for, and which it
-        may go on working on when nobody waits any more: see `survey`. Raises
-        `Unsupported` where `find` and `last_played` do without.
+        They come in the order that costs the server least. *start* is 0 or the
+        `next_start` of an earlier page, of whatever age: what has come or gone since
+        then moves the others, so an item may be missed or come again. Each row tells
+        identity, ids, numbers, play state and counts; an episode names its show by its
+        id alone, and whether a film `has_more_files` is not told.
+
+        It may take minutes, and the server may go on working on it when nobody waits
+        any more: see `survey`. Raises `ItemGone` for a library that is gone or hidden,
+        `Malformed` for a listing that does not end, and `Unsupported` for seasons, and
+        for episodes unless `capabilities.lists_episodes`.
         """
-        raise Unsupported(f"this server is not read {kind} by {kind}")
+        ...
+
+    async def count_unwatched(self, library: Library, kind: MediaKind) -> int:
+        """Ask, with one request, how many films or episodes of a library are unwatched.
+
+        Nothing is listed for it. Raises `ItemGone` for a library that is gone or
+        hidden, and `Unsupported` where that is not cheap, or not told.
+        """
+        ...
 
     async def up_next(self, limit: int) -> Sequence[Reading]:
         """Read what this user would watch next, in the server's order."""

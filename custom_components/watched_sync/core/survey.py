@@ -9,7 +9,7 @@ delivery or status waits for it, or fails because of it.
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
-from contextlib import aclosing, asynccontextmanager, suppress
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from functools import partial
 from heapq import nlargest
@@ -20,7 +20,7 @@ from .identity import Item, MediaKind, ProviderIds
 from .lane import Lane, LaneUpdate, Phase
 from .matching import IdKey, id_keys
 from .play_state import Reading
-from .ports import Changed, Clock, MediaServer, Told
+from .ports import Changed, Clock, Library, MediaServer, Told
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -241,13 +241,16 @@ class Survey:
         """Read all films and shows, and the episodes of shows that have moved."""
         plays: list[Reading] = []
         last_play = _NEVER
-        async for films in self._pages(MediaKind.MOVIE):
+        found = await self._in_turn(self._server.libraries)
+        # What was moved is looked for everywhere, where it is allowed first of all.
+        libraries = sorted(found, key=lambda one: not one.is_allowed)
+        async for films in self._pages(MediaKind.MOVIE, libraries):
             plays = self._worth_a_look([*plays, *films])[-MOST_PLAYS:]
             last_play = max(last_play, _last_play(films))
         needs_episodes = self._needs_episodes
         shows: list[Reading] = []
         listed: set[str] = set()
-        async for page in self._pages(MediaKind.SHOW):
+        async for page in self._pages(MediaKind.SHOW, libraries):
             listed.update(show.item.item_id for show in page)
             shows += (
                 show
@@ -306,21 +309,33 @@ class Survey:
         is_known_or_begun = known is not None or _is_begun(show)
         return known != _counts(show) and (needs_episodes or is_known_or_begun)
 
-    async def _pages(self, kind: MediaKind) -> AsyncGenerator[Sequence[Reading]]:
+    async def _pages(
+        self, kind: MediaKind, libraries: Iterable[Library]
+    ) -> AsyncGenerator[Sequence[Reading]]:
         """Read all films or shows page by page, and learn which ids they bear."""
-        async with aclosing(self._server.inventory(kind)) as pages:
-
-            async def next_page() -> Sequence[Reading] | None:
-                return await anext(pages, None)
-
-            count = 0
-            while (page := await self._in_turn(next_page)) is not None:
+        count = 0
+        for library in libraries:
+            async for page in self._pages_of(library, kind):
                 count += len(page)
                 if count > MOST_ITEMS:
                     raise Malformed(f"the libraries have more than {MOST_ITEMS} items")
                 self._learn(page)
                 yield page
         self._knows_all_now(kind)
+
+    async def _pages_of(
+        self, library: Library, kind: MediaKind
+    ) -> AsyncGenerator[Sequence[Reading]]:
+        """Read what one library can have of a kind; it may go meanwhile."""
+        start: int | None = 0 if library.may_hold(kind) else None
+        while start is not None:
+            ask = partial(self._server.inventory_page, library, kind, start)
+            try:
+                page = await self._in_turn(ask)
+            except ItemGone:
+                return
+            yield page.readings
+            start = page.next_start
 
     def _knows_all_now(self, kind: MediaKind) -> None:
         self._indexed_at[kind] = self._clock.monotonic()

@@ -23,7 +23,7 @@ _NEVER: Final = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class ListingPage:
     """One part of a listing.
 
     `row_count` also counts what is not ours to read, and `row_ids` are the ids of
@@ -39,43 +39,74 @@ class Page:
     row_ids: frozenset[str] = frozenset()
 
 
+class Walk:
+    """The reading of one listing, page after page: how far it is, and if it ends.
+
+    It goes by what comes back and not by what was asked. A server may send more rows
+    than it is asked for, or fewer. A total that the rows read so far exceed says
+    nothing (some servers say 0): then a page that is not full is the last one, and so
+    is one that brings nothing new. With *exact*, a listing that ends before its total
+    is `Malformed`. So is one that goes on without bringing anything new, and one
+    without an end: of more than *most* rows, or in more than `MOST_PAGES` parts.
+    """
+
+    def __init__(
+        self, start: int = 0, *, exact: bool = True, most: int = MOST_ROWS
+    ) -> None:
+        """Begin after *start* rows."""
+        self._start = start
+        self._exact = exact
+        self._most = most
+        self._parts = 0
+        self._seen: set[str] = set()
+
+    def has_passed(self, row_id: str) -> bool:
+        """Whether an earlier page had a row with this id."""
+        return row_id in self._seen
+
+    def after(self, page: ListingPage, size: float) -> int | None:
+        """Return how many rows the next page passes over, None if there is none.
+
+        *page* is what came when *size* rows were asked for.
+        """
+        self._start += page.row_count
+        self._parts += 1
+        if self._start > self._most:
+            raise Malformed(f"a listing has more than {self._most} rows")
+        says_more = page.total is not None and page.total > self._start
+        if page.total == self._start or (not says_more and page.row_count < size):
+            return None
+        if page.row_count == 0:
+            if self._exact:
+                raise Malformed("a listing ended before its total")
+            return None
+        if page.row_ids <= self._seen:
+            if says_more:
+                raise Malformed("a listing goes on without anything new")
+            return None
+        if self._parts >= MOST_PAGES:
+            raise Malformed(f"a listing has more than {MOST_PAGES} parts")
+        self._seen |= page.row_ids
+        return self._start
+
+
 async def all_pages(
-    read: Callable[[int], Awaitable[Page]],
+    read: Callable[[int], Awaitable[ListingPage]],
     size: float,
     *,
     exact: bool = True,
     most: int = MOST_ROWS,
-) -> AsyncIterator[Page]:
-    """Read a listing page by page, by what comes back and not by what was asked.
+) -> AsyncIterator[ListingPage]:
+    """Read a listing page by page, as `Walk` says.
 
-    *read* is given how many rows to pass over. A server may send more than *size*
-    rows, or fewer. A total that the rows read so far exceed says nothing (some servers
-    say 0): then a page that is not full is the last one, and so is one that brings
-    nothing new. With *exact*, a listing that ends before its total is `Malformed`. So
-    is one that goes on without bringing anything new, and one without an end: of more
-    than *most* rows, or in more than `MOST_PAGES` parts.
+    *read* is given how many rows to pass over, and asks for *size* rows.
     """
-    start = 0
-    seen: set[str] = set()
-    for _ in range(MOST_PAGES):
+    walk = Walk(exact=exact, most=most)
+    start: int | None = 0
+    while start is not None:
         page = await read(start)
-        start += page.row_count
-        if start > most:
-            raise Malformed(f"a listing has more than {most} rows")
+        start = walk.after(page, size)
         yield page
-        says_more = page.total is not None and page.total > start
-        if page.total == start or (not says_more and page.row_count < size):
-            return
-        if page.row_count == 0:
-            if exact:
-                raise Malformed("a listing ended before its total")
-            return
-        if page.row_ids <= seen:
-            if says_more:
-                raise Malformed("a listing goes on without anything new")
-            return
-        seen |= page.row_ids
-    raise Malformed(f"a listing has more than {MOST_PAGES} parts")
 
 
 def unique(readings: Iterable[Reading]) -> list[Reading]:

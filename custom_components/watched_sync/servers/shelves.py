@@ -1,11 +1,12 @@
 """The libraries of a user, and those that somebody wants to see something of."""
 
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
+from dataclasses import replace
 from itertools import chain, zip_longest
 from time import monotonic
 from typing import Final
 
-from ..core.errors import AuthRejected, Forbidden, ItemGone, ServerError
+from ..core.errors import AuthRejected, Forbidden, ItemGone, Malformed, ServerError
 from ..core.identity import Item, MediaKind
 from ..core.play_state import Reading
 from ..core.ports import Library
@@ -18,14 +19,6 @@ LIFETIME: Final = 600.0
 #: What one library answers with that was removed, or is hidden from the user now
 #: (Jellyfin says 401 to that), while the token and the others are fine.
 HIDDEN: Final[tuple[type[ServerError], ...]] = (AuthRejected, Forbidden, ItemGone)
-
-#: In which kind of library what kind of item is.
-_HELD_IN: Final = {
-    MediaKind.MOVIE: MediaKind.MOVIE,
-    MediaKind.SHOW: MediaKind.SHOW,
-    MediaKind.SEASON: MediaKind.SHOW,
-    MediaKind.EPISODE: MediaKind.SHOW,
-}
 
 
 class Shelves:
@@ -59,25 +52,45 @@ class Shelves:
         """Return the libraries there are, the allowed ones first."""
         if monotonic() >= self._good_until:
             found = await self._read()
-            self._known = sorted(found, key=lambda one: not self._is_allowed(one))
+            self._known = sorted(found, key=lambda one: not one.is_allowed)
             self._good_until = monotonic() + LIFETIME
         return self._known
 
     async def allowed(self, kinds: Collection[MediaKind]) -> list[Library]:
         """Return the allowed libraries that can hold one of *kinds*."""
-        homes = {_HELD_IN[kind] for kind in kinds if kind in _HELD_IN}
         return [
             one
             for one in await self.all()
-            if self._is_allowed(one) and (one.kind is None or one.kind in homes)
+            if one.is_allowed and any(map(one.may_hold, kinds))
+        ]
+
+    def marked(self, libraries: Iterable[Library]) -> list[Library]:
+        """Return libraries, each with whether it is allowed."""
+        return [
+            replace(
+                one, is_allowed=not self._allowed or one.library_id in self._allowed
+            )
+            for one in libraries
         ]
 
     def forget(self) -> None:
         """Ask again the next time: a library was not what it was said to be."""
         self._good_until = 0.0
 
-    def _is_allowed(self, library: Library) -> bool:
-        return not self._allowed or library.library_id in self._allowed
+    async def meaning(self, library: Library, error: ServerError) -> ServerError:
+        """Return what one of the `HIDDEN` errors means that a library answered with.
+
+        The libraries are asked for anew. If it was the token, or a proxy, this is told
+        the same, and raises it. `ItemGone` is a library that is not among them; one
+        that is may not be read, or cannot.
+        """
+        self.forget()
+        listed = {one.library_id for one in await self.all()}
+        if library.library_id not in listed:
+            return ItemGone("the library is gone, or hidden from this user")
+        if isinstance(error, ItemGone):
+            return Malformed("a library is listed that is not there")
+        return Forbidden("a library is listed that may not be read")
 
 
 def in_turns(lists: Collection[Sequence[Reading]]) -> list[Reading]:

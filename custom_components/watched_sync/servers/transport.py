@@ -113,6 +113,10 @@ class TooMuch(ValueError):
     """JSON has far more in it than what was asked for can need."""
 
 
+class Oversized(Malformed):
+    """An answer has far more in it than the rows that were asked for can need."""
+
+
 class WrongVerb(Refused):
     """The path exists, the method does not (405)."""
 
@@ -210,7 +214,7 @@ class Transport:
     ) -> T:
         """GET *path* and return what *parse* makes of its JSON; else as `read`.
 
-        *rows* is how many were asked for: far more than they can need is `Malformed`.
+        *rows* is how many were asked for: far more than they can need is `Oversized`.
         A long answer is read and parsed in another thread, so that nobody waits for it
         but who asked.
         """
@@ -461,7 +465,7 @@ async def _body(response: ClientResponse, what: str, limit: int | None = None) -
         body += chunk
         if len(body) > limit:
             response.close()
-            raise Malformed(f"{what} was answered with more than {limit} bytes")
+            raise Oversized(f"{what} was answered with more than {limit} bytes")
     return bytes(body)
 
 
@@ -475,6 +479,8 @@ async def _parsed[T](
     def read() -> T:
         try:
             value = from_json(answer.body, rows * ROW_MARKS + AROUND_MARKS)
+        except TooMuch as error:
+            raise Oversized(f"{what} was answered with more than needed") from error
         except (ValueError, RecursionError) as error:
             raise Malformed(f"{what} was not answered with JSON of ours") from error
         return parse(value)

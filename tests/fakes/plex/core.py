@@ -20,6 +20,7 @@ from tests.fakes.base import (
     FakeSocket,
     FaultKind,
 )
+from tests.fakes.library import SeedMovie
 
 from . import wire
 from .model import (
@@ -56,6 +57,7 @@ class PlexOptions:
     *photo_transcoder* says whether it can scale pictures, *play_queues* whether it
     makes any. With *leaves_out_gone* a list of ids of which some are not there is
     answered without them, otherwise with 404 (only the former was seen).
+    *leaves_out_excluded* is whether it heeds `excludeElements` and `excludeFields`.
     """
 
     version: str = "1.43.0.10492-121068a07"
@@ -72,6 +74,7 @@ class PlexOptions:
     photo_transcoder: bool = True
     play_queues: bool = True
     leaves_out_gone: bool = True
+    leaves_out_excluded: bool = True
 
 
 @dataclass(slots=True)
@@ -194,6 +197,15 @@ class PlexCore(FakeServer):
     def extra_key(self, movie: Key) -> Key:
         """Find the key of a film's first trailer or clip."""
         return self._shelf.extras_of(self.entry(movie))[0].key
+
+    def held(self, library: str, kind: str) -> list[Key]:
+        """Return the keys of all items of a type in a library."""
+        return [
+            entry.key
+            for section in self._shelf.sections
+            if section.title == library
+            for entry in self._shelf.of_section(section, kind)
+        ]
 
     def leaves(self, key: Key, *, specials: bool = True) -> list[Key]:
         """List the keys of what a mark of *key* marks, in order."""
@@ -326,6 +338,18 @@ class PlexCore(FakeServer):
         self._shelf.remove(entry)
         self._removed[key] = entry
         self._announce_scan(entry, state=9, metadata_state="deleted")
+
+    def add_movie(self, movie: SeedMovie) -> Key:
+        """Add a film; returns its key (in the first of its libraries)."""
+        added = [
+            self._shelf.add_movie(section, movie)
+            for section in self._shelf.sections
+            if section.title in movie.libraries
+        ]
+        for entry in added:
+            self._announce_scan(entry, state=0, metadata_state="created")
+            self._announce_scan(entry, state=5, metadata_state=None)
+        return added[0].key
 
     def readd_item(self, key: Key, *, keep_states: bool = True) -> Key:
         """Put a removed item back under a new key, and return that.

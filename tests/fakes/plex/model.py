@@ -241,7 +241,7 @@ class Shelf:
             self._tops[section.key] = []
             for movie in library.MOVIES:
                 if title in movie.libraries:
-                    self._add_movie(section, movie)
+                    self.add_movie(section, movie)
             for show in library.SHOWS:
                 if show.library == title:
                     self._add_show(section, show)
@@ -347,8 +347,9 @@ class Shelf:
             parent.children.append(entry)
         return entry
 
-    def _add_movie(self, section: Section, movie: library.SeedMovie) -> None:
-        self._add(
+    def add_movie(self, section: Section, movie: library.SeedMovie) -> Entry:
+        """Put a film into a section."""
+        return self._add(
             section,
             "movie",
             movie.title,

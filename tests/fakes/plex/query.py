@@ -63,6 +63,15 @@ def window(request: web.Request) -> Window | None:
     return Window(whole(start, 0), None if size is None else whole(size, 0))
 
 
+def excluded(request: web.Request) -> list[str]:
+    """Read which members of a row are not wanted (as python-plexapi names them)."""
+    return [
+        member
+        for name in ("excludeElements", "excludeFields")
+        for member in request.query.get(name, "").split(",")
+    ]
+
+
 def whole(text: str | None, default: int) -> int:
     """Read a whole number that is not negative; anything else is a 400."""
     if text is None:

@@ -287,10 +287,19 @@ class PlexRows(PlexCore):
         row |= self._play_state(user, entry)
         if entry.is_leaf:
             row["Media"] = [self._media(entry)]
+            row |= {
+                "tagline": "",
+                "Genre": [{"tag": "Drama"}],
+                "Director": [{"tag": "Somebody"}],
+                "Role": [{"tag": "Somebody Else"}],
+            }
         if entry.ids and request.query.get("includeGuids") == "1":
             row["Guid"] = [
                 {"id": f"{provider}://{value}"} for provider, value in entry.ids.items()
             ]
+        if self.options.leaves_out_excluded:
+            for name in query.excluded(request):
+                row.pop(name, None)
         return row
 
     def _play_state(self, user: PlexUser, entry: Entry) -> Container:

@@ -42,6 +42,7 @@ from ...core.ports import (
     Image,
     Library,
     MediaServer,
+    Page,
     PlaybackReport,
     PlaybackState,
     ServerEvent,
@@ -49,11 +50,12 @@ from ...core.ports import (
 )
 from ...core.titles import spellings
 from ..fields import Json, Oddities, as_row, entries, row, text
+from ..inventory import Inventory
 from ..listener import Listener
 from ..listing import (
     MOST_EPISODES,
     MOST_ROWS,
-    Page,
+    ListingPage,
     all_pages,
     in_order,
     likest_first,
@@ -71,7 +73,9 @@ from .notifications import Notifications
 # A request line holds 8192 bytes, an id takes 35 of them.
 _BATCH: Final = 100
 _PAGE: Final = 500
-_INVENTORY_PAGE: Final = 500
+#: A page takes as long however short it is; longer ones than this would be more than is
+#: read of any answer (`transport.MOST_MARKS`): a row has 30 to 50 of its marks.
+_INVENTORY_PAGE: Final = 2000
 _CANDIDATES: Final = 50
 _SESSIONS: Final = 500
 
@@ -80,6 +84,9 @@ _FILES_BATCH: Final = 20
 #: A file names all its streams, with what is known of each.
 #: How many rows of another listing one such row is as large as.
 _FILES_SIZE: Final = 20
+
+#: The kinds that an inventory lists.
+_LISTED: Final = (MediaKind.MOVIE, MediaKind.SHOW)
 
 #: Members of an item's user data that are no play state and are kept.
 _KEPT: Final = ("IsFavorite", "Likes", "Rating")
@@ -226,6 +233,7 @@ class JellyfinClient(MediaServer):
         self._user_id = user_id
         self._known = known
         self._shelves = Shelves(self.libraries, libraries)
+        self._inventory = Inventory(self._shelves, _INVENTORY_PAGE)
         #: The libraries of films and shows, and of the folders they lie in, by id.
         self._places: dict[str, str] = {}
         #: Until when those are not asked about again that no library of ours has.
@@ -333,11 +341,12 @@ class JellyfinClient(MediaServer):
 
         `GET /UserViews`.
         """
-        return await self._server.read_rows(
+        found = await self._server.read_rows(
             self._path(self._dialect.views),
             self._parse(wire.parse_libraries),
             {"userId": self._user_id, "includeHidden": "true"},
         )
+        return self._shelves.marked(found)
 
     async def _placed(self, readings: Iterable[Reading]) -> list[Reading]:
         """Name each item's library, as far as it is known or matters."""
@@ -727,54 +736,51 @@ class JellyfinClient(MediaServer):
         return tuple(await self._placed(unique(found)))
 
     @override
-    async def inventory(self, kind: MediaKind) -> AsyncGenerator[Sequence[Reading]]:
-        """Read the films or shows of one library after the other, in no order.
+    async def inventory_page(
+        self, library: Library, kind: MediaKind, start: int = 0
+    ) -> Page:
+        """Read up to 2,000 films or shows, in no order. `GET /Items?parentId=`.
 
-        `GET /Items?parentId=`, a page with each step. With old statistics a page took
-        10.11 a minute, however short it was (seen on a real server).
+        The episodes of a library are never listed, nor anything of the whole server:
+        with old statistics that took 10.11 a minute (seen on a real server). Films may
+        take as long, however few are asked for; shows with their counts never did. No
+        total is asked for: what is said in place of one is about the page.
         """
-        if self._dialect.lists_plays:
-            raise Unsupported(f"{self._dialect.name} lists and finds by itself")
-        for library in await self._shelves.all():
-            if library.kind not in (kind, None):
-                continue
-            place = library.library_id
-            read = partial(self._inventory_page, place, kind)
-            try:
-                async for page in all_pages(read, _INVENTORY_PAGE):
-                    self._places.update(
-                        (one.item.item_id, place) for one in page.readings
-                    )
-                    yield [
-                        replace(one, item=replace(one.item, library_id=place))
-                        for one in page.readings
-                    ]
-            except HIDDEN:
-                # It went, or was hidden from the user, a moment ago; or else this
-                # would pass for a library with nothing in it.
-                self._shelves.forget()
-                if library in await self._shelves.all():
-                    raise
+        if kind not in _LISTED:
+            raise Unsupported(f"{self._dialect.name} lists no {kind} by itself")
+        place = self._checked(library.library_id)
 
-    async def _inventory_page(self, place: str, kind: MediaKind, start: int) -> Page:
-        """Read a page of one library, in the way that is always cheap.
+        async def read(size: int) -> ListingPage:
+            page = await self._page(
+                self._dialect.items,
+                {
+                    **self._dialect.listing,
+                    "recursive": "true",
+                    "parentId": place,
+                    "includeItemTypes": _type_names({kind}),
+                    "startIndex": str(start),
+                    "limit": str(size),
+                    "enableTotalRecordCount": "false",
+                },
+                library=library.library_id,
+                may_be_missing=True,
+                timeout=PATIENCE,
+            )
+            return replace(page, total=None)
 
-        It has no total: what is said in place of one is about this page.
-        """
-        page = await self._page(
-            self._dialect.items,
-            {
-                "recursive": "true",
-                "parentId": place,
-                "includeItemTypes": _type_names({kind}),
-                "startIndex": str(start),
-                "limit": str(_INVENTORY_PAGE),
-                "enableTotalRecordCount": "false",
-            },
-            may_be_missing=True,
-            timeout=PATIENCE,
+        page = await self._inventory.page(library, kind, start, read)
+        self._places.update(
+            (one.item.item_id, library.library_id) for one in page.readings
         )
-        return replace(page, total=None)
+        return page
+
+    @override
+    async def count_unwatched(self, library: Library, kind: MediaKind) -> int:
+        """Raise `Unsupported`: counting costs Jellyfin what listing does.
+
+        Its socket tells of every change.
+        """
+        raise Unsupported(f"{self._dialect.name} does not count without listing")
 
     @override
     async def up_next(self, limit: int) -> Sequence[Reading]:
@@ -834,7 +840,7 @@ class JellyfinClient(MediaServer):
 
     async def _items(
         self, path: str, params: Mapping[str, str], *, may_be_missing: bool = False
-    ) -> Page:
+    ) -> ListingPage:
         """Read the beginning of a listing."""
         return await self._page(
             path,
@@ -853,10 +859,10 @@ class JellyfinClient(MediaServer):
         *,
         may_be_missing: bool = False,
         most: int = MOST_ROWS,
-    ) -> AsyncIterator[Page]:
+    ) -> AsyncIterator[ListingPage]:
         """Read a whole listing. Raises `Malformed` where it ends before its total."""
 
-        async def read(start: int) -> Page:
+        async def read(start: int) -> ListingPage:
             return await self._page(
                 path,
                 {
@@ -875,13 +881,14 @@ class JellyfinClient(MediaServer):
         path: str,
         params: Mapping[str, str],
         *,
+        library: str | None = None,
         may_be_missing: bool = False,
         timeout: float = TIMEOUT,  # noqa: ASYNC109 - becomes aiohttp's own timeout
-    ) -> Page:
+    ) -> ListingPage:
         limit = int(params.get("limit", _BATCH))
         return await self._server.read_rows(
             self._path(path),
-            self._parse(partial(wire.parse_page, most=limit)),
+            self._parse(partial(wire.parse_page, most=limit, library=library)),
             {
                 "userId": self._user_id,
                 "fields": self._dialect.fields,

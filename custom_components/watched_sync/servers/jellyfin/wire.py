@@ -43,7 +43,7 @@ from ..fields import (
     total,
     year,
 )
-from ..listing import Page
+from ..listing import ListingPage
 
 #: The name of each kind in `includeItemTypes` and `Type`.
 TYPE_NAMES: Final[Mapping[MediaKind, str]] = MappingProxyType(
@@ -183,8 +183,9 @@ def parse_page(
     most: int | None = None,
     *,
     item_id: NormalId = normal_id,
-) -> Page:
-    """Read a query result.
+    library: str | None = None,
+) -> ListingPage:
+    """Read a query result, of one *library* or of any.
 
     Kinds without a play state of ours are left out, and so are episodes that are
     only announced: they have no file and their mark is never kept. (A season is
@@ -193,7 +194,7 @@ def parse_page(
     """
 
     def parse(entry: Row) -> Reading | None:
-        found = parse_row(entry, odd, item_id=item_id)
+        found = parse_row(entry, odd, item_id=item_id, library=library)
         is_episode = found is not None and found.item.kind is MediaKind.EPISODE
         is_announced = odd.read(text, entry, "LocationType") == "Virtual"
         return None if is_episode and is_announced else found
@@ -203,7 +204,7 @@ def parse_page(
         raise Malformed("the answer lists no Items")
     listed = entries(result, "Items")[:most]
     readings = odd.rows(parse, listed)
-    return Page(
+    return ListingPage(
         [one for one in readings if one.item.kind is not MediaKind.UNKNOWN],
         len(listed),
         odd.read(total, result, "TotalRecordCount"),
@@ -310,11 +311,16 @@ def parse_library_above(
 
 
 def parse_row(
-    entry: Row, odd: Oddities, *, item_id: NormalId = normal_id
+    entry: Row,
+    odd: Oddities,
+    *,
+    item_id: NormalId = normal_id,
+    library: str | None = None,
 ) -> Reading | None:
     """Read one item, None if it is of no kind that we handle.
 
-    One whose kind cannot be read is of unknown kind and state.
+    One whose kind cannot be read is of unknown kind and state. *library* is the one a
+    whole listing belongs to.
     """
 
     def other(key: str) -> str | None:
@@ -334,6 +340,7 @@ def parse_row(
         year=odd.read(year, entry, "ProductionYear"),
         provider_ids=_provider_ids(entry, odd),
         duration=odd.read(_length, entry, "RunTimeTicks") or None,
+        library_id=library,
         aired=odd.read(day, entry, "PremiereDate"),
     )
     match kind:

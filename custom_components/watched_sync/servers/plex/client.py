@@ -30,6 +30,7 @@ from ...core.ports import (
     Image,
     Library,
     MediaServer,
+    Page,
     PlaybackReport,
     PlaybackState,
     ServerEvent,
@@ -37,11 +38,12 @@ from ...core.ports import (
 )
 from ...core.titles import spellings
 from ..fields import Json, Oddities
+from ..inventory import Inventory
 from ..listener import Listener
 from ..listing import (
     MOST_EPISODES,
     MOST_ROWS,
-    Page,
+    ListingPage,
     all_pages,
     in_order,
     likest_first,
@@ -51,7 +53,7 @@ from ..listing import (
 )
 from ..playbacks import Playbacks, device_of, header_text
 from ..shelves import HIDDEN, Shelves
-from ..transport import TIMEOUT, TREE_TIMEOUT, Transport, WrongVerb
+from ..transport import PATIENCE, TIMEOUT, TREE_TIMEOUT, Transport, WrongVerb
 from . import notifications, wire
 from .limits import Limits, PositionLimits
 
@@ -72,6 +74,8 @@ _TIMELINE: Final = "/:/timeline"
 _BATCH: Final = 100
 _LEAF_PAGE: Final = 500
 _LISTING_PAGE: Final = 400
+#: As large as others ask for (WatchState), which rows without `_HEAVY` leave room for.
+_INVENTORY_PAGE: Final = 1000
 _CANDIDATES: Final = 50
 
 #: Groups of an answer to a search, one for each kind of thing; people are one.
@@ -80,6 +84,22 @@ _HUBS: Final = 12
 #: Rows of a listing that cannot be narrowed to some libraries, where only theirs are
 #: wanted: in one request what takes one for each library otherwise.
 _MIXED: Final = 100
+
+#: What is long in a row and no inventory needs, by the names that python-plexapi and
+#: WebTools know. A server that does not leave it out is asked for fewer rows (see
+#: `Inventory`).
+_HEAVY: Final[Mapping[str, str]] = {
+    "excludeElements": (
+        "Media,Genre,Country,Rating,Collection,Director,Writer,Role,Actor,Producer,"
+        "Similar,Label,Style,Mood,Format,Image,UltraBlurColors"
+    ),
+    "excludeFields": "summary,tagline",
+}
+
+#: The kinds that an inventory lists: of seasons, episodes tell enough.
+_LISTED: Final = (MediaKind.MOVIE, MediaKind.SHOW, MediaKind.EPISODE)
+#: The kinds that are watched by themselves.
+_LEAVES: Final = (MediaKind.MOVIE, MediaKind.EPISODE)
 
 #: The owner's account on every server.
 OWNER_ID: Final = "1"
@@ -92,6 +112,7 @@ _CAPABILITIES: Final = Capabilities(
     concurrency=4,
     repeat_safe=False,
     keeps_watched_at=False,
+    lists_episodes=True,
 )
 
 
@@ -177,6 +198,7 @@ class PlexClient(MediaServer):
         #: Whether it was seen to leave ids that are not there out of a list.
         self._leaves_out_gone = False
         self._shelves = Shelves(self.libraries, libraries)
+        self._inventory = Inventory(self._shelves, _INVENTORY_PAGE)
         self._limits = PositionLimits(self._read_limits)
         self._known = known
         self._client_id = client_id
@@ -327,9 +349,10 @@ class PlexClient(MediaServer):
     @override
     async def libraries(self) -> Sequence[Library]:
         """Read the libraries of films and shows. `GET /library/sections`."""
-        return await self._server.read_rows(
+        found = await self._server.read_rows(
             "/library/sections", lambda answer: wire.parse_sections(answer, self._odd)
         )
+        return self._shelves.marked(found)
 
     @override
     async def fetch(self, item_ids: Collection[str]) -> Mapping[str, Reading]:
@@ -518,6 +541,58 @@ class PlexClient(MediaServer):
         return tuple(unique(listed))
 
     @override
+    async def inventory_page(
+        self, library: Library, kind: MediaKind, start: int = 0
+    ) -> Page:
+        """Read up to 1,000 rows. `GET /library/sections/{id}/all?type=`.
+
+        Without a `sort`, and without what is heavy in a row.
+        """
+        if kind not in _LISTED:
+            raise Unsupported(f"no {kind} is listed by itself")
+        return await self._inventory.page(
+            library,
+            kind,
+            start,
+            lambda size: self._page(
+                f"/library/sections/{library.library_id}/all",
+                {
+                    "type": wire.TYPE_NUMBERS[kind],
+                    "includeGuids": "1",
+                    **_HEAVY,
+                    **_bounds(start, size),
+                },
+                may_be_missing=True,
+                timeout=PATIENCE,
+            ),
+        )
+
+    @override
+    async def count_unwatched(self, library: Library, kind: MediaKind) -> int:
+        """Ask for no rows of what is unwatched: `totalSize` says how many there are.
+
+        `GET /library/sections/{id}/all?type=&unwatched=1`.
+        """
+        if kind not in _LEAVES:
+            raise Unsupported(f"no {kind} is watched by itself")
+        try:
+            count = await self._server.read_rows(
+                f"/library/sections/{library.library_id}/all",
+                wire.parse_total,
+                {
+                    "type": wire.TYPE_NUMBERS[kind],
+                    "unwatched": "1",
+                    **_bounds(0, 0),
+                },
+                may_be_missing=True,
+            )
+        except HIDDEN as error:
+            raise await self._shelves.meaning(library, error) from error
+        if count is None:
+            raise Unsupported("this server does not say how long a listing is")
+        return count
+
+    @override
     async def up_next(self, limit: int) -> Sequence[Reading]:
         """Read Continue Watching, or On Deck where the server has no such hub."""
         if limit <= 0:
@@ -619,8 +694,7 @@ class PlexClient(MediaServer):
 
     async def _sections(self, kind: MediaKind) -> list[Library]:
         """Read the libraries that can hold *kind*."""
-        home = MediaKind.MOVIE if kind is MediaKind.MOVIE else MediaKind.SHOW
-        return [one for one in await self.libraries() if one.kind is home]
+        return [one for one in await self.libraries() if one.may_hold(kind)]
 
     def _pages(
         self,
@@ -630,7 +704,7 @@ class PlexClient(MediaServer):
         *,
         may_be_missing: bool = False,
         most: int = MOST_ROWS,
-    ) -> AsyncIterator[Page]:
+    ) -> AsyncIterator[ListingPage]:
         """Read a whole listing. Raises `Malformed` where it ends before its total."""
         return all_pages(
             lambda start: self._page(
@@ -641,8 +715,13 @@ class PlexClient(MediaServer):
         )
 
     async def _page(
-        self, path: str, params: Mapping[str, str], *, may_be_missing: bool = False
-    ) -> Page:
+        self,
+        path: str,
+        params: Mapping[str, str],
+        *,
+        may_be_missing: bool = False,
+        timeout: float = TIMEOUT,  # noqa: ASYNC109 - becomes aiohttp's own timeout
+    ) -> ListingPage:
         size = int(params["X-Plex-Container-Size"])
         return await self._server.read_rows(
             path,
@@ -650,6 +729,7 @@ class PlexClient(MediaServer):
             params,
             rows=size,
             may_be_missing=may_be_missing,
+            timeout=timeout,
         )
 
     async def _check_still_plex(self) -> None:

@@ -42,7 +42,7 @@ from ..fields import (
     total,
     year,
 )
-from ..listing import Page
+from ..listing import ListingPage
 from .limits import DEFAULTS, Limits
 
 #: The number by which a listing is asked for one kind.
@@ -207,7 +207,7 @@ def parse_sections(answer: Json, odd: Oddities) -> list[Library]:
     return odd.rows(parse, entries(container(answer), "Directory"))
 
 
-def parse_page(answer: Json, odd: Oddities, most: int | None = None) -> Page:
+def parse_page(answer: Json, odd: Oddities, most: int | None = None) -> ListingPage:
     """Read one listing; kinds without a play state of ours are left out.
 
     Of a server that pages, rows beyond *most*, which is how many were asked for, are
@@ -219,13 +219,18 @@ def parse_page(answer: Json, odd: Oddities, most: int | None = None) -> Page:
         listed = listed[:most]
     library = odd.read(_key, held, "librarySectionID")
     readings = odd.rows(lambda entry: parse_row(entry, odd, library), listed)
-    return Page(
+    return ListingPage(
         [one for one in readings if one.item.kind is not MediaKind.UNKNOWN],
         len(listed),
         exist,
         [one for one in readings if one.item.kind is MediaKind.UNKNOWN],
         texts(listed, "ratingKey"),
     )
+
+
+def parse_total(answer: Json) -> int | None:
+    """Read how many rows a listing has, None if it does not say."""
+    return total(container(answer), "totalSize")
 
 
 def parse_hubs(answer: Json, odd: Oddities) -> list[Reading]:
