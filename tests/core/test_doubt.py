@@ -27,6 +27,7 @@ from .twins import episode, movie, season, show
 from .virtual import VirtualClock, virtual
 
 FILM = movie("m")
+SHOW = show()
 UNSEEN = Reading(FILM, unseen())
 SEEN = Reading(FILM, seen())
 MINUTES = PATIENCE.total_seconds()
@@ -169,6 +170,23 @@ async def test_of_what_has_ended_it_was_noted_until_when() -> None:
         some = doubts(clock)
         some.recall([], [ended])
         assert some.about([UNSEEN]) == some.about_marking(FILM) == seconds
+
+
+@virtual
+async def test_mark_of_a_show_without_its_specials_does_not_come_over_them() -> None:
+    """In another life nothing is left of it but the operation."""
+    special = Reading(episode(SHOW, 0, 1), unseen())
+    regular = Reading(episode(SHOW, 1, 1), unseen())
+    for include_specials in (False, True):
+        some = doubts(VirtualClock())
+        operation = an_operation(
+            item=SHOW,
+            before={"s.1.1": unseen()},
+            include_specials=include_specials,
+        )
+        some.recall([operation], [])
+        assert some.about([regular]) == MINUTES
+        assert bool(some.about([special])) is include_specials
 
 
 @virtual

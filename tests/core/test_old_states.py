@@ -28,6 +28,7 @@ from .twins import (
     REFUSE,
     SLOW,
     Ask,
+    Kind,
     ModelServer,
     Request,
     Trouble,
@@ -152,6 +153,30 @@ async def test_a_late_position_with_an_old_flag_is_put_right() -> None:
     await rig.drained()
     await asyncio.sleep(600)
     assert rig.server.states["s.1.1"].agrees_with(seen())
+
+
+@virtual
+async def test_date_of_a_mark_that_comes_late_is_no_play_of_somebody_else() -> None:
+    """A season's mark left old states; one of the marks that follow takes minutes."""
+    rig = newest()
+    rig.server.on(Ask.WRITE, None, Trouble(Kind.SLOW, seconds=200))
+    await rig.ask(MarkWatched(), SEASON)
+    await rig.drained()
+    assert rig.results() == [Result.DELIVERED]
+    await rig.lane.save_now()
+    await rig.stop()
+    await rig.crash()
+    rig.start()
+    episodes = [f"s.1.{number}" for number in range(1, 6)]
+    rig.lane.remember([rig.server.reading(one) for one in episodes])
+    await asyncio.sleep(30)
+    rig.server.down = True
+    await rig.ask(MarkUnwatched(), SEASON)
+    await asyncio.sleep(200)
+    rig.server.down = False
+    await rig.drained()
+    assert rig.server.watched(*episodes) == [False] * 5
+    assert rig.results()[-1] is Result.DELIVERED
 
 
 # --- what was, read in the place of what is (10.11) --------------------------------

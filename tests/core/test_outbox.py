@@ -695,6 +695,19 @@ def test_what_waits_behind_a_tree_knows_what_the_tree_writes() -> None:
     ) == {"s.1.2": (seen(),)}
 
 
+def test_what_was_done_and_may_come_again_is_known_to_what_is_asked_for_next() -> None:
+    tree = an_operation(item=season(SHOW, 1), unsure_until=at(300))
+    outbox = filled(tree)
+    outbox.settle(tree, Result.DELIVERED, at(30))
+    for item in (PILOT, season(SHOW, 1), SHOW):
+        receipt = outbox.add(an_operation(MarkUnwatched(), item, asked_at=at(60)))
+        assert receipt.operation.unsure_until == at(300)
+        outbox.take_back(receipt)
+    for item, moment in ((movie(), at(60)), (PILOT, at(301)), (PILOT, at(9000))):
+        receipt = outbox.add(an_operation(MarkUnwatched(), item, asked_at=moment))
+        assert receipt.operation.unsure_until is None
+
+
 def test_what_was_in_doubt_long_ago_is_in_doubt_again_where_a_tree_is_sent() -> None:
     tree = an_operation(item=SHOW, before={"s.1.1": unseen()})
     doubtful = an_operation(MarkUnwatched(), PILOT, unsure_until=at(10))

@@ -231,7 +231,10 @@ def _possible(world: World, lane: SimulatedLane, item: Item) -> list[PlayState]:
                 if (
                     isinstance(change, SetProgress)
                     and lane.server.kind.writes_whole
-                    and _between_look_and_write(lane, item.item_id, at)
+                    and (
+                        item.item_id in lane.records.late
+                        or _between_look_and_write(lane, item.item_id, at)
+                    )
                 ):
                     # It takes along the flag that it found before.
                     states += [change.apply(state) for state in shown]

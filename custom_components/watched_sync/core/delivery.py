@@ -695,16 +695,8 @@ class Delivery:
         self, operation: Operation, reading: Reading, base: PlayState | None
     ) -> Decision:
         remote = reading.state
-        item_id = reading.item.item_id
-        now = self._clock.now()
-        offset = self._server.clock_offset
-        if operation.unsure_until is not None and played_after(
-            remote, max(operation.unsure_until, operation.asked_at), offset, now
-        ):
-            # Too late to be ours, whatever it left behind.
-            operation = replace(operation, traces={})
-        if any(map(remote.means_the_same_as, operation.traces_on(item_id))):
-            before = operation.before.get(item_id, remote)
+        if self._may_be_ours(operation, reading, base):
+            before = operation.before.get(reading.item.item_id, remote)
             if (
                 remote.watched
                 and not before.watched
@@ -722,8 +714,35 @@ class Delivery:
             asked_at=operation.asked_at,
             # Taking back what we did is no reason to take back what others did since.
             policy=self._policy if operation.undoes is None else Policy.SERVER,
-            clock_offset=offset,
-            now=now,
+            clock_offset=self._server.clock_offset,
+            now=self._clock.now(),
+        )
+
+    def _may_be_ours(
+        self, operation: Operation, reading: Reading, base: PlayState | None
+    ) -> bool:
+        """Whether what an item shows may have come of something we wrote before.
+
+        What was played too late for that is not ours, whatever it left behind. A mark
+        that comes late over a watched item dates it anew, and counts no play.
+        """
+        item_id, remote = reading.item.item_id, reading.state
+        unsure_until = operation.unsure_until
+        if unsure_until is not None and played_after(
+            remote,
+            max(unsure_until, operation.asked_at),
+            self._server.clock_offset,
+            self._clock.now(),
+        ):
+            own = replace(operation, traces={}).traces_on(item_id)
+            return any(map(remote.means_the_same_as, own))
+        if any(map(remote.means_the_same_as, operation.traces_on(item_id))):
+            return True
+        return (
+            unsure_until is not None
+            and base is not None
+            and remote.means_the_same_as(base)
+            and remote.play_count == base.play_count
         )
 
     # --- writing ---------------------------------------------------------

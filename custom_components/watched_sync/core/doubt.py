@@ -44,17 +44,21 @@ class Doubt:
 
     It is over at *until*, by the monotonic clock. *before* is what the items concerned
     showed when the change was sent, by their ids; nothing if that tells nothing (any
-    more).
+    more). It comes over the specials of a show only where it *reaches_specials*.
     """
 
     item: Item
     change: Change
     until: float
     before: Mapping[str, PlayState] = field(default=_NOTHING)
+    reaches_specials: bool = True
 
     def concerns(self, item: Item) -> bool:
         """Whether the change would come over *item* too."""
-        return self.item.item_id == item.item_id or self.item.covers(item)
+        if self.item.item_id == item.item_id:
+            return True
+        is_meant = self.reaches_specials or not item.is_special
+        return is_meant and self.item.covers(item)
 
     def would_turn(self, state: PlayState) -> bool:
         """Whether what shows *state* would show something else after the change."""
@@ -200,7 +204,13 @@ def _left_by(operation: Operation, until: float) -> Iterator[Doubt]:
     """
     if operation.before:
         before = operation.before if operation.unsure_until is None else _NOTHING
-        yield Doubt(operation.item, operation.change, until, before)
+        yield Doubt(
+            operation.item,
+            operation.change,
+            until,
+            before,
+            reaches_specials=operation.include_specials or operation.item.is_special,
+        )
     for item_id, traces in operation.traces.items():
         item = (
             operation.item

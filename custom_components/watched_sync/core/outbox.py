@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from .doubt import PATIENCE
 from .errors import Reason
 from .identity import Item
 from .operation import Operation, Origin, Scope, SetProgress, fold
@@ -289,6 +290,7 @@ class Outbox:
         for earlier in (*given_up, *overtaken, *self._trees_over(operation)):
             if earlier.operation_id not in self.unsent:
                 operation = operation.following(earlier)
+        operation = self._unsure_as_done(operation)
         self._insert(operation)
         if staged:
             self._staged.add(operation.operation_id)
@@ -299,6 +301,20 @@ class Outbox:
             places,
             frozenset(were_staged),
         )
+
+    def _unsure_as_done(self, operation: Operation) -> Operation:
+        """Return an operation, unsure for as long as what was done to its item is."""
+        for entry in reversed(self._history):
+            if operation.asked_at - entry.settled_at > PATIENCE:
+                break
+            done = entry.operation
+            if (
+                done.unsure_until is not None
+                and done.unsure_until > operation.asked_at
+                and (done.reaches(operation.item) or operation.reaches(done.item))
+            ):
+                operation = operation.unsure_as(done)
+        return operation
 
     def commit(self, receipts: Iterable[Receipt]) -> None:
         """Make staged operations due: they are on disk now."""
