@@ -276,8 +276,26 @@ def test_what_is_known_under_another_id_by_now_is_no_play(
         ledger.miss(["b"])
     for batch in [restored] if at_once else [[one] for one in restored]:
         ledger.remember(batch)
-    # One by one, what has its id from a work that is looked at later is news.
-    assert told == ([] if at_once or new_id == "c" else [restored[0]])
+    assert told == []
+
+
+def test_what_a_second_copy_shows_is_a_play_where_the_first_has_not_shown_it() -> None:
+    film = Reading(movie("a"), seen(last=at(10)))
+    copy = renumbered(film, "copy")
+    for known, is_told in (
+        (film, False),
+        (replace(film, state=seen(last=at(5))), True),
+        (replace(film, state=unseen()), True),
+        (replace(film, state=UNKNOWN), True),
+    ):
+        ledger = Ledger([known])
+        told: list[Reading] = []
+        ledger.on_move = lambda _, reading, told=told: told.append(reading)
+        ledger.remember([copy])
+        assert bool(told) is is_told
+        ledger.forget("a")
+        ledger.forget("copy")
+        assert len(ledger) == 0
 
 
 def test_play_since_it_was_known_under_another_id_is_told() -> None:

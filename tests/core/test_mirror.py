@@ -759,3 +759,21 @@ def test_date_of_our_own_write_is_compared_by_the_clock_of_the_server() -> None:
     ahead = timedelta(seconds=90)
     shown = unseen(600, at(1090))
     assert as_of(shown, [entry()], movie("m1"), ahead).last_played == at(190)
+
+
+@pytest.mark.parametrize(
+    ("waiting", "last_played"),
+    [
+        ({"before": {"m1": unseen()}}, at(100)),
+        ({"before": {}}, at(1000)),
+        ({"before": {"m1": unseen()}, "item": show("m1")}, at(1000)),
+        ({"before": {"m1": unseen()}, "change": SetProgress(900)}, at(1000)),
+    ],
+)
+def test_write_that_is_not_confirmed_yet_has_the_date_of_the_change(
+    waiting: dict[str, Any], last_played: Any
+) -> None:
+    waiting.setdefault("change", SetProgress(600))
+    operation = an_operation(asked_at=at(100), **waiting)
+    found = as_of(OURS, [], movie("m1"), None, [operation])
+    assert found.last_played == last_played

@@ -486,9 +486,11 @@ class Copier:
             return change
         shown = copy.state or lane.ledger.base_of(copy.item) or UNKNOWN
         clock_offset, now = target.server.clock_offset, self._clock.now()
-        judged = as_of(shown, lane.outbox.history, copy.item, clock_offset)
-        change = keeping_place(change, judged, move, clock_offset=clock_offset, now=now)
         waiting = lane.outbox.concerning(copy.item)
+        judged = as_of(
+            shown, lane.outbox.history, copy.item, clock_offset, waiting=waiting
+        )
+        change = keeping_place(change, judged, move, clock_offset=clock_offset, now=now)
         operation = Operation(
             operation_id=self._new_id(),
             batch_id=move.batch_id or batch_id,

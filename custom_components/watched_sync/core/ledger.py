@@ -1,5 +1,6 @@
 """What both sides last agreed on: the base of every comparison."""
 
+from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import replace
 import logging
@@ -35,6 +36,8 @@ class Ledger:
         self.on_move: MoveListener | None = None
         self._absent: set[str] = set()
         self._readings: dict[str, Reading] = {}
+        #: Ids of the items remembered, by what their works are found by.
+        self._ids: defaultdict[WorkKey, set[str]] = defaultdict(set)
         self._moved_from: dict[str, PlayState] = {}
         #: Readings whose ids are another work's now, by what their works are found by.
         self._displaced: dict[WorkKey, Reading] = {}
@@ -99,8 +102,21 @@ class Ledger:
             ):
                 self._moved_from.setdefault(item_id, known.state)
         self._readings[item_id] = reading
+        if known is None or known.item != reading.item:
+            self._index(None if known is None else known.item, reading.item)
         self._tell(known, reading)
         return reading if known != reading else None
+
+    def _index(self, known: Item | None, item: Item | None) -> None:
+        """Have *item* found by its work, and what was *known* no more."""
+        if known is not None:
+            for key in known.work_keys:
+                self._ids[key].discard(known.item_id)
+                if not self._ids[key]:
+                    del self._ids[key]
+        if item is not None:
+            for key in item.work_keys:
+                self._ids[key].add(item.item_id)
 
     def _tell(self, known: Reading | None, reading: Reading) -> None:
         item_id = reading.item.item_id
@@ -147,15 +163,17 @@ class Ledger:
         """Whether what is read first under this id was known under another.
 
         A server that was restored from a backup gives works other ids. What it shows
-        is then no play of now, unless there was one since.
+        is then no play of now, unless there was one since. So it is with what another
+        copy of the work has shown.
         """
-        keys = reading.item.work_keys
+        item = reading.item
+        keys = item.work_keys
         earlier = [self._displaced.pop(key) for key in keys if key in self._displaced]
-        earlier += [
-            self._readings[one] for one in self._absent if one in self._readings
-        ]
+        ids = {one for key in keys for one in self._ids.get(key, ())} - {item.item_id}
+        earlier += [self._readings[one] for one in ids]
         return any(
-            one.item.is_same_work(reading.item)
+            one.item.is_same_work(item)
+            and one.state.watched is not None
             and not reading.state.was_played_since(one.state)
             for one in earlier
         )
@@ -200,7 +218,8 @@ class Ledger:
 
     def forget(self, item_id: str) -> None:
         """Forget an item that is gone."""
-        self._readings.pop(item_id, None)
+        known = self._readings.pop(item_id, None)
+        self._index(None if known is None else known.item, None)
         self._moved_from.pop(item_id, None)
         self._absent.discard(item_id)
 

@@ -548,29 +548,36 @@ def as_of(
     history: Sequence[HistoryEntry],
     item: Item,
     clock_offset: timedelta | None,
+    waiting: Iterable[Operation] = (),
 ) -> PlayState:
     """Return *shown*, which *item* shows, with the time of the change it shows.
 
     A server dates what we write with the time of the write. That was a change of
     earlier on, and must not look newer than what came after it: so the time of the
     operation takes the place of the date, unless it was played since. *history* is the
-    oldest first.
+    oldest first; of what is *waiting*, some may be written and not confirmed yet.
     """
     if shown.last_played is None:
         return shown
     offset = clock_offset or timedelta()
-    for entry in reversed(history):
-        operation = entry.operation
-        if operation.scope is not Scope.ITEM or not operation.is_for(item):
-            continue
+
+    def made_by(operation: Operation) -> bool:
         before = operation.before.get(item.item_id)
+        return before is not None and operation.change.apply(before).agrees_with(shown)
+
+    for one in waiting:
+        if one.scope is Scope.ITEM and one.is_for(item) and made_by(one):
+            return replace(shown, last_played=one.asked_at + offset)
+    for entry in reversed(history):
+        done = entry.operation
+        if done.scope is not Scope.ITEM or not done.is_for(item):
+            continue
         if (
             entry.result is Result.DELIVERED
-            and before is not None
-            and operation.change.apply(before).agrees_with(shown)
+            and made_by(done)
             and shown.last_played - offset <= entry.settled_at + CLOCK_TOLERANCE
         ):
-            return replace(shown, last_played=operation.asked_at + offset)
+            return replace(shown, last_played=done.asked_at + offset)
         break
     return shown
 
