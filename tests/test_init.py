@@ -2,9 +2,14 @@
 
 import asyncio
 from collections.abc import Sequence
+from types import MappingProxyType
 from typing import Any
 
-from homeassistant.config_entries import SOURCE_REAUTH, ConfigEntryState
+from homeassistant.config_entries import (
+    SOURCE_REAUTH,
+    ConfigEntryState,
+    ConfigSubentry,
+)
 from homeassistant.core import (
     DOMAIN as HOMEASSISTANT_DOMAIN,
     CoreState,
@@ -21,7 +26,7 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.watched_sync import async_remove_config_entry_device
-from custom_components.watched_sync.const import DOMAIN
+from custom_components.watched_sync.const import DOMAIN, PERSON_SHARED
 from custom_components.watched_sync.core.errors import (
     Busy,
     Fault,
@@ -34,6 +39,11 @@ from custom_components.watched_sync.core.lane import Phase
 from custom_components.watched_sync.core.operation import MarkUnwatched, MarkWatched
 from custom_components.watched_sync.core.play_state import Reading
 from custom_components.watched_sync.core.snapshot import SyncStatus
+from custom_components.watched_sync.preferences import (
+    Preferences,
+    person_of,
+    preferences,
+)
 from custom_components.watched_sync.runtime import Request, WatchedSyncRuntime
 
 from .common import (
@@ -104,6 +114,57 @@ async def test_a_tracked_item_that_is_damaged_costs_itself_alone(
     [told] = [one for one in caplog.records if damaged.subentry_id in one.message]
     assert told.levelname == "WARNING"
     assert damaged.title not in told.message
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {},
+        {"media_player": 5},
+        {"media_player": "nothing"},
+        {"media_player": "media_player.tv", "libraries": 7},
+        {"media_player": "media_player.tv", "libraries": [["films"]]},
+    ],
+)
+async def test_a_reported_player_that_is_damaged_costs_itself_alone(
+    hass: HomeAssistant, caplog: pytest.LogCaptureFixture, data: dict[str, Any]
+) -> None:
+    server = MemoryServer()
+    entry = lane_entry(server)
+    subentry = ConfigSubentry(
+        data=MappingProxyType(data),
+        subentry_type="player",
+        title="Television",
+        unique_id="tv",
+    )
+    use_server(hass, server)
+    entry.add_to_hass(hass)
+    hass.config_entries.async_add_subentry(entry, subentry)
+    assert await hass.config_entries.async_setup(entry.entry_id)
+    await hass.async_block_till_done()
+    assert entry.state is ConfigEntryState.LOADED
+    [told] = [one for one in caplog.records if "reported player" in one.message]
+    assert told.levelname == "WARNING"
+    assert "Television" not in told.message
+
+
+async def test_options_that_nobody_can_have_chosen_are_those_of_the_start(
+    hass: HomeAssistant,
+) -> None:
+    sections: dict[str, Any] = {
+        "entities": {"up_next_switches": "many", "libraries": "films"},
+        "playback": {"watched_threshold": 1e300},
+        "mirror": {"mirror_to": [5, None]},
+        "delivery": {"conflict_policy": "loudest", "max_retry_age": True},
+        "person": ["person.ada"],
+    }
+    for options in (sections, dict.fromkeys(sections, 7)):
+        server = MemoryServer()
+        entry = await setup_lane(hass, server, options=options)
+        assert entry.state is ConfigEntryState.LOADED
+        assert preferences(entry) == Preferences()
+        assert person_of(entry) == PERSON_SHARED
+        await hass.config_entries.async_remove(entry.entry_id)
 
 
 @pytest.mark.parametrize(

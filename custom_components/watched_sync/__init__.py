@@ -48,6 +48,7 @@ from .core.play_state import Reading
 from .core.ports import Changed, Clock, MediaServer, ServerInfo
 from .core.relay import Relay
 from .core.survey import Pace, Survey
+from .dialogs.player import log_damaged_players
 from .failures import first_contact_failed, newer_storage, unreadable_storage
 from .images import (
     async_forget as async_forget_images,
@@ -112,6 +113,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: WatchedSyncConfigEntry) 
         raise unreadable_storage(str(err)) from err
 
     log_damaged(entry)
+    log_damaged_players(entry)
     if journal.is_restored:
         ledger.moves.hold()
     server = entry_server(hass, entry)

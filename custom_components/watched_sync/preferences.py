@@ -1,6 +1,6 @@
 """What a person chose in the options of an entry, with what holds until they do."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -21,6 +21,9 @@ from .const import (
     DEFAULT_MAX_RETRY_AGE,
     DEFAULT_UP_NEXT_SWITCHES,
     DEFAULT_WATCHED_THRESHOLD,
+    MAX_MAX_RETRY_AGE,
+    MAX_UP_NEXT_SWITCHES,
+    MIN_WATCHED_THRESHOLD,
     PERSON_SHARED,
     SECTION_DELIVERY,
     SECTION_ENTITIES,
@@ -49,24 +52,60 @@ class Preferences:
 
 
 def preferences(entry: ConfigEntry[Any]) -> Preferences:
-    """Return the options of *entry*; what was never chosen has its default."""
-    options: Mapping[str, Mapping[str, Any]] = entry.options
-    entities = options.get(SECTION_ENTITIES, {})
-    playback = options.get(SECTION_PLAYBACK, {})
-    mirror = options.get(SECTION_MIRROR, {})
-    delivery = options.get(SECTION_DELIVERY, {})
+    """Return the options of *entry*.
+
+    What was never chosen has its default, and so has what cannot have been chosen, as
+    after an edit by hand.
+    """
+    entities = _Section(entry, SECTION_ENTITIES)
+    playback = _Section(entry, SECTION_PLAYBACK)
+    delivery = _Section(entry, SECTION_DELIVERY)
     return Preferences(
-        up_next_switches=entities.get(CONF_UP_NEXT_SWITCHES, DEFAULT_UP_NEXT_SWITCHES),
-        libraries=frozenset(entities.get(CONF_LIBRARIES, ())),
-        watched_threshold=playback.get(
-            CONF_WATCHED_THRESHOLD, DEFAULT_WATCHED_THRESHOLD
+        up_next_switches=entities.number(
+            CONF_UP_NEXT_SWITCHES, DEFAULT_UP_NEXT_SWITCHES, 0, MAX_UP_NEXT_SWITCHES
         ),
-        mirror_to=tuple(mirror.get(CONF_MIRROR_TO, ())),
-        conflict_policy=Policy(delivery.get(CONF_CONFLICT_POLICY, Policy.NEWEST)),
+        libraries=frozenset(entities.ids(CONF_LIBRARIES)),
+        watched_threshold=playback.number(
+            CONF_WATCHED_THRESHOLD,
+            DEFAULT_WATCHED_THRESHOLD,
+            MIN_WATCHED_THRESHOLD,
+            100,
+        ),
+        mirror_to=tuple(_Section(entry, SECTION_MIRROR).ids(CONF_MIRROR_TO)),
+        conflict_policy=delivery.policy(CONF_CONFLICT_POLICY),
         max_retry_age=timedelta(
-            days=delivery.get(CONF_MAX_RETRY_AGE, DEFAULT_MAX_RETRY_AGE)
+            days=delivery.number(
+                CONF_MAX_RETRY_AGE, DEFAULT_MAX_RETRY_AGE, 1, MAX_MAX_RETRY_AGE
+            )
         ),
     )
+
+
+class _Section:
+    """One section of an entry's options, as far as it can have been chosen."""
+
+    def __init__(self, entry: ConfigEntry[Any], name: str) -> None:
+        section = entry.options.get(name)
+        self._chosen = section if isinstance(section, Mapping) else {}
+
+    def number(self, key: str, default: int, least: int, most: int) -> int:
+        """Return a whole number between *least* and *most*."""
+        chosen = self._chosen.get(key)
+        if not isinstance(chosen, int | float) or isinstance(chosen, bool):
+            return default
+        return int(chosen) if least <= chosen <= most else default
+
+    def ids(self, key: str) -> list[str]:
+        """Return the ids in a list."""
+        chosen = self._chosen.get(key)
+        if not isinstance(chosen, Collection) or isinstance(chosen, str):
+            return []
+        return [one for one in chosen if isinstance(one, str)]
+
+    def policy(self, key: str) -> Policy:
+        """Return who wins where a server has changed meanwhile."""
+        chosen = self._chosen.get(key)
+        return Policy(chosen) if chosen in tuple(Policy) else Policy.NEWEST
 
 
 def person_of(entry: ConfigEntry[Any]) -> str:
@@ -75,8 +114,8 @@ def person_of(entry: ConfigEntry[Any]) -> str:
     That is the entity id of a person, `PERSON_SOMEBODY_ELSE`, or `PERSON_SHARED`.
     Until somebody has said so, a lane is shared by the household.
     """
-    person: str = entry.options.get(CONF_PERSON, PERSON_SHARED)
-    return person
+    person = entry.options.get(CONF_PERSON)
+    return person if isinstance(person, str) else PERSON_SHARED
 
 
 def is_person_chosen(entry: ConfigEntry[Any]) -> bool:

@@ -3,12 +3,13 @@
 from typing import Any, Final
 
 from homeassistant.config_entries import (
+    ConfigEntry,
     ConfigSubentry,
     ConfigSubentryFlow,
     SubentryFlowResult,
 )
 from homeassistant.const import Platform
-from homeassistant.core import HomeAssistant, callback
+from homeassistant.core import HomeAssistant, callback, valid_entity_id
 from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.selector import (
     BooleanSelector,
@@ -22,6 +23,7 @@ from ..const import (
     CONF_MEDIA_PLAYER,
     CONF_REPORT_PROGRESS,
     DOMAIN,
+    LOGGER,
     SUBENTRY_PLAYER,
 )
 from ..runtime import WatchedSyncConfigEntry
@@ -43,12 +45,41 @@ def followed_entity_id(hass: HomeAssistant, subentry: ConfigSubentry) -> str:
     return entity_id if registered is None else registered.entity_id
 
 
+def players(entry: ConfigEntry[Any]) -> list[ConfigSubentry]:
+    """Return the subentries of reported players, without damaged ones."""
+    return [
+        one
+        for one in entry.get_subentries_of_type(SUBENTRY_PLAYER)
+        if _names_player(one)
+    ]
+
+
+def _names_player(subentry: ConfigSubentry) -> bool:
+    entity_id = subentry.data.get(CONF_MEDIA_PLAYER)
+    libraries = subentry.data.get(CONF_LIBRARIES, ())
+    return (
+        isinstance(entity_id, str)
+        and valid_entity_id(entity_id)
+        and isinstance(libraries, list | tuple)
+        and all(isinstance(one, str) for one in libraries)
+    )
+
+
+def log_damaged_players(entry: ConfigEntry[Any]) -> None:
+    """Say in the log which subentries of *entry* do not say whom they report."""
+    sound = players(entry)
+    for one in entry.get_subentries_of_type(SUBENTRY_PLAYER):
+        if one not in sound:
+            LOGGER.warning(
+                "A reported player (subentry %s) is damaged and left out: choose it "
+                "anew, or delete it",
+                one.subentry_id,
+            )
+
+
 def followed_entity_ids(hass: HomeAssistant, entry: WatchedSyncConfigEntry) -> set[str]:
     """Return the entity ids of the players that are reported to an entry's server."""
-    return {
-        followed_entity_id(hass, one)
-        for one in entry.get_subentries_of_type(SUBENTRY_PLAYER)
-    }
+    return {followed_entity_id(hass, one) for one in players(entry)}
 
 
 class ReportPlayerFlow(ConfigSubentryFlow):
@@ -139,7 +170,7 @@ class ReportPlayerFlow(ConfigSubentryFlow):
         """Return what names the players that are reported already."""
         registry = er.async_get(self.hass)
         taken: set[str] = set()
-        for one in entry.get_subentries_of_type(SUBENTRY_PLAYER):
+        for one in players(entry):
             if but is None or one.subentry_id != but.subentry_id:
                 entity_id = followed_entity_id(self.hass, one)
                 registered = registry.async_get(entity_id)

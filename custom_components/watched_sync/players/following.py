@@ -41,7 +41,6 @@ from ..const import (
     DOMAIN,
     KIND_JELLYFIN,
     LOGGER,
-    SUBENTRY_PLAYER,
 )
 from ..core import members
 from ..core.activity import Lost, LostPlayback
@@ -66,7 +65,7 @@ from ..core.playback import (
     judge,
 )
 from ..core.ports import MediaServer, PlaybackReport, PlaybackState
-from ..dialogs.player import followed_entity_id
+from ..dialogs.player import followed_entity_id, players
 from ..lookup import CannotAsk, LaneItem, async_ask
 from ..preferences import preferences
 from ..runtime import Request, WatchedSyncConfigEntry
@@ -157,8 +156,7 @@ class Following:
     def async_start(self) -> None:
         """Begin to follow; go on with what a restart interrupted."""
         subentries = {
-            subentry.subentry_id: subentry
-            for subentry in self._entry.get_subentries_of_type(SUBENTRY_PLAYER)
+            subentry.subentry_id: subentry for subentry in players(self._entry)
         }
         kept: dict[str, dict[str, dict[str, Any]]] = {}
         for session_id, data in tuple(self._memory.sessions.items()):
