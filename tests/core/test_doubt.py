@@ -173,6 +173,19 @@ async def test_of_what_has_ended_it_was_noted_until_when() -> None:
 
 
 @virtual
+async def test_flag_of_a_position_may_come_by_itself_in_another_life() -> None:
+    operation = an_operation(
+        SetProgress(600, watched=False), FILM, before={"m": seen()}
+    )
+    some = doubts(VirtualClock())
+    some.recall([operation], [])
+    assert some.about([Reading(FILM, unseen(600))]) == MINUTES
+    some = doubts(VirtualClock())
+    some.recall([replace(operation, change=SetProgress(600))], [])
+    assert some.about([Reading(FILM, unseen(600))]) == 0
+
+
+@virtual
 async def test_mark_of_a_show_without_its_specials_does_not_come_over_them() -> None:
     """In another life nothing is left of it but the operation."""
     special = Reading(episode(SHOW, 0, 1), unseen())

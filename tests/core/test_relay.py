@@ -1916,6 +1916,19 @@ async def test_an_item_that_reappears_is_delivered_within_the_hour() -> None:
 
 
 @virtual
+async def test_an_item_that_is_seen_under_another_id_is_delivered_at_once() -> None:
+    rig = with_movies(1).start()
+    rig.server.hidden.add("m0000")
+    await rig.ask(None, movies(1)[0])
+    await asyncio.sleep(60)
+    again = replace(movies(1)[0], item_id="again")
+    rig.server.add(again)
+    rig.lane.remember([rig.server.reading("again")])
+    await rig.drained(10)
+    assert rig.server.watched("again") == [True]
+
+
+@virtual
 async def test_an_item_without_any_ids_waits_without_a_search() -> None:
     rig = Rig().start()
     await rig.ask(None, replace(movie(), provider_ids=NO_IDS))

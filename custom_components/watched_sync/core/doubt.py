@@ -21,6 +21,7 @@ from .operation import (
     Scope,
     SetProgress,
     Traces,
+    flag_of,
 )
 from .play_state import PlayState, Reading
 from .ports import Clock, Random
@@ -211,6 +212,10 @@ def _left_by(operation: Operation, until: float) -> Iterator[Doubt]:
             before,
             reaches_specials=operation.include_specials or operation.item.is_special,
         )
+        mark = flag_of(operation.change)
+        if mark is not None and mark != operation.change:
+            # Sent first, and by itself: it takes the position away.
+            yield Doubt(operation.item, mark, until)
     for item_id, traces in operation.traces.items():
         item = (
             operation.item

@@ -22,6 +22,7 @@ from typing import Any
 
 from .errors import JournalError, Reason, Unstorable
 from .failing_reads import FailingReads
+from .identity import Item
 from .ledger import Ledger
 from .mistakes import Mistakes
 from .operation import Operation, Scope
@@ -241,9 +242,10 @@ class Lane:
         """Take over what the server says of some items; return what is news.
 
         What may be what was is not taken over: the next update says that it is to be
-        looked at again.
+        looked at again. What is missing is looked for at once where its work is seen.
         """
         believed: list[Reading] = []
+        seen_first: list[Item] = []
         for one in readings:
             item_id = one.item.item_id
             known = self.ledger.reading(item_id)
@@ -257,7 +259,12 @@ class Lane:
                 None if known is None else known.state, self.ledger.knowing(one)
             )
             believed.append(one)
-        return self.ledger.remember(believed)
+            if known is None:
+                seen_first.append(one.item)
+        news = self.ledger.remember(believed)
+        if seen_first and self.outbox.hasten(Reason.MISSING, seen_first):
+            self.wake.set()
+        return news
 
     async def ended(
         self, operation_ids: Collection[str], seconds: float

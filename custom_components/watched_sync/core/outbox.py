@@ -459,13 +459,16 @@ class Outbox:
     def hasten(self, reason: Reason, items: Collection[Item] | None = None) -> bool:
         """Make due what waits for a *reason*; whether anything does.
 
-        With *items* only what would touch one of them.
+        With *items* only what would touch one of them, or the same work.
         """
         waiting = [
             one
             for one in self._live.values()
             if one.last_error == reason
-            and (items is None or any(map(one.reaches, items)))
+            and (
+                items is None
+                or any(one.reaches(it) or one.item.is_same_work(it) for it in items)
+            )
         ]
         for one in waiting:
             self._put(replace(one, not_before=None))
