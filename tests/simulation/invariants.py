@@ -321,6 +321,12 @@ def _no_double_play(lane: SimulatedLane, tally: Tally) -> Iterator[str]:
         ]
         # What comes late over a later operation is put right, as what others do may be.
         again = lane.records.late[item_id] if len(operations) > len(marks) else 0
+        if lane.records.backup is not None:
+            # An un-mark out of the backup, sent once more, is put right as well.
+            again += sum(
+                work == item_id and isinstance(change, MarkUnwatched)
+                for work, change, _ in lane.records.changed
+            )
         if plays[item_id] > len(marks) + moves + again:
             yield f"{item_id} got {plays[item_id]} plays from {len(marks)} operations"
 
@@ -373,7 +379,7 @@ def _why_overruled(
     if (
         isinstance(change, SetProgress)
         and change.watched is None
-        and lane.records.crashes
+        and (lane.records.crashes or lane.records.restores)
     ):
         return "what we had marked ourselves beats a position, if that was forgotten"
     if any(map(lane.is_tangled, leaves)):
