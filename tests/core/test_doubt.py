@@ -180,9 +180,12 @@ async def test_flag_of_a_position_may_come_by_itself_in_another_life() -> None:
     some = doubts(VirtualClock())
     some.recall([operation], [])
     assert some.about([Reading(FILM, unseen(600))]) == MINUTES
-    some = doubts(VirtualClock())
-    some.recall([replace(operation, change=SetProgress(600))], [])
-    assert some.about([Reading(FILM, unseen(600))]) == 0
+    # One that comes alone may take along what was shown before.
+    for before, seconds in ((unseen(), 0), (seen(), MINUTES)):
+        some = doubts(VirtualClock())
+        alone = replace(operation, change=SetProgress(600), before={"m": before})
+        some.recall([alone], [])
+        assert some.about([Reading(FILM, unseen(600))]) == seconds
 
 
 @virtual

@@ -1155,6 +1155,26 @@ async def test_what_may_be_under_way_is_known_in_the_life_after_the_next() -> No
     assert rig.server.states["m0000"].position == 600
 
 
+@pytest.mark.parametrize("is_restarted", [False, True])
+@both
+@virtual
+async def test_to_begin_anew_may_come_over_a_later_mark(
+    make: Make, *, is_restarted: bool
+) -> None:
+    """Plex is sent an un-mark for it; at Jellyfin it takes the flag along."""
+    rig = with_movies(1, make).start()
+    rig.server.states["m0000"] = unseen(900)
+    rig.server.on(Ask.WRITE, Trouble(Kind.SLOW, seconds=150))
+    await rig.ask(SetProgress(0), movies(1)[0])
+    await rig.until(lambda: rig.server.count(Ask.WRITE) == 1)
+    await rig.ask(MarkWatched(), movies(1)[0])
+    await asyncio.sleep(60)
+    if is_restarted:
+        await live_again(rig)
+    await asyncio.sleep(600)
+    assert rig.server.watched("m0000") == [True]
+
+
 @both
 @virtual
 async def test_so_is_an_unmark_that_may_come_after_a_restart(make: Make) -> None:

@@ -883,9 +883,11 @@ class Delivery:
         """Return all that *change* does to an item showing *state*, whenever it comes.
 
         A position may take the flag along, and come after the mark of a later
-        operation.
+        operation. To begin anew is an un-mark where positions are set by themselves.
         """
-        if isinstance(change, SetProgress) and self._server.capabilities.writes_whole:
+        if isinstance(change, SetProgress) and (
+            self._server.capabilities.writes_whole or change.position == 0
+        ):
             return replace(change, watched=state.watched)
         return change
 

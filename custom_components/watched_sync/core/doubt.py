@@ -216,6 +216,11 @@ def _left_by(operation: Operation, until: float) -> Iterator[Doubt]:
         if mark is not None and mark != operation.change:
             # Sent first, and by itself: it takes the position away.
             yield Doubt(operation.item, mark, until)
+        known = operation.before.get(operation.item.item_id)
+        if isinstance(operation.change, SetProgress) and mark is None and known:
+            # It may take the flag along that was shown then.
+            change = replace(operation.change, watched=known.watched)
+            yield Doubt(operation.item, change, until)
     for item_id, traces in operation.traces.items():
         item = (
             operation.item
