@@ -6,7 +6,16 @@ from typing import Any
 import pytest
 
 from .browser import Browser
-from .house import JELLYFIN, PASSWORD, PLEX, USER, House, no_complaints, up_next_switch
+from .house import (
+    JELLYFIN,
+    PASSWORD,
+    PLEX,
+    USER,
+    House,
+    no_complaints,
+    synced,
+    up_next_switch,
+)
 
 pytestmark = pytest.mark.e2e
 
@@ -91,8 +100,7 @@ async def test_the_next_episode_is_marked_with_a_button(house: House) -> None:
         await browser.click(tile("Mark next"))
         await client.until_state("sensor.severance_next_episode", "S02E06")
         await browser.wait("text=S02E06")
-        await client.until_state(PENDING, "0")
-        await client.until_state(STATUS, "synced")
+        await synced(client)
         key = house.plex.rating_key("Severance", season=2, episode=5)
         assert house.plex.state("alex", key).view_count == 1
 
@@ -123,8 +131,7 @@ async def test_an_outage_a_restart_and_the_return(house: House) -> None:
 
         await house.plex.come_back()
         await client.action("button.press", entity_id=f"button.{PLEX}_sync_now")
-        await browser.state(STATUS, "synced")
-        await browser.state(PENDING, "0")
+        await synced(client)
         await browser.wait("text=Nothing: the servers know everything.")
         state = house.plex.state("alex", film)
         assert (state.view_count, state.view_offset_ms) == (1, 0)
