@@ -58,6 +58,12 @@ WORLD = {
     "uuid",
 }
 
+#: Those of them by which a file is opened, moved or deleted.
+DISK = {"glob", "io", "os", "pathlib", "shutil", "sqlite3", "tempfile"}
+
+#: The only modules of the hall that may touch the disk.
+STORES = {"catalogue_store", "store"}
+
 #: The only rooms of the study that may wait for something.
 WAITING = {
     "core.delivery",
@@ -246,6 +252,23 @@ def store_alone_touches_store(house: House) -> Iterator[str]:
                 yield f"{module}:{one.line} imports Home Assistant's storage"
 
 
+def stores_alone_touch_the_disk(house: House) -> Iterator[str]:
+    """And of them only the catalogue's knows SQL."""
+    for module, tree in house.modules.items():
+        if room(module) != "hall":
+            continue
+        for one in house.imports(module):
+            top = str(one.absolute).split(".")[0]
+            if top == "sqlite3" and module != "catalogue_store":
+                yield f"{module}:{one.line} knows SQL"
+            if top in DISK and module not in STORES:
+                yield f"{module}:{one.line} reaches for the disk by {top}"
+        for node in ast.walk(tree):
+            match node:
+                case ast.Call(func=ast.Name(id="open")) if module not in STORES:
+                    yield f"{module}:{node.lineno} opens a file"
+
+
 def failures_alone_knows_the_words_of_errors(house: House) -> Iterator[str]:
     """Only exceptions are given a translation domain by keyword."""
     for module, tree in house.modules.items():
@@ -283,7 +306,7 @@ def platforms_are_leaves(house: House) -> Iterator[str]:
             if (
                 module in PLATFORMS
                 and one.target is not None
-                and (one.target == "store" or room(one.target) == "servers")
+                and (one.target in STORES or room(one.target) == "servers")
             ):
                 yield f"{module}:{one.line} imports {one.target}"
 
@@ -327,6 +350,7 @@ RULES: list[Rule] = [
     plex_and_jellyfin_do_not_know_each_other,
     two_alone_know_servers,
     store_alone_touches_store,
+    stores_alone_touch_the_disk,
     failures_alone_knows_the_words_of_errors,
     provider_ids_pass_the_gate,
     platforms_are_leaves,
@@ -418,6 +442,9 @@ BROKEN: list[tuple[Rule, dict[str, str]]] = [
         store_alone_touches_store,
         {"coordinator": "from homeassistant.helpers import storage"},
     ),
+    (stores_alone_touch_the_disk, {"images": "from pathlib import Path"}),
+    (stores_alone_touch_the_disk, {"store": "import sqlite3"}),
+    (stores_alone_touch_the_disk, {"panel": "open('x')"}),
     (
         failures_alone_knows_the_words_of_errors,
         {"switch": "raise HomeAssistantError(translation_key='x')"},
@@ -429,6 +456,10 @@ BROKEN: list[tuple[Rule, dict[str, str]]] = [
     (provider_ids_pass_the_gate, {"lookup": "ids = identity.ProviderIds(imdb=text)"}),
     (platforms_are_leaves, {"services": "from .switch import X", "switch": ""}),
     (platforms_are_leaves, {"switch": "from .store import X", "store": ""}),
+    (
+        platforms_are_leaves,
+        {"switch": "from .catalogue_store import X", "catalogue_store": ""},
+    ),
     (nobody_imports_the_front_door, {"switch": "from . import X"}),
     (nobody_imports_the_front_door, {"switch": "from .core import X"}),
     (
@@ -466,7 +497,8 @@ def test_a_house_in_order_is_not_accused() -> None:
         connecting="from .servers.plex.client import PlexClient",
         signing_in="from .servers.plex.account import PlexTv",
         runtime="from .store import X",
-        store="from homeassistant.helpers.storage import Store",
+        store="from homeassistant.helpers.storage import Store\nimport os",
+        catalogue_store="import sqlite3\nfrom pathlib import Path",
         switch="from .runtime import X\nfrom .core.outbox import Outbox\n"
         "X(translation_key='last_played')",
         failures="raise HomeAssistantError(translation_domain='x')",

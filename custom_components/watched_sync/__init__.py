@@ -15,6 +15,7 @@ from homeassistant.helpers.typing import UNDEFINED, ConfigType
 from homeassistant.util.hass_dict import HassKey
 
 from .activity import ActivityFeed
+from .catalogue_store import async_remove_catalogue
 from .connecting import entry_server, known_info
 from .const import (
     CONF_KIND,
@@ -358,6 +359,7 @@ async def async_remove_entry(
     )
     await OutboxStore(hass, entry.entry_id).async_remove()
     await LedgerStore(hass, entry.entry_id).async_remove()
+    await async_remove_catalogue(hass, entry.entry_id)
     async_remove_issues(hass, entry.entry_id)
     async_forget_followed(hass, entry.entry_id)
     async_name_devices(hass)

@@ -2,17 +2,26 @@
 
 import unicodedata
 
+from hypothesis import given, strategies as st
 import pytest
 
 from custom_components.watched_sync.core.titles import (
     NEARLY,
     Likeness,
     closeness,
+    closeness_heard,
+    heard,
+    holds,
+    keys,
     likeness,
+    shared_trigrams,
+    shelf_name,
     sound,
     spellings,
     split_year,
     telling_words,
+    trigrams,
+    trigrams_of_part,
     unquoted,
     word_ends,
 )
@@ -250,3 +259,123 @@ def test_something_else_is_not_near(asked: str, title: str) -> None:
 
 def test_sound_has_no_marks() -> None:
     assert sound("Spider-Man: Don’t!") == sound("spiderman dont")  # noqa: RUF001 - as typed
+
+
+# --- what an index holds ---------------------------------------------------------
+
+#: Titles made of what is odd about titles, so that many are the same.
+pieces = st.sampled_from(
+    [
+        *("the ", "The", "l'", "La ", "a", "and", "&", "dark", "Dark", "É", "e\u0301"),
+        *(
+            "-",
+            "'",
+            '"',
+            "`",
+            "…",
+            ", the",
+            " (2017)",
+            " [2017]",
+            "2017",
+            "\t",
+            "ß",
+            " ",
+        ),
+    ]
+)
+odd_titles = st.lists(pieces, max_size=6).map("".join) | st.text(max_size=6)
+
+
+@given(odd_titles, odd_titles, st.none() | st.just(2017))
+def test_titles_that_are_alike_have_a_key_in_common(
+    asked: str, title: str, year: int | None
+) -> None:
+    if (
+        likeness(asked, year, title, 2017) is not DIFFERENT
+        or likeness(asked, year, title, 2017, heard=True) is not DIFFERENT
+    ):
+        assert keys(asked) & keys(title)
+
+
+@pytest.mark.parametrize(("one", "other"), [*ONE_TITLE, *ONE_TITLE_BUT_FOR_ARTICLE])
+def test_one_title_has_one_key_however_it_is_written(one: str, other: str) -> None:
+    assert keys(one) & keys(other)
+
+
+def test_most_titles_have_few_keys() -> None:
+    assert keys("Severance") == {"severance"}
+    assert keys("The Long Ferry (1980)") == {
+        *("the long ferry (1980)", "long ferry (1980)", "thelongferry1980"),
+        *("longferry1980", "the long ferry", "long ferry", "thelongferry", "longferry"),
+    }
+
+
+def test_a_title_is_cut_into_runs_of_three() -> None:
+    assert trigrams("The Dark (2017)") == {"^^d", "^da", "dar", "ark", "rk$"}
+    assert trigrams("It") == {"^^i", "^it", "it$"}
+    assert trigrams("") == {"^^$"}
+
+
+letters = st.text("abcdeilnorst", min_size=4, max_size=20)
+
+
+@given(letters, st.data())
+def test_one_mistake_leaves_enough_trigrams(word: str, data: st.DataObject) -> None:
+    at = data.draw(st.integers(0, len(word) - 2))
+    mistaken = data.draw(
+        st.sampled_from(
+            [
+                word[:at] + word[at + 1 :],
+                word[:at] + "z" + word[at:],
+                word[:at] + "z" + word[at + 1 :],
+                word[:at] + word[at + 1] + word[at] + word[at + 2 :],
+            ]
+        )
+    )
+    wanted = trigrams(mistaken)
+    if closeness(mistaken, word) >= NEARLY and heard(mistaken)[:1] == heard(word)[:1]:
+        assert len(wanted & trigrams(word)) >= shared_trigrams(len(wanted))
+
+
+@given(odd_titles, odd_titles)
+def test_what_holds_a_part_has_its_trigrams(title: str, part: str) -> None:
+    if holds(title, part):
+        assert trigrams_of_part(part) <= trigrams(title)
+
+
+@pytest.mark.parametrize(
+    ("title", "part"),
+    [
+        ("The Dark Hour", "dark"),
+        ("The Dark Hour", "the dark"),
+        ("The Dark Hour", "ark ho"),
+        ("Spider-Man 2", "spiderman"),
+        ("Itch", "it"),
+        ("The Itch", "the itch"),
+        ("Anything", ""),
+    ],
+)
+def test_a_title_holds_its_parts(title: str, part: str) -> None:
+    assert holds(title, part)
+
+
+@pytest.mark.parametrize(
+    ("title", "part"),
+    [("Hard Candy", "Die Hard"), ("Bit", "it"), ("The Dark", "the"), ("Dark", "dork")],
+)
+def test_a_title_does_not_hold_what_is_another(title: str, part: str) -> None:
+    assert not holds(title, part)
+
+
+@given(odd_titles, odd_titles)
+def test_what_is_not_close_enough_is_said_sooner(asked: str, title: str) -> None:
+    close = closeness(asked, title)
+    quick = closeness_heard(heard(asked), heard(title), NEARLY)
+    assert quick == (close if close >= NEARLY else 0.0)
+
+
+def test_an_article_does_not_count_on_a_shelf() -> None:
+    titles = ["The Attic", "Zoo", "Barn, The", "l'Étage", " A Cellar"]
+    assert sorted(titles, key=shelf_name) == [
+        *("The Attic", "Barn, The", " A Cellar", "Zoo", "l'Étage")
+    ]

@@ -9,9 +9,11 @@ as those of servers do: what was stored may be older than it.
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+import json
 from typing import Any, Final
 
 from . import gate, members
+from .catalogue import Progress
 from .errors import Reason
 from .identity import NO_IDS, Item, MediaKind, ProviderIds
 from .mirror import Move
@@ -32,9 +34,18 @@ type Json = dict[str, Any]
 #: What reading a row raises that is JSON, but not what we wrote.
 DAMAGE: Final = (KeyError, OverflowError, TypeError, ValueError)
 
+_SHORT: Final = json.JSONEncoder(
+    separators=(",", ":"), sort_keys=True, allow_nan=False, check_circular=False
+)
+
 
 def _time(value: datetime) -> str:
     return value.astimezone(UTC).isoformat()
+
+
+def _short(data: Json) -> str:
+    """Return JSON that is the same for the same values, without a blank."""
+    return _SHORT.encode(data)
 
 
 def _compact(values: Json) -> Json:
@@ -156,6 +167,103 @@ def decode_reading(data: Mapping[str, Any]) -> Reading:
         decode_state(data["state"]),
         _whole(data, "leaves", gate.COUNTS),
         _whole(data, "watched_leaves", gate.COUNTS),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A reading as a row of the catalogue, made to be short.
+
+    What can be asked for has a column of its own. `place` is JSON of what all episodes
+    of one season have in common, to be stored once; `rest` is that of everything else.
+    """
+
+    item_id: str
+    kind: str
+    title: str
+    year: int | None
+    season: int | None
+    episode: int | None
+    duration: float | None
+    watched: bool | None
+    place: str
+    rest: str
+
+
+#: The members of an item that make its place.
+_PLACE: Final = (
+    "library_id",
+    "show_id",
+    "show_title",
+    "show_ids",
+    "season_id",
+    "listed_under",
+)
+
+
+def encode_row(reading: Reading) -> Row:
+    """Return a reading as a row; raises one of `DAMAGE` for what no row can hold.
+
+    `has_more_files` is not kept: it is asked for whenever something is written.
+    """
+    data = encode_reading(reading)
+    item, state = data["item"], data["state"]
+    return Row(
+        item_id=item.pop("id"),
+        kind=item.pop("kind"),
+        title=item.pop("title"),
+        year=item.pop("year", None),
+        season=item.pop("season", None),
+        episode=item.pop("episode", None),
+        duration=item.pop("duration", None),
+        watched=state.pop("watched"),
+        place=_short({name: item.pop(name) for name in _PLACE if name in item}),
+        rest=_short({name: value for name, value in data.items() if value != {}}),
+    )
+
+
+def decode_row(row: Row) -> Reading:
+    """Return the reading that a row holds; raises one of `DAMAGE`."""
+    rest = members.mapping(json.loads(row.rest))
+    item = {
+        "id": row.item_id,
+        "kind": row.kind,
+        "title": row.title,
+        "year": row.year,
+        "season": row.season,
+        "episode": row.episode,
+        "duration": row.duration,
+    }
+    item |= members.mapping(json.loads(row.place))
+    item |= members.mapping(rest.get("item", {}))
+    state = {"watched": row.watched, **members.mapping(rest.get("state", {}))}
+    return decode_reading({**rest, "item": item, "state": state})
+
+
+def encode_progress(progress: Progress) -> Json:
+    """Return how far the libraries were read as JSON."""
+    return _compact(
+        {
+            "round": progress.round_no,
+            "library_id": progress.library_id,
+            "kind": progress.kind and progress.kind.value,
+            "start": progress.start,
+            "show_id": progress.show_id,
+            "finished_at": progress.finished_at and _time(progress.finished_at),
+        }
+    )
+
+
+def decode_progress(data: Mapping[str, Any]) -> Progress:
+    """Return how far the libraries were read from JSON."""
+    data = members.mapping(data)
+    return Progress(
+        round_no=_optional(data, "round", members.count) or 0,
+        library_id=_other_id(data, "library_id"),
+        kind=_optional(data, "kind", MediaKind),
+        start=_optional(data, "start", members.count) or 0,
+        show_id=_other_id(data, "show_id"),
+        finished_at=_optional(data, "finished_at", members.moment),
     )
 
 

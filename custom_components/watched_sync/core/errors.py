@@ -106,6 +106,14 @@ class Unstorable(JournalError):
     """One operation has something in it that no file can hold, whatever the disk."""
 
 
+class CatalogueError(Exception):
+    """The catalogue could not be read or written just now.
+
+    No catastrophe: nothing is known only there. Whoever asked can ask the server, and
+    what was to be kept is read again in the next round.
+    """
+
+
 class Reason(StrEnum):
     """Why an operation waits or was given up; each has a translated sentence."""
 

@@ -1,11 +1,12 @@
 """The doors of the study: what the core needs from the world outside."""
 
-from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
+from collections.abc import AsyncGenerator, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Protocol
 
+from .catalogue import Progress, Selected, Selection, Sweep
 from .errors import Unsupported
 from .identity import Item, MediaKind, ProviderIds
 from .operation import Change, Operation
@@ -390,6 +391,101 @@ class Journal(Protocol):
 
     def save_later(self) -> None:
         """Write the outbox some time soon; losing this write must be harmless."""
+        ...
+
+
+class Catalogue(Protocol):
+    """What was last read of every item of one user's libraries.
+
+    It can be read again, so it is never the only place that knows of a request. Every
+    method raises `CatalogueError` where the catalogue cannot be read or written: a
+    failed read is no empty answer. One that turns out to be damaged begins anew, and
+    `progress` says so.
+    """
+
+    async def readings(self, item_ids: Collection[str]) -> Mapping[str, Reading]:
+        """Return what is known of items; an id that is missing is not known."""
+        ...
+
+    async def below(self, parent: Item) -> Sequence[Reading]:
+        """Return the known episodes of a show or season, in order."""
+        ...
+
+    async def find(self, kind: MediaKind, ids: ProviderIds) -> Sequence[Reading]:
+        """Return every copy of a work: one id is the same, and none another."""
+        ...
+
+    async def find_episodes(
+        self, show_ids: ProviderIds, season: int, episode: int
+    ) -> Sequence[Reading]:
+        """Return every file that holds an episode, known by its show and number."""
+        ...
+
+    async def titled(
+        self,
+        title: str,
+        kinds: Collection[MediaKind],
+        year: int | None = None,
+        *,
+        heard: bool = False,
+    ) -> Sequence[Reading]:
+        """Return what bears a title, by the rules of `titles.likeness`.
+
+        What differs by an article comes last.
+        """
+        ...
+
+    async def like(
+        self, title: str, kinds: Collection[MediaKind], limit: int
+    ) -> Sequence[Reading]:
+        """Return what bears a title or one like it, the likest first.
+
+        See `catalogue.likest`: near misses are there to be asked back.
+        """
+        ...
+
+    async def shows(self) -> Mapping[str, Reading]:
+        """Return all shows by their ids, with the counts that were read with them."""
+        ...
+
+    async def select(self, wanted: Selection) -> Selected:
+        """Return one part of what passes the filters, and how many do."""
+        ...
+
+    async def keep(
+        self, readings: Iterable[Reading], round_no: int | None = None
+    ) -> None:
+        """Take these readings for what is known of their items; the last one counts.
+
+        They are marked as seen in a round: *round_no*, or the one that was last noted,
+        as what is read while a listing is under way need not be in it to be there.
+        What no row can hold is left out, so that it costs only itself. A caller who is
+        cancelled may have kept some of them.
+        """
+        ...
+
+    async def drop(self, item_ids: Collection[str]) -> None:
+        """Forget items that are gone."""
+        ...
+
+    async def sweep(self, library_id: str, kind: MediaKind, round_no: int) -> Sweep:
+        """Return what of a library was not seen in a round (or a later one)."""
+        ...
+
+    async def progress(self) -> Progress:
+        """Return what was noted last of how far the libraries were read."""
+        ...
+
+    async def note(self, progress: Progress) -> None:
+        """Note how far the libraries were read."""
+        ...
+
+    async def counts(self) -> Mapping[MediaKind, int]:
+        """Return how many items of each kind are known; none is left out."""
+        ...
+
+    async def close(self) -> None:
+        """End it, once what was asked before is done; nothing can be asked after."""
         ...
 
 

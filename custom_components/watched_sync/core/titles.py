@@ -18,6 +18,9 @@ NEARLY: Final = 0.75
 #: Letters that a part of a title has to have to be worth searching for by itself.
 _TELLING: Final = 3
 
+#: Trigrams of a title so short that one mistake may leave one of them.
+_FEW_TRIGRAMS: Final = 5
+
 _YEAR: Final = re.compile(
     r"(?P<name>.*\S)\s*(?:\((?P<round>[0-9]{4})\)|\[(?P<square>[0-9]{4})\])"
 )
@@ -128,22 +131,97 @@ def plain(title: str) -> str:
 
 def sound(title: str) -> str:
     """Return what is heard of a title; "Spider-Man" sounds like "Spiderman"."""
-    letters = "".join(
-        letter
-        for letter in unicodedata.normalize("NFKD", _typed(title).casefold())
-        if not unicodedata.combining(letter)
-    )
+    letters = _typed(title).casefold()
+    if not letters.isascii():
+        letters = "".join(
+            letter
+            for letter in unicodedata.normalize("NFKD", letters)
+            if not unicodedata.combining(letter)
+        )
     # An apostrophe ends nothing: "don't" is also written "dont".
     words = _NO_LETTERS.split(letters.replace("'", ""))
     return "".join(word for word in words if word not in _AND) or letters
 
 
+def heard(title: str) -> str:
+    """Return how a title sounds without its year, to be compared with others."""
+    return sound(split_year(title)[0])
+
+
 def closeness(asked: str, title: str) -> float:
     """Return how close two titles sound, from 0 (nothing in common) to 1."""
-    one, other = (sound(split_year(text)[0]) for text in (asked, title))
-    if not one or not other:
+    return closeness_heard(heard(asked), heard(title))
+
+
+def closeness_heard(asked: str, title: str, at_least: float = 0.0) -> float:
+    """Return how close two titles are, given as they are `heard`, from 0 to 1.
+
+    0 too for less than *at_least*, which is said much sooner.
+    """
+    if not asked or not title:
         return 0.0
-    return SequenceMatcher(None, one, other, autojunk=False).ratio()
+    if asked in title:
+        return 2 * len(asked) / (len(asked) + len(title))
+    matcher = SequenceMatcher(None, asked, title, autojunk=False)
+    if matcher.real_quick_ratio() < at_least or matcher.quick_ratio() < at_least:
+        return 0.0
+    found = matcher.ratio()
+    return found if found >= at_least else 0.0
+
+
+def keys(title: str) -> frozenset[str]:
+    """Return what a title is looked up by.
+
+    Two titles of which `likeness` says anything but DIFFERENT, heard or typed, have one
+    of these in common; two that do may still be of different years.
+    """
+    forms = {title.strip(), split_year(title)[0]}
+    forms |= {_without_article(form) for form in forms}
+    return frozenset(fold(form) for form in forms for fold in (plain, sound))
+
+
+def trigrams(title: str) -> frozenset[str]:
+    """Return the runs of three characters of how a title sounds.
+
+    Without its year and article; the beginning counts as two characters and the end as
+    one. Titles that sound alike share many of them.
+    """
+    return _runs(f"^^{_core(title)}$")
+
+
+def trigrams_of_part(part: str) -> frozenset[str]:
+    """Return the trigrams of every title that `holds` a *part*."""
+    core = _core(part)
+    return _runs(core if len(core) >= _TELLING else f"^^{core}")
+
+
+def shared_trigrams(count: int) -> int:
+    """Return how many of its *count* trigrams a title shares with what is like it.
+
+    One letter that is wrong takes three of them away, two that are swapped take four.
+    """
+    return 1 if count <= _FEW_TRIGRAMS else -(-count // 4)
+
+
+def holds(title: str, part: str) -> bool:
+    """Whether *part* is a part of a title, as they sound.
+
+    A *part* of one letter or two has to be the beginning. An article in front of it is
+    no part of what has none.
+    """
+    return holds_heard(heard(title), heard(part)) and (
+        trigrams_of_part(part) <= trigrams(title)
+    )
+
+
+def holds_heard(title: str, part: str) -> bool:
+    """Whether a part is in a title, given as they are `heard`, articles and all."""
+    return part in title if len(part) >= _TELLING else title.startswith(part)
+
+
+def shelf_name(title: str) -> str:
+    """Return what a title is sorted by: its article does not count."""
+    return plain(_without_article(title.strip()))
 
 
 def spellings(title: str) -> tuple[str, ...]:
@@ -197,6 +275,15 @@ def _typed(title: str) -> str:
     # Some marks are two characters to NFKC, so they come first.
     text = unicodedata.normalize("NFKC", title.translate(_TO_TYPEWRITER))
     return _squeezed(text.translate(_TO_TYPEWRITER))
+
+
+def _core(title: str) -> str:
+    """Return how a title sounds without its year and its article."""
+    return sound(_without_article(split_year(title)[0]))
+
+
+def _runs(text: str) -> frozenset[str]:
+    return frozenset(text[at : at + 3] for at in range(len(text) - 2))
 
 
 def _squeezed(text: str) -> str:

@@ -1,0 +1,151 @@
+"""The in-memory twin of the catalogue: everything is a candidate for every answer."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import override
+
+from custom_components.watched_sync.core.catalogue import (
+    KINDS,
+    Named,
+    Progress,
+    Selected,
+    Selection,
+    Sweep,
+    copies,
+    episodes_below,
+    likest,
+    may_be_like,
+    numbered,
+    part_of,
+    same_titled,
+    shelf_place,
+)
+from custom_components.watched_sync.core.codec import DAMAGE, decode_row, encode_row
+from custom_components.watched_sync.core.errors import CatalogueError
+from custom_components.watched_sync.core.identity import Item, MediaKind, ProviderIds
+from custom_components.watched_sync.core.play_state import Reading
+from custom_components.watched_sync.core.ports import Catalogue
+from custom_components.watched_sync.core.titles import Likeness, heard, likeness
+
+
+class MemoryCatalogue(Catalogue):
+    """A catalogue that is gone with the test; `fail` makes every call fail."""
+
+    def __init__(self) -> None:
+        """Begin with nothing."""
+        self.fail = False
+        self._readings: dict[str, Reading] = {}
+        self._seen: dict[str, int] = {}
+        self._progress = Progress()
+        self._is_closed = False
+
+    def _all(self) -> Collection[Reading]:
+        if self.fail or self._is_closed:
+            raise CatalogueError("as the test wants it")
+        return self._readings.values()
+
+    def _of(self, kinds: Collection[MediaKind]) -> list[Reading]:
+        return [one for one in self._all() if one.item.kind in kinds]
+
+    @override
+    async def readings(self, item_ids: Collection[str]) -> Mapping[str, Reading]:
+        wanted = set(item_ids)
+        return {
+            one.item.item_id: one for one in self._all() if one.item.item_id in wanted
+        }
+
+    @override
+    async def below(self, parent: Item) -> Sequence[Reading]:
+        return episodes_below(parent, self._all())
+
+    @override
+    async def find(self, kind: MediaKind, ids: ProviderIds) -> Sequence[Reading]:
+        return copies(kind, ids, self._all())
+
+    @override
+    async def find_episodes(
+        self, show_ids: ProviderIds, season: int, episode: int
+    ) -> Sequence[Reading]:
+        shows = {
+            one.item.item_id for one in copies(MediaKind.SHOW, show_ids, self._all())
+        }
+        return numbered(show_ids, shows, season, episode, self._all())
+
+    @override
+    async def titled(
+        self,
+        title: str,
+        kinds: Collection[MediaKind],
+        year: int | None = None,
+        *,
+        heard: bool = False,
+    ) -> Sequence[Reading]:
+        return same_titled(title, year, self._of(kinds), spoken=heard)
+
+    @override
+    async def like(
+        self, title: str, kinds: Collection[MediaKind], limit: int
+    ) -> Sequence[Reading]:
+        candidates = []
+        for one in self._of(kinds):
+            alike = likeness(title, None, one.item.title, one.item.year)
+            if alike is not Likeness.DIFFERENT or may_be_like(title, one.item.title):
+                name = heard(one.item.title)
+                candidates.append(Named(name, shelf_place(one), one, alike))
+        return likest(title, candidates, limit)
+
+    @override
+    async def shows(self) -> Mapping[str, Reading]:
+        return {one.item.item_id: one for one in self._of((MediaKind.SHOW,))}
+
+    @override
+    async def select(self, wanted: Selection) -> Selected:
+        return part_of(wanted, self._all())
+
+    @override
+    async def keep(
+        self, readings: Iterable[Reading], round_no: int | None = None
+    ) -> None:
+        self._all()
+        for reading in readings:
+            try:
+                kept = decode_row(encode_row(reading))
+            except DAMAGE:
+                continue
+            self._readings[kept.item.item_id] = kept
+            self._seen[kept.item.item_id] = (
+                self._progress.round_no if round_no is None else round_no
+            )
+
+    @override
+    async def drop(self, item_ids: Collection[str]) -> None:
+        self._all()
+        for item_id in item_ids:
+            self._readings.pop(item_id, None)
+
+    @override
+    async def sweep(self, library_id: str, kind: MediaKind, round_no: int) -> Sweep:
+        there = [
+            one.item.item_id
+            for one in self._of((kind,))
+            if one.item.library_id == library_id
+        ]
+        missing = [one for one in sorted(there) if self._seen[one] < round_no]
+        return Sweep(missing, len(there))
+
+    @override
+    async def progress(self) -> Progress:
+        self._all()
+        return self._progress
+
+    @override
+    async def note(self, progress: Progress) -> None:
+        self._all()
+        self._progress = progress
+
+    @override
+    async def counts(self) -> Mapping[MediaKind, int]:
+        return {kind: len(self._of((kind,))) for kind in KINDS}
+
+    @override
+    async def close(self) -> None:
+        self._is_closed = True

@@ -1,0 +1,74 @@
+"""The in-memory catalogue keeps the contract; and what its rows are."""
+
+from dataclasses import replace
+
+from hypothesis import given
+import pytest
+
+from custom_components.watched_sync.core.catalogue import Progress
+from custom_components.watched_sync.core.codec import (
+    DAMAGE,
+    decode_progress,
+    decode_row,
+    encode_progress,
+    encode_row,
+)
+from custom_components.watched_sync.core.errors import CatalogueError
+from custom_components.watched_sync.core.play_state import Reading
+from custom_components.watched_sync.core.ports import Catalogue
+
+from .catalogue_contract import SHOW, CatalogueContract, read
+from .memory_catalogue import MemoryCatalogue
+from .samples import readings, seen
+from .twins import episode, movie
+
+
+class TestMemoryCatalogue(CatalogueContract):
+    """The twin that other tests stand on."""
+
+    @pytest.fixture
+    def catalogue(self) -> Catalogue:
+        return MemoryCatalogue()
+
+    async def test_fails_where_a_test_wants_it_to(self) -> None:
+        catalogue = MemoryCatalogue()
+        catalogue.fail = True
+        with pytest.raises(CatalogueError):
+            await catalogue.counts()
+
+
+@given(readings)
+def test_a_row_gives_back_the_reading(reading: Reading) -> None:
+    assert decode_row(encode_row(reading)) == reading
+
+
+def test_episodes_of_one_season_share_their_place() -> None:
+    rows = [encode_row(Reading(episode(SHOW, 1, one), seen())) for one in (1, 2)]
+    assert rows[0].place == rows[1].place
+    assert rows[0].place != encode_row(Reading(episode(SHOW, 2, 1), seen())).place
+    [film] = map(encode_row, read(movie()))
+    assert film.place == '{"library_id":"films"}'
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"rest": "{"},
+        {"rest": "[]"},
+        {"rest": '{"state": 1}'},
+        {"place": "null"},
+        {"kind": "opera"},
+        {"title": None},
+        {"watched": 2},
+        {"year": "1999"},
+    ],
+)
+def test_a_row_that_was_never_written_is_damage(changes: dict[str, object]) -> None:
+    [row] = map(encode_row, read(movie()))
+    with pytest.raises(DAMAGE):
+        decode_row(replace(row, **changes))  # type: ignore[arg-type]
+
+
+def test_progress_that_says_nothing_is_short() -> None:
+    assert encode_progress(Progress()) == {}
+    assert decode_progress({}) == Progress()
