@@ -5,6 +5,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import closing
 from dataclasses import replace
 import errno
+from functools import partial
+import json
 import logging
 from pathlib import Path
 from random import Random
@@ -36,7 +38,7 @@ from custom_components.watched_sync.core.ports import Catalogue
 from .common import MemoryServer, setup_lane
 from .core.catalogue_contract import FILMS, SHOW, CatalogueContract, ids, read
 from .core.memory_catalogue import MemoryCatalogue
-from .core.samples import items, lines, states
+from .core.samples import at, items, lines, states
 from .core.twins import episode, episodes, movie
 
 
@@ -348,6 +350,7 @@ async def spoil_while_open(catalogue: CatalogueStore, statement: str) -> None:
     [
         ("UPDATE items SET rest = 'x'", lambda one: one.readings(["m1"])),
         ("UPDATE items SET kind = 9", lambda one: one.readings(["m1"])),
+        ("UPDATE trigrams SET offsets = x'00'", lambda one: one.like("m1", FILMS, 1)),
         (
             "UPDATE items SET title = CAST(x'ff' AS TEXT)",
             lambda one: one.readings(["m1"]),
@@ -570,6 +573,12 @@ def hass_config_dir(hass_tmp_config_dir: str) -> str:
     return hass_tmp_config_dir
 
 
+@pytest.fixture
+def hass_storage() -> dict[str, Any]:
+    """Have a real disk."""
+    return {}
+
+
 def put_catalogue(path: Path) -> list[Path]:
     path.parent.mkdir(exist_ok=True)
     files = [path.with_name(f"{path.name}{one}") for one in ("", "-wal", "-shm")]
@@ -586,6 +595,26 @@ async def test_the_catalogue_goes_with_its_entry(hass: HomeAssistant) -> None:
     await hass.config_entries.async_remove(entry.entry_id)
     await hass.async_block_till_done()
     assert not any(one.exists() for one in files)
+
+
+def put_outbox(path: Path, **data: str) -> None:
+    content = {"version": 1, "minor_version": 1, "key": path.name}
+    rows: dict[str, object] = {"operations": [], "rejected": [], "history": []}
+    path.write_text(json.dumps({**content, "data": {**rows, **data}}), encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("mark", "is_kept"), [({}, True), ({"in_backup_of": at(0).isoformat()}, False)]
+)
+async def test_a_catalogue_out_of_a_backup_is_not_believed(
+    hass: HomeAssistant, mark: dict[str, str], *, is_kept: bool
+) -> None:
+    path = catalogue_path(hass, "lane")
+    files = await hass.async_add_executor_job(put_catalogue, path)
+    outbox = path.with_suffix(".outbox")
+    await hass.async_add_executor_job(partial(put_outbox, outbox, **mark))
+    await setup_lane(hass, MemoryServer(), entry_id="lane")
+    assert {one.exists() for one in files} == {is_kept}
 
 
 async def test_a_catalogue_that_cannot_be_deleted_is_named(

@@ -117,6 +117,8 @@ async def async_setup_entry(hass: HomeAssistant, entry: WatchedSyncConfigEntry) 
     log_damaged_players(entry)
     if journal.is_restored:
         ledger.moves.hold()
+        # Files that were copied while they were written need not fit together.
+        await async_remove_catalogue(hass, entry.entry_id)
     server = entry_server(hass, entry)
     contact = await _first_contact(server, entry.data[CONF_SERVER_ID])
     if isinstance(contact, ServerError):

@@ -10,7 +10,7 @@ who is cancelled leaves a transaction whole or not begun.
 
 from array import array
 import asyncio
-from collections import Counter, defaultdict
+from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
@@ -158,9 +158,9 @@ _TABLES: Final = (
 )
 
 #: What `_stored` makes of a row.
-_COLUMNS: Final = (
-    "id, kind, title, year, season, episode, duration, watched, content, rest,"
-    " number, place"
+_ROWS: Final = (
+    "SELECT id, kind, title, year, season, episode, duration, watched, content, rest,"
+    " number, place FROM items JOIN places USING (place)"
 )
 #: As `shelf_place` sorts.
 _SHELF_ORDER: Final = (
@@ -470,10 +470,7 @@ class _Tables:
 
     def stored(self, condition: str, *values: object) -> list[_Stored]:
         """Return the rows that meet a condition."""
-        found = self._db.execute(
-            f"SELECT {_COLUMNS} FROM items JOIN places USING (place) WHERE {condition}",  # noqa: S608 - conditions are ours
-            values,
-        )
+        found = self._db.execute(f"{_ROWS} WHERE {condition}", values)
         return [_stored(one) for one in found]
 
     def where(self, condition: str, *values: object) -> list[Reading]:
@@ -668,6 +665,16 @@ class _Tables:
                 raise sqlite3.DatabaseError("no progress is noted") from err
         return Progress()
 
+    def read_all(self) -> None:
+        """Read everything once. Raises `sqlite3.Error` or one of `DAMAGE`."""
+        for table in _TABLES:
+            deque(self._db.execute(f"SELECT * FROM {table}"), maxlen=0)  # noqa: S608 - as above
+        self.progress()
+        for values in self._db.execute(_ROWS):
+            _ = _stored(values).reading
+        for (content,) in self._db.execute("SELECT offsets FROM trigrams"):
+            _offsets().frombytes(content)
+
     # --- changes -----------------------------------------------------------------
 
     def note(self, progress: Progress) -> None:
@@ -837,7 +844,7 @@ class CatalogueStore(Catalogue):
 
     def _do[T](self, work: Callable[[_Tables], T]) -> T:
         try:
-            db = self._db = self._db or self._open()
+            db = self._db or self._open()
             with db:
                 db.execute("BEGIN")
                 answer = work(_Tables(db))
@@ -856,7 +863,7 @@ class CatalogueStore(Catalogue):
             LOGGER.debug("%s is damaged: %r", self._path.name, err)
             self._give_up("damaged")
             with suppress(sqlite3.Error, OSError):
-                self._db = self._open()
+                self._open()
         elif not self._is_in_trouble:
             self._is_in_trouble = True
             LOGGER.warning("%s cannot be used just now: %s", self._path.name, err)
@@ -871,21 +878,20 @@ class CatalogueStore(Catalogue):
 
     def _open(self) -> sqlite3.Connection:
         """Open the file, which is a new one where there is none of use."""
-        if not self._is_given_up and os.path.lexists(self._path):
-            if (why := _unfit(self._path)) is None:
-                return _connect(self._path)
+        is_there = not self._is_given_up and os.path.lexists(self._path)
+        if is_there and (why := _unfit(self._path)) is not None:
             self._give_up(why)
-        _discard(self._path)
-        self._is_given_up = False
-        self._path.parent.mkdir(exist_ok=True)
-        # It says what somebody watches: private from the first byte on.
-        os.close(os.open(self._path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-        db = _connect(self._path)
-        try:
+            is_there = False
+        if not is_there:
+            _discard(self._path)
+            self._is_given_up = False
+            self._path.parent.mkdir(exist_ok=True)
+            # It says what somebody watches: private from the first byte on.
+            os.close(os.open(self._path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        db = self._db = sqlite3.connect(self._path, timeout=_BUSY, isolation_level=None)
+        _prepare(db)
+        if not is_there:
             _create(db)
-        except BaseException:
-            db.close()
-            raise
         return db
 
     def _disconnect(self) -> None:
@@ -894,23 +900,17 @@ class CatalogueStore(Catalogue):
             self._db = None
 
 
-def _connect(path: Path) -> sqlite3.Connection:
-    """Open a file. Raises `sqlite3.Error`."""
-    db = sqlite3.connect(path, timeout=_BUSY, isolation_level=None)
-    try:
-        # Nobody else reads it, so that no memory needs to be shared by a third file:
-        # not every network drive can do that.
-        db.execute("PRAGMA locking_mode = EXCLUSIVE")
-        db.execute("PRAGMA journal_mode = WAL")
-        db.execute("PRAGMA synchronous = NORMAL")
-        db.execute("PRAGMA temp_store = MEMORY")
-        db.execute(f"PRAGMA cache_size = -{_CACHE}")
-        db.execute(f"PRAGMA journal_size_limit = {_LOG_SIZE}")
-        db.create_function("holds_heard", 2, holds_heard, deterministic=True)
-    except BaseException:
-        db.close()
-        raise
-    return db
+def _prepare(db: sqlite3.Connection) -> None:
+    """Say how a file is to be used."""
+    # Nobody else reads it, so that no memory needs to be shared by a third file: not
+    # every network drive can do that.
+    db.execute("PRAGMA locking_mode = EXCLUSIVE")
+    db.execute("PRAGMA journal_mode = WAL")
+    db.execute("PRAGMA synchronous = NORMAL")
+    db.execute("PRAGMA temp_store = MEMORY")
+    db.execute(f"PRAGMA cache_size = -{_CACHE}")
+    db.execute(f"PRAGMA journal_size_limit = {_LOG_SIZE}")
+    db.create_function("holds_heard", 2, holds_heard, deterministic=True)
 
 
 def _create(db: sqlite3.Connection) -> None:
@@ -957,19 +957,11 @@ def _unfit_tables(db: sqlite3.Connection) -> str | None:
 def _is_sound(db: sqlite3.Connection) -> bool:
     """Whether all that a file holds can be what was written; it takes a while."""
     try:
-        if db.execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
-            return False
-        for table in _TABLES:
-            db.execute(f"SELECT * FROM {table}").fetchall()  # noqa: S608 - as above
-        tables = _Tables(db)
-        tables.progress()
-        tables.where("1")
-        return all(
-            len(offsets) % _offsets().itemsize == 0
-            for (offsets,) in db.execute("SELECT offsets FROM trigrams")
-        )
+        [(found,)] = db.execute("PRAGMA quick_check(1)")
+        _Tables(db).read_all()
     except (sqlite3.Error, *DAMAGE):
         return False
+    return bool(found == "ok")
 
 
 def _is_damage(err: Exception) -> bool:

@@ -4,6 +4,7 @@ Times are of the processor, of the thread that does the work, so that other prog
 on the machine count little.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import replace
 from itertools import batched
@@ -11,6 +12,7 @@ import os
 from pathlib import Path
 import platform
 from random import Random
+import subprocess
 import sys
 from time import perf_counter, process_time
 
@@ -22,7 +24,7 @@ from custom_components.watched_sync.core.identity import MediaKind
 from custom_components.watched_sync.core.play_state import PlayState, Reading
 
 from .large_library import readings
-from .meter import StallMeter, held_memory
+from .meter import StallMeter
 from .table import Result, Table, milliseconds
 
 pytestmark = [pytest.mark.bench, pytest.mark.timeout(900)]
@@ -33,6 +35,28 @@ ASKED = 20
 FILMS_AND_SHOWS = (MediaKind.MOVIE, MediaKind.SHOW)
 ALL = (*FILMS_AND_SHOWS, MediaKind.EPISODE)
 MIB = 2**20
+
+#: Prints the MiB that an open catalogue takes, in a process of its own.
+MEMORY = """
+import asyncio, sys
+from pathlib import Path
+from custom_components.watched_sync.catalogue_store import CatalogueStore
+from custom_components.watched_sync.core.catalogue import KINDS, Progress
+from tests.bench.meter import held_memory
+
+async def main():
+    before = held_memory()
+    store = CatalogueStore(Path(sys.argv[1]))
+    for title in (sys.argv[2], "Night", "Episode 5"):
+        await store.titled(title, KINDS)
+        await store.like(title, KINDS, 10)
+    await store.shows()
+    await store.note(Progress(round_no=2))
+    print(held_memory() - before)
+    await store.close()
+
+asyncio.run(main())
+"""
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +113,9 @@ async def test_catalogue(table: Table, tmp_path: Path) -> None:
     await filling.counts()
     took: list[float] = []
     with StallMeter() as meter:
-        for page in batched(readings(), PAGE, strict=False):
+        made = batched(readings(), PAGE, strict=False)
+        # What makes the library has no part in what is measured.
+        while page := await asyncio.to_thread(next, made, ()):
             began = process_time()
             await filling.keep(page, 1)
             took.append(process_time() - began)
@@ -104,7 +130,6 @@ async def test_catalogue(table: Table, tmp_path: Path) -> None:
     named = sample_of(FILMS_AND_SHOWS, ASKED)
     pages = [list(page) for page in batched(some, 200, strict=False)]
     first = named[0].item.title
-    before = held_memory()
     store = CatalogueStore(file)
     began = perf_counter()
     assert await store.titled(first, FILMS_AND_SHOWS)
@@ -169,8 +194,6 @@ async def test_catalogue(table: Table, tmp_path: Path) -> None:
         None,
         *(lambda: store.sweep(library, MediaKind.MOVIE, 1),) * 5,
     )
-    taken = held_memory() - before
-    add("memory", "<= 25 MiB", Result(f"{taken:.1f} MiB", taken <= 25))
     for row, change in (("1,000 known items again", False), ("1,000 changed", True)):
         kept = [
             [turned(one) if change else one for one in page]
@@ -183,3 +206,6 @@ async def test_catalogue(table: Table, tmp_path: Path) -> None:
         *(lambda one=one: store.keep([one]) for one in some[:ASKED]),
     )
     await store.close()
+    program = [sys.executable, "-c", MEMORY, str(file), first]
+    taken = float(await asyncio.to_thread(subprocess.check_output, program))
+    add("memory", "<= 25 MiB", Result(f"{taken:.1f} MiB", taken <= 25))

@@ -18,7 +18,8 @@ class DamagedRow(ValueError):
 
 def mapping(value: object) -> Mapping[str, Any]:
     """Return an object of JSON. Raises `DamagedRow`."""
-    if not isinstance(value, Mapping):
+    # What JSON is read into is a dict: that is said many times sooner.
+    if not isinstance(value, dict) and not isinstance(value, Mapping):
         raise DamagedRow("no object")
     return value
 

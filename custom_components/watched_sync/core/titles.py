@@ -161,11 +161,12 @@ def closeness_heard(asked: str, title: str, at_least: float = 0.0) -> float:
     if not asked or not title:
         return 0.0
     if asked in title:
-        return 2 * len(asked) / (len(asked) + len(title))
-    matcher = SequenceMatcher(None, asked, title, autojunk=False)
-    if matcher.real_quick_ratio() < at_least or matcher.quick_ratio() < at_least:
-        return 0.0
-    found = matcher.ratio()
+        found = 2 * len(asked) / (len(asked) + len(title))
+    else:
+        matcher = SequenceMatcher(None, asked, title, autojunk=False)
+        if matcher.real_quick_ratio() < at_least or matcher.quick_ratio() < at_least:
+            return 0.0
+        found = matcher.ratio()
     return found if found >= at_least else 0.0
 
 
