@@ -15,7 +15,7 @@ from homeassistant.helpers.typing import UNDEFINED, ConfigType
 from homeassistant.util.hass_dict import HassKey
 
 from .activity import ActivityFeed
-from .catalogue_store import async_remove_catalogue
+from .catalogue_store import CatalogueStore, async_remove_catalogue, catalogue_path
 from .connecting import entry_server, known_info
 from .const import (
     CONF_KIND,
@@ -203,6 +203,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: WatchedSyncConfigEntry) 
         report=relay.report,
         tell=lambda held: async_mass_change(hass, entry, held),
     )
+    catalogue = CatalogueStore(catalogue_path(hass, entry.entry_id))
     survey = Survey(
         lane,
         server,
@@ -238,6 +239,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: WatchedSyncConfigEntry) 
         lane=lane,
         relay=relay,
         survey=survey,
+        catalogue=catalogue,
         server=server,
         info=info,
         coordinator=coordinator,
@@ -345,6 +347,7 @@ async def async_unload_entry(
     await runtime.lane.close()
     await runtime.journal.async_flush()
     await runtime.ledger.async_flush()
+    await runtime.catalogue.close()
     async_forget_images(hass, entry)
     return True
 

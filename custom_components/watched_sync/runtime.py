@@ -21,7 +21,7 @@ from .core.errors import (
 from .core.identity import Item
 from .core.lane import Lane, Phase
 from .core.operation import Change, Operation, Origin, Scope
-from .core.ports import Clock, MediaServer, ServerInfo
+from .core.ports import Catalogue, Clock, MediaServer, ServerInfo
 from .core.relay import Relay
 from .core.survey import Survey
 from .failures import REFUSALS, refusal, stopping
@@ -74,6 +74,7 @@ class WatchedSyncRuntime:
     lane: Lane
     relay: Relay
     survey: Survey
+    catalogue: Catalogue
     server: MediaServer
     info: ServerInfo
     coordinator: WatchedSyncCoordinator
