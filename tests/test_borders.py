@@ -67,10 +67,12 @@ STORES = {"catalogue_store", "store"}
 #: The only rooms of the study that may wait for something.
 WAITING = {
     "core.delivery",
+    "core.inventory",
+    "core.keeping",
     "core.lane",
     "core.observer",
+    "core.pace",
     "core.relay",
-    "core.survey",
 }
 
 

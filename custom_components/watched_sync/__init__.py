@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Coroutine, Mapping, Sequence
-from datetime import datetime
 from functools import partial
 import random
 from typing import Any, Final
@@ -11,6 +10,7 @@ from homeassistant.config_entries import SOURCE_REAUTH
 from homeassistant.const import CONF_URL
 from homeassistant.core import HassJob, HomeAssistant, callback
 from homeassistant.helpers import config_validation as cv, device_registry as dr
+from homeassistant.helpers.start import async_at_started
 from homeassistant.helpers.typing import UNDEFINED, ConfigType
 from homeassistant.util.hass_dict import HassKey
 
@@ -43,12 +43,13 @@ from .core.errors import (
     classify,
 )
 from .core.identity import MediaKind, ProviderIds
+from .core.inventory import Inventory
 from .core.lane import Health, Lane, LaneUpdate, Phase
 from .core.observer import Observer
+from .core.pace import Pace
 from .core.play_state import Reading
 from .core.ports import Changed, Clock, MediaServer, ServerInfo
 from .core.relay import Relay
-from .core.survey import Pace, Survey
 from .dialogs.player import log_damaged_players
 from .failures import first_contact_failed, newer_storage, unreadable_storage
 from .images import (
@@ -140,11 +141,13 @@ async def async_setup_entry(hass: HomeAssistant, entry: WatchedSyncConfigEntry) 
             coro, f"{DOMAIN} {entry.entry_id} commit", eager_start=False
         )
 
+    catalogue = CatalogueStore(catalogue_path(hass, entry.entry_id))
     lane = Lane(
         outbox=outbox,
         ledger=ledger.ledger,
         journal=journal,
         clock=clock,
+        catalogue=catalogue,
         create_task=create_task,
     )
     opened = asyncio.Event()
@@ -158,7 +161,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: WatchedSyncConfigEntry) 
     async def find(
         kind: MediaKind, ids: ProviderIds, title: str | None = None
     ) -> Sequence[Reading]:
-        return await survey.find(kind, ids, title)
+        return await inventory.find(kind, ids, title)
 
     @callback
     def hint(change: Changed) -> None:
@@ -203,14 +206,12 @@ async def async_setup_entry(hass: HomeAssistant, entry: WatchedSyncConfigEntry) 
         report=relay.report,
         tell=lambda held: async_mass_change(hass, entry, held),
     )
-    catalogue = CatalogueStore(catalogue_path(hass, entry.entry_id))
-    survey = Survey(
+    inventory = Inventory(
         lane,
         server,
+        catalogue,
         _pace(hass, info.server_id, clock),
         label=info.server_name,
-        played_until=ledger.plays_seen_until or ledger.moves.since,
-        surveyed=partial(_surveyed, ledger),
         hint=hint,
         report=relay.report,
         clock=clock,
@@ -224,7 +225,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: WatchedSyncConfigEntry) 
         report=relay.report,
         clock=clock,
         rng=rng,
-        look_for_plays=survey.look_for_plays,
+        missed=inventory.look_again,
     )
     if journal.is_new:
         try:
@@ -238,7 +239,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: WatchedSyncConfigEntry) 
         hass=hass,
         lane=lane,
         relay=relay,
-        survey=survey,
+        inventory=inventory,
         catalogue=catalogue,
         server=server,
         info=info,
@@ -257,8 +258,11 @@ async def async_setup_entry(hass: HomeAssistant, entry: WatchedSyncConfigEntry) 
         relay_task=entry.async_create_background_task(
             hass, relay.run(), f"{DOMAIN} {entry.entry_id} relay", eager_start=False
         ),
-        survey_task=entry.async_create_background_task(
-            hass, survey.run(), f"{DOMAIN} {entry.entry_id} survey", eager_start=False
+        inventory_task=entry.async_create_background_task(
+            hass,
+            inventory.run(),
+            f"{DOMAIN} {entry.entry_id} inventory",
+            eager_start=False,
         ),
         mirroring=mirroring,
         mirroring_task=entry.async_create_background_task(
@@ -274,11 +278,20 @@ async def async_setup_entry(hass: HomeAssistant, entry: WatchedSyncConfigEntry) 
     async_follow(hass, entry)
     async_follow_person(hass, entry)
     activity.async_release()
+
+    @callback
+    def begin(_: HomeAssistant) -> None:
+        inventory.begin()
+
+    # While everything comes up nobody wants to wait for a listing.
+    entry.async_on_unload(async_at_started(hass, begin))
     entry.async_on_unload(entry.add_update_listener(_async_changed))
     # Before Home Assistant calls itself stopping: what was accepted just now is still
     # written, and nobody waits for a confirmation that will not come any more.
     entry.async_on_unload(
-        hass.async_add_shutdown_job(HassJob(partial(_fall_silent, lane, relay)))
+        hass.async_add_shutdown_job(
+            HassJob(partial(_fall_silent, lane, relay, inventory))
+        )
     )
     return True
 
@@ -288,16 +301,11 @@ def _pace(hass: HomeAssistant, server_id: str, clock: Clock) -> Pace:
     return hass.data.setdefault(_PACES, {}).setdefault(server_id, Pace(clock))
 
 
-def _surveyed(ledger: LedgerStore, played_until: datetime) -> None:
-    """Remember what a survey has seen."""
-    ledger.plays_seen_until = played_until
-    ledger.save_later()
-
-
-async def _fall_silent(lane: Lane, relay: Relay) -> None:
+async def _fall_silent(lane: Lane, relay: Relay, inventory: Inventory) -> None:
     """Take nothing in any more, and hear the answers to what is under way."""
     await lane.close()
     await relay.stop(LAST_ANSWERS)
+    await inventory.flush()
 
 
 async def async_migrate_entry(
@@ -338,7 +346,7 @@ async def async_unload_entry(
         runtime.mirroring_task,
         runtime.relay_task,
         runtime.observer_task,
-        runtime.survey_task,
+        runtime.inventory_task,
     )
     await runtime.relay.stop(LAST_ANSWERS)
     for task in tasks:
@@ -347,6 +355,7 @@ async def async_unload_entry(
     await runtime.lane.close()
     await runtime.journal.async_flush()
     await runtime.ledger.async_flush()
+    await runtime.inventory.flush()
     await runtime.catalogue.close()
     async_forget_images(hass, entry)
     return True

@@ -382,6 +382,7 @@ class WatchedSyncCoordinator(DataUpdateCoordinator[SyncSnapshot]):
         async with self._one_read:
             self._moved.clear()
             fetched = await self._fetch(item_ids)
+            await self._lane.know(fetched.values())
             self._look_for_episodes([reading.item for reading in fetched.values()])
             found = {
                 item_id: reading
@@ -432,6 +433,7 @@ class WatchedSyncCoordinator(DataUpdateCoordinator[SyncSnapshot]):
             if batch:
                 readings = (await self._fetch(batch)).values()
                 found.extend(one for one in readings if self._follows(one.item))
+            await self._lane.know(found)
             news = self._news(found)
             # Rows of a list and of single items differ in detail: only play states
             # that moved are worth remembering, or looking at again.
@@ -474,6 +476,7 @@ class WatchedSyncCoordinator(DataUpdateCoordinator[SyncSnapshot]):
         missing = wanted - {reading.item.item_id for reading in found}
         if missing:
             found.extend((await self._fetch(missing)).values())
+        await self._lane.know(found)
         # First of all: what was on the lists may have had ids that are others' now.
         self._remember(found)
         if self._lists_plays:
@@ -568,7 +571,7 @@ class WatchedSyncCoordinator(DataUpdateCoordinator[SyncSnapshot]):
         """Read what was played last, back to what the last look has seen.
 
         However much was played or marked meanwhile, by us or by others, hides nothing.
-        Where that takes the server long, a survey finds it out.
+        Where that takes the server long, the inventory finds it out.
         """
         seen_until = self._ledger.plays_seen_until or self._ledger.moves.since
         if not self._lists_plays:
@@ -648,6 +651,7 @@ class WatchedSyncCoordinator(DataUpdateCoordinator[SyncSnapshot]):
                 failed = failed or err
                 continue
             self._leaves[show_id] = _Leaves(show.item, tuple(readings), counts)
+            await self._lane.know(readings)
             self._remember(readings)
         if failed is not None:
             raise failed

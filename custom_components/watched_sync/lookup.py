@@ -473,7 +473,7 @@ async def async_resolve_words(
     ) -> tuple[list[LaneItem], list[LaneItem], SkipReason | None]:
         allows = entry.runtime_data.coordinator.allows
         try:
-            find = entry.runtime_data.survey.find_now
+            find = entry.runtime_data.inventory.find_now
             readings = await async_ask(entry, lambda server: asked.ask(server, find))
         except CannotAsk as err:
             known = [
@@ -597,7 +597,7 @@ async def async_resolve_id(
     item_id = own
     if item := known_item(entry, item_id):
         return LaneItem(entry, item)
-    find = entry.runtime_data.survey.find_now
+    find = entry.runtime_data.inventory.find_now
     try:
         reading = await async_ask(entry, lambda server: server.resolve(item_id, find))
     except CannotAsk:

@@ -244,7 +244,7 @@ class Mirroring:
         return CopyTarget(
             lane=runtime.lane,
             server=runtime.server,
-            find=runtime.survey.find,
+            find=runtime.inventory.find,
             policy=preferences(entry).conflict_policy,
             report=runtime.relay.report,
             allows=runtime.coordinator.allows,

@@ -19,11 +19,11 @@ from .core.errors import (
     ServerError,
 )
 from .core.identity import Item
+from .core.inventory import Inventory
 from .core.lane import Lane, Phase
 from .core.operation import Change, Operation, Origin, Scope
 from .core.ports import Catalogue, Clock, MediaServer, ServerInfo
 from .core.relay import Relay
-from .core.survey import Survey
 from .failures import REFUSALS, refusal, stopping
 from .mirroring import Mirroring
 from .store import LedgerStore, OutboxStore
@@ -73,7 +73,7 @@ class WatchedSyncRuntime:
     hass: HomeAssistant
     lane: Lane
     relay: Relay
-    survey: Survey
+    inventory: Inventory
     catalogue: Catalogue
     server: MediaServer
     info: ServerInfo
@@ -85,7 +85,7 @@ class WatchedSyncRuntime:
     device_id: str
     observer_task: asyncio.Task[None]
     relay_task: asyncio.Task[None]
-    survey_task: asyncio.Task[None]
+    inventory_task: asyncio.Task[None]
     mirroring: Mirroring
     mirroring_task: asyncio.Task[None]
 

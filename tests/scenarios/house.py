@@ -466,7 +466,7 @@ def waiting(entry: MockConfigEntry) -> list[Operation]:
 async def read_at_leisure(entry: MockConfigEntry) -> None:
     """Have a lane read now what it reads at leisure, as for somebody who asks."""
     nothing = ProviderIds(imdb="tt0000001")
-    assert not await runtime_of(entry).survey.find_now(MediaKind.MOVIE, nothing)
+    assert not await runtime_of(entry).inventory.find_now(MediaKind.MOVIE, nothing)
 
 
 async def notice(hass: HomeAssistant, entry: MockConfigEntry, phase: Phase) -> None:

@@ -6,7 +6,7 @@ dies, servers restart and requests fail. Whoever uses it answers when asked abou
 changes at once. Every change has to arrive on the other side, copied unasked or after
 that answer. Everything follows from one seed, in virtual time.
 
-What the core has is real: lanes, relays, copiers, observers and surveys. Only the
+What the core has is real: lanes, relays, copiers, observers and inventories. Only the
 `Reader` of the observers, which belongs to Home Assistant, is a short one of the same
 plan: what is hinted at, what was played since the last look, and known items in turn.
 """
@@ -23,6 +23,7 @@ from custom_components.watched_sync.core.codec import encode_move, encode_readin
 from custom_components.watched_sync.core.copying import CopyTarget, NoTarget
 from custom_components.watched_sync.core.errors import Unreachable
 from custom_components.watched_sync.core.identity import Item, MediaKind
+from custom_components.watched_sync.core.inventory import Inventory
 from custom_components.watched_sync.core.lane import LaneUpdate
 from custom_components.watched_sync.core.mirror import MOST_CHANGES, Move
 from custom_components.watched_sync.core.observer import Observer
@@ -34,10 +35,11 @@ from custom_components.watched_sync.core.operation import (
     Scope,
 )
 from custom_components.watched_sync.core.outbox import Result
+from custom_components.watched_sync.core.pace import Pace
 from custom_components.watched_sync.core.play_state import Reading
-from custom_components.watched_sync.core.ports import Changed
+from custom_components.watched_sync.core.ports import Catalogue, Changed
 from custom_components.watched_sync.core.reconcile import CLOCK_TOLERANCE, Policy
-from custom_components.watched_sync.core.survey import Pace, Survey
+from tests.core.memory_catalogue import MemoryCatalogue
 from tests.core.twins import ModelServer
 from tests.core.virtual import VirtualLoop, run
 
@@ -50,7 +52,7 @@ SEASONS = {1: 12, 2: 12}
 
 #: Seconds for which a work is left alone that somebody has changed. In these it is
 #: noticed: a Plex does not tell, but all that is known is read in turn in 20 minutes,
-#: and a survey of a Jellyfin finds what was played while nobody listened.
+#: and the inventory of a Jellyfin finds what changed while nobody listened.
 RESTED = 2 * 3600.0
 
 #: Plays that a look begins with, and known items that it reads again in turn.
@@ -130,6 +132,7 @@ class DaySide(Side):
         self._kept: tuple[list[Reading], list[Move], datetime | None] = ([], [], None)
         self._turn = 0
         self.answers_at: float | None = None
+        self.catalogue = MemoryCatalogue()
 
     @property
     @override
@@ -138,6 +141,10 @@ class DaySide(Side):
         return self._works
 
     # --- lives ---------------------------------------------------------------
+
+    @override
+    def catalogue_on_disk(self) -> Catalogue:
+        return self.catalogue
 
     @override
     def assemble(self) -> None:
@@ -149,17 +156,17 @@ class DaySide(Side):
             }
         )
         super().assemble()
-        self.survey = Survey(
+        self.inventory = Inventory(
             self.lane,
             self.server,
+            self.catalogue,
             Pace(self.world.clock),
             label=self.name,
-            played_until=self.seen_until or self.moves.since,
-            surveyed=self._surveyed,
             hint=self._hint,
             report=self.relay.report,
             clock=self.world.clock,
         )
+        self.inventory.begin()
         self.observer = Observer(
             self.lane,
             self.server,
@@ -168,16 +175,13 @@ class DaySide(Side):
             report=self.relay.report,
             clock=self.world.clock,
             rng=random.Random(self.world.rng.random()),
-            look_for_plays=self.survey.look_for_plays,
+            missed=self.inventory.look_again,
         )
         self.lane.add_listener(lambda update: self.day.note_outcomes(self, update))
-        self.tasks.append(self.world.loop.create_task(self.survey.run()))
+        self.tasks.append(self.world.loop.create_task(self.inventory.run()))
 
     def _hint(self, change: Changed) -> None:
         self.observer.hint(change)
-
-    def _surveyed(self, played_until: datetime) -> None:
-        self.seen_until = played_until
 
     @override
     async def _store(self) -> None:
@@ -210,6 +214,7 @@ class DaySide(Side):
         async with self.reading:
             self.moved.clear()
             found = await self.server.fetch(item_ids)
+            await self.lane.know(found.values())
             self.take_over(
                 one
                 for item_id, one in found.items()
@@ -234,6 +239,7 @@ class DaySide(Side):
         found = {one.item.item_id: one for one in plays}
         if unread := set(item_ids) - found.keys():
             found |= await self.server.fetch(unread)
+        await self.lane.know(found.values())
         self.take_over(
             one
             for item_id, one in found.items()
@@ -332,7 +338,7 @@ class Day(Mirrored):
         return CopyTarget(
             side.lane,
             side.server,
-            side.survey.find,
+            side.inventory.find,
             Policy.NEWEST,
             side.relay.report,
         )

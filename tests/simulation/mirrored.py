@@ -33,6 +33,7 @@ from custom_components.watched_sync.core.operation import (
 )
 from custom_components.watched_sync.core.outbox import Outbox, Result
 from custom_components.watched_sync.core.play_state import PlayState, Reading
+from custom_components.watched_sync.core.ports import Catalogue
 from custom_components.watched_sync.core.reconcile import Policy
 from custom_components.watched_sync.core.relay import Relay
 from tests.core.twins import (
@@ -185,6 +186,10 @@ class Side:
     def _note_change(self, item: Item, change: Change) -> None:
         self.written.append((work_of(item), change))
 
+    def catalogue_on_disk(self) -> Catalogue | None:
+        """Return what is known of the whole library, where the world keeps it."""
+        return None
+
     def assemble(self) -> None:
         """Begin a life with what is on disk."""
         outbox = self.journal.restore() if self.journal.writes else Outbox()
@@ -196,6 +201,7 @@ class Side:
             ledger=Ledger(map(decode_reading, data["readings"])),
             journal=self.journal,
             clock=self.world.clock,
+            catalogue=self.catalogue_on_disk(),
         )
         self.moved: set[str] = set()
         self.reading = asyncio.Lock()

@@ -20,7 +20,7 @@ import logging
 from types import MappingProxyType
 from typing import Any
 
-from .errors import JournalError, Reason, Unstorable
+from .errors import CatalogueError, JournalError, Reason, Unstorable
 from .failing_reads import FailingReads
 from .identity import Item
 from .ledger import Ledger
@@ -28,7 +28,7 @@ from .mistakes import Mistakes
 from .operation import Operation, Scope
 from .outbox import Outbox, OutboxFull, Outcome, Receipt, Result
 from .play_state import PlayState, Reading
-from .ports import Clock, Journal
+from .ports import Catalogue, Clock, Journal
 from .recent import Recent
 
 _LOGGER = logging.getLogger(__name__)
@@ -109,13 +109,15 @@ class Lane:
         ledger: Ledger,
         journal: Journal,
         clock: Clock,
+        catalogue: Catalogue | None = None,
         create_task: Callable[
             [Coroutine[Any, Any, None]], asyncio.Task[None]
         ] = asyncio.create_task,
     ) -> None:
         """Take over what was stored; *create_task* starts the writer of the journal.
 
-        That task must not be cancelled while it runs: callers wait for it.
+        That task must not be cancelled while it runs: callers wait for it. What the
+        ledger does not remember is looked up in the *catalogue*, where there is one.
         """
         self.outbox = outbox
         self.ledger = ledger
@@ -130,6 +132,7 @@ class Lane:
         self.reads = FailingReads(clock)
         self.mistakes = Mistakes()
         self._journal = journal
+        self._catalogue = catalogue
         self._create_task = create_task
         self._commits: list[_Commit] = []
         self._writer: asyncio.Task[None] | None = None
@@ -265,6 +268,46 @@ class Lane:
         if seen_first and self.outbox.hasten(Reason.MISSING, seen_first):
             self.wake.set()
         return news
+
+    async def known(self, item_ids: Collection[str]) -> Mapping[str, Reading]:
+        """Return what is known of items, whether they were dealt with or only listed.
+
+        What the catalogue cannot tell just now is left out.
+        """
+        remembered = {
+            item_id: reading
+            for item_id in item_ids
+            if (reading := self.ledger.reading(item_id)) is not None
+        }
+        others = set(item_ids) - remembered.keys()
+        if self._catalogue is None or not others:
+            return remembered
+        try:
+            return {**await self._catalogue.readings(others), **remembered}
+        except CatalogueError as err:
+            _LOGGER.debug("What is known of items cannot be looked up: %r", err)
+            return remembered
+
+    async def know(self, readings: Iterable[Reading]) -> None:
+        """Have the ledger know what was known of the items of these *readings*.
+
+        To be awaited before readings are compared: it is what they have moved from.
+        What nobody has ever watched needs no base, so that a library that is scanned
+        does not drive out of the ledger what it is for.
+        """
+        shown = {
+            one.item.item_id: one
+            for one in readings
+            if not one.item.kind.is_container
+            and self.ledger.reading(one.item.item_id) is None
+        }
+        known = await self.known(shown.keys())
+        self.ledger.recall(
+            one
+            for item_id, one in known.items()
+            if one.item.is_still(shown[item_id].item)
+            and not (one.state.is_untouched and shown[item_id].state.is_untouched)
+        )
 
     async def ended(
         self, operation_ids: Collection[str], seconds: float

@@ -20,9 +20,10 @@ type MoveListener = Callable[[Reading | None, Reading], None]
 class Ledger:
     """The last reading of every item this lane has dealt with, least recent first.
 
-    It holds tracked items, what is up next and what an operation touched: never the
-    library. It can be rebuilt by reading again, so losing it costs certainty, not
-    changes.
+    It holds tracked items, what is up next and what an operation touched; what is
+    known of the rest of the library is recalled from the catalogue when it is needed
+    (see `Lane.know`). It can be rebuilt by reading again, so losing it costs certainty,
+    not changes.
 
     `on_move` hears, in the very moment, of every film and episode that shows something
     else than was known, was played again, or is known from now on. `absent` are items
@@ -63,9 +64,25 @@ class Ledger:
         # First of all: what has other ids now is to be known when it is taken over.
         self._each(readings, self._displace)
         news = self._each(readings, self._take)
+        self._forget_the_oldest()
+        return news
+
+    def recall(self, readings: Iterable[Reading]) -> None:
+        """Take in what was known of items that are not remembered, as no news.
+
+        What is remembered is newer, and an unknown state is the base of nothing.
+        """
+        for reading in readings:
+            item = reading.item
+            if item.item_id in self._readings or reading.state.watched is None:
+                continue
+            self._readings[item.item_id] = reading
+            self._index(None, item)
+        self._forget_the_oldest()
+
+    def _forget_the_oldest(self) -> None:
         while len(self._readings) > LEDGER_LIMIT:
             self.forget(next(iter(self._readings)))
-        return news
 
     def _each(
         self, readings: list[Reading], take: Callable[[Reading], Reading | None]

@@ -100,14 +100,15 @@ class Observer:
         report: Callable[[ServerError], None],
         clock: Clock,
         rng: Random,
-        look_for_plays: Callable[[], None] = lambda: None,
+        missed: Callable[[], None] = lambda: None,
     ) -> None:
         """Observe *server* for *reader*.
 
-        *report* hears of reads that failed and of sockets that closed. *look_for_plays*
-        is called where plays may have been missed that no reading shows.
+        *report* hears of reads that failed and of sockets that closed. *missed* is
+        called after each gap in which changes were not told, and ever again as long as
+        it lasts: what is not known by the ledger may have changed.
         """
-        self._look_for_plays = look_for_plays
+        self._tell_of_gap = missed
         self._lane = lane
         self._server = server
         self._reader = reader
@@ -159,6 +160,7 @@ class Observer:
                 async with asyncio.timeout(PATIENCE):
                     await self._tried.wait()
         self._opened = True
+        self._tell_of_gap()
         await self._look_at_all()
 
     async def run(self) -> None:
@@ -252,6 +254,8 @@ class Observer:
         self._tried.set()
         # What happened without a socket was not told; open() looks for it itself.
         self._miss()
+        if self._opened:
+            self._tell_of_gap()
 
     # --- hints ---------------------------------------------------------------
 
@@ -318,7 +322,7 @@ class Observer:
     async def _look(self, now: float) -> None:
         """Look at what is due, or about to be."""
         item_ids, everything = self._take_due(now + GATHER)
-        item_ids, is_new = self._worth_reading(item_ids)
+        item_ids, is_new = await self._worth_reading(item_ids)
         everything |= is_new
         item_ids -= self._in_flight(item_ids)
         if not item_ids and not everything:
@@ -354,18 +358,27 @@ class Observer:
             # To the end of the queue, so that others get their turn.
             self._due[item_id] = tuple(sorted((again, *self._due.pop(item_id, ()))))
 
-    def _worth_reading(self, item_ids: set[str]) -> tuple[set[str], bool]:
+    async def _worth_reading(self, item_ids: set[str]) -> tuple[set[str], bool]:
         """Return what is not shown already by what was told, and whether lists may be.
 
-        A folder or show that nobody knows is none of ours; what is below it is told
-        as well. An item that nobody knows and that was never played may be up next.
+        A folder or show that was never dealt with is none of ours; what is below it is
+        told as well. An item that nobody knows and that was never played may be up
+        next.
         """
         ledger = self._lane.ledger
         worth: set[str] = set()
         is_new = False
+        said = {
+            item_id: self._told.pop(item_id)
+            for item_id in item_ids
+            if item_id in self._told
+        }
+        listed = await self._lane.known(
+            {item_id for item_id, told in said.items() if told.unwatched is None}
+        )
         for item_id in item_ids:
-            told = self._told.pop(item_id, None)
-            known = ledger.reading(item_id)
+            told = said.get(item_id)
+            known = ledger.reading(item_id) or listed.get(item_id)
             if told is None:
                 worth.add(item_id)
             elif known is not None:
@@ -431,7 +444,6 @@ class Observer:
                 self._set_due(item_id, later)
         self._due_all = None
         self._missed = False
-        self._look_for_plays()
         try:
             await self._reader.catch_up()
         except Exception:
@@ -447,4 +459,5 @@ class Observer:
             self._miss()
         elif not (self._live and self._server.capabilities.announces_marks):
             await self._reader.glance()
-            self._look_for_plays()
+            if not self._live:
+                self._tell_of_gap()

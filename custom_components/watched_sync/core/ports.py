@@ -303,7 +303,7 @@ class MediaServer(Protocol):
         id alone, and whether a film `has_more_files` is not told.
 
         It may take minutes, and the server may go on working on it when nobody waits
-        any more: see `survey`. Raises `ItemGone` for a library that is gone or hidden,
+        any more: see `pace`. Raises `ItemGone` for a library that is gone or hidden,
         `Malformed` for a listing that does not end, and `Unsupported` for seasons, and
         for episodes unless `capabilities.lists_episodes`.
         """

@@ -373,7 +373,7 @@ async def _if_known(entry: WatchedSyncConfigEntry, item_id: str) -> LaneItem | N
     """Return an item if this lane's server has it."""
     if (item := known_item(entry, item_id)) is not None:
         return LaneItem(entry, item)
-    find = entry.runtime_data.survey.find_now
+    find = entry.runtime_data.inventory.find_now
     try:
         reading = await async_ask(entry, lambda server: server.resolve(item_id, find))
     except CannotAsk:

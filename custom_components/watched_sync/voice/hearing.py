@@ -320,8 +320,10 @@ async def _async_find_by_id(
 
     async def on_lane(entry: WatchedSyncConfigEntry) -> None:
         async def find(_: MediaServer) -> list[Reading]:
-            survey = entry.runtime_data.survey
-            return [one for kind in kinds for one in await survey.find_now(kind, ids)]
+            inventory = entry.runtime_data.inventory
+            return [
+                one for kind in kinds for one in await inventory.find_now(kind, ids)
+            ]
 
         try:
             readings = await async_ask(entry, find)

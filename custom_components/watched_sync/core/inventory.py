@@ -1,0 +1,858 @@
+"""Reading whole libraries at leisure, so that the catalogue knows what is in them.
+
+The first inventory reads everything once, page by page, and goes on where it stopped:
+after an outage, or in the next life. Rounds keep it true after that: a quick one after
+every gap in which changes were not told, which reads again only what a cheap sign says
+has changed; and once a day, in small steps, all of it. Where a server does not tell of
+marks, but counts cheaply what is not watched, it is asked for one count after another.
+
+All of it is nice to know: one request at a time goes out, with long rests, and only
+while the lane has nothing to do. No start, look, delivery or status waits for it, or
+fails because of it.
+"""
+
+import asyncio
+from collections.abc import (
+    AsyncGenerator,
+    Awaitable,
+    Callable,
+    Iterable,
+    Mapping,
+    Sequence,
+)
+from contextlib import aclosing, suppress
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+from functools import partial
+from heapq import nlargest
+from itertools import batched
+import logging
+from operator import itemgetter
+from types import MappingProxyType
+
+from .catalogue import Progress, Selection, Sweep
+from .errors import (
+    CatalogueError,
+    ItemGone,
+    ServerError,
+    StillLooking,
+    Unanswered,
+    Unsupported,
+    is_outage,
+)
+from .identity import MediaKind, ProviderIds
+from .keeping import FAILED_REST, Keeper, Taken
+from .lane import Lane, LaneUpdate, Phase
+from .pace import REST_FACTOR, Pace
+from .play_state import Reading
+from .ports import Catalogue, Changed, Clock, Library, MediaServer, Told
+
+_LOGGER = logging.getLogger(__name__)
+
+#: Seconds for which a lane that came up, or came back, is left to what matters.
+CALM = 30.0
+
+#: Seconds between two quick rounds, at least.
+ROUND_REST = 900.0
+
+#: When everything is read again, and the seconds between two requests of that.
+DAY = timedelta(days=1)
+DAILY_STEP = 15.0
+
+#: Seconds between two counts: beside the glances of the observer they make less than
+#: six requests a minute. And the same once nothing has changed for an hour.
+COUNT = 30.0
+RARE_COUNT = 300.0
+QUIET = 3600.0
+
+#: Seconds for which what was listed says that something is not there.
+LIFETIME = 3600.0
+
+#: Seconds for which somebody who asks waits for it; most servers are quicker.
+FIND_PATIENCE = 10.0
+
+#: Times that a part of a library is tried before the others are read without it.
+MOST_FAILURES = 3
+
+#: Seconds after a read that failed, and after a fault of ours.
+ERROR_REST = 300.0
+FAULT_REST = 3600.0
+
+#: Items that a library may lose unseen, and the part of it: of more, a listing that
+#: does not show them is not believed.
+FEW = 10
+LOST_PART = 0.1
+
+#: Last plays that are remembered of the first inventory.
+PLAYS = 20
+
+#: Items asked for by id at once.
+_BATCH = 100
+
+#: The order in which libraries are read: what has a name of its own comes first.
+_ORDER = (MediaKind.MOVIE, MediaKind.SHOW, MediaKind.EPISODE)
+
+#: What is counted.
+_COUNTED = (MediaKind.MOVIE, MediaKind.EPISODE)
+
+
+class Stage(StrEnum):
+    """How the inventory of a lane is."""
+
+    RUNNING = "running"
+    COMPLETE = "complete"
+    WAITING = "waiting"
+
+
+@dataclass(frozen=True, slots=True)
+class InventoryStatus:
+    """How far the libraries are read.
+
+    It is `WAITING` as long as the first inventory has not ended and cannot go on.
+    `percent` is how much of a reading of everything is done, None where none is under
+    way. `items` is how many films, shows and episodes are known.
+    """
+
+    stage: Stage = Stage.WAITING
+    percent: int | None = None
+    items: Mapping[MediaKind, int] = field(
+        default_factory=lambda: MappingProxyType[MediaKind, int]({})
+    )
+
+    @property
+    def total(self) -> int:
+        """How many items are known."""
+        return sum(self.items.values())
+
+
+@dataclass(slots=True)
+class _Listing:
+    """The items of one kind in one library, while they are listed.
+
+    All that is shown is marked with `number`, which grows with every listing. `new`
+    counts rows that were not known, `unwatched` those that are not watched.
+    """
+
+    library: Library
+    kind: MediaKind
+    number: int
+    is_first: bool = False
+    new: int = 0
+    unwatched: int = 0
+
+
+class Inventory:
+    """Reads a lane's libraries into its catalogue, and finds what is in them."""
+
+    def __init__(
+        self,
+        lane: Lane,
+        server: MediaServer,
+        catalogue: Catalogue,
+        pace: Pace,
+        *,
+        label: str,
+        hint: Callable[[Changed], None],
+        report: Callable[[ServerError], None],
+        clock: Clock,
+    ) -> None:
+        """Read *server* for *lane*, in step with others by *pace*.
+
+        Nothing is read before `begin`. *hint* is told what is worth a look: nothing
+        listed is believed, as it may be many minutes old. *report* hears of reads that
+        failed, other than by being slow.
+        """
+        self._lane = lane
+        self._server = server
+        self._catalogue = catalogue
+        self._pace = pace
+        self._label = label
+        self._hint = hint
+        self._report = report
+        self._clock = clock
+        self._lists_episodes = server.capabilities.lists_episodes
+        self._keeper = Keeper(
+            lane, catalogue, label=label, counts_are_signs=not self._lists_episodes
+        )
+        self._listeners: dict[object, Callable[[], None]] = {}
+        self._status = InventoryStatus()
+        # When something is to be done.
+        self._has_begun = asyncio.Event()
+        self._stirred = asyncio.Event()
+        self._hurried = asyncio.Event()
+        self._is_round_wanted = False
+        self._next_round = clock.monotonic()
+        self._is_asked_for = False
+        self._is_trusted = False
+        self._is_first_over = False
+        # When the lane has nothing else to do.
+        self._lane_stirred = asyncio.Event()
+        self._was_ready = lane.health.phase is Phase.READY
+        self._ready_at = clock.monotonic()
+        # What was listed, and when.
+        self._number = 0
+        self._listed = asyncio.Event()
+        self._listed_at: dict[MediaKind, float] = {}
+        self._differing: dict[str, Reading] = {}
+        self._newest: list[tuple[datetime, Reading]] = []
+        self._failures: dict[tuple[str, MediaKind], int] = {}
+        # What was counted.
+        self._is_counted = True
+        self._counted = 0
+        self._next_count = clock.monotonic()
+        self._changed_at = clock.monotonic()
+        self._answered: dict[tuple[str, MediaKind], set[int]] = {}
+
+    # --- what others ask -------------------------------------------------------
+
+    def begin(self) -> None:
+        """Read from now on."""
+        self._has_begun.set()
+
+    def look_again(self) -> None:
+        """Find out, soon, what has changed while nobody was told."""
+        self._is_round_wanted = True
+        self._stirred.set()
+
+    def read_again(self) -> None:
+        """Read everything again, as somebody wants it, and believe what is gone.
+
+        Only a library that is empty is never believed.
+        """
+        self._is_asked_for = True
+        self._stirred.set()
+
+    @property
+    def status(self) -> InventoryStatus:
+        """How far the libraries are read."""
+        if self._is_first_over or self._is_at_leisure:
+            return self._status
+        return replace(self._status, stage=Stage.WAITING)
+
+    def add_listener(self, listener: Callable[[], None]) -> Callable[[], None]:
+        """Call *listener* when the status may have changed; return what removes it."""
+        key = object()
+        self._listeners[key] = listener
+
+        def remove() -> None:
+            self._listeners.pop(key, None)
+
+        return remove
+
+    async def find(
+        self, kind: MediaKind, ids: ProviderIds, title: str | None = None
+    ) -> Sequence[Reading]:
+        """Find every copy of a work by its provider ids, without listing a library.
+
+        What the catalogue knows is read again. What it does not know is asked of the
+        server as far as that is cheap. Raises `StillLooking` as long as a listing has
+        to say whether there is one.
+        """
+        if not ids:
+            return await self._server.find(kind, ids, title)
+        is_listed = self._is_first_over or kind in self._listed_at
+        if is_listed and (known := await self._read_known(kind, ids)):
+            return known
+        found = await self._server.find(kind, ids, title)
+        if found or self._server.capabilities.finds_by_ids:
+            return found
+        if not is_listed and (known := await self._read_known(kind, ids)):
+            return known
+        if self._knows_all(kind):
+            return found
+        self.look_again()
+        raise StillLooking("the libraries are being read for it")
+
+    async def _read_known(self, kind: MediaKind, ids: ProviderIds) -> Sequence[Reading]:
+        """Read what the catalogue knows by these ids, as it is now."""
+        try:
+            known = await self._catalogue.find(kind, ids)
+        except CatalogueError as err:
+            self._keeper.failed(err)
+            return ()
+        if not known:
+            return ()
+        found = await self._server.fetch({one.item.item_id for one in known})
+        return [
+            one
+            for one in found.values()
+            if one.item.kind is kind and one.item.provider_ids.matches(ids)
+        ]
+
+    async def find_now(
+        self, kind: MediaKind, ids: ProviderIds, title: str | None = None
+    ) -> Sequence[Reading]:
+        """Find as `find` does, for somebody who waits for the answer.
+
+        Where a listing has to say it begins at once, and is waited for a few seconds.
+        """
+        try:
+            return await self.find(kind, ids, title)
+        except StillLooking:
+            self._hurried.set()
+            self._stirred.set()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(FIND_PATIENCE):
+                    while not self._knows_all(kind):
+                        self._listed.clear()
+                        await self._listed.wait()
+            return await self.find(kind, ids, title)
+
+    def _knows_all(self, kind: MediaKind) -> bool:
+        """Whether the catalogue can say that something is not there."""
+        at = self._listed_at.get(kind)
+        return at is not None and self._clock.monotonic() - at <= LIFETIME
+
+    def _knows_all_now(self, kind: MediaKind) -> None:
+        self._listed_at[kind] = self._clock.monotonic()
+        self._listed.set()
+
+    # --- one thing after the other -----------------------------------------------
+
+    async def run(self) -> None:
+        """Keep the catalogue true, until cancelled."""
+        removers = [
+            self._lane.add_listener(self._keeper.hear),
+            self._lane.add_listener(self._lane_changed),
+        ]
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._keeper.run())
+                group.create_task(self._read_on())
+        finally:
+            for remove in removers:
+                remove()
+
+    async def flush(self) -> None:
+        """Write what was read until now; for the end, when nobody minds a failure."""
+        try:
+            await self._keeper.flush()
+        except CatalogueError as err:
+            self._keeper.failed(err)
+
+    def _lane_changed(self, update: LaneUpdate) -> None:
+        is_ready = self._lane.health.phase is Phase.READY
+        if is_ready and not self._was_ready:
+            self._ready_at = self._clock.monotonic()
+        self._was_ready = is_ready
+        if update.readings:
+            self._changed_at = self._clock.monotonic()
+        self._lane_stirred.set()
+        self._tell()
+
+    async def _read_on(self) -> None:
+        await self._try(self._look_back)
+        await self._has_begun.wait()
+        while True:
+            await self._rest(await self._try(self._do_next))
+
+    async def _try(self, turn: Callable[[], Awaitable[object]]) -> float:
+        """Take a turn; return for how many seconds nothing is to follow."""
+        began_at = self._clock.monotonic()
+        try:
+            await turn()
+        except ServerError as err:
+            _LOGGER.debug("%s: not listed: %r", self._label, err)
+            self._hurried.clear()
+            if not isinstance(err, Unanswered):
+                self._report(err)
+            # An outage is waited for in any case.
+            least = CALM if is_outage(err) else ERROR_REST
+            return max(REST_FACTOR * (self._clock.monotonic() - began_at), least)
+        except CatalogueError as err:
+            self._keeper.failed(err)
+            self._hurried.clear()
+            return FAILED_REST
+        except Exception:
+            _LOGGER.exception("%s: listing failed unexpectedly", self._label)
+            self._hurried.clear()
+            return FAULT_REST
+        return 0.0
+
+    async def _recall(self) -> Progress:
+        """Return how far the libraries were read, in this life or before."""
+        progress = await self._catalogue.progress()
+        self._number = max(self._number, progress.round_no)
+        self._is_first_over = progress.finished_at is not None
+        return progress
+
+    async def _look_back(self) -> None:
+        """Show what is known from earlier lives."""
+        await self._recall()
+        await self._show(Stage.COMPLETE if self._is_first_over else Stage.WAITING)
+
+    async def _do_next(self) -> None:
+        """Read what is due, or wait until something is."""
+        progress = await self._recall()
+        if progress.finished_at is None:
+            await self._read_all(progress)
+        elif self._is_round_due:
+            await self._catch_up()
+        elif (
+            self._is_asked_for
+            or progress.library_id
+            or self._daily_in(progress.finished_at) <= 0
+        ):
+            await self._read_all(progress)
+        elif self._is_counted and self._clock.monotonic() >= self._next_count:
+            await self._count_next()
+        else:
+            await self._show(Stage.COMPLETE)
+            await self._until_due(progress.finished_at)
+
+    @property
+    def _is_round_due(self) -> bool:
+        return self._is_round_wanted and (
+            self._hurried.is_set() or self._clock.monotonic() >= self._next_round
+        )
+
+    def _daily_in(self, finished_at: datetime) -> float:
+        """Return the seconds until everything is to be read again.
+
+        A clock that was set back must not put it off for long.
+        """
+        left = (finished_at + DAY - self._clock.now()).total_seconds()
+        return left if left <= 2 * DAY.total_seconds() else 0.0
+
+    async def _until_due(self, finished_at: datetime) -> None:
+        now = self._clock.monotonic()
+        waits = [self._daily_in(finished_at)]
+        if self._is_round_wanted:
+            waits.append(self._next_round - now)
+        if self._is_counted:
+            waits.append(self._next_count - now)
+        self._stirred.clear()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(max(min(waits), 0)):
+                await self._stirred.wait()
+
+    # --- everything ----------------------------------------------------------------
+
+    async def _read_all(self, progress: Progress) -> None:
+        """Read all parts of all libraries, from where *progress* stands.
+
+        A quick round that is due goes first; this is gone on with after it.
+        """
+        is_first = progress.finished_at is None
+        if self._is_asked_for and not is_first:
+            progress = Progress(finished_at=progress.finished_at)
+            self._is_trusted = True
+        self._is_asked_for = False
+        libraries = await self._libraries()
+        parts = [
+            (library, kind)
+            for kind in _ORDER
+            for library in libraries
+            if library.may_hold(kind)
+        ]
+        if is_first and not parts:
+            # A server that has just started may not know its libraries yet.
+            await self._rest(ROUND_REST)
+            return
+        first = _place_of(progress, parts)
+        if progress.library_id is None:
+            self._begin_round()
+        if is_first:
+            left = {kind for _, kind in parts[first:]}
+            for kind in {kind for _, kind in parts[:first]} - left:
+                self._knows_all_now(kind)
+        for at, (library, kind) in enumerate(parts[first:], first):
+            if (progress.library_id, progress.kind) != (library.library_id, kind):
+                progress = Progress(
+                    round_no=self._next_number(),
+                    library_id=library.library_id,
+                    kind=kind,
+                    finished_at=progress.finished_at,
+                )
+                await self._catalogue.note(progress)
+            listing = _Listing(library, kind, progress.round_no, is_first)
+            try:
+                async with aclosing(self._read_part(listing, progress)) as steps:
+                    async for step, share in steps:
+                        if await self._catalogue.progress() != progress:
+                            return  # it was thrown away meanwhile
+                        progress = step
+                        await self._catalogue.note(progress)
+                        await self._show(Stage.RUNNING, (at + share) / len(parts))
+                        if not is_first and await self._gives_way():
+                            return
+            except ServerError as err:
+                if is_outage(err) or not self._is_given_up(listing):
+                    raise
+                _LOGGER.debug("%s: a library is left out: %r", self._label, err)
+            self._failures.pop((library.library_id, kind), None)
+            if all(kind is not later for _, later in parts[at + 1 :]):
+                self._knows_all_now(kind)
+        await self._finish(is_first=is_first)
+
+    async def _gives_way(self) -> bool:
+        """Rest a while in a round that nobody waits for; whether another goes first."""
+        if not self._is_trusted:
+            await self._rest(DAILY_STEP)
+        return self._is_round_due or self._is_asked_for
+
+    async def _finish(self, *, is_first: bool) -> None:
+        """Note that everything was read."""
+        for kind in _ORDER:
+            self._knows_all_now(kind)
+        await self._catalogue.note(
+            Progress(round_no=self._number, finished_at=self._clock.now())
+        )
+        self._is_first_over = True
+        self._is_trusted = False
+        self._hurried.clear()
+        if is_first and self._newest:
+            # They are nobody's news, but what was played last is shown.
+            self._lane.ledger.recall(one for _, one in reversed(self._newest))
+            self._newest = []
+            self._hint(Changed(frozenset()))
+        await self._show(Stage.COMPLETE)
+
+    async def _read_part(
+        self, listing: _Listing, progress: Progress
+    ) -> AsyncGenerator[tuple[Progress, float]]:
+        """Read what is left of a part; yield how far it is, and what share of it.
+
+        A library that goes meanwhile is left as it is known.
+        """
+        if listing.kind is MediaKind.EPISODE and not self._lists_episodes:
+            async for step in self._show_by_show(listing, progress):
+                yield step
+        else:
+            try:
+                async for start in self._pages(listing, progress.start):
+                    yield replace(progress, start=start), 0.5
+            except ItemGone:
+                return
+        if not listing.is_first:
+            await self._sweep(listing)
+
+    async def _show_by_show(
+        self, listing: _Listing, progress: Progress
+    ) -> AsyncGenerator[tuple[Progress, float]]:
+        """Read the episodes of the shows that are left of a library."""
+        shows = await self._catalogue.shows()
+        ids = sorted(
+            item_id
+            for item_id, show in shows.items()
+            if show.item.library_id == listing.library.library_id
+        )
+        for done, item_id in enumerate(ids, 1):
+            if progress.show_id is not None and item_id <= progress.show_id:
+                continue
+            await self._read_show(shows[item_id], listing)
+            yield replace(progress, show_id=item_id), done / len(ids)
+
+    def _is_given_up(self, listing: _Listing) -> bool:
+        """Whether a part has failed so often that the others are read without it."""
+        part = (listing.library.library_id, listing.kind)
+        self._failures[part] = self._failures.get(part, 0) + 1
+        return self._failures[part] >= MOST_FAILURES
+
+    # --- what has changed ------------------------------------------------------------
+
+    async def _catch_up(self) -> None:
+        """Read again what a cheap sign says has changed."""
+        began_at = self._clock.monotonic()
+        self._is_round_wanted = False
+        self._hurried.clear()
+        self._begin_round()
+        try:
+            for library in await self._libraries():
+                if not await self._agrees(library):
+                    await self._list_again(library)
+        except BaseException:
+            self._is_round_wanted = True
+            raise
+        finally:
+            now = self._clock.monotonic()
+            rest = max(REST_FACTOR * (now - began_at), ROUND_REST)
+            self._next_round = now + rest
+        for kind in _ORDER:
+            self._knows_all_now(kind)
+
+    async def _list_again(self, library: Library) -> None:
+        """List a library, and read the episodes of shows whose counts differ."""
+        number = self._next_number()
+        for kind in _ORDER:
+            if not library.may_hold(kind):
+                continue
+            listing = _Listing(library, kind, number)
+            if kind is MediaKind.EPISODE and not self._lists_episodes:
+                for show in list(self._differing.values()):
+                    if show.item.library_id == library.library_id:
+                        await self._read_show(show, listing)
+                continue
+            try:
+                async for _ in self._pages(listing, 0):
+                    pass
+            except ItemGone:
+                return
+            await self._sweep(listing)
+            if kind in _COUNTED:
+                answered = self._answered.get((library.library_id, kind))
+                if answered is not None:
+                    answered.add(listing.unwatched)
+
+    async def _agrees(self, library: Library) -> bool:
+        """Ask whether as much of a library is unwatched as is known."""
+        if not self._is_counted:
+            return False
+        for kind in _COUNTED:
+            if library.may_hold(kind) and not await self._agrees_on(library, kind):
+                return False
+        return True
+
+    async def _agrees_on(self, library: Library, kind: MediaKind) -> bool:
+        """Ask for one count, and say whether it is known, or was listed for before.
+
+        What was listed for is looked at by the observer; a server may also count
+        otherwise than it lists, which no listing mends.
+        """
+        try:
+            count = await self._in_turn(
+                partial(self._server.count_unwatched, library, kind)
+            )
+        except Unsupported:
+            self._is_counted = False
+            return False
+        except ItemGone:
+            return True
+        await self._keeper.flush()
+        wanted = Selection(
+            kinds=frozenset({kind}),
+            library_ids=frozenset({library.library_id}),
+            watched=False,
+            limit=0,
+        )
+        part = (library.library_id, kind)
+        if count == (await self._catalogue.select(wanted)).total:
+            self._answered.pop(part, None)
+            return True
+        if count in self._answered.get(part, ()):
+            return True
+        self._answered[part] = {count}
+        return False
+
+    async def _count_next(self) -> None:
+        """Ask for the next count in turn, and list the library if it is not known."""
+        parts = [
+            (library, kind)
+            for library in await self._libraries()
+            for kind in _COUNTED
+            if library.may_hold(kind)
+        ]
+        now = self._clock.monotonic()
+        is_quiet = now - self._changed_at >= QUIET
+        self._next_count = now + (RARE_COUNT if is_quiet else COUNT)
+        if not parts:
+            return
+        library, kind = parts[self._counted % len(parts)]
+        self._counted += 1
+        if not await self._agrees_on(library, kind) and self._is_counted:
+            self._changed_at = self._clock.monotonic()
+            self._begin_round()
+            await self._list_again(library)
+
+    # --- reading -----------------------------------------------------------------
+
+    def _begin_round(self) -> None:
+        self._keeper.begin_round()
+        self._differing.clear()
+
+    def _next_number(self) -> int:
+        self._number += 1
+        return self._number
+
+    async def _libraries(self) -> list[Library]:
+        """Return the libraries that the options allow."""
+        found = await self._in_turn(self._server.libraries)
+        return [one for one in found if one.is_allowed]
+
+    async def _pages(self, listing: _Listing, start: int) -> AsyncGenerator[int]:
+        """List what is left of a library; yield where the next page begins.
+
+        Raises `ItemGone` for a library that is gone or hidden.
+        """
+        shows: Mapping[str, Reading] = {}
+        if listing.kind is MediaKind.EPISODE:
+            shows = await self._catalogue.shows()
+        position: int | None = start
+        while position is not None:
+            page = await self._in_turn(
+                partial(
+                    self._server.inventory_page, listing.library, listing.kind, position
+                )
+            )
+            await self._take((_of_show(one, shows) for one in page.readings), listing)
+            position = page.next_start
+            if position is not None:
+                yield position
+
+    async def _read_show(self, show: Reading, listing: _Listing) -> None:
+        """Read the episodes of a show.
+
+        One that cannot be read keeps nobody from the others: it is read in another
+        round.
+        """
+        try:
+            leaves = await self._in_turn(partial(self._server.fetch_leaves, show.item))
+        except ItemGone:
+            return
+        except ServerError as err:
+            if is_outage(err):
+                raise
+            _LOGGER.debug("%s: a show is left out: %r", self._label, err)
+            unread = replace(show, leaf_count=None, watched_leaf_count=None)
+            await self._keeper.keep_counts(unread, listing.number)
+            self.look_again()
+            return
+        shows = {show.item.item_id: show}
+        taken = await self._take((_of_show(one, shows) for one in leaves), listing)
+        listed = self._differing.pop(show.item.item_id, None)
+        if listed is not None and not taken.moved:
+            # Else they are read once more, until what has moved is known.
+            await self._keeper.keep_counts(listed, listing.number)
+
+    async def _take(self, readings: Iterable[Reading], listing: _Listing) -> Taken:
+        """Take in what was listed, and have looked at what has moved."""
+        rows = [_placed(one, listing.library) for one in readings]
+        taken = await self._keeper.take(rows, listing.number, is_first=listing.is_first)
+        listing.new += taken.new
+        listing.unwatched += sum(one.state.watched is False for one in rows)
+        if listing.is_first:
+            self._note_plays(rows)
+        elif not self._lists_episodes:
+            self._differing |= {one.item.item_id: one for one in taken.differing}
+        self._look_at(taken.moved)
+        return taken
+
+    def _note_plays(self, rows: Iterable[Reading]) -> None:
+        """Note what was played last, where the server does not say so by itself."""
+        if not self._server.capabilities.lists_plays:
+            played = [
+                (at, one) for one in rows if (at := one.state.last_played) is not None
+            ]
+            self._newest = nlargest(PLAYS, [*self._newest, *played], key=itemgetter(0))
+
+    def _look_at(self, moved: Mapping[str, Told | None]) -> None:
+        if moved:
+            told = {one: said for one, said in moved.items() if said is not None}
+            self._changed_at = self._clock.monotonic()
+            self._hint(Changed(frozenset(moved), told=told))
+
+    async def _sweep(self, listing: _Listing) -> None:
+        """Forget what a listing that has ended did not show, and is not there."""
+        sweep = await self._catalogue.sweep(
+            listing.library.library_id, listing.kind, listing.number
+        )
+        if not sweep.missing:
+            return
+        if not _is_believable(sweep, listing.new, is_trusted=self._is_trusted):
+            _LOGGER.info(
+                "%s: %d of %d items of a library were not listed; they are kept, as it"
+                " looks lost",
+                self._label,
+                len(sweep.missing),
+                sweep.total,
+            )
+            return
+        for batch in batched(sweep.missing, _BATCH, strict=False):
+            # It may have come back, or be in another library by now.
+            found = await self._in_turn(partial(self._server.fetch, batch))
+            taken = await self._keeper.take(
+                found.values(), listing.number, is_first=False
+            )
+            self._look_at(taken.moved)
+            await self._catalogue.drop(set(batch) - found.keys())
+
+    async def _in_turn[T](self, ask: Callable[[], Awaitable[T]]) -> T:
+        """Send one request, once the server is rested and the lane has nothing to do.
+
+        Whoever waits for his lane must not keep other lanes from their turn.
+        """
+        while True:
+            while not self._is_at_leisure:
+                self._lane_stirred.clear()
+                await self._lane_stirred.wait()
+            calm = self._ready_at + CALM - self._clock.monotonic()
+            if calm > 0 and not self._hurried.is_set():
+                await self._rest(calm)
+                continue
+            async with self._pace.turn():
+                if self._is_at_leisure:
+                    return await ask()
+
+    async def _rest(self, seconds: float) -> None:
+        """Do nothing for some *seconds*, or until somebody waits for an answer.
+
+        What the server needs to recover from is seen to by the pace.
+        """
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._hurried.wait()
+
+    @property
+    def _is_at_leisure(self) -> bool:
+        lane = self._lane
+        return (
+            lane.health.phase is Phase.READY
+            and not lane.in_flight
+            and not lane.outbox.due(lane.clock.now(), 1)
+        )
+
+    # --- how it is -------------------------------------------------------------------
+
+    async def _show(self, stage: Stage, share: float | None = None) -> None:
+        """Have others see how far the libraries are read."""
+        known = await self._catalogue.counts()
+        items = {kind: known.get(kind, 0) for kind in _ORDER}
+        percent = None if share is None else int(100 * share)
+        status = InventoryStatus(stage, percent, items)
+        if status != self._status:
+            self._status = status
+            self._tell()
+
+    def _tell(self) -> None:
+        for listener in list(self._listeners.values()):
+            listener()
+
+
+def _place_of(progress: Progress, parts: Sequence[tuple[Library, MediaKind]]) -> int:
+    """Return the part that was under way; where it is gone, the first of its kind."""
+    if progress.library_id is None:
+        return 0
+    for at, (library, kind) in enumerate(parts):
+        if library.library_id == progress.library_id and kind is progress.kind:
+            return at
+    return next(
+        (at for at, (_, kind) in enumerate(parts) if kind is progress.kind), len(parts)
+    )
+
+
+def _of_show(row: Reading, shows: Mapping[str, Reading]) -> Reading:
+    """Return an episode with what only its show tells."""
+    show = shows.get(row.item.show_id or "")
+    return row if show is None else replace(row, item=row.item.of_show(show.item))
+
+
+def _placed(row: Reading, library: Library) -> Reading:
+    """Return a row in the library that it was found in, if it names none."""
+    if row.item.library_id is not None:
+        return row
+    return replace(row, item=replace(row.item, library_id=library.library_id))
+
+
+def _is_believable(sweep: Sweep, new: int, *, is_trusted: bool) -> bool:
+    """Whether what a listing did not show may be gone.
+
+    A library that is empty, or has lost a tenth, is more likely to be broken. One that
+    shows as many items as before under new ids has lost nothing.
+    """
+    shown = sweep.total - len(sweep.missing)
+    before = sweep.total - new
+    if not shown or len(sweep.missing) == sweep.total:
+        return False
+    lost = before - shown
+    return is_trusted or lost < FEW or lost < LOST_PART * before
