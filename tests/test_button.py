@@ -14,6 +14,7 @@ from custom_components.watched_sync.runtime import Request
 from .common import MOVIE, OTHER_MOVIE, SHOW, MemoryServer, drained, setup_lane, until
 
 SYNC_NOW = "button.attic_ada_sync_now"
+READ_LIBRARY = "button.attic_ada_read_the_library_again"
 RETRY_FAILED = "button.attic_ada_retry_failed_changes"
 UNDO_LAST = "button.attic_ada_undo_last_change"
 MARK_NEXT = "button.severance_mark_next_episode_watched"
@@ -106,7 +107,7 @@ async def test_mark_next_without_a_next_episode_is_an_error(
 async def test_tracked_movie_has_no_button(hass: HomeAssistant) -> None:
     await setup_lane(hass, subentries=[MOVIE])
     assert sorted(hass.states.async_entity_ids("button")) == sorted(
-        [SYNC_NOW, RETRY_FAILED, UNDO_LAST]
+        [SYNC_NOW, RETRY_FAILED, UNDO_LAST, READ_LIBRARY]
     )
 
 

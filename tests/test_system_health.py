@@ -68,6 +68,7 @@ async def test_all_lanes_stand_beside_each_other(hass: HomeAssistant) -> None:
         "reachable": "1/3",
         "pending": "0, 1, -",
         "failed": "1, 0, -",
+        "inventory": "waiting (0), waiting (0), -",
     }
     assert datetime.fromisoformat(last[0]).tzinfo is not None
     assert last[1:] == ["-", "-"]

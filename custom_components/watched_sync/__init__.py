@@ -212,6 +212,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: WatchedSyncConfigEntry) 
         catalogue,
         _pace(hass, info.server_id, clock),
         label=info.server_name,
+        played_until=ledger.plays_seen_until or ledger.moves.since,
         hint=hint,
         report=relay.report,
         clock=clock,

@@ -1,4 +1,4 @@
-"""Buttons: deliver now, try again, take the last change back, mark what is next."""
+"""Buttons: deliver, try again, undo, read the library again, mark what is next."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from .failures import no_next_episode, nothing_left_to_undo
 from .runtime import Request, WatchedSyncConfigEntry, WatchedSyncRuntime
 from .undo import async_undo
 
-# A press only puts something into the queue.
+# A press only puts something into the queue, or asks for a reading at leisure.
 PARALLEL_UPDATES = 0
 
 
@@ -39,6 +39,10 @@ async def _async_undo_last(runtime: WatchedSyncRuntime) -> None:
         raise nothing_left_to_undo()
 
 
+async def _async_read_library(runtime: WatchedSyncRuntime) -> None:
+    runtime.inventory.read_again()
+
+
 LANE_BUTTONS = (
     LaneButtonDescription(
         key="sync_now",
@@ -56,6 +60,12 @@ LANE_BUTTONS = (
         key="undo_last",
         translation_key="undo_last",
         press=_async_undo_last,
+    ),
+    LaneButtonDescription(
+        key="read_library",
+        translation_key="read_library",
+        entity_category=EntityCategory.DIAGNOSTIC,
+        press=_async_read_library,
     ),
 )
 
@@ -78,7 +88,7 @@ async def async_setup_entry(
 
 
 class LaneButton(DescribedEntity, ButtonEntity):
-    """Does something with the whole queue of a lane."""
+    """Does something with a whole lane: its queue, or its library."""
 
     entity_description: LaneButtonDescription
 

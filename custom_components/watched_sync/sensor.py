@@ -69,6 +69,7 @@ async def async_setup_entry(
     async_add_entities(
         [
             SyncStatusSensor(runtime, "sync_status"),
+            ItemsKnownSensor(runtime, "items_known"),
             *(LaneSensor(runtime, description) for description in LANE_SENSORS),
         ]
     )
@@ -131,6 +132,42 @@ class SyncStatusSensor(WatchedSyncEntity, SensorEntity):
                 *(_short(operation, "queued") for operation in waiting),
                 *(_short(operation, "failed") for operation in snapshot.given_up),
             ],
+        }
+
+
+class ItemsKnownSensor(WatchedSyncEntity, SensorEntity):
+    """How many films, shows and episodes of the libraries are known."""
+
+    _attr_translation_key = "items_known"
+    _attr_entity_category = EntityCategory.DIAGNOSTIC
+    _attr_entity_registry_enabled_default = False
+    _unrecorded_attributes = frozenset({"percent"})
+
+    @override
+    async def async_added_to_hass(self) -> None:
+        """Follow the inventory."""
+        await super().async_added_to_hass()
+        self.async_on_remove(
+            self.runtime.inventory.add_listener(self.async_write_ha_state)
+        )
+
+    @property
+    @override
+    def native_value(self) -> int:
+        """The number now."""
+        return self.runtime.inventory.status.total
+
+    @property
+    @override
+    def extra_state_attributes(self) -> Mapping[str, Any]:
+        """How the inventory is, how far a reading of everything is, and of what."""
+        status = self.runtime.inventory.status
+        return {
+            "inventory": status.stage.value,
+            "percent": status.percent,
+            "movies": status.items.get(MediaKind.MOVIE, 0),
+            "shows": status.items.get(MediaKind.SHOW, 0),
+            "episodes": status.items.get(MediaKind.EPISODE, 0),
         }
 
 

@@ -55,9 +55,15 @@ async def async_system_health_info(hass: HomeAssistant) -> dict[str, Any]:
         "pending": each(lambda runtime: str(runtime.coordinator.data.pending)),
         "failed": each(lambda runtime: str(runtime.coordinator.data.failed)),
         "last_synced": each(_last_synced),
+        "inventory": each(_inventory),
     }
 
 
 def _last_synced(runtime: WatchedSyncRuntime) -> str | None:
     last = runtime.coordinator.data.last_synced
     return last.isoformat(timespec="seconds") if last else None
+
+
+def _inventory(runtime: WatchedSyncRuntime) -> str:
+    status = runtime.inventory.status
+    return f"{status.stage.value} ({status.total})"

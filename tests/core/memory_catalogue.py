@@ -1,10 +1,12 @@
-"""The in-memory twin of the catalogue: everything is a candidate for every answer."""
+"""The in-memory twin of the catalogue: all it has is a candidate for every answer."""
 
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import override
 
 from custom_components.watched_sync.core.catalogue import (
     KINDS,
+    LookupKey,
     Named,
     Progress,
     Selected,
@@ -12,6 +14,7 @@ from custom_components.watched_sync.core.catalogue import (
     Sweep,
     copies,
     episodes_below,
+    id_keys,
     likest,
     may_be_like,
     numbered,
@@ -34,6 +37,7 @@ class MemoryCatalogue(Catalogue):
         """Begin with nothing."""
         self.fail = False
         self._readings: dict[str, Reading] = {}
+        self._bearing: defaultdict[LookupKey, set[str]] = defaultdict(set)
         self._seen: dict[str, int] = {}
         self._progress = Progress()
         self._is_closed = False
@@ -59,7 +63,9 @@ class MemoryCatalogue(Catalogue):
 
     @override
     async def find(self, kind: MediaKind, ids: ProviderIds) -> Sequence[Reading]:
-        return copies(kind, ids, self._all())
+        self._all()
+        found = {one for key in id_keys(kind, ids) for one in self._bearing[key]}
+        return copies(kind, ids, (self._readings[one] for one in found))
 
     @override
     async def find_episodes(
@@ -111,7 +117,10 @@ class MemoryCatalogue(Catalogue):
                 kept = decode_row(encode_row(reading))
             except DAMAGE:
                 continue
+            self._forget(kept.item.item_id)
             self._readings[kept.item.item_id] = kept
+            for key in id_keys(kept.item.kind, kept.item.provider_ids):
+                self._bearing[key].add(kept.item.item_id)
             self._seen[kept.item.item_id] = (
                 self._progress.round_no if round_no is None else round_no
             )
@@ -120,7 +129,13 @@ class MemoryCatalogue(Catalogue):
     async def drop(self, item_ids: Collection[str]) -> None:
         self._all()
         for item_id in item_ids:
-            self._readings.pop(item_id, None)
+            self._forget(item_id)
+
+    def _forget(self, item_id: str) -> None:
+        known = self._readings.pop(item_id, None)
+        if known is not None:
+            for key in id_keys(known.item.kind, known.item.provider_ids):
+                self._bearing[key].discard(item_id)
 
     @override
     async def sweep(self, library_id: str, kind: MediaKind, round_no: int) -> Sweep:

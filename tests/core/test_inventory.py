@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Collection
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import pairwise
 import logging
 from typing import Any, override
@@ -81,8 +81,10 @@ both_kinds = pytest.mark.parametrize("make", [ModelServer.plex, ModelServer.jell
 class Rig:
     """A lane with an inventory, and somebody who is hinted at things.
 
-    Its catalogue, disk and server outlast a life.
+    Its catalogue and server outlast a life.
     """
+
+    played_until: datetime | None = None
 
     def __init__(
         self,
@@ -117,6 +119,7 @@ class Rig:
             self.catalogue,
             self.pace,
             label="Model",
+            played_until=self.played_until,
             hint=self.hint,
             report=self.reports.append,
             clock=self.clock,
@@ -1206,7 +1209,7 @@ async def test_a_catalogue_that_is_thrown_away_is_filled_again() -> None:
     rig.stock(films=40)
     rig.server.page = 10
     await rig.asked(Ask.INVENTORY, 3)
-    rig.catalogue._readings.clear()
+    await rig.catalogue.drop(rig.server.items)
     rig.catalogue._progress = Progress()
     await rig.finished()
     assert await agrees(rig)
@@ -1468,6 +1471,33 @@ def test_a_play_of_what_nobody_dealt_with_is_told_and_copied_once(make: Any) -> 
         await rig.again()
         await asyncio.sleep(2 * DAY)
         assert len(rig.told) == 4
+        assert await agrees(rig)
+
+    world()
+
+
+@pytest.mark.parametrize("skew", [timedelta(), timedelta(hours=-2)])
+@both_kinds
+def test_a_play_of_before_the_first_inventory_is_copied_if_nobody_has_listened(
+    make: Any, skew: timedelta
+) -> None:
+    """Copying had begun already; whoever looks at it first copies it."""
+
+    @virtual
+    async def world() -> None:
+        rig = Watched(make)
+        rig.inventory._played_until = EPOCH
+        rig.stock()
+        rig.server.skew = skew
+        rig.server.states["m1"] = seen(last=at(-10_000))
+        await asyncio.sleep(CALM / 2)
+        rig.server.played_elsewhere("m3")
+        rig.server.played_elsewhere("s1.1.2")
+        await rig.finished()
+        await asyncio.sleep(60)
+        assert rig.hinted == {"m3", "s1.1.2"}
+        if not skew:  # else whoever notes moves has to know of it
+            assert {one.item.item_id for one in rig.moves} == rig.hinted
         assert await agrees(rig)
 
     world()

@@ -824,7 +824,7 @@ class ModelServer:
             Ask.COUNT,
             (),
             lambda: sum(
-                not self.reading(item_id).state.watched
+                not self.stale.get(item_id, self.states[item_id]).watched
                 for item_id in self._held(library, kind)
             ),
             library_id=library.library_id,

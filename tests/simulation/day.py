@@ -162,6 +162,7 @@ class DaySide(Side):
             self.catalogue,
             Pace(self.world.clock),
             label=self.name,
+            played_until=self.seen_until or self.moves.since,
             hint=self._hint,
             report=self.relay.report,
             clock=self.world.clock,

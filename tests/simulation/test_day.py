@@ -21,7 +21,7 @@ def _quiet(caplog: pytest.LogCaptureFixture) -> None:
 
 def _lived(*, hours: float, largest: int) -> Counts:
     counts = Counts()
-    simulate(1, counts, hours=hours, largest=largest)
+    simulate(17, counts, hours=hours, largest=largest)
     print(*counts.lines(), sep="\n")  # noqa: T201 - shown with -s, and where it fails
     return counts
 

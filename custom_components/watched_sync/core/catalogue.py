@@ -284,6 +284,8 @@ def may_be_like(asked: str, title: str) -> bool:
 
 def part_of(selection: Selection, candidates: Iterable[Reading]) -> Selected:
     """Return the part of what passes the filters that was asked for."""
-    found = sorted(filter(selection.takes, candidates), key=shelf_place)
+    found = list(filter(selection.takes, candidates))
+    if selection.limit:  # else somebody wants to know how many there are
+        found.sort(key=shelf_place)
     end = selection.start + selection.limit
     return Selected(found[selection.start : end], len(found))

@@ -47,6 +47,7 @@ from .lane import Lane, LaneUpdate, Phase
 from .pace import REST_FACTOR, Pace
 from .play_state import Reading
 from .ports import Catalogue, Changed, Clock, Library, MediaServer, Told
+from .reconcile import CLOCK_TOLERANCE
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -153,15 +154,18 @@ class Inventory:
         pace: Pace,
         *,
         label: str,
+        played_until: datetime | None,
         hint: Callable[[Changed], None],
         report: Callable[[ServerError], None],
         clock: Clock,
     ) -> None:
         """Read *server* for *lane*, in step with others by *pace*.
 
-        Nothing is read before `begin`. *hint* is told what is worth a look: nothing
-        listed is believed, as it may be many minutes old. *report* hears of reads that
-        failed, other than by being slow.
+        Nothing is read before `begin`. What was played after *played_until* is not
+        taken for known by the first inventory: nobody has listened since, by our clock
+        or the server's; None where nobody has to know. *hint* is told what is worth a
+        look: nothing listed is believed, as it may be many minutes old. *report* hears
+        of reads that failed, other than by being slow.
         """
         self._lane = lane
         self._server = server
@@ -170,6 +174,7 @@ class Inventory:
         self._label = label
         self._hint = hint
         self._report = report
+        self._played_until = played_until
         self._clock = clock
         self._lists_episodes = server.capabilities.lists_episodes
         self._keeper = Keeper(
@@ -718,7 +723,12 @@ class Inventory:
     async def _take(self, readings: Iterable[Reading], listing: _Listing) -> Taken:
         """Take in what was listed, and have looked at what has moved."""
         rows = [_placed(one, listing.library) for one in readings]
-        taken = await self._keeper.take(rows, listing.number, is_first=listing.is_first)
+        taken = await self._keeper.take(
+            rows,
+            listing.number,
+            is_first=listing.is_first,
+            played_until=self._surely_played_until,
+        )
         listing.new += taken.new
         listing.unwatched += sum(one.state.watched is False for one in rows)
         if listing.is_first:
@@ -727,6 +737,14 @@ class Inventory:
             self._differing |= {one.item.item_id: one for one in taken.differing}
         self._look_at(taken.moved)
         return taken
+
+    @property
+    def _surely_played_until(self) -> datetime | None:
+        """Until when plays are known, whichever clock that was said by."""
+        if self._played_until is None:
+            return None
+        offset = self._server.clock_offset or timedelta()
+        return self._played_until - CLOCK_TOLERANCE + min(offset, timedelta())
 
     def _note_plays(self, rows: Iterable[Reading]) -> None:
         """Note what was played last, where the server does not say so by itself."""

@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 import logging
 
 from .errors import CatalogueError
@@ -153,12 +154,18 @@ class Keeper:
         self._displaced.clear()
 
     async def take(
-        self, readings: Iterable[Reading], round_no: int, *, is_first: bool
+        self,
+        readings: Iterable[Reading],
+        round_no: int,
+        *,
+        is_first: bool,
+        played_until: datetime | None = None,
     ) -> Taken:
         """Take in rows of a listing, each seen in round *round_no*.
 
         What *is_first* shows is how things are, and nothing has moved: but for what the
-        lane has read itself, which is newer than any listing. Raises `CatalogueError`.
+        lane has read itself, which is newer than any listing, and what was played after
+        *played_until*, by the server's clock. Raises `CatalogueError`.
         """
         rows = {one.item.item_id: one for one in readings}
         if not rows:
@@ -179,8 +186,9 @@ class Keeper:
                     if before is None or _counts(before) != _counts(row):
                         differing.append(row)
                     continue
-                kept.append(_compared(row, before, copies.get(item_id), is_first))
-                if is_first or not _is_worth_a_look(kept[-1], row):
+                is_old = is_first and not _was_played_after(row, played_until)
+                kept.append(_compared(row, before, copies.get(item_id), is_old=is_old))
+                if is_old or not _is_worth_a_look(kept[-1], row):
                     continue
                 other = known.get(item_id) or self._lane.ledger.reading(item_id)
                 is_others = before is None and other is not None
@@ -283,22 +291,28 @@ def _counts(show: Reading) -> tuple[int | None, int | None]:
     return show.leaf_count, show.watched_leaf_count
 
 
+def _was_played_after(row: Reading, until: datetime | None) -> bool:
+    played_at = row.state.last_played
+    return until is not None and played_at is not None and played_at > until
+
+
 def _compared(
     row: Reading,
     before: Reading | None,
     copies: Collection[PlayState] | None,
-    is_first: bool,  # noqa: FBT001 - as `Keeper.take` has it
+    *,
+    is_old: bool,
 ) -> Reading:
     """Return a row as it is kept: with the state that it is to be compared with.
 
     A file that is new and that nobody has watched shows what is to be known of it. One
-    that was watched or begun is not known before it was looked at, unless another copy
-    has shown the same.
+    that was watched or begun is not known before it was looked at, unless it *is_old*
+    or another copy has shown the same.
     """
     if before is None or before.state.watched is None:
         row = row if before is None else _completed_item(row, before)
         is_known = (
-            is_first
+            is_old
             or row.state.is_untouched
             or any(not row.state.has_moved_from(one) for one in copies or ())
         )
