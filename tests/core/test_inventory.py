@@ -20,11 +20,13 @@ from custom_components.watched_sync.core.errors import (
 )
 from custom_components.watched_sync.core.identity import MediaKind, ProviderIds
 from custom_components.watched_sync.core.inventory import (
+    BUSY,
     CALM,
     COUNT,
     ERROR_REST,
     FAULT_REST,
     FIND_PATIENCE,
+    IDLE_COUNT,
     LIFETIME,
     MOST_FAILURES,
     QUIET,
@@ -950,26 +952,38 @@ async def test_episodes_that_are_gone_are_forgotten_within_a_day() -> None:
 # --- counts ------------------------------------------------------------------------
 
 
+def move(rig: Rig, item_id: str) -> None:
+    """Have the lane see that somebody else has changed something."""
+    rig.lane.remember([Reading(rig.server.items[item_id], unseen())])
+    rig.server.states[item_id] = seen(last=rig.clock.now())
+    rig.lane.remember([rig.server.reading(item_id)])
+
+
 @virtual
-async def test_counts_are_asked_for_in_turn_and_seldom_after_a_quiet_hour() -> None:
+async def test_counts_are_asked_for_in_turn_and_the_more_the_more_has_changed() -> None:
     rig = Rig(ModelServer.plex)
     rig.stock()
     await rig.first()
-    await asyncio.sleep(600)
+    await asyncio.sleep(1800)
     counted = [one for one in rig.server.requests if one.ask is Ask.COUNT]
-    assert 600 / COUNT - 2 <= len(counted) <= 600 / COUNT + 1
+    assert 1800 / IDLE_COUNT - 2 <= len(counted) <= 1800 / IDLE_COUNT + 1
     asked = [one.library_id for one in counted]
     assert set(asked[:2]) == {"films", "shows"}
     assert asked[:2] == asked[2:4]
+    # Beside three requests with each glance it is less than six a minute.
+    a_minute = 60 * (3 / GLANCE + rig.server.count() / 1800)
+    assert a_minute <= 6
     await asyncio.sleep(QUIET)
     rig.server.requests.clear()
     await asyncio.sleep(HOUR)
     assert rig.server.count(Ask.COUNT) <= HOUR / RARE_COUNT + 1
-    rig.lane.remember([rig.server.reading("m1")])
+    move(rig, "m1")
     await asyncio.sleep(RARE_COUNT)
+    move(rig, "m2")
     rig.server.requests.clear()
-    await asyncio.sleep(600)
-    assert rig.server.count(Ask.COUNT) >= 600 / COUNT - 1
+    await asyncio.sleep(BUSY)
+    assert rig.server.count(Ask.COUNT) >= BUSY / COUNT - 1
+    assert rig.server.count(Ask.INVENTORY) == 0
 
 
 @virtual
@@ -979,7 +993,7 @@ async def test_an_un_mark_by_hand_is_found_by_the_counts_of_a_plex() -> None:
     rig.server.states["m3"] = seen(last=at(1))
     await rig.first()
     rig.server.states["m3"] = unseen()
-    await asyncio.sleep(2 * COUNT + 5)
+    await asyncio.sleep(2 * IDLE_COUNT + 5)
     assert rig.hinted == {"m3"}
     listed = [one.library_id for one in rig.server.requests if one.ask is Ask.INVENTORY]
     assert listed == ["films"]
@@ -1012,17 +1026,10 @@ async def test_a_library_that_went_is_not_counted() -> None:
     rig = Rig(ModelServer.plex)
     rig.stock()
     await rig.first()
-    real = rig.server.libraries
-    libraries = await real()
-
-    async def remembered() -> Any:
-        return libraries
-
-    rig.server.libraries = remembered  # type: ignore[method-assign]  # clients do
     del rig.server.shelves["films"]
-    await asyncio.sleep(HOUR)
+    await asyncio.sleep(inventory_module.LIBRARIES_LIFETIME - 60)
     assert rig.server.count(Ask.INVENTORY) == 0
-    libraries = []
+    rig.server.shelves.clear()
     await asyncio.sleep(HOUR)
     assert rig.reports == []
 
@@ -1034,7 +1041,7 @@ async def test_a_library_that_goes_while_it_is_listed_again_is_passed_over() -> 
     await rig.first()
     rig.server.states["m3"] = seen(last=at(1))
     rig.server.on(Ask.INVENTORY, GONE)
-    await asyncio.sleep(3 * COUNT)
+    await asyncio.sleep(2 * IDLE_COUNT)
     assert rig.reports == []
     assert rig.server.count(Ask.INVENTORY) == 1
 
@@ -1550,8 +1557,11 @@ async def test_an_un_mark_by_hand_on_a_plex_is_told_within_two_counts() -> None:
     rig.server.states["m3"] = seen(last=at(-10))
     await rig.first()
     await asyncio.sleep(LONG)
-    rig.lane.remember([rig.server.reading("m1")])  # somebody is about
+    move(rig, "m1")  # somebody is about
+    rig.told.clear()
     await asyncio.sleep(RARE_COUNT)
+    move(rig, "m2")
+    rig.told.clear()
     rig.server.states["m3"] = unseen()
     await asyncio.sleep(2 * COUNT + GLANCE)
     assert rig.told == [(What.UNWATCHED, "m3")]

@@ -28,6 +28,7 @@ from functools import partial
 from heapq import nlargest
 from itertools import batched
 import logging
+import math
 from operator import itemgetter
 from types import MappingProxyType
 
@@ -61,11 +62,17 @@ ROUND_REST = 900.0
 DAY = timedelta(days=1)
 DAILY_STEP = 15.0
 
-#: Seconds between two counts: beside the glances of the observer they make less than
-#: six requests a minute. And the same once nothing has changed for an hour.
+#: Seconds between two counts for `BUSY` seconds after something has changed. Later on
+#: there are few enough to make less than six requests a minute, together with the
+#: glances of the observer (three every 32 seconds); still fewer after `QUIET` seconds.
 COUNT = 30.0
-RARE_COUNT = 300.0
+BUSY = 600.0
+IDLE_COUNT = 180.0
 QUIET = 3600.0
+RARE_COUNT = 600.0
+
+#: Seconds for which it is known between two rounds which libraries there are.
+LIBRARIES_LIFETIME = 3600.0
 
 #: Seconds for which what was listed says that something is not there.
 LIFETIME = 3600.0
@@ -202,11 +209,14 @@ class Inventory:
         self._differing: dict[str, Reading] = {}
         self._newest: list[tuple[datetime, Reading]] = []
         self._failures: dict[tuple[str, MediaKind], int] = {}
+        self._known_libraries: Sequence[Library] = ()
+        self._libraries_at = -math.inf
         # What was counted.
         self._is_counted = True
         self._counted = 0
         self._next_count = clock.monotonic()
-        self._changed_at = clock.monotonic()
+        #: When something changed that was not our doing; a start is as good as quiet.
+        self._changed_at = clock.monotonic() - BUSY
         self._answered: dict[tuple[str, MediaKind], set[int]] = {}
 
     # --- what others ask -------------------------------------------------------
@@ -341,7 +351,7 @@ class Inventory:
         if is_ready and not self._was_ready:
             self._ready_at = self._clock.monotonic()
         self._was_ready = is_ready
-        if update.readings:
+        if update.before and not update.outcomes:
             self._changed_at = self._clock.monotonic()
         self._lane_stirred.set()
         self._tell()
@@ -642,15 +652,18 @@ class Inventory:
 
     async def _count_next(self) -> None:
         """Ask for the next count in turn, and list the library if it is not known."""
+        now = self._clock.monotonic()
+        if now - self._libraries_at >= LIBRARIES_LIFETIME:
+            await self._libraries()
         parts = [
             (library, kind)
-            for library in await self._libraries()
+            for library in self._known_libraries
             for kind in _COUNTED
             if library.may_hold(kind)
         ]
-        now = self._clock.monotonic()
-        is_quiet = now - self._changed_at >= QUIET
-        self._next_count = now + (RARE_COUNT if is_quiet else COUNT)
+        rested = now - self._changed_at
+        rest = COUNT if rested < BUSY else IDLE_COUNT if rested < QUIET else RARE_COUNT
+        self._next_count = now + rest
         if not parts:
             return
         library, kind = parts[self._counted % len(parts)]
@@ -670,10 +683,12 @@ class Inventory:
         self._number += 1
         return self._number
 
-    async def _libraries(self) -> list[Library]:
-        """Return the libraries that the options allow."""
+    async def _libraries(self) -> Sequence[Library]:
+        """Read which libraries the options allow."""
         found = await self._in_turn(self._server.libraries)
-        return [one for one in found if one.is_allowed]
+        self._known_libraries = [one for one in found if one.is_allowed]
+        self._libraries_at = self._clock.monotonic()
+        return self._known_libraries
 
     async def _pages(self, listing: _Listing, start: int) -> AsyncGenerator[int]:
         """List what is left of a library; yield where the next page begins.
