@@ -42,6 +42,15 @@ async def test_sync_now_does_not_wait_for_the_backoff(hass: HomeAssistant) -> No
     assert server.writes == [("m1", MarkWatched())]
 
 
+async def test_the_library_is_read_again_where_somebody_wants_it(
+    hass: HomeAssistant,
+) -> None:
+    entry = await setup_lane(hass)
+    assert not entry.runtime_data.inventory._is_asked_for
+    await press(hass, READ_LIBRARY)
+    assert entry.runtime_data.inventory._is_asked_for
+
+
 async def test_retry_failed_queues_again_what_was_given_up(
     hass: HomeAssistant,
 ) -> None:

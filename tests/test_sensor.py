@@ -15,6 +15,8 @@ import pytest
 from custom_components import watched_sync
 from custom_components.watched_sync.core.activity import SERVER, Lost, What
 from custom_components.watched_sync.core.errors import Reason, Refused
+from custom_components.watched_sync.core.identity import MediaKind
+from custom_components.watched_sync.core.inventory import InventoryStatus, Stage
 from custom_components.watched_sync.core.lane import Phase
 from custom_components.watched_sync.core.operation import (
     MarkWatched,
@@ -283,3 +285,26 @@ def test_a_count_says_what_it_counts_in_its_name() -> None:
     # A unit has no singular: "1 changes".
     for count in ("pending", "failed", "unwatched_episodes"):
         assert words_of("entity", "sensor", count).keys() == {"name"}
+
+
+@pytest.mark.usefixtures("entity_registry_enabled_by_default")
+async def test_items_known_follow_the_inventory(hass: HomeAssistant) -> None:
+    entry = await setup_lane(hass)
+    state = shown(hass, "sensor.attic_ada_items_known")
+    assert (state.state, state.attributes["inventory"]) == ("0", "waiting")
+    inventory = entry.runtime_data.inventory
+    inventory._status = InventoryStatus(
+        Stage.RUNNING, 40, {MediaKind.MOVIE: 3, MediaKind.EPISODE: 4}
+    )
+    inventory._tell()
+    state = shown(hass, "sensor.attic_ada_items_known")
+    assert state.state == "7"
+    told = ("inventory", "percent", "movies", "shows", "episodes")
+    assert [state.attributes[one] for one in told] == ["running", 40, 3, 0, 4]
+    await hass.config_entries.async_unload(entry.entry_id)
+    assert not inventory._listeners
+
+
+async def test_items_known_are_off_by_default(hass: HomeAssistant) -> None:
+    await setup_lane(hass)
+    assert hass.states.get("sensor.attic_ada_items_known") is None

@@ -1165,11 +1165,28 @@ async def test_a_catalogue_that_fails_costs_nothing_but_itself(
         await asyncio.sleep(HOUR)
     assert len(caplog.records) == 1
     rig.catalogue.fail = False
-    await asyncio.sleep(FAILED_REST)
+    await asyncio.sleep(FAILED_REST + 1)
     # What was read meanwhile was not lost.
     assert await rig.state("m9") == seen(last=at(9))
     await rig.finished()
     assert await agrees(rig)
+
+
+@virtual
+async def test_a_catalogue_that_fails_later_is_passed_over_by_whoever_looks() -> None:
+    rig = Rig()
+    rig.stock()
+    heard: list[Stage] = []
+    remove = rig.inventory.add_listener(
+        lambda: heard.append(rig.inventory.status.stage)
+    )
+    await rig.first()
+    assert heard[0] is Stage.WAITING
+    assert {Stage.RUNNING, Stage.COMPLETE} <= set(heard)
+    remove()
+    rig.catalogue.fail = True
+    found = await rig.inventory.find(MediaKind.MOVIE, movie("m1").provider_ids, "m1")
+    assert [one.item.item_id for one in found] == ["m1"]
 
 
 @virtual
