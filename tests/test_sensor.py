@@ -25,6 +25,7 @@ from custom_components.watched_sync.core.operation import (
 )
 from custom_components.watched_sync.core.snapshot import SyncStatus
 from custom_components.watched_sync.runtime import Request
+from custom_components.watched_sync.sensor import ItemsKnownSensor
 
 from .common import (
     EPISODES,
@@ -287,8 +288,10 @@ def test_a_count_says_what_it_counts_in_its_name() -> None:
         assert words_of("entity", "sensor", count).keys() == {"name"}
 
 
-@pytest.mark.usefixtures("entity_registry_enabled_by_default")
-async def test_items_known_follow_the_inventory(hass: HomeAssistant) -> None:
+async def test_items_known_follow_the_inventory(
+    hass: HomeAssistant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ItemsKnownSensor, "entity_registry_enabled_default", True)
     entry = await setup_lane(hass)
     state = shown(hass, "sensor.attic_ada_items_known")
     assert (state.state, state.attributes["inventory"]) == ("0", "waiting")

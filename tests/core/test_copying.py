@@ -1008,7 +1008,7 @@ async def test_what_is_looked_for_still_holds_up_nothing_else() -> None:
             raise StillLooking("reading")
         return await real(kind, ids, title)
 
-    s.target.server.find = find  # type: ignore[method-assign]  # it is a survey's
+    s.target.server.find = find  # type: ignore[method-assign]  # it is an inventory's
     for _ in range(20):
         assert not await s.copier.copy()
     assert [item_id for item_id, _ in s.target.waiting] == ["m0", "m1", "m2"]

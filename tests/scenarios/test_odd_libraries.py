@@ -221,7 +221,7 @@ async def test_further_file_of_a_film_is_the_film_with_all_its_files(
 async def test_file_under_another_title_than_its_film_is_found_by_its_ids(
     hass: HomeAssistant, jellyfin: JellyfinSide, machine: TimeMachine
 ) -> None:
-    """Up to 10.11 only a survey of the library finds it; the mark waits for that."""
+    """Up to 10.11 only a listing of the library finds it; the mark waits for that."""
     film = jellyfin.item_id("Alien")
     file = jellyfin.server.catalogue.add_version(
         film, "Alien (1979) - 4K", linked=jellyfin.server.profile.versions_linked
