@@ -38,7 +38,7 @@ from custom_components.watched_sync.core.ports import Catalogue
 from .common import MemoryServer, setup_lane
 from .core.catalogue_contract import FILMS, SHOW, CatalogueContract, ids, read
 from .core.memory_catalogue import MemoryCatalogue
-from .core.samples import at, items, lines, states
+from .core.samples import at, items, lines, seen, states
 from .core.twins import episode, episodes, movie
 
 
@@ -610,11 +610,14 @@ async def test_a_catalogue_out_of_a_backup_is_not_believed(
     hass: HomeAssistant, mark: dict[str, str], *, is_kept: bool
 ) -> None:
     path = catalogue_path(hass, "lane")
-    files = await hass.async_add_executor_job(put_catalogue, path)
     outbox = path.with_suffix(".outbox")
     await hass.async_add_executor_job(partial(put_outbox, outbox, **mark))
-    await setup_lane(hass, MemoryServer(), entry_id="lane")
-    assert {one.exists() for one in files} == {is_kept}
+    earlier = CatalogueStore(path)
+    await earlier.keep([Reading(movie("m9"), seen(last=at(0)))])
+    await earlier.close()
+    entry = await setup_lane(hass, MemoryServer(), entry_id="lane")
+    known = await entry.runtime_data.catalogue.readings(["m9"])
+    assert bool(known) is is_kept
 
 
 async def test_a_catalogue_that_cannot_be_deleted_is_named(
