@@ -1,6 +1,7 @@
 """What every test stands on."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 from homeassistant import loader
 from homeassistant.core import HomeAssistant
@@ -22,6 +23,17 @@ def hass(hass: HomeAssistant) -> HomeAssistant:
     """Home Assistant that loads custom integrations (the plugin's does not)."""
     hass.data.pop(loader.DATA_CUSTOM_COMPONENTS, None)
     return hass
+
+
+@pytest.fixture
+def hass_config_dir(tmp_path: Path) -> str:
+    """Give each Home Assistant a folder of its own: catalogues are files.
+
+    That of the plugin is shared by all tests, and by whoever else runs them.
+    """
+    folder = tmp_path / "config"
+    (folder / ".storage").mkdir(parents=True)
+    return str(folder)
 
 
 @pytest.fixture(autouse=True)

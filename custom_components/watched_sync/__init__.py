@@ -290,9 +290,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: WatchedSyncConfigEntry) 
     # Before Home Assistant calls itself stopping: what was accepted just now is still
     # written, and nobody waits for a confirmation that will not come any more.
     entry.async_on_unload(
-        hass.async_add_shutdown_job(
-            HassJob(partial(_fall_silent, lane, relay, inventory))
-        )
+        hass.async_add_shutdown_job(HassJob(partial(_fall_silent, entry.runtime_data)))
     )
     return True
 
@@ -302,11 +300,19 @@ def _pace(hass: HomeAssistant, server_id: str, clock: Clock) -> Pace:
     return hass.data.setdefault(_PACES, {}).setdefault(server_id, Pace(clock))
 
 
-async def _fall_silent(lane: Lane, relay: Relay, inventory: Inventory) -> None:
+async def _fall_silent(runtime: WatchedSyncRuntime) -> None:
     """Take nothing in any more, and hear the answers to what is under way."""
-    await lane.close()
-    await relay.stop(LAST_ANSWERS)
-    await inventory.flush()
+    await runtime.lane.close()
+    await runtime.relay.stop(LAST_ANSWERS)
+    await _close_catalogue(runtime)
+
+
+async def _close_catalogue(runtime: WatchedSyncRuntime) -> None:
+    """List no more, write what was read until now, and end the catalogue."""
+    runtime.inventory_task.cancel()
+    await asyncio.wait([runtime.inventory_task])
+    await runtime.inventory.flush()
+    await runtime.catalogue.close()
 
 
 async def async_migrate_entry(
@@ -347,7 +353,6 @@ async def async_unload_entry(
         runtime.mirroring_task,
         runtime.relay_task,
         runtime.observer_task,
-        runtime.inventory_task,
     )
     await runtime.relay.stop(LAST_ANSWERS)
     for task in tasks:
@@ -356,8 +361,7 @@ async def async_unload_entry(
     await runtime.lane.close()
     await runtime.journal.async_flush()
     await runtime.ledger.async_flush()
-    await runtime.inventory.flush()
-    await runtime.catalogue.close()
+    await _close_catalogue(runtime)
     async_forget_images(hass, entry)
     return True
 

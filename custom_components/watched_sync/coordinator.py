@@ -250,6 +250,8 @@ class WatchedSyncCoordinator(DataUpdateCoordinator[SyncSnapshot]):
         if update.readings:
             self._drop_others(update.readings)
             self._ledger.save_later()
+            if not self._lists_plays:
+                self._keep_lists(self._ledger.up_next, self._newest_known)
         if not self._remembering:
             self._moved.update(reading.item.item_id for reading in update.readings)
         for outcome in update.outcomes:
@@ -382,13 +384,13 @@ class WatchedSyncCoordinator(DataUpdateCoordinator[SyncSnapshot]):
         async with self._one_read:
             self._moved.clear()
             fetched = await self._fetch(item_ids)
-            await self._lane.know(fetched.values())
             self._look_for_episodes([reading.item for reading in fetched.values()])
             found = {
                 item_id: reading
                 for item_id, reading in fetched.items()
                 if self._follows(reading.item)
             }
+            await self._lane.know(found.values())
             ledger = self._lane.ledger
             known = {
                 one

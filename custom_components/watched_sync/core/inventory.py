@@ -62,14 +62,12 @@ ROUND_REST = 900.0
 DAY = timedelta(days=1)
 DAILY_STEP = 15.0
 
-#: Seconds between two counts for `BUSY` seconds after something has changed. Later on
-#: there are few enough to make less than six requests a minute, together with the
-#: glances of the observer (three every 32 seconds); still fewer after `QUIET` seconds.
+#: Seconds between two counts for `BUSY` seconds after something has changed, and later
+#: on: the glances of the observer, three requests every 32 seconds, leave room for few
+#: more where six a minute are the most.
 COUNT = 30.0
 BUSY = 600.0
-IDLE_COUNT = 180.0
-QUIET = 3600.0
-RARE_COUNT = 600.0
+IDLE_COUNT = 600.0
 
 #: Seconds for which it is known between two rounds which libraries there are.
 LIBRARIES_LIFETIME = 3600.0
@@ -468,6 +466,8 @@ class Inventory:
         first = _place_of(progress, parts)
         if progress.library_id is None:
             self._begin_round()
+            if is_first:  # what changed before it is nothing to be found out
+                self._is_round_wanted = False
         if is_first:
             left = {kind for _, kind in parts[first:]}
             for kind in {kind for _, kind in parts[:first]} - left:
@@ -519,9 +519,10 @@ class Inventory:
         self._hurried.clear()
         if is_first and self._newest:
             # They are nobody's news, but what was played last is shown.
-            self._lane.ledger.recall(one for _, one in reversed(self._newest))
+            newest = [one for _, one in reversed(self._newest)]
             self._newest = []
-            self._hint(Changed(frozenset()))
+            self._lane.ledger.recall(newest)
+            self._lane.publish(LaneUpdate(readings=tuple(newest)))
         await self._show(Stage.COMPLETE)
 
     async def _read_part(
@@ -661,9 +662,8 @@ class Inventory:
             for kind in _COUNTED
             if library.may_hold(kind)
         ]
-        rested = now - self._changed_at
-        rest = COUNT if rested < BUSY else IDLE_COUNT if rested < QUIET else RARE_COUNT
-        self._next_count = now + rest
+        is_busy = now - self._changed_at < BUSY
+        self._next_count = now + (COUNT if is_busy else IDLE_COUNT)
         if not parts:
             return
         library, kind = parts[self._counted % len(parts)]

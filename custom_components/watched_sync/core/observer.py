@@ -459,5 +459,5 @@ class Observer:
             self._miss()
         elif not (self._live and self._server.capabilities.announces_marks):
             await self._reader.glance()
-            if not self._live:
+            if self._server.capabilities.announces_marks:
                 self._tell_of_gap()
