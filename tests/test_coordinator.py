@@ -69,9 +69,13 @@ NO_UP_NEXT = {"entities": {"up_next_switches": 0}}
 async def pass_time(hass: HomeAssistant, time: timedelta) -> None:
     async_fire_time_changed(hass, dt_util.utcnow() + time + timedelta(seconds=1))
     await hass.async_block_till_done()
-    # The regular look runs in the background, which nobody waits for.
-    for _ in range(10):
-        await asyncio.sleep(0)
+    # The regular look runs in the background, which nobody waits for, and asks the
+    # catalogue, whose thread answers one question after the other.
+    for _ in range(4):
+        for entry in hass.config_entries.async_loaded_entries(DOMAIN):
+            await entry.runtime_data.catalogue.progress()
+        for _ in range(10):
+            await asyncio.sleep(0)
 
 
 async def refreshed(hass: HomeAssistant) -> None:
