@@ -455,7 +455,7 @@ BROKEN: list[tuple[Rule, dict[str, str]]] = [
         failures_alone_knows_the_words_of_errors,
         {"switch": "raise exceptions.ConfigEntryNotReady(translation_domain='x')"},
     ),
-    (provider_ids_pass_the_gate, {"lookup": "ids = identity.ProviderIds(imdb=text)"}),
+    (provider_ids_pass_the_gate, {"planning": "ids = identity.ProviderIds(imdb=text)"}),
     (platforms_are_leaves, {"services": "from .switch import X", "switch": ""}),
     (platforms_are_leaves, {"switch": "from .store import X", "store": ""}),
     (

@@ -20,7 +20,8 @@ from custom_components.watched_sync.core.mirror import Skip
 from custom_components.watched_sync.core.outbox import Result
 from custom_components.watched_sync.core.reconcile import Policy
 from custom_components.watched_sync.core.snapshot import SyncStatus
-from custom_components.watched_sync.lookup import EXTERNAL_ID_EXAMPLES, SkipReason
+from custom_components.watched_sync.naming.asking import SkipReason
+from custom_components.watched_sync.naming.names import EXTERNAL_ID_EXAMPLES
 
 from . import rules
 from .core.test_reconcile import ALL, TABLE

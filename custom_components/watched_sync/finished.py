@@ -12,7 +12,7 @@ from .core.activity import MOST_AT_ONCE, Activity, What
 from .core.errors import ItemGone
 from .core.identity import Item, MediaKind
 from .core.play_state import Reading, reading_of
-from .lookup import CannotAsk, SkipReason, async_ask
+from .naming.asking import CannotAsk, SkipReason, async_ask
 from .runtime import WatchedSyncConfigEntry
 
 #: Shows remembered: as finished, so that one is not told of twice, and as due.

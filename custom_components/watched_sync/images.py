@@ -29,7 +29,8 @@ from .const import DOMAIN
 from .core.errors import ItemGone
 from .core.identity import Item
 from .core.ports import Image
-from .lookup import CannotAsk, async_ask, known_item
+from .naming.asking import CannotAsk, async_ask
+from .naming.known import known_item
 from .permissions import may
 from .runtime import WatchedSyncConfigEntry
 from .store import PictureSecret

@@ -18,7 +18,8 @@ import voluptuous as vol
 from .actions.fields import WHOLE_NUMBER
 from .core.identity import MediaKind
 from .core.titles import unquoted
-from .lookup import ActionScope, SkipReason
+from .naming.asking import SkipReason
+from .naming.shows import ActionScope
 from .runtime import WatchedSyncConfigEntry
 from .voice.assistants import Assistant, Done, Next, UpNext
 from .voice.hearing import Asks, Heard, NeedsAnswer, Which

@@ -30,11 +30,14 @@ from homeassistant.util.json import JsonObjectType, JsonValueType
 import voluptuous as vol
 
 from .actions.fields import WHOLE_NUMBER
-from .actions.finding import DEFAULT_MEDIA_TYPES, external_ids
+from .actions.finding import DEFAULT_MEDIA_TYPES
 from .const import DOMAIN
 from .core.identity import Item, MediaKind
 from .core.play_state import Reading
-from .lookup import ActionScope, SkipReason, by_work
+from .naming.asking import SkipReason
+from .naming.found import by_work
+from .naming.names import external_ids
+from .naming.shows import ActionScope
 from .persons import owner_name
 from .runtime import WatchedSyncConfigEntry
 from .voice.assistants import Assistant, Done, UpNext

@@ -59,7 +59,8 @@ from .actions.queue import (
 )
 from .const import DOMAIN
 from .core.identity import MediaKind
-from .lookup import EXTERNAL_ID_EXAMPLES, ActionScope
+from .naming.names import EXTERNAL_ID_EXAMPLES
+from .naming.shows import ActionScope
 
 SERVICE_MARK_WATCHED = "mark_watched"
 SERVICE_MARK_UNWATCHED = "mark_unwatched"

@@ -9,7 +9,7 @@ from homeassistant.util.ulid import ulid_now
 from .core.operation import Operation
 from .core.undo import Batch, Restore, UndoPlan, knows, last_batch, plan_undo
 from .failures import nothing_to_undo, unknown_batch
-from .lookup import CannotAsk, SkipReason, async_ask
+from .naming.asking import CannotAsk, SkipReason, async_ask
 from .runtime import WatchedSyncConfigEntry
 
 

@@ -25,7 +25,7 @@ from custom_components.watched_sync.core.operation import (
     MarkWatched,
     Scope,
 )
-from custom_components.watched_sync.lookup import (
+from custom_components.watched_sync.naming.names import (
     EXTERNAL_ID_EXAMPLES,
     parse_external_id,
 )

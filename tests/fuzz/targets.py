@@ -49,7 +49,7 @@ from custom_components.watched_sync.core.ports import (
     PlaybackState,
 )
 from custom_components.watched_sync.core.titles import likeness, spellings
-from custom_components.watched_sync.lookup import parse_external_id
+from custom_components.watched_sync.naming.names import parse_external_id
 from custom_components.watched_sync.servers.jellyfin.discovery import _parse
 from custom_components.watched_sync.servers.jellyfin.notifications import (
     Notifications as JellyfinNotifications,

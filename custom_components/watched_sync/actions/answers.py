@@ -14,7 +14,7 @@ from ..core.codec import encode_change
 from ..core.operation import Change, Operation, Scope
 from ..core.outbox import HistoryEntry, Outcome, Result
 from ..failures import invalid
-from ..lookup import Skipped
+from ..naming.found import Skipped
 from ..runtime import WatchedSyncConfigEntry
 from .fields import ATTR_WAIT, WAIT_LIMIT
 from .planning import state_row

@@ -21,7 +21,7 @@ from ..core.operation import MarkUnwatched, Operation
 from ..core.play_state import UNKNOWN
 from ..core.reconcile import is_true_of
 from ..failures import invalid
-from ..lookup import LaneItem
+from ..naming.found import LaneItem
 from ..permissions import Permit, async_permit
 from ..persons import owner_name
 from ..runtime import Request, WatchedSyncRuntime

@@ -27,7 +27,9 @@ from ..core.outbox import HistoryEntry, Result
 from ..core.play_state import UNKNOWN, Reading
 from ..core.reconcile import NoOp, Policy, Push
 from ..core.undo import undone_batches
-from ..lookup import CannotAsk, LaneItem, SkipReason, async_ask
+from ..naming.asking import CannotAsk, SkipReason, async_ask
+from ..naming.found import LaneItem
+from ..naming.names import external_ids
 from ..preferences import preferences
 from ..runtime import WatchedSyncConfigEntry
 from .answers import failed_row, history_row, skipped_row, waiting_row
@@ -40,7 +42,7 @@ from .fields import (
     ATTR_TITLE,
     ATTR_YEAR,
 )
-from .finding import external_ids, item_row
+from .finding import item_row
 from .planning import state_row
 from .summaries import Explanation, Phrases, Rule, Variant, Why, async_words
 from .targets import async_resolve

@@ -11,16 +11,11 @@ from ..core.identity import Item, MediaKind
 from ..core.play_state import Reading
 from ..core.titles import plain, split_year
 from ..failures import invalid
-from ..lookup import (
-    CannotAsk,
-    ItemName,
-    Skipped,
-    SkipReason,
-    async_ask,
-    async_search,
-    known_items,
-    title_words,
-)
+from ..naming.asking import CannotAsk, SkipReason, async_ask
+from ..naming.found import Skipped
+from ..naming.known import known_items
+from ..naming.names import ItemName, external_ids, title_words
+from ..naming.searching import async_search
 from ..runtime import WatchedSyncConfigEntry
 from .answers import lane_row, skipped_row
 from .fields import (
@@ -133,18 +128,6 @@ def item_row(entry: WatchedSyncConfigEntry, item: Item) -> JsonObjectType:
         "library_id": item.library_id,
         "external_ids": [*external_ids(item)],
     }
-
-
-def external_ids(item: Item) -> list[str]:
-    """Return an item's ids in the world, as `external_id` takes them."""
-    if item.kind in (MediaKind.SEASON, MediaKind.UNKNOWN):
-        return []  # nobody looks for a season by its id
-    ids = item.provider_ids
-    return [
-        *([f"imdb://{ids.imdb}"] if ids.imdb else ()),
-        *([f"tmdb://{item.kind}/{ids.tmdb}"] if ids.tmdb else ()),
-        *([f"tvdb://{item.kind}/{ids.tvdb}"] if ids.tvdb else ()),
-    ]
 
 
 def _state(reading: Reading | None) -> JsonObjectType:

@@ -10,7 +10,7 @@ from ..core.errors import ItemGone
 from ..core.identity import MediaKind
 from ..core.operation import MarkUnwatched
 from ..failures import invalid
-from ..lookup import CannotAsk, async_ask
+from ..naming.asking import CannotAsk, async_ask
 from .fields import MARK_LIMIT, UNMARK_LIMIT
 from .for_whom import counted_for
 from .planning import Planned

@@ -15,14 +15,9 @@ from homeassistant.util.ulid import ulid_now
 from ..core.operation import Change, MarkUnwatched, MarkWatched, Operation, SetProgress
 from ..core.outbox import Outcome, Result
 from ..failures import invalid
-from ..lookup import (
-    ActionScope,
-    CannotAsk,
-    LaneItem,
-    Resolution,
-    Skipped,
-    async_ask,
-)
+from ..naming.asking import CannotAsk, async_ask
+from ..naming.found import LaneItem, Resolution, Skipped
+from ..naming.shows import ActionScope
 from ..runtime import Request
 from .answers import change_name, lane_row, skipped_row, status_of, waiting_time
 from .fields import (

@@ -7,7 +7,8 @@ from homeassistant.util.json import JsonObjectType
 from ..core.operation import Change, MarkUnwatched, MarkWatched, SetProgress
 from ..core.play_state import UNKNOWN, PlayState, Reading
 from ..core.reconcile import is_true_of
-from ..lookup import LaneItem, SkipReason
+from ..naming.asking import SkipReason
+from ..naming.found import LaneItem
 from ..runtime import Request
 
 

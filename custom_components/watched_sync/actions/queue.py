@@ -12,7 +12,8 @@ from ..core.operation import Operation
 from ..core.outbox import HISTORY_LIMIT, HistoryEntry, Outcome, Result
 from ..core.undo import Kept, undone_batches
 from ..failures import invalid
-from ..lookup import Skipped, SkipReason
+from ..naming.asking import SkipReason
+from ..naming.found import Skipped
 from ..runtime import WatchedSyncConfigEntry
 from ..undo import Undone, async_undo as async_take_back, newest_batch
 from .answers import (

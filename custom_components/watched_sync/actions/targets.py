@@ -21,23 +21,13 @@ from ..core.identity import MediaKind
 from ..dialogs.player import followed_entity_ids
 from ..entity import ItemEntity
 from ..failures import invalid
-from ..lookup import (
-    ActionScope,
-    CannotAsk,
-    ItemName,
-    LaneItem,
-    Resolution,
-    Skipped,
-    SkipReason,
-    async_descend,
-    async_resolve_id,
-    async_resolve_words,
-    climb,
-    nothing_found,
-    parse_external_id,
-    title_words,
-)
-from ..players.naming import async_plays, async_resolve_player, says_whose_session
+from ..naming.asking import CannotAsk, SkipReason
+from ..naming.found import LaneItem, Resolution, Skipped, nothing_found
+from ..naming.names import ItemName, parse_external_id, title_words
+from ..naming.played import async_plays, async_resolve_player
+from ..naming.resolving import async_resolve_id, async_resolve_words
+from ..naming.shows import ActionScope, async_descend, climb
+from ..players.whose import says_whose_session
 from ..runtime import WatchedSyncConfigEntry
 from .fields import (
     ATTR_EPISODE,

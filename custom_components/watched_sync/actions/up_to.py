@@ -18,16 +18,9 @@ from ..core.operation import Change, MarkUnwatched
 from ..core.play_state import Reading
 from ..core.reconcile import by_season, is_true_of, season_of
 from ..failures import invalid
-from ..lookup import (
-    CannotAsk,
-    LaneItem,
-    Resolution,
-    Skipped,
-    SkipReason,
-    async_ask,
-    derived_container,
-    nothing_found,
-)
+from ..naming.asking import CannotAsk, SkipReason, async_ask
+from ..naming.found import LaneItem, Resolution, Skipped, nothing_found
+from ..naming.known import derived_container
 from ..runtime import Request, WatchedSyncConfigEntry
 from .planning import Planned, already_true
 

@@ -27,8 +27,8 @@ from ..core.codec import encode_item
 from ..core.errors import ServerError
 from ..core.identity import Item, MediaKind
 from ..failures import flow_error
-from ..lookup import async_search
 from ..markdown import plain
+from ..naming.searching import async_search
 from ..runtime import WatchedSyncConfigEntry
 from ..tracking import tracked_item, tracked_items
 from .options import async_library_names

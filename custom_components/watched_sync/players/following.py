@@ -66,7 +66,9 @@ from ..core.playback import (
 )
 from ..core.ports import MediaServer, PlaybackReport, PlaybackState
 from ..dialogs.player import followed_entity_id, players
-from ..lookup import CannotAsk, LaneItem, async_ask
+from ..naming.asking import CannotAsk, async_ask
+from ..naming.found import LaneItem
+from ..naming.played import async_resolve_played
 from ..preferences import preferences
 from ..runtime import Request, WatchedSyncConfigEntry
 from .memory import (
@@ -80,7 +82,7 @@ from .memory import (
     plays_nameless,
     sighting,
 )
-from .naming import async_resolve_played, async_session_user, is_client_of
+from .whose import async_session_user, is_client_of
 
 #: Seconds that a server has, after a playback, to count it by itself.
 GRACE: Final = 5.0

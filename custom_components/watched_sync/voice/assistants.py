@@ -42,19 +42,13 @@ from ..const import CONF_USER_NAME, DOMAIN, PERSON_SOMEBODY_ELSE
 from ..core.identity import Item, MediaKind
 from ..core.play_state import Reading
 from ..failures import invalid
-from ..lookup import (
-    ActionScope,
-    CannotAsk,
-    LaneItem,
-    Skipped,
-    SkipReason,
-    async_ask,
-    by_work,
-    known_item,
-)
+from ..naming.asking import CannotAsk, SkipReason, async_ask
+from ..naming.found import LaneItem, Skipped, by_work
+from ..naming.known import known_item
+from ..naming.played import async_plays
+from ..naming.shows import ActionScope
 from ..persons import owner_name, persons_called
 from ..players.memory import async_get_memory
-from ..players.naming import async_plays
 from ..preferences import person_of
 from ..runtime import WatchedSyncConfigEntry
 from ..undo import newest_batch

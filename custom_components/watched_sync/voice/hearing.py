@@ -13,7 +13,6 @@ import re
 from typing import Any, Final
 
 from ..actions.fields import ATTR_EXTERNAL_ID, ATTR_TITLE, ATTR_YEAR
-from ..actions.finding import external_ids
 from ..core.errors import ItemGone
 from ..core.identity import Item, MediaKind
 from ..core.lane import Phase
@@ -21,20 +20,18 @@ from ..core.play_state import Reading
 from ..core.ports import MediaServer
 from ..core.titles import Likeness, likeness
 from ..failures import invalid
-from ..lookup import (
-    CannotAsk,
+from ..naming.asking import CannotAsk, SkipReason, async_ask
+from ..naming.found import (
     LaneItem,
     Skipped,
-    SkipReason,
-    async_ask,
-    async_search,
     by_work,
-    known_items,
     nearest_first,
     nothing_found,
-    parse_external_id,
     same_work,
 )
+from ..naming.known import known_items
+from ..naming.names import external_ids, parse_external_id
+from ..naming.searching import async_search
 from ..runtime import WatchedSyncConfigEntry
 
 #: Works that a question lists.

@@ -21,15 +21,15 @@ from pytest_homeassistant_custom_component.common import (
 from custom_components.watched_sync.const import DOMAIN
 from custom_components.watched_sync.core.identity import Item, MediaKind, ProviderIds
 from custom_components.watched_sync.core.playback import Motion
+from custom_components.watched_sync.naming.played import (
+    async_plays,
+    async_resolve_player,
+)
 from custom_components.watched_sync.players.memory import (
     MAX_PLAYERS,
     PlayerMemory,
     async_get_memory,
     sighting,
-)
-from custom_components.watched_sync.players.naming import (
-    async_plays,
-    async_resolve_player,
 )
 from custom_components.watched_sync.store import PLAYERS_KEY
 

@@ -6,7 +6,7 @@ they play in words, and sometimes by an id; whose session it is nobody knows, so
 names it as a title would. Whatever is not certain is an error.
 """
 
-from collections.abc import Awaitable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 import re
@@ -23,33 +23,22 @@ from homeassistant.util import dt as dt_util
 from ..const import (
     CONF_KIND,
     CONF_SERVER_ID,
-    CONF_USER_ID,
-    CONF_USER_NAME,
     KIND_EMBY,
     KIND_JELLYFIN,
     KIND_PLEX,
 )
 from ..core.identity import Item, MediaKind, ProviderIds
 from ..core.matching import contradict
-from ..core.ports import MediaServer
 from ..failures import invalid
-from ..lookup import (
-    CannotAsk,
-    Fit,
-    ItemName,
-    LaneItem,
-    Skipped,
-    async_ask,
-    async_descend,
-    async_resolve_id,
-    async_resolve_words,
-    known_item,
-    nothing_found,
-    parse_external_id,
-    title_words,
-)
+from ..players.memory import Played, async_get_memory
+from ..players.whose import SEPARATORS, is_client_of, is_of_emby_user, lanes_of_session
 from ..runtime import WatchedSyncConfigEntry
-from .memory import Played, async_get_memory
+from .asking import CannotAsk, async_ask
+from .found import LaneItem, Skipped, nothing_found
+from .known import known_item
+from .names import Fit, ItemName, parse_external_id, title_words
+from .resolving import async_resolve_id, async_resolve_words
+from .shows import async_descend
 
 #: How long ago something may have ended that a player is still named for.
 MAX_AGE: Final = timedelta(hours=6)
@@ -61,8 +50,6 @@ _MAX_EPISODES: Final = 5
 #: and trailers more than that.
 _LENGTH_TOLERANCE: Final = 0.25
 
-#: What parts the server's id from the player's, in the unique ids of its players.
-_SEPARATORS: Final = {KIND_PLEX: ":", KIND_JELLYFIN: "-"}
 
 #: Errors after which something else than ids may name what is played.
 _LED_NOWHERE: Final = (
@@ -142,7 +129,7 @@ async def async_resolve_played(
     """Return what *played* is on *lanes*, as `async_resolve_player`, at any age."""
     registered = er.async_get(hass).async_get(entity_id)
     platform = registered.platform if registered else ""
-    separator = _SEPARATORS.get(platform)
+    separator = SEPARATORS.get(platform)
     on_server: list[WatchedSyncConfigEntry] = []
     if registered is not None and separator is not None:
         on_server = [
@@ -151,7 +138,7 @@ async def async_resolve_played(
         if not on_server and not chosen:
             raise invalid("player_of_other_server", entity_id=entity_id)
     elif platform == KIND_EMBY:
-        lanes = [entry for entry in lanes if _is_of_emby_user(entry, played)]
+        lanes = [entry for entry in lanes if is_of_emby_user(entry, played)]
         if not lanes:
             raise invalid("player_of_other_server", entity_id=entity_id)
     if played is None:
@@ -167,7 +154,7 @@ async def async_resolve_played(
             *_EPISODES,
         ):
             raise invalid("player_plays_nothing", entity_id=entity_id)
-        for entry in await _lanes_of_session(
+        for entry in await lanes_of_session(
             hass, registered, played, on_server, chosen=chosen
         ):
             target = await async_resolve_id(entry, played.content_id, played.title)
@@ -184,116 +171,6 @@ async def async_resolve_played(
             if not targets:
                 raise
     return targets
-
-
-def is_client_of(player: er.RegistryEntry, entry: WatchedSyncConfigEntry) -> str | None:
-    """Return the id of the player on the server of *entry*, None if it has none.
-
-    For Jellyfin that is the id of its session. Only players of the integrations that
-    Home Assistant has for these servers are known to be their clients.
-    """
-    separator = _SEPARATORS.get(player.platform)
-    if separator is None or entry.data[CONF_KIND] != player.platform:
-        return None
-    player_id = player.unique_id.removeprefix(
-        f"{entry.data[CONF_SERVER_ID]}{separator}"
-    )
-    return None if player_id == player.unique_id else player_id
-
-
-@callback
-def says_whose_session(hass: HomeAssistant, entity_id: str) -> bool:
-    """Whether a player is of an integration that tells in whose session it plays."""
-    registered = er.async_get(hass).async_get(entity_id)
-    return registered is not None and registered.platform in (*_SEPARATORS, KIND_EMBY)
-
-
-def _is_of_emby_user(entry: WatchedSyncConfigEntry, played: Played | None) -> bool:
-    """Whether an Emby lane is of the user who plays: the app is named after them.
-
-    Which server it is the player does not say, so its ids are worth nothing.
-    """
-    return entry.data[CONF_KIND] == KIND_EMBY and (
-        played is None or _same_name(played.app, entry.data[CONF_USER_NAME])
-    )
-
-
-def _same_name(one: str | None, other: str) -> bool:
-    return one is not None and one.casefold() == other.casefold()
-
-
-async def _lanes_of_session(
-    hass: HomeAssistant,
-    player: er.RegistryEntry,
-    played: Played,
-    on_server: Sequence[WatchedSyncConfigEntry],
-    *,
-    chosen: bool,
-) -> Sequence[WatchedSyncConfigEntry]:
-    """Return the lanes meant by what plays in somebody's session on their server.
-
-    Even a single lane is not enough to know that it is theirs: a server has users
-    that are not connected here. Plex says in every session whose it is, by name.
-    Jellyfin's integration does not, but the server can be asked.
-    """
-    if player.platform == KIND_PLEX:
-        known = played.user is not None
-        theirs = [
-            entry
-            for entry in on_server
-            if _same_name(played.user, entry.data[CONF_USER_NAME])
-        ]
-    else:
-        user_id = await async_session_user(hass, player, played, on_server)
-        known = user_id is not None
-        theirs = [entry for entry in on_server if entry.data[CONF_USER_ID] == user_id]
-    if known and not theirs:
-        raise invalid(
-            "player_of_other_user",
-            entity_id=player.entity_id,
-            lanes=", ".join(entry.title for entry in on_server),
-        )
-    if chosen:
-        return on_server
-    if len(theirs) != 1:
-        raise invalid(
-            "player_of_unknown_user",
-            entity_id=player.entity_id,
-            lanes=", ".join(entry.title for entry in on_server),
-        )
-    return theirs
-
-
-async def async_session_user(
-    hass: HomeAssistant,
-    player: er.RegistryEntry,
-    played: Played,
-    lanes: Sequence[WatchedSyncConfigEntry],
-) -> str | None:
-    """Return the id of the user in whose Jellyfin session *played* plays or played.
-
-    It is remembered, as the session may be gone when it is asked for again. None if
-    no lane of the server may see that session, or none can be asked.
-    """
-    if played.user_id is not None:
-        return played.user_id
-    memory = async_get_memory(hass)
-    key = memory.key(player.entity_id) or ""
-    for entry in lanes:
-
-        def ask(
-            server: MediaServer, session_id: str = is_client_of(player, entry) or ""
-        ) -> Awaitable[str | None]:
-            return server.session_user(session_id)
-
-        try:
-            user_id = await async_ask(entry, ask)
-        except CannotAsk:
-            continue
-        if user_id is not None:
-            memory.note_user(player.entity_id, key, user_id)
-            return user_id
-    return None
 
 
 # --- by what it says ------------------------------------------------------------
