@@ -65,6 +65,7 @@ from .issues import (
 )
 from .mirroring import Mirroring
 from .moves import async_watch_address
+from .naming.joining import LookUps
 from .players.following import (
     async_follow,
     async_forget as async_forget_followed,
@@ -242,6 +243,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: WatchedSyncConfigEntry) 
         relay=relay,
         inventory=inventory,
         catalogue=catalogue,
+        look_ups=LookUps(),
         server=server,
         info=info,
         coordinator=coordinator,

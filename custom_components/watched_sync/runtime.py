@@ -26,6 +26,7 @@ from .core.ports import Catalogue, Clock, MediaServer, ServerInfo
 from .core.relay import Relay
 from .failures import REFUSALS, refusal, stopping
 from .mirroring import Mirroring
+from .naming.joining import LookUps
 from .store import LedgerStore, OutboxStore
 from .tracking import TrackedItems
 
@@ -75,6 +76,7 @@ class WatchedSyncRuntime:
     relay: Relay
     inventory: Inventory
     catalogue: Catalogue
+    look_ups: LookUps
     server: MediaServer
     info: ServerInfo
     coordinator: WatchedSyncCoordinator

@@ -1,21 +1,21 @@
 """Searching for media: what the lanes have that is called so, and how it stands."""
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from homeassistant.auth.permissions.const import POLICY_READ
 from homeassistant.core import ServiceCall, ServiceResponse
 from homeassistant.util.json import JsonObjectType
 
 from ..core.identity import Item, MediaKind
-from ..core.play_state import Reading
+from ..core.play_state import UNKNOWN, Reading
 from ..core.titles import plain, split_year
 from ..failures import invalid
-from ..naming.asking import CannotAsk, SkipReason, async_ask
+from ..naming.asking import CannotAsk, SkipReason, async_look_up
 from ..naming.found import Skipped
-from ..naming.known import known_items
+from ..naming.known import async_known_like, known_items
 from ..naming.names import ItemName, external_ids, title_words
-from ..naming.searching import async_search
+from ..naming.searching import Found, async_browse
 from ..runtime import WatchedSyncConfigEntry
 from .answers import lane_row, skipped_row
 from .fields import (
@@ -32,11 +32,11 @@ DEFAULT_MEDIA_TYPES = (MediaKind.MOVIE, MediaKind.SHOW, MediaKind.EPISODE)
 
 
 @dataclass(slots=True)
-class _Found:
-    """What one lane answers: items, what was read of them, and why it was not asked."""
+class _Answer:
+    """What one lane has, and why its server was not asked if it had to be."""
 
     entry: WatchedSyncConfigEntry
-    items: list[tuple[Item, Reading | None]] = field(default_factory=list)
+    found: list[Found] = field(default_factory=list)
     reason: SkipReason | None = None
 
 
@@ -63,12 +63,12 @@ async def async_find_media(call: ServiceCall) -> ServiceResponse:
     return {
         "items": [
             {
-                **item_row(one.entry, item),
-                **_state(reading),
-                "read": "now" if one.reason is None else "earlier",
+                **item_row(one.entry, found.reading.item),
+                **read_row(found.reading),
+                "read": "now" if found.is_now else "earlier",
             }
             for one in answers
-            for item, reading in one.items
+            for found in one.found
         ],
         "skipped": [skipped_row(one) for one in skipped],
     }
@@ -76,37 +76,46 @@ async def async_find_media(call: ServiceCall) -> ServiceResponse:
 
 async def _async_search(
     entry: WatchedSyncConfigEntry, words: ItemName, limit: int
-) -> _Found:
+) -> _Answer:
     """Search one lane; what is called exactly so comes first."""
-    found = _Found(entry)
-    ledger = entry.runtime_data.lane.ledger
+    answer = _Answer(entry)
+    runtime = entry.runtime_data
+    # More than are wanted: some may be of another year.
+    most = FOUND_ITEMS_LIMIT
     try:
-        readings = await async_ask(
+        found = await async_browse(
             entry,
-            # More than are wanted: some may be in a library that is left out.
-            lambda server: async_search(
-                server, words.title, words.kinds, FOUND_ITEMS_LIMIT
-            ),
+            words.title,
+            words.kinds,
+            most,
+            lambda question: async_look_up(entry, lambda server, _: question(server)),
         )
     except CannotAsk as err:
-        found.reason = err.reason
+        answer.reason = err.reason
+        known = await async_known_like(entry, words.title, words.kinds, most)
+        readings = {one.item.item_id: one for one in known.readings}
         part = plain(split_year(words.title)[0])
-        found.items = [
-            (item, ledger.reading(item.item_id))
-            for item in known_items(entry)
-            if item.kind in words.kinds and part in plain(item.title)
-        ]
-    else:
-        found.items = [(reading.item, reading) for reading in readings]
-    allows = entry.runtime_data.coordinator.allows
-    found.items = [
-        (item, reading)
-        for item, reading in found.items
-        if allows(item) and (words.said_year in (None, item.year) or words.fits(item))
+        for item in known_items(entry):
+            if (
+                item.kind in words.kinds
+                and part in plain(item.title)
+                and runtime.coordinator.allows(item)
+            ):
+                readings.setdefault(item.item_id, Reading(item, UNKNOWN))
+        found = [Found(one, is_now=False) for one in readings.values()]
+    ledger = runtime.lane.ledger
+    answer.found = [
+        # What was read earlier, the lane may know better by now.
+        one
+        if one.is_now
+        else replace(one, reading=ledger.reading_of(item) or one.reading)
+        for one in found
+        for item in (one.reading.item,)
+        if words.said_year in (None, item.year) or words.fits(item)
     ]
-    found.items.sort(key=lambda pair: -words.fit(pair[0]))
-    del found.items[limit:]
-    return found
+    answer.found.sort(key=lambda one: -words.fit(one.reading.item))
+    del answer.found[limit:]
+    return answer
 
 
 def item_row(entry: WatchedSyncConfigEntry, item: Item) -> JsonObjectType:
@@ -130,9 +139,10 @@ def item_row(entry: WatchedSyncConfigEntry, item: Item) -> JsonObjectType:
     }
 
 
-def _state(reading: Reading | None) -> JsonObjectType:
-    row: JsonObjectType = {"state": state_row(reading.state if reading else None)}
-    if reading is not None and reading.item.kind.is_container:
+def read_row(reading: Reading) -> JsonObjectType:
+    """Return the state that was read of an item, and below it, as answers have it."""
+    row: JsonObjectType = {"state": state_row(reading.state)}
+    if reading.item.kind.is_container:
         row["episodes"] = reading.leaf_count
         row["watched_episodes"] = reading.watched_leaf_count
     return row

@@ -5,7 +5,6 @@ title. Whatever cannot be resolved for certain is an error, and then nothing is 
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from homeassistant.const import Platform
@@ -21,12 +20,11 @@ from ..core.identity import MediaKind
 from ..dialogs.player import followed_entity_ids
 from ..entity import ItemEntity
 from ..failures import invalid
-from ..naming.asking import CannotAsk, SkipReason
-from ..naming.found import LaneItem, Resolution, Skipped, nothing_found
+from ..naming.found import LaneItem, Resolution
 from ..naming.names import ItemName, parse_external_id, title_words
 from ..naming.played import async_plays, async_resolve_player
 from ..naming.resolving import async_resolve_id, async_resolve_words
-from ..naming.shows import ActionScope, async_descend, climb
+from ..naming.shows import ActionScope, async_refine
 from ..players.whose import says_whose_session
 from ..runtime import WatchedSyncConfigEntry
 from .fields import (
@@ -134,47 +132,6 @@ async def _async_resolve_entities(
     return Resolution(targets)
 
 
-# --- down to an episode, up to a show ---------------------------------------
-
-
-async def _async_refine(
-    resolution: Resolution, data: Mapping[str, Any], name: str
-) -> Resolution:
-    """Go down by season and episode, then up by scope."""
-    season: int | None = data.get(ATTR_SEASON)
-    episode: int | None = data.get(ATTR_EPISODE)
-    scope = ActionScope(data.get(ATTR_SCOPE, ActionScope.ITEM))
-    refined = Resolution(skipped=list(resolution.skipped))
-    for target in resolution.targets:
-        try:
-            below = (
-                [target]
-                if season is None
-                else await async_descend(target, season, episode)
-            )
-            found = [climb(one, scope) for one in below]
-        except CannotAsk as err:
-            refined.skipped.append(Skipped(target.entry, err.reason, target.item))
-            continue
-        if not found:
-            refined.skipped.append(
-                Skipped(target.entry, SkipReason.NOT_FOUND, target.item)
-            )
-        refined.targets.extend(found)
-    if not refined.targets:
-        if season is not None:
-            name = f"{name} S{season:02}"
-        if episode is not None:
-            name = f"{name}E{episode:02}"
-        raise nothing_found(name, refined.skipped)
-    # Two names may lead to one item, such as the last played one being up next.
-    unique = {
-        (target.entry.entry_id, target.item.item_id): target
-        for target in refined.targets
-    }
-    return replace(refined, targets=list(unique.values()))
-
-
 # --- the way in -------------------------------------------------------------
 
 
@@ -221,7 +178,13 @@ async def async_resolve(call: ServiceCall, policy: str) -> Resolution:
         words = _words(data, in_show=in_show)
         name = words.name
         resolution = await async_resolve_words(lanes.running, words, lanes.not_loaded)
-    return await _async_refine(resolution, data, name)
+    return await async_refine(
+        resolution,
+        name,
+        data.get(ATTR_SEASON),
+        data.get(ATTR_EPISODE),
+        ActionScope(data.get(ATTR_SCOPE, ActionScope.ITEM)),
+    )
 
 
 def _only(lanes: Lanes) -> WatchedSyncConfigEntry:

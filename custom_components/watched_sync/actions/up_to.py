@@ -21,6 +21,7 @@ from ..failures import invalid
 from ..naming.asking import CannotAsk, SkipReason, async_ask
 from ..naming.found import LaneItem, Resolution, Skipped, nothing_found
 from ..naming.known import derived_container
+from ..naming.shows import async_known_leaves
 from ..runtime import Request, WatchedSyncConfigEntry
 from .planning import Planned, already_true
 
@@ -107,8 +108,11 @@ async def _async_show(entry: WatchedSyncConfigEntry, episodes: Sequence[Item]) -
     except ItemGone:
         raise CannotAsk(SkipReason.NOT_FOUND) from None
     except CannotAsk:
-        known = entry.runtime_data.coordinator.leaves(show.item_id) or _remembered(
-            entry, show
+        listed = await async_known_leaves(entry, show)
+        known = (
+            (listed.readings if listed.whole else ())
+            or entry.runtime_data.coordinator.leaves(show.item_id)
+            or _remembered(entry, show)
         )
         if not ids <= {leaf.item.item_id for leaf in known}:
             raise

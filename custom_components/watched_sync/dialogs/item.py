@@ -28,7 +28,7 @@ from ..core.errors import ServerError
 from ..core.identity import Item, MediaKind
 from ..failures import flow_error
 from ..markdown import plain
-from ..naming.searching import async_search
+from ..naming.searching import async_browse
 from ..runtime import WatchedSyncConfigEntry
 from ..tracking import tracked_item, tracked_items
 from .options import async_library_names
@@ -97,19 +97,20 @@ class TrackItemFlow(ConfigSubentryFlow):
         errors: dict[str, str] = {}
         if user_input is not None:
             try:
-                readings = await async_search(
-                    entry.runtime_data.server,
+                found = await async_browse(
+                    entry,
                     user_input[CONF_QUERY].strip(),
                     kinds,
                     CANDIDATES,
+                    # Whoever stands before it need not wait until the lane tries again.
+                    lambda question: question(entry.runtime_data.server),
                 )
             except ServerError as err:
                 errors["base"] = flow_error(err)
             else:
-                allows = entry.runtime_data.coordinator.allows
-                found = [one.item for one in readings if allows(one.item)]
-                self._found = {one.item_id: one for one in found}
-                if not found:
+                items = [one.reading.item for one in found]
+                self._found = {one.item_id: one for one in items}
+                if not items:
                     errors[CONF_QUERY] = "nothing_found"
                 elif not (self._found.keys() - self._tracked_ids(entry)):
                     errors[CONF_QUERY] = "already_tracked"

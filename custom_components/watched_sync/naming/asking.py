@@ -1,6 +1,6 @@
 """Asking the server of a lane, if it can be asked, and why it cannot."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from enum import StrEnum
 
 from ..core.errors import (
@@ -13,8 +13,10 @@ from ..core.errors import (
     classify,
 )
 from ..core.lane import Phase
-from ..core.ports import MediaServer
+from ..core.play_state import Reading
+from ..core.ports import Find, MediaServer
 from ..runtime import WatchedSyncConfigEntry
+from .joining import ServerAway
 
 
 class SkipReason(StrEnum):
@@ -46,6 +48,10 @@ class CannotAsk(Exception):
         self.reason = reason
 
 
+class Away(CannotAsk, ServerAway):
+    """Nobody else would be given an answer either."""
+
+
 async def async_ask[T](
     entry: WatchedSyncConfigEntry, question: Callable[[MediaServer], Awaitable[T]]
 ) -> T:
@@ -57,9 +63,9 @@ async def async_ask[T](
     runtime = entry.runtime_data
     match runtime.lane.health.phase:
         case Phase.PARKED:
-            raise CannotAsk(SkipReason.AUTH_REQUIRED)
+            raise Away(SkipReason.AUTH_REQUIRED)
         case Phase.BACKING_OFF:
-            raise CannotAsk(SkipReason.OFFLINE)
+            raise Away(SkipReason.OFFLINE)
     try:
         return await question(runtime.server)
     except ItemGone:
@@ -70,11 +76,51 @@ async def async_ask[T](
         runtime.relay.report(err)
         match classify(err):
             case LaneDown():
-                reason = SkipReason.OFFLINE
+                raise Away(SkipReason.OFFLINE) from err
             case Parked():
-                reason = SkipReason.AUTH_REQUIRED
+                raise Away(SkipReason.AUTH_REQUIRED) from err
             case _ if isinstance(err, Unanswered):
-                reason = SkipReason.UNANSWERED
+                raise CannotAsk(SkipReason.UNANSWERED) from err
             case _:
-                reason = SkipReason.SERVER_ERROR
-        raise CannotAsk(reason) from err
+                raise CannotAsk(SkipReason.SERVER_ERROR) from err
+
+
+async def async_look_up[T](
+    entry: WatchedSyncConfigEntry,
+    question: Callable[[MediaServer, Find], Awaitable[T]],
+) -> T:
+    """Ask as `async_ask` what somebody waits for, in turn with other look-ups.
+
+    The question is given what finds items by their ids. Where the libraries have to be
+    read for that, nobody else waits for it.
+    """
+    runtime = entry.runtime_data
+    find, find_now = runtime.survey.find, runtime.survey.find_now
+    try:
+        return await runtime.look_ups.in_turn(
+            lambda: async_ask(entry, lambda server: question(server, find))
+        )
+    except CannotAsk as err:
+        if err.reason is not SkipReason.STILL_LOOKING:
+            raise
+    return await async_ask(entry, lambda server: question(server, find_now))
+
+
+async def async_read(entry: WatchedSyncConfigEntry, item_id: str) -> Reading | None:
+    """Return what an id stands for on the server of a lane, None if for nothing.
+
+    It is read together with what others ask for at the moment, and is what the lane
+    knows of the item from now on. Raises CannotAsk.
+    """
+    runtime = entry.runtime_data
+
+    async def fetch(item_ids: Collection[str]) -> Mapping[str, Reading]:
+        readings = await async_ask(entry, lambda server: server.fetch(item_ids))
+        runtime.lane.remember(readings.values())
+        return readings
+
+    if (found := await runtime.look_ups.together(item_id, fetch)) is not None:
+        return found
+    return await async_look_up(
+        entry, lambda server, find: server.resolve(item_id, find)
+    )

@@ -21,11 +21,20 @@ _CANDIDATES_SHOWN = 10
 
 @dataclass(frozen=True, slots=True)
 class LaneItem:
-    """One item on one lane; *reading* is set if the server was asked just now."""
+    """One item on one lane; *reading* is set if the server was asked just now.
+
+    It is *listed* if the catalogue has it: as the server described it, some time ago.
+    """
 
     entry: WatchedSyncConfigEntry
     item: Item
     reading: Reading | None = None
+    listed: bool = False
+
+    @property
+    def described(self) -> bool:
+        """Whether it is as its server has it, and not made up from its episodes."""
+        return self.listed or self.reading is not None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,92 @@
-"""What a lane can say of items by itself, without asking its server."""
+"""What a lane can say of items by itself, without asking its server.
 
-from collections.abc import Collection
+Its catalogue has everything there is, once the libraries were read for the first time.
+Until then, and where the catalogue cannot be read, it is what the lane has dealt with.
+"""
 
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass
+
+from ..const import LOGGER
+from ..core.errors import CatalogueError
 from ..core.identity import Item, MediaKind
+from ..core.play_state import Reading
+from ..core.ports import Catalogue
 from ..runtime import WatchedSyncConfigEntry
+from .found import LaneItem
+from .names import ItemName
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the catalogue of a lane answers; *whole* if it knows all there is.
+
+    Then what it does not have was not there when the libraries were last read.
+    """
+
+    entry: WatchedSyncConfigEntry
+    readings: Sequence[Reading]
+    whole: bool
+
+    @property
+    def targets(self) -> list[LaneItem]:
+        """The items of the answer."""
+        return [LaneItem(self.entry, one.item, listed=True) for one in self.readings]
+
+
+async def async_known(
+    entry: WatchedSyncConfigEntry,
+    ask: Callable[[Catalogue], Awaitable[Iterable[Reading]]],
+) -> Known:
+    """Return what a lane's catalogue answers, but for libraries that are left out."""
+    runtime = entry.runtime_data
+    try:
+        found = await ask(runtime.catalogue)
+        # One that turned out to be damaged just now is not whole any more.
+        progress = await runtime.catalogue.progress()
+    except CatalogueError as err:
+        LOGGER.debug("%s: its catalogue cannot be asked: %r", entry.title, err)
+        return Known(entry, (), whole=False)
+    allows = runtime.coordinator.allows
+    return Known(
+        entry,
+        [one for one in found if allows(one.item)],
+        whole=progress.finished_at is not None,
+    )
+
+
+async def async_known_by(entry: WatchedSyncConfigEntry, name: ItemName) -> Known:
+    """Return what a lane's catalogue has that may be what was named."""
+
+    async def ask(catalogue: Catalogue) -> list[Reading]:
+        found: list[Reading] = []
+        if name.ids is not None:
+            for kind in name.kinds:
+                found.extend(await catalogue.find(kind, name.ids))
+                # IMDb numbers everything together; TVDB each kind from 1.
+                if found and name.ids.imdb:
+                    break
+        if not found and name.title:
+            found.extend(
+                await catalogue.titled(
+                    name.title, name.kinds, name.year, heard=name.heard
+                )
+            )
+        return [one for one in found if name.fits(one.item)]
+
+    return await async_known(entry, ask)
+
+
+async def async_known_like(
+    entry: WatchedSyncConfigEntry,
+    title: str,
+    kinds: Collection[MediaKind],
+    limit: int,
+) -> Known:
+    """Return what a lane's catalogue has that is called like *title*, likest first."""
+    return await async_known(
+        entry, lambda catalogue: catalogue.like(title, kinds, limit)
+    )
 
 
 def known_item(entry: WatchedSyncConfigEntry, item_id: str) -> Item | None:
@@ -14,6 +97,27 @@ def known_item(entry: WatchedSyncConfigEntry, item_id: str) -> Item | None:
     if view := runtime.coordinator.view(item_id):
         return view.item
     return None
+
+
+async def async_known_items(
+    entry: WatchedSyncConfigEntry, item_ids: Collection[str]
+) -> dict[str, LaneItem]:
+    """Return the items with these ids, as far as the lane or its catalogue has them."""
+    found: dict[str, LaneItem] = {}
+    for item_id in item_ids:
+        if (item := known_item(entry, item_id)) is not None:
+            found[item_id] = LaneItem(entry, item)
+    if missing := [one for one in item_ids if one not in found]:
+        try:
+            listed = await entry.runtime_data.catalogue.readings(missing)
+        except CatalogueError as err:
+            LOGGER.debug("%s: its catalogue cannot be asked: %r", entry.title, err)
+            return found
+        found |= {
+            item_id: LaneItem(entry, one.item, listed=True)
+            for item_id, one in listed.items()
+        }
+    return found
 
 
 def derived_container(item: Item, kind: MediaKind) -> Item | None:

@@ -1,6 +1,6 @@
 """Names of items that are not known on any lane yet: ids of the world, and titles."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 import re
@@ -8,11 +8,9 @@ from typing import Final
 
 from ..core.identity import Item, MediaKind, ProviderIds
 from ..core.matching import contradict
-from ..core.play_state import Reading
-from ..core.ports import Find, MediaServer
 from ..core.titles import Likeness, likeness, split_year
 from ..failures import invalid
-from .searching import async_search
+from .found import LaneItem
 
 #: How external ids are written: what the texts that speak of them show.
 EXTERNAL_ID_EXAMPLES: Final[Mapping[str, str]] = {
@@ -51,7 +49,7 @@ class ItemName:
     `year` is one said beside the title, which may end in its own. With both ids and a
     title the ids come first: the title decides only where they lead nowhere, and never
     for an item with other ids. `hint` is what it may be called on a server that cannot
-    look for ids.
+    look for ids. *heard* says that the title was spoken (see `titles.likeness`).
     """
 
     name: str
@@ -60,6 +58,7 @@ class ItemName:
     title: str = ""
     year: int | None = None
     hint: str = ""
+    heard: bool = False
 
     @property
     def said_year(self) -> int | None:
@@ -75,29 +74,18 @@ class ItemName:
                 return Fit.BY_ID
             if not self.title or contradict(item.provider_ids, self.ids):
                 return Fit.NOT
-        return _BY_TITLE[likeness(self.title, self.year, item.title, item.year)]
+        alike = likeness(self.title, self.year, item.title, item.year, heard=self.heard)
+        return _BY_TITLE[alike]
 
     def fits(self, item: Item) -> bool:
         """Whether *item* may be what was named."""
         return self.fit(item) is not Fit.NOT
 
-    async def ask(self, server: MediaServer, find: Find) -> list[Reading]:
-        """Return what the server finds, by ids with *find*; some of it may not fit."""
-        if self.ids is not None:
-            found = await self._find(find, self.ids)
-            if found or not self.title:
-                return found
-        return await async_search(server, self.title, self.kinds, fits=self.fits)
-
-    async def _find(self, find: Find, ids: ProviderIds) -> list[Reading]:
-        found: list[Reading] = []
-        for kind in self.kinds:
-            hint = self.hint or self.title or None
-            found.extend(await find(kind, ids, hint))
-            # IMDb numbers everything together; TVDB each kind from 1.
-            if found and ids.imdb:
-                break
-        return found
+    def among(self, targets: Iterable[LaneItem]) -> list[LaneItem]:
+        """Return those that are recognised best, as what was named."""
+        fits = [(self.fit(one.item), one) for one in targets]
+        best = max((fit for fit, _ in fits), default=Fit.NOT)
+        return [one for fit, one in fits if fit is best is not Fit.NOT]
 
 
 def title_words(title: str, year: int | None, kinds: tuple[MediaKind, ...]) -> ItemName:

@@ -33,9 +33,9 @@ from ..failures import invalid
 from ..players.memory import Played, async_get_memory
 from ..players.whose import SEPARATORS, is_client_of, is_of_emby_user, lanes_of_session
 from ..runtime import WatchedSyncConfigEntry
-from .asking import CannotAsk, async_ask
+from .asking import CannotAsk, async_read
 from .found import LaneItem, Skipped, nothing_found
-from .known import known_item
+from .known import async_known_items
 from .names import Fit, ItemName, parse_external_id, title_words
 from .resolving import async_resolve_id, async_resolve_words
 from .shows import async_descend
@@ -248,11 +248,10 @@ def _origin(url: SplitResult) -> tuple[str | None, int | None]:
 
 async def _if_known(entry: WatchedSyncConfigEntry, item_id: str) -> LaneItem | None:
     """Return an item if this lane's server has it."""
-    if (item := known_item(entry, item_id)) is not None:
-        return LaneItem(entry, item)
-    find = entry.runtime_data.inventory.find_now
+    if known := await async_known_items(entry, [item_id]):
+        return known[item_id]
     try:
-        reading = await async_ask(entry, lambda server: server.resolve(item_id, find))
+        reading = await async_read(entry, item_id)
     except CannotAsk:
         return None
     return None if reading is None else LaneItem(entry, reading.item, reading)

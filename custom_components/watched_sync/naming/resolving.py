@@ -5,15 +5,13 @@ from what it knows, or is skipped with a reason. Whatever cannot be told for cer
 an error.
 """
 
-import asyncio
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 
 from ..core import gate
 from ..core.identity import Item, MediaKind
 from ..failures import invalid
 from ..runtime import WatchedSyncConfigEntry
-from .asking import CannotAsk, SkipReason, async_ask
+from .asking import CannotAsk, SkipReason, async_read
 from .found import (
     LaneItem,
     Resolution,
@@ -23,8 +21,9 @@ from .found import (
     nothing_found,
     same_work,
 )
-from .known import known_item, known_items
-from .names import Fit, ItemName
+from .known import async_known_items
+from .looking_up import async_answers
+from .names import ItemName
 
 
 async def async_resolve_words(
@@ -36,75 +35,28 @@ async def async_resolve_words(
 
     *not_loaded* are entries that would have been asked as well.
     """
-
-    async def on_lane(
-        entry: WatchedSyncConfigEntry,
-    ) -> tuple[list[LaneItem], list[LaneItem], SkipReason | None]:
-        allows = entry.runtime_data.coordinator.allows
-        try:
-            find = entry.runtime_data.inventory.find_now
-            readings = await async_ask(entry, lambda server: asked.ask(server, find))
-        except CannotAsk as err:
-            known = [
-                LaneItem(entry, item)
-                for item in known_items(entry)
-                if words.fits(item) and allows(item)
-            ]
-            return known, [], err.reason
-        found = [
-            LaneItem(entry, reading.item, reading)
-            for reading in readings
-            if allows(reading.item)
-        ]
-        fitting = [target for target in found if words.fits(target.item)]
-        # A search also answers with what is like it.
-        return fitting, found, None if fitting else SkipReason.NOT_FOUND
-
-    asked = words
-    if words.ids is not None:
-        # A server that cannot look for ids is helped by a title some lane knows.
-        titles = (
-            item.title
-            for entry in lanes
-            for item in known_items(entry)
-            if words.fits(item)
-        )
-        asked = replace(words, hint=next(titles, words.hint))
     resolution = Resolution(
         skipped=[Skipped(entry, SkipReason.NOT_LOADED) for entry in not_loaded]
     )
     similar: list[LaneItem] = []
-    answers = await asyncio.gather(*map(on_lane, lanes))
-    asked_items = [
-        target.item
-        for fitting, _, _ in answers
-        for target in fitting
-        if target.reading is not None
-    ]
-    best = max(
-        (words.fit(one.item) for fitting, _, _ in answers for one in fitting),
-        default=Fit.NOT,
-    )
-    chosen = [
-        one.item
-        for fitting, _, _ in answers
-        for one in fitting
-        if words.fit(one.item) is best
-    ]
-    for entry, (fitting, found, reason) in zip(lanes, answers, strict=True):
+    answers = await async_answers(lanes, words)
+    fitting = [target for answer in answers for target in answer.fitting]
+    described = [target.item for target in fitting if target.described]
+    best = words.among(fitting)
+    for answer in answers:
         sure = [
             target
-            for target in fitting
-            if not _is_doubtful(target, asked_items)
+            for target in answer.fitting
+            if not _is_doubtful(target, described)
             and (
-                words.fit(target.item) is best
-                or any(same_work(one, target.item) for one in chosen)
+                target in best or any(same_work(one.item, target.item) for one in best)
             )
         ]
         resolution.targets.extend(sure)
-        similar.extend(found)
+        similar.extend(answer.similar)
         if not sure:
-            resolution.skipped.append(Skipped(entry, reason or SkipReason.NOT_FOUND))
+            reason = answer.reason or SkipReason.NOT_FOUND
+            resolution.skipped.append(Skipped(answer.entry, reason))
     if not resolution.targets:
         raise nothing_found(
             words.name,
@@ -115,11 +67,7 @@ async def async_resolve_words(
     if all(same_work(first.item, target.item) for target in others):
         return resolution
     listed = candidates(resolution.targets)
-    away = [
-        entry.title
-        for entry, (_, _, reason) in zip(lanes, answers, strict=True)
-        if reason not in (None, SkipReason.NOT_FOUND)
-    ]
+    away = [one.entry.title for one in answers if one.reason is not None]
     if not away:
         raise invalid("ambiguous", name=words.name, candidates=listed)
     # One that could be asked might tell that they are the same.
@@ -131,7 +79,7 @@ async def async_resolve_words(
     )
 
 
-def _is_doubtful(target: LaneItem, asked: Sequence[Item]) -> bool:
+def _is_doubtful(target: LaneItem, described: Sequence[Item]) -> bool:
     """Whether *target* is known by its title alone, and another lane knows more.
 
     A lane that is away knows some shows only from their episodes. That may be the
@@ -139,11 +87,11 @@ def _is_doubtful(target: LaneItem, asked: Sequence[Item]) -> bool:
     """
     item = target.item
     return (
-        bool(asked)
-        and target.reading is None
+        bool(described)
+        and not target.described
         and not item.provider_ids
         and item.year is None
-        and not any(same_work(other, item) for other in asked)
+        and not any(same_work(other, item) for other in described)
     )
 
 
@@ -160,11 +108,10 @@ async def async_resolve_id(
         told = gate.line(item_id, gate.NAME)
         raise invalid("impossible_item_id", item_id=told, lane=entry.title)
     item_id = own
-    if item := known_item(entry, item_id):
-        return LaneItem(entry, item)
-    find = entry.runtime_data.inventory.find_now
+    if known := await async_known_items(entry, [item_id]):
+        return known[item_id]
     try:
-        reading = await async_ask(entry, lambda server: server.resolve(item_id, find))
+        reading = await async_read(entry, item_id)
     except CannotAsk:
         called = gate.line(title or item_id, gate.TITLE)
         return LaneItem(entry, Item(item_id, MediaKind.UNKNOWN, called))

@@ -1,16 +1,26 @@
 """From a show down to its seasons and episodes, and from those up to it."""
 
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import date
 from enum import StrEnum
 
 from ..core.errors import ItemGone
 from ..core.identity import Item, MediaKind
 from ..core.play_state import Reading
-from ..core.ports import MediaServer
+from ..core.ports import Find, MediaServer
 from ..failures import invalid
-from .asking import CannotAsk, SkipReason, async_ask
-from .found import LaneItem
-from .known import derived_container, known_item, known_items
+from ..runtime import WatchedSyncConfigEntry
+from .asking import CannotAsk, SkipReason, async_look_up
+from .found import LaneItem, Resolution, Skipped, nothing_found
+from .known import (
+    Known,
+    async_known,
+    async_known_items,
+    derived_container,
+    known_items,
+)
+from .spoken import Work
 
 
 class ActionScope(StrEnum):
@@ -20,6 +30,9 @@ class ActionScope(StrEnum):
     SEASON = "season"
     SHOW = "show"
     UP_TO = "up_to"
+
+
+# --- the way down -------------------------------------------------------------
 
 
 async def async_descend(
@@ -46,7 +59,14 @@ async def async_descend(
             and item.episode <= episode <= (item.episode_end or item.episode)
         )
 
-    async def below(server: MediaServer) -> list[Reading]:
+    known = await async_known_leaves(entry, show)
+    leaves = [one.item for one in known.readings if one.item.season == season]
+    listed = leaves if episode is not None else _seasons(show, leaves)
+    found = [LaneItem(entry, one, listed=True) for one in listed if fits(one)]
+    if known.whole and found:
+        return found
+
+    async def below(server: MediaServer, _: Find) -> list[Reading]:
         leaves = [
             leaf
             for leaf in await server.fetch_leaves(show)
@@ -54,32 +74,66 @@ async def async_descend(
         ]
         if episode is not None:
             return [leaf for leaf in leaves if fits(leaf.item)]
-        # Servers list seasons by their episodes: a season without any is not there.
-        own = [leaf for leaf in leaves if leaf.item.show_id == show.item_id]
-        season_ids = dict.fromkeys(
-            leaf.item.season_id
-            # Of a season that lies in several folders, one stands for all.
-            for leaf in own or leaves
-            if leaf.item.season_id is not None
-        )
+        season_ids = _season_ids(show, [leaf.item for leaf in leaves])
         return [
             replace(reading, item=reading.item.listed_for(show.item_id))
-            for reading in (await server.fetch(list(season_ids))).values()
+            for reading in (await server.fetch(season_ids)).values()
         ]
 
     try:
-        readings = await async_ask(entry, below)
+        readings = await async_look_up(entry, below)
     except ItemGone:
         return []
     except CannotAsk:
-        known = [LaneItem(entry, item) for item in known_items(entry) if fits(item)]
-        if not known:
+        if known.whole:
+            return []
+        there = {one.item.item_id for one in found}
+        found += [
+            LaneItem(entry, item)
+            for item in known_items(entry)
+            if fits(item) and item.item_id not in there
+        ]
+        if not found:
             raise
-        return known
+        return found
     return [LaneItem(entry, reading.item, reading) for reading in readings]
 
 
-def climb(target: LaneItem, scope: ActionScope) -> LaneItem:
+async def async_known_leaves(entry: WatchedSyncConfigEntry, container: Item) -> Known:
+    """Return the episodes below a show or season that a lane's catalogue has.
+
+    As the lane knows them to be, which may have heard of some since.
+    """
+    known = await async_known(entry, lambda catalogue: catalogue.below(container))
+    ledger = entry.runtime_data.lane.ledger
+    return replace(
+        known, readings=[ledger.reading_of(one.item) or one for one in known.readings]
+    )
+
+
+def _season_ids(show: Item, leaves: Sequence[Item]) -> list[str]:
+    """Return the ids of the season that has these episodes.
+
+    Servers list seasons by their episodes: a season without any is not there. Of one
+    that lies in several folders, one stands for all.
+    """
+    own = [leaf for leaf in leaves if leaf.show_id == show.item_id]
+    found = (leaf.season_id for leaf in own or leaves)
+    return [*dict.fromkeys(one for one in found if one is not None)]
+
+
+def _seasons(show: Item, leaves: Sequence[Item]) -> list[Item]:
+    """Return what the episodes of a season say of it."""
+    ids = _season_ids(show, leaves)
+    first = {leaf.season_id: leaf for leaf in reversed(leaves)}
+    seasons = (derived_container(first[one], MediaKind.SEASON) for one in ids)
+    return [one.listed_for(show.item_id) for one in seasons if one is not None]
+
+
+# --- the way up -----------------------------------------------------------------
+
+
+async def async_climb(target: LaneItem, scope: ActionScope) -> LaneItem:
     """Return the season or show that *target* belongs to. Raises CannotAsk."""
     if scope in (ActionScope.ITEM, ActionScope.UP_TO):
         return target
@@ -91,7 +145,121 @@ def climb(target: LaneItem, scope: ActionScope) -> LaneItem:
     container = derived_container(target.item, kind)
     if container is None:
         raise invalid(f"no_{kind}_above", name=target.item.full_title)
-    known = known_item(target.entry, container.item_id)
-    if known is None or not container.is_still(known):
-        known = container
-    return LaneItem(target.entry, known)
+    item_id = container.item_id
+    known = (await async_known_items(target.entry, [item_id])).get(item_id)
+    if known is None or not container.is_still(known.item):
+        return LaneItem(target.entry, container)
+    return known
+
+
+async def async_refine(
+    resolution: Resolution,
+    name: str,
+    season: int | None,
+    episode: int | None,
+    scope: ActionScope,
+) -> Resolution:
+    """Go down from what *name* led to by season and episode, then up by scope."""
+    refined = Resolution(skipped=list(resolution.skipped))
+    for target in resolution.targets:
+        try:
+            below = (
+                [target]
+                if season is None
+                else await async_descend(target, season, episode)
+            )
+            found = [await async_climb(one, scope) for one in below]
+        except CannotAsk as err:
+            refined.skipped.append(Skipped(target.entry, err.reason, target.item))
+            continue
+        if not found:
+            refined.skipped.append(
+                Skipped(target.entry, SkipReason.NOT_FOUND, target.item)
+            )
+        refined.targets.extend(found)
+    if not refined.targets:
+        if season is not None:
+            name = f"{name} S{season:02}"
+        if episode is not None:
+            name = f"{name}E{episode:02}"
+        raise nothing_found(name, refined.skipped)
+    # Two names may lead to one item, such as the last played one being up next.
+    unique = {
+        (target.entry.entry_id, target.item.item_id): target
+        for target in refined.targets
+    }
+    return replace(refined, targets=list(unique.values()))
+
+
+# --- by place in the show ---------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Episodes:
+    """The regular episodes of a show that were aired, on one lane and in order.
+
+    Their states are those they will have once everything that waits is delivered.
+    """
+
+    target: LaneItem
+    readings: Sequence[Reading]
+
+    @property
+    def next(self) -> Reading | None:
+        """The first that was not watched."""
+        return next((one for one in self.readings if one.state.watched is False), None)
+
+    @property
+    def newest(self) -> Reading | None:
+        """The last that was aired and is there."""
+        return self.readings[-1] if self.readings else None
+
+
+async def async_episodes(
+    work: Work, today: date
+) -> tuple[list[Episodes], list[Skipped]]:
+    """Return the episodes of a show on every lane that can tell, and which cannot.
+
+    Raises ServiceValidationError if something else than a show was named, or if no
+    lane can tell.
+    """
+    if work.item.kind is not MediaKind.SHOW:
+        raise invalid("season_without_show", name=work.item.full_title)
+    told: list[Episodes] = []
+    skipped = list(work.skipped)
+    for target in work.targets:
+        try:
+            leaves = await _async_leaves(target)
+        except CannotAsk as err:
+            skipped.append(Skipped(target.entry, err.reason, target.item))
+            continue
+        outbox = target.entry.runtime_data.lane.outbox
+        # Specials are not meant, nor is what has no number to name it by.
+        readings = [
+            Reading(leaf.item, outbox.desired(leaf.item, leaf.state))
+            for leaf in leaves
+            if leaf.item.season
+            and leaf.item.episode is not None
+            and (leaf.item.aired is None or leaf.item.aired <= today)
+        ]
+        told.append(Episodes(target, readings))
+    if not told:
+        raise nothing_found(work.item.full_title, skipped)
+    return told, skipped
+
+
+async def _async_leaves(target: LaneItem) -> Sequence[Reading]:
+    """Return all episodes of a show; raises CannotAsk."""
+    entry, show = target.entry, target.item
+    known = await async_known_leaves(entry, show)
+    if known.whole and known.readings:
+        return known.readings
+    try:
+        return await async_look_up(entry, lambda server, _: server.fetch_leaves(show))
+    except ItemGone:
+        raise CannotAsk(SkipReason.NOT_FOUND) from None
+    except CannotAsk:
+        leaves = entry.runtime_data.coordinator.leaves(show.item_id)
+        if not leaves:
+            raise
+        return leaves

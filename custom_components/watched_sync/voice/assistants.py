@@ -44,9 +44,9 @@ from ..core.play_state import Reading
 from ..failures import invalid
 from ..naming.asking import CannotAsk, SkipReason, async_ask
 from ..naming.found import LaneItem, Skipped, by_work
-from ..naming.known import known_item
+from ..naming.known import async_known_items, known_item
 from ..naming.played import async_plays
-from ..naming.shows import ActionScope
+from ..naming.shows import ActionScope, Episodes, async_episodes
 from ..persons import owner_name, persons_called
 from ..players.memory import async_get_memory
 from ..preferences import person_of
@@ -54,12 +54,11 @@ from ..runtime import WatchedSyncConfigEntry
 from ..undo import newest_batch
 from .hearing import (
     Asks,
-    Episodes,
     Heard,
     NeedsAnswer,
     Which,
-    async_episodes,
     async_find,
+    fields_of,
     is_away,
 )
 
@@ -410,7 +409,7 @@ class Assistant:
         if not heard.is_named:
             return {ATTR_ENTITY_ID: [await self._async_player(place)]}
         work = await async_find(place.lanes, heard)
-        fields = dict(work.naming)
+        fields = fields_of(work.name)
         which = heard.which
         if (
             one_item
@@ -560,20 +559,17 @@ async def _async_items(
     entry: WatchedSyncConfigEntry, rows: Sequence[Mapping[str, Any]]
 ) -> list[Item]:
     """Return the items of rows that were passed over; the lane may not know them."""
-    item_ids = [row["item_id"] for row in rows]
-    unknown = [one for one in item_ids if known_item(entry, one) is None]
+    known = await async_known_items(entry, [row["item_id"] for row in rows])
+    unknown = [row["item_id"] for row in rows if row["item_id"] not in known]
     readings: Mapping[str, Reading] = {}
     if unknown:
         try:
             readings = await async_ask(entry, lambda server: server.fetch(unknown))
         except CannotAsk:
             readings = {}
-    return [
-        reading.item
-        if (reading := readings.get(row["item_id"])) is not None
-        else _item_of(entry, row)
-        for row in rows
-    ]
+    items = {item_id: one.item for item_id, one in known.items()}
+    items |= {item_id: one.item for item_id, one in readings.items()}
+    return [items.get(row["item_id"]) or _item_of(entry, row) for row in rows]
 
 
 def _newest(told: Sequence[Episodes]) -> Reading:
