@@ -31,6 +31,7 @@ from custom_components.watched_sync.const import (
     ENTRY_MINOR_VERSION,
     SUBENTRY_ITEM,
 )
+from custom_components.watched_sync.core.catalogue import Progress
 from custom_components.watched_sync.core.codec import encode_item
 from custom_components.watched_sync.core.errors import (
     AuthRejected,
@@ -510,6 +511,20 @@ async def setup_lane(
     await hass.config_entries.async_setup(entry.entry_id)
     await hass.async_block_till_done()
     return entry
+
+
+async def take_inventory(entry: ConfigEntry[Any], server: MemoryServer) -> None:
+    """Fill the catalogue with all that the server has, as a first inventory leaves it.
+
+    Seasons are not listed: they follow from their episodes.
+    """
+    runtime: WatchedSyncRuntime = entry.runtime_data
+    await runtime.catalogue.keep(
+        server.reading(one.item_id)
+        for one in server.items.values()
+        if one.kind is not MediaKind.SEASON
+    )
+    await runtime.catalogue.note(Progress(finished_at=datetime.now(UTC)))
 
 
 async def say_whose(

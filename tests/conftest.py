@@ -19,6 +19,14 @@ settings.load_profile("watched_sync")
 
 
 @pytest.fixture
+def hass_config_dir(tmp_path: Path) -> str:
+    """Give each test a place of its own: the catalogues are real files."""
+    directory = tmp_path / "config"
+    directory.mkdir()
+    return str(directory)
+
+
+@pytest.fixture
 def hass(hass: HomeAssistant) -> HomeAssistant:
     """Home Assistant that loads custom integrations (the plugin's does not)."""
     hass.data.pop(loader.DATA_CUSTOM_COMPONENTS, None)

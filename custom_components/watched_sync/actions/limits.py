@@ -11,6 +11,7 @@ from ..core.identity import MediaKind
 from ..core.operation import MarkUnwatched
 from ..failures import invalid
 from ..naming.asking import CannotAsk, async_ask
+from ..naming.shows import async_known_leaves
 from .fields import MARK_LIMIT, UNMARK_LIMIT
 from .for_whom import counted_for
 from .planning import Planned
@@ -85,6 +86,9 @@ async def _async_count(planned: Planned) -> int | None:
         return 1
     reading = target.reading or target.entry.runtime_data.lane.ledger.reading(item_id)
     if reading is None or reading.leaf_count is None:
+        known = await async_known_leaves(target.entry, target.item)
+        if known.whole and known.readings:
+            return len(known.readings)
         try:
             readings = await async_ask(
                 target.entry, lambda server: server.fetch([item_id])
@@ -104,10 +108,13 @@ async def _async_count_exactly(planned: Planned, count: int) -> int:
         or planned.request.include_specials
     ):
         return count
-    try:
-        leaves = await async_ask(
-            planned.target.entry, lambda server: server.fetch_leaves(item)
-        )
-    except CannotAsk, ItemGone:
-        return count
+    known = await async_known_leaves(planned.target.entry, item)
+    leaves = known.readings if known.whole else ()
+    if not leaves:
+        try:
+            leaves = await async_ask(
+                planned.target.entry, lambda server: server.fetch_leaves(item)
+            )
+        except CannotAsk, ItemGone:
+            return count
     return sum(not leaf.item.is_special for leaf in leaves)

@@ -55,11 +55,13 @@ class LookUps:
         All that is asked for until it has its turn is read in one go.
         """
         self._wanted.add(item_id)
-        if self._reading is None:
-            self._reading = asyncio.create_task(self._read(fetch))
-            self._tasks.add(self._reading)
-            self._reading.add_done_callback(self._done)
-        return (await asyncio.shield(self._reading)).get(item_id)
+        if (reading := self._reading) is None:
+            reading = self._reading = asyncio.create_task(self._read(fetch))
+            self._tasks.add(reading)
+            reading.add_done_callback(self._done)
+        # It goes on if one of those who wait is cancelled.
+        await asyncio.wait([reading])
+        return reading.result().get(item_id)
 
     async def _read(
         self, fetch: Callable[[Collection[str]], Awaitable[Readings]]

@@ -43,6 +43,16 @@ async def async_answers(
     return await asyncio.gather(*(_async_answer(one, name) for one in known))
 
 
+async def async_known_answers(
+    lanes: Sequence[WatchedSyncConfigEntry], name: ItemName
+) -> list[Answer]:
+    """Return what the catalogues say; nothing if one does not know all there is."""
+    known = await asyncio.gather(*(async_known_by(entry, name) for entry in lanes))
+    if not all(one.whole for one in known):
+        return []
+    return [Answer(one.entry, one.targets) for one in known]
+
+
 def _title_of(name: ItemName, known: Iterable[Known]) -> str | None:
     """Return what is named by ids is called on some lane, None if none knows."""
     for one in known:

@@ -11,7 +11,7 @@ from ..core.identity import Item, MediaKind
 from ..core.titles import Likeness, likeness
 from ..runtime import WatchedSyncConfigEntry
 from .found import LaneItem, Skipped, by_work, nearest_first, nothing_found, same_work
-from .looking_up import Answer, async_answers
+from .looking_up import Answer, async_answers, async_known_answers
 from .names import ItemName, title_words
 
 #: Works that a question lists.
@@ -60,12 +60,14 @@ async def async_find_spoken(
     """
     found: list[LaneItem] = []
     answers: list[Answer] = []
-    for guess in guesses:
-        answers = await async_answers(lanes, replace(guess, kinds=kinds))
-        for answer in answers:
-            found += [*answer.fitting, *answer.similar]
-        if hits := guess.among(found):
-            return _one_work(guess, hits, found, answers)
+    # What one of them is known to name, no server is asked for by another.
+    for ask in (async_known_answers, async_answers):
+        for guess in guesses:
+            answers = await ask(lanes, replace(guess, kinds=kinds))
+            for answer in answers:
+                found += [*answer.fitting, *answer.similar]
+            if hits := guess.among(found):
+                return _one_work(guess, hits, found, answers)
     # What a lane that is away happens to know is not like what was said.
     similar = [one for one in found if one.described]
     if similar:
