@@ -299,6 +299,35 @@ def provider_ids_pass_the_gate(house: House) -> Iterator[str]:
                 yield f"{module}:{node.lineno} makes provider ids past the gate"
 
 
+def naming_is_the_one_room_that_finds(house: House) -> Iterator[str]:
+    """Titles are looked up in one room, and it does not know who asks."""
+    for module, tree in house.modules.items():
+        if room(module) != "hall":
+            continue
+        if module in STORES:
+            continue
+        if not module.startswith("naming."):
+            for node in ast.walk(tree):
+                match node:
+                    case (
+                        ast.Attribute(
+                            value=ast.Name(id="server") | ast.Attribute(attr="server"),
+                            attr="search" as name,
+                        )
+                        | ast.Attribute(
+                            attr="titled" | "like" | "find_episodes" as name
+                        )
+                    ):
+                        yield f"{module}:{node.lineno} finds by itself, with {name}"
+            continue
+        for one in house.imports(module):
+            target = str(one.target)
+            if target in PLATFORMS or target.startswith(
+                ("actions", "dialogs", "voice")
+            ):
+                yield f"{module}:{one.line} knows who names things: {target}"
+
+
 def platforms_are_leaves(house: House) -> Iterator[str]:
     """Nobody imports what presents; and it does not reach for disk or servers."""
     for module in house.modules:
@@ -355,6 +384,7 @@ RULES: list[Rule] = [
     stores_alone_touch_the_disk,
     failures_alone_knows_the_words_of_errors,
     provider_ids_pass_the_gate,
+    naming_is_the_one_room_that_finds,
     platforms_are_leaves,
     nobody_imports_the_front_door,
     there_are_no_cycles,
@@ -456,6 +486,18 @@ BROKEN: list[tuple[Rule, dict[str, str]]] = [
         {"switch": "raise exceptions.ConfigEntryNotReady(translation_domain='x')"},
     ),
     (provider_ids_pass_the_gate, {"planning": "ids = identity.ProviderIds(imdb=text)"}),
+    (
+        naming_is_the_one_room_that_finds,
+        {"voice__hearing": "find = lane.server.search('x', (), 9)"},
+    ),
+    (
+        naming_is_the_one_room_that_finds,
+        {"dialogs__item": "find = runtime.catalogue.titled"},
+    ),
+    (
+        naming_is_the_one_room_that_finds,
+        {"naming__names": "from ..actions.fields import X", "actions__fields": ""},
+    ),
     (platforms_are_leaves, {"services": "from .switch import X", "switch": ""}),
     (platforms_are_leaves, {"switch": "from .store import X", "store": ""}),
     (

@@ -56,6 +56,7 @@ FIELDS: Final[dict[str, dict[str, Any]]] = {
     "mark_unwatched": {"item_id": "m1"},
     "set_progress": {"item_id": "m1", "position": 600},
     "find_media": {"query": "Arrival"},
+    "get_library": {},
     "explain": {"item_id": "m1"},
 }
 ARGUMENTS: Final[dict[str, dict[str, Any]]] = {

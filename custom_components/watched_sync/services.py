@@ -24,7 +24,9 @@ from .actions.fields import (
     ATTR_INCLUDE_SPECIALS,
     ATTR_ITEM_ID,
     ATTR_LANGUAGE,
+    ATTR_LIBRARY,
     ATTR_LIMIT,
+    ATTR_MAX_DURATION,
     ATTR_MEDIA_TYPE,
     ATTR_OPERATION_ID,
     ATTR_PERCENT,
@@ -33,17 +35,22 @@ from .actions.fields import (
     ATTR_QUERY,
     ATTR_SCOPE,
     ATTR_SEASON,
+    ATTR_START,
     ATTR_TITLE,
     ATTR_WAIT,
+    ATTR_WAITING,
+    ATTR_WATCHED,
     ATTR_WATCHED_AT,
     ATTR_YEAR,
     DEFAULT_FOUND_ITEMS,
     DEFAULT_HISTORY_ROWS,
+    DEFAULT_LISTED_ITEMS,
     WHOLE_NUMBER,
     valid_text,
 )
 from .actions.finding import DEFAULT_MEDIA_TYPES, async_find_media
 from .actions.for_whom import EVERYONE
+from .actions.listing import async_get_library
 from .actions.marking import (
     async_mark_unwatched,
     async_mark_watched,
@@ -72,6 +79,7 @@ SERVICE_GET_QUEUE = "get_queue"
 SERVICE_UNDO = "undo"
 SERVICE_GET_HISTORY = "get_history"
 SERVICE_FIND_MEDIA = "find_media"
+SERVICE_GET_LIBRARY = "get_library"
 SERVICE_EXPLAIN = "explain"
 
 
@@ -168,15 +176,31 @@ GET_HISTORY_SCHEMA = vol.Schema(
         vol.Optional(ATTR_LIMIT, default=DEFAULT_HISTORY_ROWS): WHOLE_NUMBER,
     }
 )
+_MEDIA_TYPES: VolDictType = {
+    vol.Optional(ATTR_MEDIA_TYPE, default=list): vol.All(
+        cv.ensure_list,
+        [vol.All(vol.Coerce(MediaKind), vol.In(DEFAULT_MEDIA_TYPES))],
+    ),
+}
 FIND_MEDIA_SCHEMA = vol.Schema(
     {
         **_LANES,
+        **_MEDIA_TYPES,
         vol.Required(ATTR_QUERY): valid_text,
-        vol.Optional(ATTR_MEDIA_TYPE, default=list): vol.All(
-            cv.ensure_list,
-            [vol.All(vol.Coerce(MediaKind), vol.In(DEFAULT_MEDIA_TYPES))],
-        ),
         vol.Optional(ATTR_LIMIT, default=DEFAULT_FOUND_ITEMS): WHOLE_NUMBER,
+    }
+)
+GET_LIBRARY_SCHEMA = vol.Schema(
+    {
+        **_LANES,
+        **_MEDIA_TYPES,
+        vol.Optional(ATTR_LIBRARY): vol.All(cv.ensure_list, [valid_text]),
+        vol.Optional(ATTR_WATCHED): cv.boolean,
+        vol.Optional(ATTR_WAITING): cv.boolean,
+        vol.Optional(ATTR_MAX_DURATION): _duration,
+        vol.Optional(ATTR_QUERY): valid_text,
+        vol.Optional(ATTR_LIMIT, default=DEFAULT_LISTED_ITEMS): WHOLE_NUMBER,
+        vol.Optional(ATTR_START, default=0): WHOLE_NUMBER,
     }
 )
 EXPLAIN_SCHEMA = vol.Schema({**_ITEM, vol.Optional(ATTR_LANGUAGE): valid_text})
@@ -229,6 +253,12 @@ def async_setup_services(hass: HomeAssistant) -> None:
             SERVICE_FIND_MEDIA,
             async_find_media,
             FIND_MEDIA_SCHEMA,
+            SupportsResponse.ONLY,
+        ),
+        (
+            SERVICE_GET_LIBRARY,
+            async_get_library,
+            GET_LIBRARY_SCHEMA,
             SupportsResponse.ONLY,
         ),
         (SERVICE_EXPLAIN, async_explain, EXPLAIN_SCHEMA, SupportsResponse.ONLY),

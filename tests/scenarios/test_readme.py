@@ -70,6 +70,7 @@ ANSWERS = {
     "get_queue": "operations",
     "get_history": "operations",
     "find_media": "items",
+    "get_library": "items",
     "explain": "items",
 }
 #: What writes to a server, unless it is a dry run.

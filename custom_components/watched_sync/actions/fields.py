@@ -27,6 +27,11 @@ ATTR_PERSON: Final = "person"
 ATTR_QUERY: Final = "query"
 ATTR_MEDIA_TYPE: Final = "media_type"
 ATTR_LANGUAGE: Final = "language"
+ATTR_LIBRARY: Final = "library"
+ATTR_WATCHED: Final = "watched"
+ATTR_WAITING: Final = "waiting"
+ATTR_MAX_DURATION: Final = "max_duration"
+ATTR_START: Final = "start"
 
 #: Items one action marks, or un-marks, without being told that this is meant.
 MARK_LIMIT: Final = 50
@@ -38,6 +43,10 @@ DEFAULT_HISTORY_ROWS: Final = 50
 #: Items one search returns for each lane.
 DEFAULT_FOUND_ITEMS: Final = 10
 FOUND_ITEMS_LIMIT: Final = 50
+
+#: Items of the library in one answer.
+DEFAULT_LISTED_ITEMS: Final = 50
+LISTED_ITEMS_LIMIT: Final = 100
 
 #: Seconds an action waits at most for its operations to be confirmed.
 WAIT_LIMIT: Final = 300

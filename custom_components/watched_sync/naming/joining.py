@@ -12,6 +12,9 @@ MOST_AT_ONCE: Final = 4
 #: Seconds for which a look-up by id waits for others to join it.
 JOINED: Final = 0.01
 
+#: Seconds for which the names of libraries are believed to be what they were.
+LIBRARIES_KEPT: Final = 3600.0
+
 type Readings = Mapping[str, Reading]
 
 
@@ -30,6 +33,20 @@ class LookUps:
         self._wanted: set[str] = set()
         self._reading: asyncio.Task[Readings] | None = None
         self._tasks: set[asyncio.Task[Readings]] = set()
+        #: The names of libraries by their ids, as the server told them last.
+        self.libraries: Mapping[str, str] = {}
+        self._libraries_until: float | None = None
+
+    @property
+    def are_libraries_due(self) -> bool:
+        """Whether the names of the libraries are to be asked for."""
+        until = self._libraries_until
+        return until is None or asyncio.get_running_loop().time() >= until
+
+    def note_libraries(self, names: Mapping[str, str]) -> None:
+        """Remember what the libraries are called."""
+        self.libraries = names
+        self._libraries_until = asyncio.get_running_loop().time() + LIBRARIES_KEPT
 
     async def in_turn[T](self, ask: Callable[[], Awaitable[T]]) -> T:
         """Return what *ask* does, once it has its turn.
