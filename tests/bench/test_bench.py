@@ -31,6 +31,7 @@ import requests
 
 from custom_components.watched_sync.const import DOMAIN
 from custom_components.watched_sync.coordinator import REFRESH_COOLDOWN
+from custom_components.watched_sync.core.catalogue import Progress, Selection
 from custom_components.watched_sync.core.identity import Item, MediaKind
 from custom_components.watched_sync.core.lane import Phase
 from custom_components.watched_sync.core.operation import MarkWatched
@@ -473,6 +474,78 @@ async def test_scattered_marks(
         "",
         KINDS[remote.kind],
         Result(f"{took / SCATTERED * 1000:.2f} ms"),
+    )
+
+
+async def known_films(entry: MockConfigEntry) -> list[Item]:
+    """Take the inventory of the films, and return those that were added."""
+    runtime = runtime_of(entry)
+    for library_ in await runtime.server.libraries():
+        if not library_.may_hold(MediaKind.MOVIE):
+            continue
+        start: int | None = 0
+        while start is not None:
+            page = await runtime.server.inventory_page(library_, MediaKind.MOVIE, start)
+            await runtime.catalogue.keep(page.readings)
+            start = page.next_start
+    await runtime.catalogue.note(Progress(finished_at=runtime.clock.now()))
+    added = Selection(
+        kinds=frozenset({MediaKind.MOVIE}), text="Measured film", limit=FILMS
+    )
+    found = await runtime.catalogue.select(added)
+    return [one.item for one in found.readings]
+
+
+@pytest.mark.parametrize("way", ["item_id", "external_id", "title"])
+async def test_naming(
+    hass: HomeAssistant, lane: MockConfigEntry, remote: Remote, table: Table, way: str
+) -> None:
+    """Name films of a library that is known, the server being there."""
+    films = (await known_films(lane))[:SCATTERED]
+    names = {
+        "item_id": [one.item_id for one in films],
+        "external_id": [f"imdb://{one.provider_ids.imdb}" for one in films],
+        "title": [one.title for one in films],
+    }[way]
+    await quiet(remote, lane)
+    times = []
+    for name in names[:CALLS]:
+        began = perf_counter()
+        await act(hass, "mark_watched", **{way: name, "dry_run": True})
+        times.append(perf_counter() - began)
+    looked_up = await count(remote)
+    table.add(
+        f"action call to return, by {way} (nothing queued)",
+        "p50 <= 10 ms",
+        KINDS[remote.kind],
+        milliseconds(times, 10.0),
+    )
+    with StallMeter() as meter:
+        await asyncio.gather(
+            *(act(hass, "mark_watched", **{way: name}) for name in names)
+        )
+    await drained(hass, lane, seconds=300)
+    requests = await count(remote) / SCATTERED
+    assert await asked(remote, "plays") == dict.fromkeys(
+        (one.item_id for one in films), 1
+    )
+    table.add(
+        f"look-ups of {CALLS} names, by {way}",
+        "0",
+        KINDS[remote.kind],
+        Result(f"{looked_up}", looked_up == 0),
+    )
+    table.add(
+        f"requests per mark, {SCATTERED:,} at once by {way}",
+        "<= 1.05",
+        KINDS[remote.kind],
+        Result(f"{requests:.3f}", requests <= 1.05),
+    )
+    table.add(
+        f"longest stall of the loop, {SCATTERED:,} marks at once by {way}",
+        "",
+        KINDS[remote.kind],
+        Result(f"{meter.longest.wall * 1000:.1f} ms"),
     )
 
 

@@ -3,11 +3,13 @@
 import asyncio
 from collections.abc import Collection, Mapping
 from functools import partial
+from unittest.mock import patch
 
 import pytest
 
 from custom_components.watched_sync.core.play_state import PlayState, Reading
 from custom_components.watched_sync.naming.joining import (
+    LIBRARIES_KEPT,
     MOST_AT_ONCE,
     LookUps,
     ServerAway,
@@ -151,3 +153,15 @@ async def test_failure_that_nobody_waits_for_is_not_complained_of(
     desk.gate.set()
     await soon()
     assert not caplog.records
+
+
+async def test_names_of_libraries_are_due_again_after_an_hour() -> None:
+    look_ups = LookUps()
+    assert look_ups.are_libraries_due
+    look_ups.note_libraries({"1": "Films"})
+    assert not look_ups.are_libraries_due
+    loop = asyncio.get_running_loop()
+    later = loop.time() + LIBRARIES_KEPT
+    with patch.object(loop, "time", return_value=later):
+        assert look_ups.are_libraries_due
+    assert look_ups.libraries == {"1": "Films"}
