@@ -11,7 +11,9 @@ import pytest
 # The test plugin ships a `custom_components` package of its own: ours must be the
 # one that is imported first, or Home Assistant does not find the integration.
 from custom_components import watched_sync
+from custom_components.watched_sync.naming import joining
 
+from .core.memory_catalogue import MemoryCatalogue
 from .wording import Wording
 
 settings.register_profile("watched_sync", deadline=None, print_blob=True)
@@ -42,6 +44,16 @@ def hass_config_dir(tmp_path: Path) -> str:
     folder = tmp_path / "config"
     (folder / ".storage").mkdir(parents=True)
     return str(folder)
+
+
+@pytest.fixture(autouse=True)
+def nothing_takes_time_where_it_stands_still(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Look up at once, and without a thread, where a test has stopped the clock."""
+    if "freezer" in request.fixturenames:
+        monkeypatch.setattr(joining, "JOINED", 0)
+        monkeypatch.setattr(watched_sync, "CatalogueStore", lambda _: MemoryCatalogue())
 
 
 @pytest.fixture(autouse=True)
