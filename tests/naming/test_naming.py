@@ -270,6 +270,21 @@ async def test_show_is_counted_by_the_catalogue(hass: HomeAssistant) -> None:
     assert looked_up(server) == []
 
 
+@pytest.mark.parametrize(
+    "name", [{"item_id": "m1"}, {"external_id": "tvdb://1001"}, {"title": "Arrival"}]
+)
+async def test_server_that_takes_its_time_holds_nobody_up(
+    hass: HomeAssistant, name: dict[str, str]
+) -> None:
+    entry, server = await known_lane(hass)
+    server.gate.clear()
+    await hass.services.async_call(DOMAIN, "mark_watched", name, blocking=True)
+    assert len(entry.runtime_data.lane.outbox) == 1
+    server.gate.set()
+    await drained(hass, entry)
+    assert looked_up(server) == ["fetch", "fetch"]  # the look and the verification
+
+
 # --- what the catalogue does not have -------------------------------------------
 
 NEW = replace(
@@ -435,7 +450,9 @@ async def test_ids_of_half_an_inventory_are_known_before_the_libraries_are_read(
     await entry.runtime_data.catalogue.keep([server.reading("m1")])
     moved = replace(MOVIE, title="Premier Contact")
     server.items["m1"] = moved
-    assert await planned(hass, external_id="tmdb://movie/329865") == ["m1"]
+    with patch.object(entry.runtime_data.survey, "find_now") as wait:
+        assert await planned(hass, external_id="tmdb://movie/329865") == ["m1"]
+    assert not wait.called
 
 
 async def test_catalogue_that_fails_costs_only_itself(hass: HomeAssistant) -> None:

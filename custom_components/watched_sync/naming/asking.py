@@ -88,11 +88,13 @@ async def async_ask[T](
 async def async_look_up[T](
     entry: WatchedSyncConfigEntry,
     question: Callable[[MediaServer, Find], Awaitable[T]],
+    *,
+    patient: bool = True,
 ) -> T:
     """Ask as `async_ask` what somebody waits for, in turn with other look-ups.
 
     The question is given what finds items by their ids. Where the libraries have to be
-    read for that, nobody else waits for it.
+    read for that, those who are *patient* wait for it, out of turn.
     """
     runtime = entry.runtime_data
     find, find_now = runtime.survey.find, runtime.survey.find_now
@@ -101,7 +103,7 @@ async def async_look_up[T](
             lambda: async_ask(entry, lambda server: question(server, find))
         )
     except CannotAsk as err:
-        if err.reason is not SkipReason.STILL_LOOKING:
+        if err.reason is not SkipReason.STILL_LOOKING or not patient:
             raise
     return await async_ask(entry, lambda server: question(server, find_now))
 

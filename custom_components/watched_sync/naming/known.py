@@ -59,13 +59,7 @@ async def async_known_by(entry: WatchedSyncConfigEntry, name: ItemName) -> Known
     """Return what a lane's catalogue has that may be what was named."""
 
     async def ask(catalogue: Catalogue) -> list[Reading]:
-        found: list[Reading] = []
-        if name.ids is not None:
-            for kind in name.kinds:
-                found.extend(await catalogue.find(kind, name.ids))
-                # IMDb numbers everything together; TVDB each kind from 1.
-                if found and name.ids.imdb:
-                    break
+        found = await name.by_ids(catalogue.find)
         if not found and name.title:
             found.extend(
                 await catalogue.titled(

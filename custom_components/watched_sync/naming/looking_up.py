@@ -78,39 +78,30 @@ async def _async_answer(known: Known, name: ItemName) -> Answer:
         like = await async_known_like(entry, name.title, name.kinds, SEARCH_LIMIT)
         answer.similar = like.targets
     allows = entry.runtime_data.coordinator.allows
-
-    def add(found: Iterable[LaneItem]) -> None:
-        there = {one.item.item_id for one in (*answer.fitting, *answer.similar)}
-        for target in found:
-            if not allows(target.item):
-                continue
-            if name.fits(target.item):
-                # What was read just now says more than what the catalogue has.
-                answer.fitting = [
-                    one
-                    for one in answer.fitting
-                    if one.item.item_id != target.item.item_id
-                ]
-                answer.fitting.append(target)
-            elif target.item.item_id not in there:
-                answer.similar.append(target)
-
     try:
         readings = await async_look_up(
-            entry, lambda server, find: _ask(server, find, name, closely=known.whole)
+            entry,
+            lambda server, find: _ask(server, find, name, closely=known.whole),
+            patient=not answer.fitting,
         )
     except CannotAsk as err:
         if not known.whole:
             answer.reason = err.reason
             there = {one.item.item_id for one in answer.fitting}
-            add(
+            answer.fitting += [
                 LaneItem(entry, item)
                 for item in known_items(entry)
-                if item.item_id not in there and name.fits(item)
-            )
-    else:
-        # A search also answers with what is like it.
-        add(LaneItem(entry, one.item, one) for one in readings)
+                if item.item_id not in there and name.fits(item) and allows(item)
+            ]
+        return answer
+    read = [LaneItem(entry, one.item, one) for one in readings if allows(one.item)]
+    there = {one.item.item_id for one in read}
+    # What was read just now says more than what the catalogue has. A search also
+    # answers with what is like it.
+    fitting = [one for one in answer.fitting if one.item.item_id not in there]
+    similar = [one for one in answer.similar if one.item.item_id not in there]
+    answer.fitting = fitting + [one for one in read if name.fits(one.item)]
+    answer.similar = similar + [one for one in read if not name.fits(one.item)]
     return answer
 
 
@@ -121,14 +112,8 @@ async def _ask(
 
     *closely* is without what is nearly called so: where the catalogue knows all of it.
     """
-    found: list[Reading] = []
-    if name.ids is not None:
-        for kind in name.kinds:
-            hint = name.hint or name.title or None
-            found.extend(await find(kind, name.ids, hint))
-            # IMDb numbers everything together; TVDB each kind from 1.
-            if found and name.ids.imdb:
-                break
+    hint = name.hint or name.title or None
+    found = await name.by_ids(lambda kind, ids: find(kind, ids, hint))
     if found or not name.title:
         return found
     if closely:

@@ -1,6 +1,6 @@
 """Names of items that are not known on any lane yet: ids of the world, and titles."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 import re
@@ -8,6 +8,7 @@ from typing import Final
 
 from ..core.identity import Item, MediaKind, ProviderIds
 from ..core.matching import contradict
+from ..core.play_state import Reading
 from ..core.titles import Likeness, likeness, split_year
 from ..failures import invalid
 from .found import LaneItem
@@ -80,6 +81,19 @@ class ItemName:
     def fits(self, item: Item) -> bool:
         """Whether *item* may be what was named."""
         return self.fit(item) is not Fit.NOT
+
+    async def by_ids(
+        self, find: Callable[[MediaKind, ProviderIds], Awaitable[Iterable[Reading]]]
+    ) -> list[Reading]:
+        """Return what *find* finds by the ids, among each of the kinds."""
+        found: list[Reading] = []
+        if self.ids is not None:
+            for kind in self.kinds:
+                found.extend(await find(kind, self.ids))
+                # IMDb numbers everything together; TVDB each kind from 1.
+                if found and self.ids.imdb:
+                    break
+        return found
 
     def among(self, targets: Iterable[LaneItem]) -> list[LaneItem]:
         """Return those that are recognised best, as what was named."""
