@@ -21,11 +21,15 @@ settings.load_profile("watched_sync")
 
 
 @pytest.fixture
-def hass_config_dir(tmp_path: Path) -> str:
+def hass_tmp_config_dir(tmp_path: Path) -> str:
+    """Leave out what the test plugin copies: nothing of ours needs it."""
+    return str(tmp_path)
+
+
+@pytest.fixture
+def hass_config_dir(hass_tmp_config_dir: str) -> str:
     """Give each test a place of its own: the catalogues are real files."""
-    directory = tmp_path / "config"
-    directory.mkdir()
-    return str(directory)
+    return hass_tmp_config_dir
 
 
 @pytest.fixture
