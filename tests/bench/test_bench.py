@@ -31,7 +31,7 @@ import requests
 
 from custom_components.watched_sync.const import DOMAIN
 from custom_components.watched_sync.coordinator import REFRESH_COOLDOWN
-from custom_components.watched_sync.core.catalogue import Progress, Selection
+from custom_components.watched_sync.core.catalogue import Selection
 from custom_components.watched_sync.core.identity import Item, MediaKind
 from custom_components.watched_sync.core.lane import Phase
 from custom_components.watched_sync.core.operation import MarkWatched
@@ -58,6 +58,7 @@ from tests.scenarios.house import (
     PlexSide,
     Side,
     act,
+    know_films,
     runtime_of,
     until_true,
 )
@@ -477,31 +478,17 @@ async def test_scattered_marks(
     )
 
 
-async def known_films(entry: MockConfigEntry) -> list[Item]:
-    """Take the inventory of the films, and return those that were added."""
-    runtime = runtime_of(entry)
-    for library_ in await runtime.server.libraries():
-        if not library_.may_hold(MediaKind.MOVIE):
-            continue
-        start: int | None = 0
-        while start is not None:
-            page = await runtime.server.inventory_page(library_, MediaKind.MOVIE, start)
-            await runtime.catalogue.keep(page.readings)
-            start = page.next_start
-    await runtime.catalogue.note(Progress(finished_at=runtime.clock.now()))
-    added = Selection(
-        kinds=frozenset({MediaKind.MOVIE}), text="Measured film", limit=FILMS
-    )
-    found = await runtime.catalogue.select(added)
-    return [one.item for one in found.readings]
-
-
 @pytest.mark.parametrize("way", ["item_id", "external_id", "title"])
 async def test_naming(
     hass: HomeAssistant, lane: MockConfigEntry, remote: Remote, table: Table, way: str
 ) -> None:
     """Name films of a library that is known, the server being there."""
-    films = (await known_films(lane))[:SCATTERED]
+    await know_films(lane)
+    added = Selection(
+        kinds=frozenset({MediaKind.MOVIE}), text="Measured film", limit=SCATTERED
+    )
+    found = await runtime_of(lane).catalogue.select(added)
+    films = [one.item for one in found.readings]
     names = {
         "item_id": [one.item_id for one in films],
         "external_id": [f"imdb://{one.provider_ids.imdb}" for one in films],

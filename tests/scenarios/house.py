@@ -20,6 +20,7 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.watched_sync.const import DOMAIN, ENTRY_MINOR_VERSION
+from custom_components.watched_sync.core.catalogue import Progress
 from custom_components.watched_sync.core.identity import Item, MediaKind, ProviderIds
 from custom_components.watched_sync.core.lane import Phase
 from custom_components.watched_sync.core.operation import Operation
@@ -467,6 +468,19 @@ async def read_at_leisure(entry: MockConfigEntry) -> None:
     """Have a lane read now what it reads at leisure, as for somebody who asks."""
     nothing = ProviderIds(imdb="tt0000001")
     assert not await runtime_of(entry).inventory.find_now(MediaKind.MOVIE, nothing)
+
+
+async def know_films(entry: MockConfigEntry) -> None:
+    """Have the catalogue know all films, and that there is nothing else."""
+    runtime = runtime_of(entry)
+    kind = MediaKind.MOVIE
+    for one in await runtime.server.libraries():
+        start = 0 if one.may_hold(kind) else None
+        while start is not None:
+            page = await runtime.server.inventory_page(one, kind, start)
+            await runtime.catalogue.keep(page.readings)
+            start = page.next_start
+    await runtime.catalogue.note(Progress(finished_at=runtime.clock.now()))
 
 
 async def notice(hass: HomeAssistant, entry: MockConfigEntry, phase: Phase) -> None:

@@ -52,7 +52,15 @@ from tests.fakes.base import FaultKind
 from tests.test_docs import DOCS, README, ROOT, rows_under
 from tests.test_intent import SENTENCES
 
-from .house import JellyfinSide, PlexSide, Side, act, runtime_of, until_true
+from .house import (
+    JellyfinSide,
+    PlexSide,
+    Side,
+    act,
+    know_films,
+    runtime_of,
+    until_true,
+)
 
 #: Who and what is in the examples, and is not ours.
 PERSON = "person.ada"
@@ -284,6 +292,9 @@ async def home(hass: HomeAssistant, lived_in: Home) -> Home:
     for one in ("homeassistant", "persistent_notification"):
         assert await async_setup_component(hass, one, {})
     await lived_in.connect(*lived_in.sides)
+    for entry in lived_in.entries:
+        # The rest is asked for at the servers, as what was added a minute ago is.
+        await know_films(entry)
     return lived_in
 
 

@@ -97,7 +97,7 @@ async def async_look_up[T](
     read for that, those who are *patient* wait for it, out of turn.
     """
     runtime = entry.runtime_data
-    find, find_now = runtime.survey.find, runtime.survey.find_now
+    find, find_now = runtime.inventory.find, runtime.inventory.find_now
     try:
         return await runtime.look_ups.in_turn(
             lambda: async_ask(entry, lambda server: question(server, find))
