@@ -286,6 +286,7 @@ async def test_action_during_a_reload_is_kept_or_refused_but_never_swallowed(
         for leaf in leaves:
             await mark(leaf)
 
+    await mark(leaves.pop())
     async with asyncio.TaskGroup() as group:
         group.create_task(mark_all())
         group.create_task(hass.config_entries.async_reload(entry.entry_id))
