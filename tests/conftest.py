@@ -21,18 +21,6 @@ settings.load_profile("watched_sync")
 
 
 @pytest.fixture
-def hass_tmp_config_dir(tmp_path: Path) -> str:
-    """Leave out what the test plugin copies: nothing of ours needs it."""
-    return str(tmp_path)
-
-
-@pytest.fixture
-def hass_config_dir(hass_tmp_config_dir: str) -> str:
-    """Give each test a place of its own: the catalogues are real files."""
-    return hass_tmp_config_dir
-
-
-@pytest.fixture
 def hass(hass: HomeAssistant) -> HomeAssistant:
     """Home Assistant that loads custom integrations (the plugin's does not)."""
     hass.data.pop(loader.DATA_CUSTOM_COMPONENTS, None)
