@@ -568,12 +568,6 @@ async def test_questions_come_between_the_steps_of_a_long_write(
 
 
 @pytest.fixture
-def hass_config_dir(hass_tmp_config_dir: str) -> str:
-    """Have a folder of one's own."""
-    return hass_tmp_config_dir
-
-
-@pytest.fixture
 def hass_storage() -> dict[str, Any]:
     """Have a real disk."""
     return {}

@@ -64,11 +64,6 @@ def hass_storage() -> dict[str, Any]:
 
 
 @pytest.fixture
-def hass_config_dir(hass_tmp_config_dir: str) -> str:
-    return hass_tmp_config_dir
-
-
-@pytest.fixture
 async def plex() -> AsyncIterator[PlexSide]:
     async with FakePlex(clock=FakeClock(ticking=True)) as server:
         yield PlexSide(server)

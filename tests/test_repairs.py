@@ -526,11 +526,6 @@ class TestOnDisk:
     """What needs a real disk."""
 
     @pytest.fixture
-    def hass_config_dir(self, hass_tmp_config_dir: str) -> str:
-        """Have a folder of one's own."""
-        return hass_tmp_config_dir
-
-    @pytest.fixture
     def hass_storage(self) -> dict[str, Any]:
         """Have a real disk."""
         return {}

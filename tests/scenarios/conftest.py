@@ -26,12 +26,6 @@ def hass_storage() -> dict[str, Any]:
 
 
 @pytest.fixture
-def hass_config_dir(hass_tmp_config_dir: str) -> str:
-    """Give each Home Assistant a configuration folder of its own."""
-    return hass_tmp_config_dir
-
-
-@pytest.fixture
 async def plex() -> AsyncIterator[PlexSide]:
     async with FakePlex(clock=FakeClock(ticking=True)) as server:
         yield PlexSide(server)
