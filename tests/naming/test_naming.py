@@ -450,7 +450,7 @@ async def test_ids_of_half_an_inventory_are_known_before_the_libraries_are_read(
     await entry.runtime_data.catalogue.keep([server.reading("m1")])
     moved = replace(MOVIE, title="Premier Contact")
     server.items["m1"] = moved
-    with patch.object(entry.runtime_data.survey, "find_now") as wait:
+    with patch.object(entry.runtime_data.inventory, "find_now") as wait:
         assert await planned(hass, external_id="tmdb://movie/329865") == ["m1"]
     assert not wait.called
 
