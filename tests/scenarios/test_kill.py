@@ -16,12 +16,17 @@ from typing import Any
 import aiohttp
 import pytest
 
+from custom_components.watched_sync.core.doubt import PATIENCE
 from scripts.lib.demo.client import Client
 from tests.e2e.house import JELLYFIN, PLEX, VIEWER, House
 from tests.fakes.base import FaultKind
 
 SCROBBLE = r"^/:/scrobble$"
 PLAYED = r"/UserPlayedItems/|/PlayedItems/"
+
+#: Seconds in which all is sent after a kill. What was about to be sent may be carried
+#: out yet, so that Plex is not sent it again before the patience has run out.
+AFTER_A_KILL = PATIENCE.total_seconds() + 60
 
 KILLS = 20
 #: Names the seed of a run that is to be repeated.
@@ -66,7 +71,9 @@ async def all_synced(house: House) -> None:
     async with house.client() as client:
         for lane in (PLEX, JELLYFIN):
             await client.action("button.press", entity_id=f"button.{lane}_sync_now")
-            await client.until_state(f"sensor.{lane}_sync_status", "synced", timeout=60)
+            await client.until_state(
+                f"sensor.{lane}_sync_status", "synced", timeout=AFTER_A_KILL
+            )
             assert await client.state(f"sensor.{lane}_failed_changes") == "0"
 
 
@@ -78,7 +85,7 @@ async def drain_until(house: House, sent: int) -> None:
         await client.until(
             lambda _: house.plex.count(SCROBBLE) >= sent,
             f"{sent} marks on their way",
-            timeout=60,
+            timeout=AFTER_A_KILL,
         )
 
 
@@ -125,7 +132,7 @@ async def test_what_was_accepted_survives_a_kill_right_after_the_action(
 
 
 @pytest.mark.long
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(4 * AFTER_A_KILL)
 @pytest.mark.parametrize("kind", [FaultKind.SLOW, FaultKind.APPLIED_BUT_SLOW])
 async def test_a_queue_killed_again_and_again_while_it_drains_arrives_once(
     house: House, kind: FaultKind
