@@ -357,19 +357,25 @@ class MemoryServer(MediaServer):
         return Page(found[start:], None)
 
     @override
-    async def count_unwatched(self, library: Library, kind: MediaKind) -> int:
-        await self._request("count_unwatched", library.library_id)
+    async def count_unwatched(self, library: Library | None, kind: MediaKind) -> int:
+        where = None if library is None else library.library_id
+        await self._request("count_unwatched", where)
         return sum(
             not self.states[item.item_id].watched for item in self._held(library, kind)
         )
 
-    def _held(self, library: Library, kind: MediaKind) -> list[Item]:
+    def _held(self, library: Library | None, kind: MediaKind) -> list[Item]:
         return [
             item
             for item in self.items.values()
             if item.kind is kind
-            and library.may_hold(kind)
-            and item.library_id in {library.library_id, None}
+            and (
+                library is None
+                or (
+                    library.may_hold(kind)
+                    and item.library_id in {library.library_id, None}
+                )
+            )
         ]
 
     @override

@@ -228,6 +228,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: WatchedSyncConfigEntry) 
         clock=clock,
         rng=rng,
         missed=inventory.look_again,
+        counts=inventory,
     )
     if journal.is_new:
         try:

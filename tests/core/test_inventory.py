@@ -1,6 +1,7 @@
 """Keeping the catalogue true: how often is read, when, and what comes of it."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Collection
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -17,16 +18,14 @@ from custom_components.watched_sync.core.errors import (
     AuthRejected,
     ServerError,
     StillLooking,
+    Unsupported,
 )
 from custom_components.watched_sync.core.identity import MediaKind, ProviderIds
 from custom_components.watched_sync.core.inventory import (
-    BUSY,
     CALM,
-    COUNT,
     ERROR_REST,
     FAULT_REST,
     FIND_PATIENCE,
-    IDLE_COUNT,
     LIFETIME,
     MOST_FAILURES,
     ROUND_REST,
@@ -37,10 +36,16 @@ from custom_components.watched_sync.core.keeping import FAILED_REST, GATHER
 from custom_components.watched_sync.core.lane import Health, Lane, LaneUpdate, Phase
 from custom_components.watched_sync.core.ledger import Ledger
 from custom_components.watched_sync.core.mirror import Moves
-from custom_components.watched_sync.core.observer import GLANCE, Observer
+from custom_components.watched_sync.core.observer import (
+    GLANCE,
+    LOOK_EVERY,
+    QUIET,
+    QUIET_GLANCE,
+    Observer,
+)
 from custom_components.watched_sync.core.operation import MarkWatched
 from custom_components.watched_sync.core.outbox import Outbox
-from custom_components.watched_sync.core.pace import SLOW_REST, Pace
+from custom_components.watched_sync.core.pace import SLOW, SLOW_REST, Pace
 from custom_components.watched_sync.core.play_state import (
     UNKNOWN,
     PlayState,
@@ -950,95 +955,266 @@ async def test_episodes_that_are_gone_are_forgotten_within_a_day() -> None:
 # --- counts ------------------------------------------------------------------------
 
 
-def move(rig: Rig, item_id: str) -> None:
-    """Have the lane see that somebody else has changed something."""
-    rig.lane.remember([Reading(rig.server.items[item_id], unseen())])
-    rig.server.states[item_id] = seen(last=rig.clock.now())
-    rig.lane.remember([rig.server.reading(item_id)])
+async def glance(rig: Rig) -> bool | None:
+    """Compare the counts as the observer does, and have found out what differs."""
+    agree = await rig.inventory.agree()
+    rig.inventory.find_out()
+    await asyncio.sleep(5)
+    return agree
+
+
+def listed(rig: Rig) -> list[str | None]:
+    """Return which libraries were listed."""
+    return [one.library_id for one in rig.server.requests if one.ask is Ask.INVENTORY]
+
+
+async def a_plex(
+    make: Callable[[VirtualClock], ModelServer] = ModelServer.plex,
+    *watched: str,
+) -> Rig:
+    """Return a Plex of which everything is known."""
+    rig = Rig(make)
+    rig.stock()
+    for item_id in watched:
+        rig.server.states[item_id] = seen(last=at(1))
+    await rig.first()
+    await asyncio.sleep(LONG)
+    rig.server.requests.clear()
+    return rig
 
 
 @virtual
-async def test_counts_are_asked_for_in_turn_and_the_more_the_more_has_changed() -> None:
+async def test_two_counts_tell_that_nothing_was_changed_by_hand() -> None:
+    rig = await a_plex()
+    rig.server.shelves["more"] = MediaKind.MOVIE
+    assert await glance(rig)
+    assert [one.ask for one in rig.server.requests] == [Ask.COUNT, Ask.COUNT]
+    assert [one.library_id for one in rig.server.requests] == [None, None]
+
+
+@virtual
+async def test_nothing_is_counted_before_everything_is_known() -> None:
     rig = Rig(ModelServer.plex)
     rig.stock()
+    assert await rig.inventory.agree() is None
+    assert rig.server.count(Ask.COUNT) == 0
     await rig.first()
-    await asyncio.sleep(2 * HOUR)
-    counted = [one for one in rig.server.requests if one.ask is Ask.COUNT]
-    most = 2 * HOUR / IDLE_COUNT
-    assert most - 2 <= len(counted) <= most + 1
-    asked = [one.library_id for one in counted]
-    assert set(asked[:2]) == {"films", "shows"}
-    assert asked[:2] == asked[2:4]
-    # Beside three requests with each glance it is less than six a minute.
-    a_minute = 60 * (3 / GLANCE + rig.server.count() / (2 * HOUR))
-    assert a_minute <= 6
-    move(rig, "m1")
-    await asyncio.sleep(IDLE_COUNT)
-    move(rig, "m2")
+    # Nor before it is known which libraries there are by now.
+    await rig.again()
+    await asyncio.sleep(1)
+    assert await rig.inventory.agree() is None
+    assert rig.server.count(Ask.COUNT) == 0
+
+
+@virtual
+async def test_nothing_is_counted_while_there_is_something_to_do() -> None:
+    rig = await a_plex()
+    rig.lane.in_flight = frozenset({"delivering"})
+    assert await rig.inventory.agree() is None
+    rig.lane.in_flight = frozenset()
+    assert rig.server.count(Ask.COUNT) == 0
+    # A listing of another lane is no reason to wait, one that was slow is.
+    async with rig.pace.turn():
+        assert await rig.inventory.agree()
+        await asyncio.sleep(SLOW + 1)
     rig.server.requests.clear()
-    await asyncio.sleep(BUSY)
-    assert rig.server.count(Ask.COUNT) >= BUSY / COUNT - 1
-    assert rig.server.count(Ask.INVENTORY) == 0
+    assert await rig.inventory.agree() is None
+    assert rig.server.count(Ask.COUNT) == 0
+    await asyncio.sleep(SLOW_REST)
+    assert await rig.inventory.agree()
+
+
+@virtual
+async def test_a_server_that_counts_slowly_is_left_alone_after_it() -> None:
+    rig = await a_plex()
+    rig.server.latency = SLOW + 1
+    assert await rig.inventory.agree()
+    assert rig.pace.is_slow
+    assert await rig.inventory.agree() is None
+
+
+@virtual
+async def test_jellyfin_does_not_count() -> None:
+    rig = Rig(ModelServer.jellyfin)
+    rig.stock()
+    await rig.first()
+    assert await glance(rig) is None
+    assert rig.server.requests == []
 
 
 @virtual
 async def test_an_un_mark_by_hand_is_found_by_the_counts_of_a_plex() -> None:
-    rig = Rig(ModelServer.plex)
-    rig.stock()
-    rig.server.states["m3"] = seen(last=at(1))
-    await rig.first()
+    rig = await a_plex(ModelServer.plex, "m3")
     rig.server.states["m3"] = unseen()
-    await asyncio.sleep(2 * IDLE_COUNT + 5)
+    assert await glance(rig) is False
     assert rig.hinted == {"m3"}
-    listed = [one.library_id for one in rig.server.requests if one.ask is Ask.INVENTORY]
-    assert listed == ["films"]
+    assert listed(rig) == ["films"]
     # As long as nobody has looked it is not listed again and again.
-    await asyncio.sleep(HOUR)
-    assert rig.server.count(Ask.INVENTORY) == 1
+    for _ in range(10):
+        await glance(rig)
+    assert listed(rig) == ["films"]
     rig.lane.remember([rig.server.reading("m3")])
+    assert await glance(rig) is False
+    rig.server.requests.clear()
+    assert await glance(rig)
+    assert rig.server.count() == 2
     rig.server.states["m4"] = seen(last=at(9))
-    await asyncio.sleep(2 * IDLE_COUNT)
-    assert rig.server.count(Ask.INVENTORY) == 2
+    await glance(rig)
+    assert listed(rig) == ["films"]
     assert rig.hinted == {"m3", "m4"}
+
+
+@virtual
+async def test_a_mark_that_was_seen_is_expected_of_the_count() -> None:
+    """So that an un-mark beside it, which leaves the count as it was, shows."""
+    rig = await a_plex(ModelServer.plex, "m3")
+    rig.server.states["m3"] = unseen()
+    rig.server.states["m4"] = seen(last=rig.clock.now())
+    assert await rig.inventory.agree()
+    rig.lane.remember([rig.server.reading("m4")])
+    assert await glance(rig) is False
+    assert rig.hinted == {"m3"}
+
+
+@virtual
+async def test_what_was_seen_since_the_count_needs_no_listing() -> None:
+    rig = await a_plex()
+    rig.server.states["m4"] = seen(last=rig.clock.now())
+    assert await rig.inventory.agree() is False
+    rig.lane.remember([rig.server.reading("m4")])
+    rig.inventory.find_out()
+    await asyncio.sleep(5)
+    assert listed(rig) == []
+    assert rig.hinted == set()
+    assert await glance(rig)
+
+
+@virtual
+async def test_a_reading_of_everything_gives_way_to_what_counts_show() -> None:
+    rig = await a_plex(ModelServer.plex, "m3")
+    rig.server.page = 5
+    rig.inventory.read_again()
+    await asyncio.sleep(1)
+    rig.server.requests.clear()
+    rig.server.states["m3"] = unseen()
+    await asyncio.sleep(DAY - LONG)
+    await rig.asked(Ask.INVENTORY, 2)
+    rig.server.requests.clear()
+    rig.hints.clear()
+    rig.lane.remember([rig.server.reading("m3")])
+    rig.server.states["s1.1.1"] = seen(last=at(2))
+    assert await glance(rig) is False
+    assert rig.hinted == {"s1.1.1"}
 
 
 @virtual
 async def test_a_server_that_counts_otherwise_than_it_lists_is_listed_once() -> None:
     class Odd(ModelServer):
         @override
-        async def count_unwatched(self, library: Library, kind: MediaKind) -> int:
+        async def count_unwatched(
+            self, library: Library | None, kind: MediaKind
+        ) -> int:
             return await super().count_unwatched(library, kind) + 3
 
-    rig = Rig(Odd.plex)
-    rig.stock()
-    await rig.first()
-    await asyncio.sleep(DAY / 2)
-    assert rig.server.count(Ask.INVENTORY) <= 3
+    rig = await a_plex(Odd.plex, "m3")
+    for _ in range(10):
+        await glance(rig)
+    assert len(listed(rig)) <= 3
+    # From then on it counts as well as others.
+    assert await glance(rig)
+    rig.hints.clear()
+    rig.server.states["m3"] = unseen()
+    assert await glance(rig) is False
+    assert rig.hinted == {"m3"}
 
 
 @virtual
-async def test_a_library_that_went_is_not_counted() -> None:
+async def test_what_changes_in_a_library_that_is_left_out_is_no_news() -> None:
     rig = Rig(ModelServer.plex)
+    rig.server.allowed = {"films"}
     rig.stock()
     await rig.first()
+    await asyncio.sleep(LONG)
+    for state in (seen(last=at(9)), unseen()):
+        rig.server.states["s1.1.1"] = state
+        await glance(rig)
+        assert await glance(rig)
+    rig.server.shelves["other"] = MediaKind.MOVIE
+    rig.server.add(replace(movie("o1"), library_id="other"))
+    assert await glance(rig) is False
+    assert await glance(rig)
+    assert listed(rig) == []
+    assert rig.hinted == set()
+    rig.server.states["m3"] = seen(last=at(9))
+    await glance(rig)
+    assert rig.hinted == {"m3"}
+
+
+@virtual
+async def test_a_server_without_a_common_listing_counts_its_libraries_in_turn() -> None:
+    class Old(ModelServer):
+        @override
+        async def count_unwatched(
+            self, library: Library | None, kind: MediaKind
+        ) -> int:
+            if library is None:
+                raise Unsupported("not here")
+            return await super().count_unwatched(library, kind)
+
+    rig = Rig(Old.plex)
+    rig.server.shelves["more"] = MediaKind.MOVIE
+    rig.stock()
+    rig.server.states["m3"] = seen(last=at(1))
+    await rig.first()
+    await asyncio.sleep(LONG)
+    await glance(rig)
+    rig.server.requests.clear()
+    for _ in range(3):
+        assert await glance(rig)
+    asked = [one.library_id for one in rig.server.requests]
+    assert Counter(asked) == {"films": 2, "more": 2, "shows": 2}
+    rig.server.states["m3"] = unseen()
+    for _ in range(2):
+        await glance(rig)
+    assert rig.hinted == {"m3"}
+    # One that goes is no reason to list anything.
+    rig.server.requests.clear()
+    del rig.server.shelves["more"]
+    for _ in range(4):
+        await glance(rig)
+    assert listed(rig) == []
+    assert rig.reports == []
+
+
+@virtual
+async def test_a_library_that_went_is_not_listed() -> None:
+    rig = await a_plex()
     del rig.server.shelves["films"]
-    await asyncio.sleep(inventory_module.LIBRARIES_LIFETIME - 60)
-    assert rig.server.count(Ask.INVENTORY) == 0
-    rig.server.shelves.clear()
-    await asyncio.sleep(HOUR)
+    for _ in range(3):
+        await glance(rig)
+    assert listed(rig) == []
+    assert await glance(rig)
     assert rig.reports == []
 
 
 @virtual
 async def test_a_library_that_goes_while_it_is_listed_again_is_passed_over() -> None:
-    rig = Rig(ModelServer.plex)
-    rig.stock()
-    await rig.first()
+    rig = await a_plex()
     rig.server.states["m3"] = seen(last=at(1))
     rig.server.on(Ask.INVENTORY, GONE)
-    await asyncio.sleep(2 * IDLE_COUNT)
+    await glance(rig)
     assert rig.reports == []
-    assert rig.server.count(Ask.INVENTORY) == 1
+    assert len(listed(rig)) == 1
+
+
+@virtual
+async def test_counts_wait_for_a_catalogue_that_fails() -> None:
+    rig = await a_plex()
+    rig.catalogue.fail = True
+    assert await rig.inventory.agree() is None
+    rig.catalogue.fail = False
+    await asyncio.sleep(5)
+    assert await rig.inventory.agree()
 
 
 # --- what the lane reads ---------------------------------------------------------
@@ -1403,6 +1579,7 @@ class Watched(Rig):
             clock=self.clock,
             rng=_Middle(),
             missed=self.inventory.look_again,
+            counts=self.inventory,
         )
         chronicle = Chronicle(self.outbox, self.ledger)
 
@@ -1563,19 +1740,115 @@ async def test_what_is_told_of_what_nobody_dealt_with_is_read_if_it_differs() ->
 
 
 @virtual
-async def test_an_un_mark_by_hand_on_a_plex_is_told_within_two_counts() -> None:
+async def test_what_is_changed_by_hand_on_a_plex_is_told_within_35_seconds() -> None:
+    """In libraries that take ten pages each; nobody looks at what was played last."""
     rig = Watched(ModelServer.plex)
+    rig.server.page = 10
+    rig.server.shelves["more"] = MediaKind.MOVIE
+    rig.server.add(
+        *(movie(f"m{number}") for number in range(100)),
+        *(replace(movie(f"n{number}"), library_id="more") for number in range(100)),
+    )
+    for number in range(10):
+        rig.server.add_show(show(f"s{number}"), {1: 10})
+    marked = ["m99", "n99", "s9.1.10"]
+    for item_id in marked:
+        rig.server.states[item_id] = seen(last=at(-10))
+    await rig.first()
+    await asyncio.sleep(ROUND_REST)
+    rig.told.clear()
+    rig.server.requests.clear()
+    expected: list[tuple[What, str]] = []
+    for item_id in marked:
+        for state in (unseen(), seen(last=rig.clock.now()), unseen()):
+            rig.server.states[item_id] = state
+            await asyncio.sleep(35)
+            what = What.WATCHED if state.watched else What.UNWATCHED
+            expected.append((what, item_id))
+            assert rig.told == expected
+    assert await agrees(rig)
+
+
+def move(rig: Rig, item_id: str) -> None:
+    """Have the lane see that somebody else has changed something."""
+    rig.lane.remember([Reading(rig.server.items[item_id], unseen())])
+    rig.server.states[item_id] = seen(last=rig.clock.now())
+    rig.lane.remember([rig.server.reading(item_id)])
+
+
+class Looking(Watched):
+    """A lane whose glances see what was played last, and read what is shown."""
+
+    #: Requests that it takes to see what was played last.
+    lists = 2
+
+    @override
+    async def glance(self) -> None:
+        for _ in range(self.lists):
+            found = await self.server.last_played(20)
+        shown = await self.server.fetch({"m1", "m2"})
+        found = [*found, *shown.values()]
+        await self.lane.know(found)
+        self.lane.remember(found)
+
+
+@virtual
+async def test_a_mark_and_an_un_mark_at_once_are_both_told() -> None:
+    """They leave the count as it was."""
+    rig = Looking(ModelServer.plex)
     rig.stock()
     rig.server.states["m3"] = seen(last=at(-10))
     await rig.first()
-    await asyncio.sleep(LONG)
-    move(rig, "m1")  # somebody is about
-    rig.told.clear()
-    await asyncio.sleep(IDLE_COUNT)
-    move(rig, "m2")
+    await asyncio.sleep(ROUND_REST)
     rig.told.clear()
     rig.server.states["m3"] = unseen()
-    await asyncio.sleep(2 * COUNT + GLANCE)
+    rig.server.states["m4"] = seen(last=rig.clock.now())
+    await asyncio.sleep((LOOK_EVERY + 1) * GLANCE)
+    assert rig.told == [(What.WATCHED, "m4"), (What.UNWATCHED, "m3")]
+    assert rig.server.count(Ask.INVENTORY) <= 3
+
+
+@pytest.mark.parametrize("lists", [2, 3])
+def test_an_idle_plex_is_asked_seldom_and_ever_less(lists: int) -> None:
+    """Where three libraries are allowed, it takes three to see what was played."""
+
+    @virtual
+    async def world() -> None:
+        rig = Looking(ModelServer.plex)
+        rig.lists = lists
+        rig.server.shelves["more"] = MediaKind.MOVIE
+        rig.stock()
+        await rig.first()
+        await asyncio.sleep(LONG)
+        move(rig, "m1")
+        await asyncio.sleep(60)
+        rig.server.requests.clear()
+        await asyncio.sleep(600)
+        assert 4 <= rig.server.count() / 10 <= 6
+        await asyncio.sleep(QUIET)
+        rig.server.requests.clear()
+        await asyncio.sleep(HOUR)
+        assert 1 <= rig.server.count() / 60 <= 2
+        # A hint that somebody is about is enough.
+        rig.observer.hint(Changed(frozenset({"m5"})))
+        await asyncio.sleep(1)
+        rig.server.requests.clear()
+        await asyncio.sleep(600)
+        assert 4 <= rig.server.count() / 10 <= 6
+
+    world()
+
+
+@virtual
+async def test_what_is_changed_while_nobody_is_about_is_told_later_on() -> None:
+    rig = Looking(ModelServer.plex)
+    rig.stock()
+    rig.server.states["m3"] = seen(last=at(-10))
+    await rig.first()
+    await asyncio.sleep(LONG + QUIET)
+    rig.told.clear()
+    rig.server.states["m3"] = unseen()
+    await asyncio.sleep(QUIET_GLANCE + 5)
     assert rig.told == [(What.UNWATCHED, "m3")]
 
 

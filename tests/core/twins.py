@@ -816,7 +816,7 @@ class ModelServer:
             Ask.INVENTORY, (), page, library_id=library.library_id
         )
 
-    async def count_unwatched(self, library: Library, kind: MediaKind) -> int:
+    async def count_unwatched(self, library: Library | None, kind: MediaKind) -> int:
         """As Plex, which counts what was begun; Jellyfin does not count."""
         if kind.is_container or not self.kind.lists_episodes:
             raise Unsupported(f"no {kind} is counted")
@@ -827,18 +827,19 @@ class ModelServer:
                 not self.stale.get(item_id, self.states[item_id]).watched
                 for item_id in self._held(library, kind)
             ),
-            library_id=library.library_id,
+            library_id=None if library is None else library.library_id,
         )
 
-    def _held(self, library: Library, kind: MediaKind) -> list[str]:
-        """Return the ids of what a library lists of a kind."""
-        if library.library_id not in self.shelves:
-            raise ItemGone(library.library_id)
+    def _held(self, library: Library | None, kind: MediaKind) -> list[str]:
+        """Return the ids of what a library lists of a kind, or all of them do."""
+        held = set(self.shelves) if library is None else {library.library_id}
+        if not held <= self.shelves.keys():
+            raise ItemGone(", ".join(held))
         return [
             item_id
             for item_id, item in self.items.items()
             if item.kind is kind
-            and item.library_id == library.library_id
+            and item.library_id in held
             and item_id not in self.hidden | self.forbidden
         ]
 

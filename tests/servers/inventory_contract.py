@@ -16,7 +16,7 @@ from custom_components.watched_sync.core.errors import (
     Unsupported,
 )
 from custom_components.watched_sync.core.identity import MediaKind
-from custom_components.watched_sync.core.operation import MarkWatched
+from custom_components.watched_sync.core.operation import MarkUnwatched, MarkWatched
 from custom_components.watched_sync.core.play_state import Reading
 from custom_components.watched_sync.core.ports import Library, MediaServer
 from tests.fakes.base import FaultKind
@@ -244,6 +244,27 @@ class InventoryContract:
                 (all_films - 1, all_episodes - marked),
             ]
         assert bool(counts) is bench.counts_unwatched
+
+    async def test_all_libraries_are_counted_with_one_request_where_told(
+        self, bench: Bench
+    ) -> None:
+        client = bench.client_of("alex", libraries=["4711"])
+        if not bench.counts_unwatched:
+            with pytest.raises(Unsupported):
+                await client.count_unwatched(None, MediaKind.MOVIE)
+            return
+        counts: list[int] = []
+        for change in (MarkUnwatched(), MarkWatched()):
+            await bench.mark(await bench.item("Alien"), change)
+            bench.server.clear_log()
+            counts.append(await client.count_unwatched(None, MediaKind.MOVIE))
+            assert len(bench.server.requests) == 1
+        titles = (MOVIES_LIBRARY, MOVIES_4K_LIBRARY)
+        held = sum(len(bench.held(one, MediaKind.MOVIE)) for one in titles)
+        assert counts == [held, held - 1]
+        bench.revoke()
+        with pytest.raises(AuthRejected):
+            await client.count_unwatched(None, MediaKind.MOVIE)
 
 
 def unplaced(reading: Reading) -> Reading:

@@ -984,3 +984,15 @@ async def test_count_that_cannot_be_is_no_count(
         await client.count_unwatched(
             Library("1", "Films", MediaKind.MOVIE), MediaKind.MOVIE
         )
+
+
+@pytest.mark.parametrize("status", [400, 404])
+async def test_server_without_a_common_listing_counts_each_library(
+    session: ClientSession, server: FakePlex, status: int
+) -> None:
+    client = client_of(session, server)
+    server.fail(FaultKind.STATUS, path="^/library/all", status=status, times=None)
+    with pytest.raises(Unsupported):
+        await client.count_unwatched(None, MediaKind.MOVIE)
+    films, *_ = await client.libraries()
+    assert await client.count_unwatched(films, MediaKind.MOVIE) > 0

@@ -4,7 +4,9 @@ The first inventory reads everything once, page by page, and goes on where it st
 after an outage, or in the next life. Rounds keep it true after that: a quick one after
 every gap in which changes were not told, which reads again only what a cheap sign says
 has changed; and once a day, in small steps, all of it. Where a server does not tell of
-marks, but counts cheaply what is not watched, it is asked for one count after another.
+marks, but counts cheaply what is not watched, the observer has it count every now and
+then: the catalogue says how many there have to be, so a library that disagrees, and is
+listed for it, holds what nobody else has seen.
 
 All of it is nice to know: one request at a time goes out, with long rests, and only
 while the lane has nothing to do. No start, look, delivery or status waits for it, or
@@ -28,7 +30,6 @@ from functools import partial
 from heapq import nlargest
 from itertools import batched
 import logging
-import math
 from operator import itemgetter
 from types import MappingProxyType
 
@@ -62,15 +63,9 @@ ROUND_REST = 900.0
 DAY = timedelta(days=1)
 DAILY_STEP = 15.0
 
-#: Seconds between two counts for `BUSY` seconds after something has changed, and later
-#: on: the glances of the observer, three requests every 32 seconds, leave room for few
-#: more where six a minute are the most.
-COUNT = 30.0
-BUSY = 600.0
-IDLE_COUNT = 600.0
-
-#: Seconds for which it is known between two rounds which libraries there are.
-LIBRARIES_LIFETIME = 3600.0
+#: Counts asked for at once, where each library has to be asked: as many as where films
+#: and episodes are counted over the whole server.
+COUNTS = 2
 
 #: Seconds for which what was listed says that something is not there.
 LIFETIME = 3600.0
@@ -130,6 +125,10 @@ class InventoryStatus:
     def total(self) -> int:
         """How many items are known."""
         return sum(self.items.values())
+
+
+#: What is counted: a kind in one library, or in all of them.
+type _Part = tuple[Library | None, MediaKind]
 
 
 @dataclass(slots=True)
@@ -208,13 +207,13 @@ class Inventory:
         self._newest: list[tuple[datetime, Reading]] = []
         self._failures: dict[tuple[str, MediaKind], int] = {}
         self._known_libraries: Sequence[Library] = ()
-        self._libraries_at = -math.inf
         # What was counted.
         self._is_counted = True
+        self._is_counted_at_once = True
         self._counted = 0
-        self._next_count = clock.monotonic()
-        #: When something changed that was not our doing; a start is as good as quiet.
-        self._changed_at = clock.monotonic() - BUSY
+        self._suspects: list[_Part] = []
+        #: How many more are counted over all libraries than there are in those known.
+        self._surplus: dict[MediaKind, int] = {}
         self._answered: dict[tuple[str, MediaKind], set[int]] = {}
 
     # --- what others ask -------------------------------------------------------
@@ -344,13 +343,11 @@ class Inventory:
         except CatalogueError as err:
             self._keeper.failed(err)
 
-    def _lane_changed(self, update: LaneUpdate) -> None:
+    def _lane_changed(self, _: LaneUpdate) -> None:
         is_ready = self._lane.health.phase is Phase.READY
         if is_ready and not self._was_ready:
             self._ready_at = self._clock.monotonic()
         self._was_ready = is_ready
-        if update.before and not update.outcomes:
-            self._changed_at = self._clock.monotonic()
         self._lane_stirred.set()
         self._tell()
 
@@ -400,6 +397,8 @@ class Inventory:
         progress = await self._recall()
         if progress.finished_at is None:
             await self._read_all(progress)
+        elif self._suspects:
+            await self._find_out()
         elif self._is_round_due:
             await self._catch_up()
         elif (
@@ -408,8 +407,6 @@ class Inventory:
             or self._daily_in(progress.finished_at) <= 0
         ):
             await self._read_all(progress)
-        elif self._is_counted and self._clock.monotonic() >= self._next_count:
-            await self._count_next()
         else:
             await self._show(Stage.COMPLETE)
             await self._until_due(progress.finished_at)
@@ -433,8 +430,6 @@ class Inventory:
         waits = [self._daily_in(finished_at)]
         if self._is_round_wanted:
             waits.append(self._next_round - now)
-        if self._is_counted:
-            waits.append(self._next_count - now)
         self._stirred.clear()
         with suppress(TimeoutError):
             async with asyncio.timeout(max(min(waits), 0)):
@@ -505,7 +500,7 @@ class Inventory:
         """Rest a while in a round that nobody waits for; whether another goes first."""
         if not self._is_trusted:
             await self._rest(DAILY_STEP)
-        return self._is_round_due or self._is_asked_for
+        return bool(self._suspects) or self._is_round_due or self._is_asked_for
 
     async def _finish(self, *, is_first: bool) -> None:
         """Note that everything was read."""
@@ -635,43 +630,137 @@ class Inventory:
             return False
         except ItemGone:
             return True
+        if count == await self._unwatched(library, kind):
+            self._answered.pop((library.library_id, kind), None)
+            return True
+        answered = self._answered.setdefault((library.library_id, kind), set())
+        if count in answered:
+            return True
+        answered.clear()
+        answered.add(count)
+        return False
+
+    async def _unwatched(self, library: Library | None, kind: MediaKind) -> int:
+        """Return how many of a kind are known as unwatched, in one library or all."""
         await self._keeper.flush()
+        libraries = self._known_libraries if library is None else (library,)
         wanted = Selection(
             kinds=frozenset({kind}),
-            library_ids=frozenset({library.library_id}),
+            library_ids=frozenset(one.library_id for one in libraries),
             watched=False,
             limit=0,
         )
-        part = (library.library_id, kind)
-        if count == (await self._catalogue.select(wanted)).total:
-            self._answered.pop(part, None)
-            return True
-        if count in self._answered.get(part, ()):
-            return True
-        self._answered[part] = {count}
-        return False
+        return (await self._catalogue.select(wanted)).total
 
-    async def _count_next(self) -> None:
-        """Ask for the next count in turn, and list the library if it is not known."""
-        now = self._clock.monotonic()
-        if now - self._libraries_at >= LIBRARIES_LIFETIME:
-            await self._libraries()
-        parts = [
+    # --- counts ----------------------------------------------------------------------
+
+    async def agree(self) -> bool | None:
+        """Ask whether as much is unwatched as is known; None where nobody can say.
+
+        That is two requests. What is known are the states that were read and believed:
+        a mark that was seen meanwhile changes what is expected, and an un-mark beside
+        it shows all the same. Raises `ServerError`.
+        """
+        if not (
+            self._is_counted
+            and self._is_first_over
+            and self._known_libraries
+            and self._is_at_leisure
+            and not self._pace.is_slow
+        ):
+            return None
+        try:
+            self._suspects = await self._count()
+        except Unsupported:
+            self._is_counted = False
+            return None
+        except CatalogueError as err:
+            self._keeper.failed(err)
+            return None
+        return not self._suspects
+
+    def find_out(self) -> None:
+        """Have those libraries listed, soon, whose counts disagree still."""
+        if self._suspects:
+            self._hurried.set()
+            self._stirred.set()
+
+    async def _count(self) -> list[_Part]:
+        """Ask for what is to be counted next; return what differs from what is known.
+
+        Raises `Unsupported` if this server does not count.
+        """
+        parts = self._next_counts()
+        try:
+            return [one for one in parts if not await self._is_expected(one)]
+        except Unsupported:
+            if not self._is_counted_at_once:
+                raise
+            self._is_counted_at_once = False
+            return await self._count()
+
+    def _next_counts(self) -> Sequence[_Part]:
+        """Return what is to be counted next."""
+        parts: list[_Part] = [
             (library, kind)
             for library in self._known_libraries
             for kind in _COUNTED
             if library.may_hold(kind)
         ]
-        is_busy = now - self._changed_at < BUSY
-        self._next_count = now + (COUNT if is_busy else IDLE_COUNT)
-        if not parts:
-            return
-        library, kind = parts[self._counted % len(parts)]
-        self._counted += 1
-        if not await self._agrees_on(library, kind) and self._is_counted:
-            self._changed_at = self._clock.monotonic()
-            self._begin_round()
-            await self._list_again(library)
+        if self._is_counted_at_once:
+            return [(None, one) for one in dict.fromkeys(kind for _, kind in parts)]
+        start = self._counted % max(len(parts), 1)
+        self._counted = start + COUNTS
+        return [*parts[start:], *parts[:start]][:COUNTS]
+
+    async def _is_expected(self, part: _Part) -> bool:
+        """Ask for one count, and say whether it is what is known."""
+        library, kind = part
+        async with self._pace.beside():
+            try:
+                count = await self._server.count_unwatched(library, kind)
+            except ItemGone:
+                return False
+        expected = await self._unwatched(library, kind)
+        if library is None:
+            expected += self._surplus.get(kind, 0)
+            return count == expected
+        answered = self._answered.get((library.library_id, kind), ())
+        return count == expected or count in answered
+
+    async def _find_out(self) -> None:
+        """List the libraries whose counts disagree.
+
+        Where none does, though all of them together do, what is counted beside them is
+        no news from now on: there are libraries that the options leave out, or the
+        server counts otherwise.
+        """
+        suspects, self._suspects = self._suspects, []
+        try:
+            libraries = await self._libraries()
+            for library, kind in suspects:
+                suspected = [
+                    one
+                    for one in libraries
+                    if one.may_hold(kind)
+                    and (library is None or library.library_id == one.library_id)
+                ]
+                differing = [
+                    one for one in suspected if not await self._agrees_on(one, kind)
+                ]
+                self._begin_round()
+                for one in differing:
+                    await self._list_again(one)
+                if library is None and not differing:
+                    await self._note_surplus(kind)
+        finally:
+            if not self._is_round_wanted:
+                self._hurried.clear()
+
+    async def _note_surplus(self, kind: MediaKind) -> None:
+        """Note how many more are counted than there are in the libraries known."""
+        count = await self._in_turn(partial(self._server.count_unwatched, None, kind))
+        self._surplus[kind] = count - await self._unwatched(None, kind)
 
     # --- reading -----------------------------------------------------------------
 
@@ -687,7 +776,6 @@ class Inventory:
         """Read which libraries the options allow."""
         found = await self._in_turn(self._server.libraries)
         self._known_libraries = [one for one in found if one.is_allowed]
-        self._libraries_at = self._clock.monotonic()
         return self._known_libraries
 
     async def _pages(self, listing: _Listing, start: int) -> AsyncGenerator[int]:
@@ -772,7 +860,6 @@ class Inventory:
     def _look_at(self, moved: Mapping[str, Told | None]) -> None:
         if moved:
             told = {one: said for one, said in moved.items() if said is not None}
-            self._changed_at = self._clock.monotonic()
             self._hint(Changed(frozenset(moved), told=told))
 
     async def _sweep(self, listing: _Listing) -> None:

@@ -29,6 +29,11 @@ class Pace:
         self._alone = asyncio.Lock()
         self._not_before = clock.monotonic()
 
+    @property
+    def is_slow(self) -> bool:
+        """Whether the server is left alone after a request that took it long."""
+        return self._not_before - self._clock.monotonic() > REST_FACTOR * SLOW
+
     @asynccontextmanager
     async def turn(self) -> AsyncGenerator[None]:
         """Wait for a turn; what is done in it is one request.
@@ -38,17 +43,23 @@ class Pace:
         """
         async with self._alone:
             await asyncio.sleep(max(self._not_before - self._clock.monotonic(), 0))
-            began_at = self._clock.monotonic()
-            is_answered = False
-            try:
+            async with self.beside():
                 yield
-                is_answered = True
-            except ServerError as err:
-                is_answered = not isinstance(err, Unanswered)
-                raise
-            finally:
-                now = self._clock.monotonic()
-                rest = REST_FACTOR * (now - began_at)
-                if not is_answered or now - began_at > SLOW:
-                    rest = max(rest, SLOW_REST)
-                self._not_before = now + rest
+
+    @asynccontextmanager
+    async def beside(self) -> AsyncGenerator[None]:
+        """Take no turn, for one request that is cheap; if it is not, others rest."""
+        began_at = self._clock.monotonic()
+        is_answered = False
+        try:
+            yield
+            is_answered = True
+        except ServerError as err:
+            is_answered = not isinstance(err, Unanswered)
+            raise
+        finally:
+            now = self._clock.monotonic()
+            rest = REST_FACTOR * (now - began_at)
+            if not is_answered or now - began_at > SLOW:
+                rest = max(rest, SLOW_REST)
+            self._not_before = max(self._not_before, now + rest)

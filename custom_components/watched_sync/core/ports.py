@@ -309,10 +309,11 @@ class MediaServer(Protocol):
         """
         ...
 
-    async def count_unwatched(self, library: Library, kind: MediaKind) -> int:
+    async def count_unwatched(self, library: Library | None, kind: MediaKind) -> int:
         """Ask, with one request, how many films or episodes of a library are unwatched.
 
-        Nothing is listed for it. Raises `ItemGone` for a library that is gone or
+        None means all libraries that this user sees, also those that the options leave
+        out. Nothing is listed for it. Raises `ItemGone` for a library that is gone or
         hidden, and `Unsupported` where that is not cheap, or not told.
         """
         ...

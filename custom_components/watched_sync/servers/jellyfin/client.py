@@ -775,7 +775,7 @@ class JellyfinClient(MediaServer):
         return page
 
     @override
-    async def count_unwatched(self, library: Library, kind: MediaKind) -> int:
+    async def count_unwatched(self, library: Library | None, kind: MediaKind) -> int:
         """Raise `Unsupported`: counting costs Jellyfin what listing does.
 
         Its socket tells of every change.

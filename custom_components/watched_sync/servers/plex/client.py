@@ -568,26 +568,32 @@ class PlexClient(MediaServer):
         )
 
     @override
-    async def count_unwatched(self, library: Library, kind: MediaKind) -> int:
+    async def count_unwatched(self, library: Library | None, kind: MediaKind) -> int:
         """Ask for no rows of what is unwatched: `totalSize` says how many there are.
 
-        `GET /library/sections/{id}/all?type=&unwatched=1`.
+        `GET /library/sections/{id}/all?type=&unwatched=1`, or `GET /library/all`.
         """
         if kind not in _LEAVES:
             raise Unsupported(f"no {kind} is watched by itself")
+        if library is None:
+            try:
+                return await self._count("/library/all", kind)
+            except (ItemGone, Refused) as error:
+                raise Unsupported("this server lists each library alone") from error
         try:
-            count = await self._server.read_rows(
-                f"/library/sections/{library.library_id}/all",
-                wire.parse_total,
-                {
-                    "type": wire.TYPE_NUMBERS[kind],
-                    "unwatched": "1",
-                    **_bounds(0, 0),
-                },
-                may_be_missing=True,
+            return await self._count(
+                f"/library/sections/{library.library_id}/all", kind
             )
         except HIDDEN as error:
             raise await self._shelves.meaning(library, error) from error
+
+    async def _count(self, path: str, kind: MediaKind) -> int:
+        count = await self._server.read_rows(
+            path,
+            wire.parse_total,
+            {"type": wire.TYPE_NUMBERS[kind], "unwatched": "1", **_bounds(0, 0)},
+            may_be_missing=True,
+        )
         if count is None:
             raise Unsupported("this server does not say how long a listing is")
         return count
