@@ -533,7 +533,9 @@ class WatchedSyncCoordinator(DataUpdateCoordinator[SyncSnapshot]):
                 continue
             self._lost.discard(first_id)
             self._tracked[first_id] = found
-            self._remember((await self._fetch([found.item_id])).values())
+            readings = (await self._fetch([found.item_id])).values()
+            await self._lane.know(readings)
+            self._remember(readings)
         self._lane.reads.succeeded(Read.TRACKED)
 
     def _as_known(self, item: Item) -> Item:

@@ -107,7 +107,7 @@ async def _async_plan(entry: WatchedSyncConfigEntry, batch_id: str) -> Undone:
         except CannotAsk as err:
             unread = err.reason
         else:
-            entry.runtime_data.lane.remember(readings.values())
+            await entry.runtime_data.lane.take_in(readings.values())
             plan = _plan(entry, batch_id)
     return Undone(entry, plan, unread=unread)
 

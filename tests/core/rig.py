@@ -12,6 +12,7 @@ from custom_components.watched_sync.core.lane import Lane, LaneUpdate, Phase
 from custom_components.watched_sync.core.ledger import Ledger
 from custom_components.watched_sync.core.operation import Change, Operation
 from custom_components.watched_sync.core.outbox import Outbox, Outcome, Result
+from custom_components.watched_sync.core.ports import Catalogue
 from custom_components.watched_sync.core.reconcile import Policy
 from custom_components.watched_sync.core.relay import Relay
 
@@ -30,6 +31,7 @@ class Rig:
         policy: Policy = Policy.NEWEST,
         max_retry_age: timedelta = timedelta(days=30),
         seed: int = 1,
+        catalogue: Catalogue | None = None,
     ) -> None:
         """Put everything together; nothing is delivered before `start`."""
         self.clock = VirtualClock()
@@ -38,6 +40,7 @@ class Rig:
         self.policy = policy
         self.max_retry_age = max_retry_age
         self.rng = random.Random(seed)
+        self.catalogue = catalogue
         self.updates: list[LaneUpdate] = []
         self.outcomes: list[Outcome] = []
         self.task: asyncio.Task[None] | None = None
@@ -47,7 +50,11 @@ class Rig:
         self.outbox = outbox
         self.journal.outbox = outbox
         self.lane = Lane(
-            outbox=outbox, ledger=ledger, journal=self.journal, clock=self.clock
+            outbox=outbox,
+            ledger=ledger,
+            journal=self.journal,
+            clock=self.clock,
+            catalogue=self.catalogue,
         )
         self.lane.add_listener(self._hear)
         self.relay = Relay(

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from custom_components.watched_sync.core import copying
+from custom_components.watched_sync.core.catalogue import Progress
 from custom_components.watched_sync.core.copying import Copier, CopyTarget, NoTarget
 from custom_components.watched_sync.core.errors import StillLooking
 from custom_components.watched_sync.core.identity import Item, MediaKind, ProviderIds
@@ -30,6 +31,7 @@ from custom_components.watched_sync.core.outbox import Outbox, Outcome, Result
 from custom_components.watched_sync.core.play_state import PlayState, Reading
 from custom_components.watched_sync.core.reconcile import Policy
 
+from .memory_catalogue import MemoryCatalogue
 from .samples import an_operation, at, seen, unseen
 from .twins import (
     ERROR,
@@ -55,8 +57,13 @@ class End:
         self.clock = clock
         self.journal = MemoryJournal(seconds=0)
         self.outbox = self.journal.outbox = Outbox()
+        self.catalogue = MemoryCatalogue()
         self.lane = Lane(
-            outbox=self.outbox, ledger=Ledger(), journal=self.journal, clock=clock
+            outbox=self.outbox,
+            ledger=Ledger(),
+            journal=self.journal,
+            clock=clock,
+            catalogue=self.catalogue,
         )
         self.reports: list[Exception] = []
         self.hidden: set[str] = set()
@@ -64,6 +71,23 @@ class End:
     def know(self, *items: Item, state: PlayState | None = None) -> None:
         """Have the lane read items."""
         self.lane.remember(Reading(item, state or unseen()) for item in items)
+
+    async def list_all(self) -> None:
+        """Have the catalogue know all there is, as an inventory has it."""
+        shows = {
+            one.item_id: one
+            for one in self.server.items.values()
+            if one.kind is MediaKind.SHOW
+        }
+        await self.catalogue.keep(
+            Reading(
+                one.of_show(shows[one.show_id]) if one.show_id in shows else one,
+                self.server.states.get(one.item_id, unseen()),
+            )
+            for one in self.server.items.values()
+            if not one.kind.is_container or one.item_id in shows
+        )
+        await self.catalogue.note(Progress(finished_at=self.clock.now()))
 
     def leave(self) -> None:
         self.lane.set_health(Health(Phase.BACKING_OFF, self.clock.now()))
@@ -131,8 +155,8 @@ class Scene:
         self.source.know(item, state=after)
 
 
-FILM = movie("a", provider_ids=ProviderIds(imdb="tt1"))
-COPY = movie("b", provider_ids=ProviderIds(imdb="tt1"))
+FILM = movie("a", provider_ids=ProviderIds(imdb="tt0000001"))
+COPY = movie("b", provider_ids=ProviderIds(imdb="tt0000001"))
 
 
 def scene(*targets: str) -> Scene:
@@ -210,7 +234,7 @@ async def test_copy_is_skipped_for_a_reason_that_can_be_asked_for() -> None:
 @virtual
 async def test_what_is_wanted_of_one_copy_and_not_of_another() -> None:
     s = scene()
-    other = movie("c", provider_ids=ProviderIds(imdb="tt1"))
+    other = movie("c", provider_ids=ProviderIds(imdb="tt0000001"))
     s.target.server.add(other)
     s.target.server.states["b"] = seen()
     s.step(FILM, unseen(), seen())
@@ -276,7 +300,7 @@ async def test_lane_that_is_away_queues_what_it_knows_and_is_asked_for_more_late
     None
 ):
     s = scene()
-    other = movie("c", provider_ids=ProviderIds(imdb="tt1"))
+    other = movie("c", provider_ids=ProviderIds(imdb="tt0000001"))
     s.target.server.add(other)
     s.target.know(COPY)
     s.target.leave()
@@ -476,18 +500,13 @@ async def test_fault_that_stays_is_logged_once_and_passed_over_in_the_end(
 
 
 async def matched(count: int) -> Scene:
-    """Return a scene where films have moved that were matched before."""
+    """Return a scene where films have moved that are listed on the other side."""
     s = scene()
     films = [movie(f"m{number:02}") for number in range(count)]
     s.target.server.add(*films)
-    for film in films:
-        s.step(film, unseen(), seen())
-    await s.copier.copy()
-    await s.target.lane.discard([one.operation_id for one in s.target.operations])
-    await asyncio.sleep(100)
+    await s.target.list_all()
     for film in films:
         s.step(film, seen(), seen(600))
-    s.target.server.requests.clear()
     return s
 
 
@@ -495,6 +514,7 @@ async def matched(count: int) -> Scene:
 async def test_copy_that_spoils_the_answer_for_all_costs_only_itself() -> None:
     s = await matched(9)
     s.target.server.poison("m03", HTML)
+    s.target.server.on(Ask.FIND, HTML)
     assert not await s.copier.copy()
     assert [one for one, _ in s.target.waiting] == [
         f"m{number:02}" for number in range(9) if number != 3
@@ -692,64 +712,113 @@ async def test_source_that_cannot_say_whose_episode_it_is_is_asked_later() -> No
 
 
 @virtual
-async def test_episodes_known_there_are_found_without_asking() -> None:
+async def test_what_is_listed_there_only_has_to_be_read_again() -> None:
+    """Films and episodes, every copy, all of it with one request."""
     s = series()
-    s.source.know(SHOW)
-    there = THERE.__replace__(provider_ids=SHOW.provider_ids)
-    s.target.know(
-        there,
-        episode(THERE, 1, 1).__replace__(show_provider_ids=ProviderIds()),
-        episode(THERE, 1, 2),
-    )
-    s.target.leave()
+    s.target.server.add(COPY, replace(COPY, item_id="c"))
+    s.source.server.add(FILM)
+    await s.source.list_all()
+    await s.target.list_all()
     s.step(bare(1), unseen(), seen())
-    await s.copier.copy()
-    assert s.target.waiting == [("t.1.1", MarkWatched())]
+    s.step(bare(2), unseen(), seen())
+    s.step(FILM, unseen(), seen())
+    assert await s.copier.copy()
+    assert sorted(one for one, _ in s.target.waiting) == ["b", "c", "t.1.1", "t.1.2"]
+    assert [one.ask for one in s.target.server.requests] == [Ask.FETCH]
+    assert s.source.server.count() == 0
 
 
 @virtual
-async def test_which_is_which_is_remembered_for_a_while() -> None:
+async def test_lane_whose_libraries_are_not_read_yet_is_asked_for_every_copy() -> None:
     s = scene()
-    s.step(FILM, unseen(), unseen(600))
-    await s.copier.copy()
-    s.step(FILM, unseen(600), unseen(1200))
-    await s.copier.copy()
-    assert s.target.waiting == [("b", SetProgress(1200))]
-    # Only how it is now has to be read again.
-    assert [one.ask for one in s.target.server.requests] == [Ask.FIND, Ask.FETCH]
-    await asyncio.sleep(copying.MATCH_LIFETIME + 1)
-    s.step(FILM, unseen(1200), unseen(1800))
-    await s.copier.copy()
-    assert s.target.server.count(Ask.FIND) == 2
-
-
-@virtual
-async def test_what_another_film_was_matched_with_is_not_its_copy() -> None:
-    """The id of a film is another film's since it was matched."""
-    s = scene()
-    other = movie("a", title="Tin Friends", provider_ids=ProviderIds(imdb="tt2"))
-    s.target.server.add(replace(other, item_id="c"))
-    s.step(FILM, unseen(), unseen(600))
-    await s.copier.copy()
-    s.step(other, unseen(), seen())
-    await s.copier.copy()
-    assert s.target.waiting == [("b", SetProgress(600)), ("c", MarkWatched())]
-
-
-@virtual
-async def test_copy_that_is_gone_since_is_looked_for_anew() -> None:
-    s = scene()
-    s.step(FILM, unseen(), unseen(600))
-    await s.copier.copy()
-    s.target.server.replace_file("b", "c")
-    s.step(FILM, unseen(600), unseen(1200))
-    s.target.server.on(Ask.FETCH, REFUSE)
-    assert not await s.copier.copy()
-    assert len(s.target.reports) == 1
-    assert not await s.copier.copy()
-    assert len(s.moves) == 1
+    await s.target.list_all()
+    s.target.server.add(replace(COPY, item_id="c"))
+    await s.target.catalogue.note(Progress())
+    s.step(FILM, unseen(), seen())
     assert await s.copier.copy()
     assert [item_id for item_id, _ in s.target.waiting] == ["b", "c"]
+
+
+@virtual
+async def test_lane_whose_catalogue_fails_is_asked() -> None:
+    s = scene()
+    await s.target.list_all()
+    s.target.catalogue.fail = True
+    s.step(FILM, unseen(), seen())
+    assert await s.copier.copy()
+    assert s.target.waiting == [("b", MarkWatched())]
+
+
+@virtual
+@pytest.mark.parametrize("has_catalogue", [True, False])
+async def test_lane_that_is_away_follows_by_what_it_knows(
+    *, has_catalogue: bool
+) -> None:
+    """What it has dealt with, and what is listed there, also of double episodes."""
+    s = series()
+    s.target.know(*(one for one in s.target.server.items.values()), COPY)
+    double = replace(
+        episode(SHOW, 1, 4), episode_end=5, show_provider_ids=SHOW.provider_ids
+    )
+    if has_catalogue:
+        await s.target.list_all()
+    s.source.know(SHOW)
+    s.target.leave()
+    s.step(double if has_catalogue else FILM, unseen(), seen())
+    await s.copier.copy()
+    expected = ["t.1.4", "t.1.5"] if has_catalogue else ["b"]
+    assert [item_id for item_id, _ in s.target.waiting] == expected
+    assert s.target.server.count() == 0
+    assert len(s.moves) == 1  # there may be more of it, for its server to say
+
+
+@virtual
+async def test_what_a_copy_showed_is_what_the_server_is_compared_with() -> None:
+    """Nobody has dealt with the copy yet; it was watched there, and is begun anew."""
+    s = scene()
+    s.target.server.states["b"] = seen(last=at(0))
+    await s.target.list_all()
+    s.target.server.states["b"] = unseen(600, at(100))
+    await asyncio.sleep(200)
+    s.step(FILM, seen(), unseen())
+    assert await s.copier.copy()
+    assert s.target.lane.ledger.base("b") == seen(last=at(0))
+
+
+@virtual
+async def test_copy_whose_id_is_anothers_is_not_meant() -> None:
+    s = scene()
+    await s.target.list_all()
+    other = movie("b", title="Tin Friends", provider_ids=ProviderIds(imdb="tt0000002"))
+    s.target.know(other)
+    s.target.server.add(other, replace(COPY, item_id="c"))
+    s.step(FILM, unseen(), seen())
+    assert await s.copier.copy()
+    assert s.target.waiting == [("c", MarkWatched())]
+
+
+@virtual
+async def test_copy_that_is_gone_since_it_was_listed_is_looked_for() -> None:
+    s = scene()
+    await s.target.list_all()
+    s.target.server.replace_file("b", "c")
+    s.step(FILM, unseen(600), unseen(1200))
+    assert await s.copier.copy()
+    assert s.target.waiting == [("c", SetProgress(1200))]
+    assert [one.ask for one in s.target.server.requests] == [Ask.FETCH, Ask.FIND]
+
+
+@virtual
+async def test_copy_that_cannot_be_read_by_its_id_is_looked_for() -> None:
+    s = scene()
+    await s.target.list_all()
+    s.step(FILM, unseen(), seen())
+    s.target.server.on(Ask.FETCH, REFUSE, HTML)
+    assert not await s.copier.copy()
+    assert (len(s.moves), s.target.waiting) == (1, [])
+    assert await s.copier.copy()
+    assert len(s.target.reports) == 2
+    assert s.target.waiting == [("b", MarkWatched())]
 
 
 @virtual
@@ -770,21 +839,7 @@ async def test_what_we_wrote_there_late_does_not_look_newer_than_what_came_since
 
 
 @virtual
-async def test_film_that_is_not_there_is_not_looked_for_all_the_time() -> None:
-    s = scene()
-    alone = movie("alone")
-    for position in (600, 1200, 1800):
-        s.step(alone, unseen(position - 600), unseen(position))
-        await s.copier.copy()
-    assert s.target.server.count() == 1
-    assert s.moves.skips == {Skip.NOT_FOUND: 3}
-
-
-@virtual
-async def test_only_so_many_are_looked_for_in_vain_at_once(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(copying, "MATCHES_KEPT", 10)
+async def test_only_so_many_are_looked_for_in_vain_at_once() -> None:
     s = scene()
     for number in range(45):
         s.step(movie(f"m{number}"), unseen(), seen())
@@ -1051,9 +1106,9 @@ async def test_a_round_is_not_spent_on_waiting() -> None:
 async def test_a_copy_that_no_file_can_hold_costs_the_others_nothing() -> None:
     s = scene()
     s.target.server.add(replace(COPY, duration=None))
-    other = movie("c", provider_ids=ProviderIds(imdb="tt2"))
+    other = movie("c", provider_ids=ProviderIds(imdb="tt0000002"))
     s.source.server.add(other)
-    s.target.server.add(movie("d", provider_ids=ProviderIds(imdb="tt2")))
+    s.target.server.add(movie("d", provider_ids=ProviderIds(imdb="tt0000002")))
     await asyncio.sleep(100)
     s.step(FILM, unseen(), unseen(math.inf))
     s.step(other, unseen(), seen())

@@ -1,20 +1,22 @@
 """The one door for operations: on disk before yes, all or nothing, whoever leaves."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Collection, Coroutine, Mapping
 from dataclasses import replace
 import math
 import random
-from typing import Any
+from typing import Any, override
 
 import pytest
 
 from custom_components.watched_sync.core import outbox as outbox_module
+from custom_components.watched_sync.core.catalogue import Progress
 from custom_components.watched_sync.core.errors import (
     JournalError,
     Reason,
     Unstorable,
 )
+from custom_components.watched_sync.core.identity import ProviderIds
 from custom_components.watched_sync.core.lane import (
     Health,
     Lane,
@@ -37,6 +39,7 @@ from custom_components.watched_sync.core.outbox import (
 )
 from custom_components.watched_sync.core.play_state import UNKNOWN, Reading
 
+from .memory_catalogue import MemoryCatalogue
 from .rig import Rig
 from .samples import an_operation, at, seen, unseen
 from .twins import episode, episodes, movie, show
@@ -619,3 +622,130 @@ async def test_the_outbox_can_be_written_now_or_soon() -> None:
     assert rig.journal.writes == 1
     await lane.save_now()
     assert rig.journal.writes == 2
+
+
+# --- what was only listed ---------------------------------------------------------
+
+
+class SlowCatalogue(MemoryCatalogue):
+    """A catalogue on a slow disk."""
+
+    @override
+    async def readings(self, item_ids: Collection[str]) -> Mapping[str, Reading]:
+        await asyncio.sleep(1)
+        return await super().readings(item_ids)
+
+
+async def listed(*readings: Reading) -> Rig:
+    """Return a lane whose catalogue knows all there is, and that dealt with nothing."""
+    catalogue = SlowCatalogue()
+    await catalogue.keep(readings)
+    await catalogue.note(Progress(finished_at=at(-60)))
+    return Rig(catalogue=catalogue)
+
+
+def failing(rig: Rig) -> None:
+    """Have the catalogue of a lane fail from now on."""
+    assert isinstance(rig.catalogue, MemoryCatalogue)
+    rig.catalogue.fail = True
+
+
+@virtual
+async def test_an_operation_remembers_what_was_listed_of_its_item() -> None:
+    other = movie("m2", title="Tin Friends", provider_ids=ProviderIds(imdb="tt0000099"))
+    rig = await listed(Reading(movie(), unseen(300)), Reading(movie("m2"), seen()))
+    await rig.ask(MarkWatched(), movie())
+    await rig.ask(MarkUnwatched(), other)
+    await rig.ask(MarkUnwatched(), movie("m3"))
+    assert [one.base for one in rig.outbox] == [unseen(300), None, None]
+    failing(rig)
+    await rig.ask(MarkWatched(), movie("m2"))
+    assert [one.base for one in rig.outbox][-1] is None
+
+
+@virtual
+async def test_an_operation_for_a_show_remembers_what_was_listed_below_it() -> None:
+    first, second = episodes(SHOW, {1: 2})
+    rig = await listed(
+        Reading(SHOW, UNKNOWN), Reading(first, seen()), Reading(second, unseen())
+    )
+    await rig.ask(MarkUnwatched(), SHOW)
+    (waiting,) = rig.outbox
+    assert waiting.bases == {first.item_id: seen()}
+
+
+@virtual
+async def test_operations_enter_in_order_whatever_has_to_be_looked_up() -> None:
+    rig = await listed(Reading(movie(), unseen()))
+    first = asyncio.create_task(rig.ask(MarkWatched(), movie()))
+    await asyncio.sleep(0.5)
+    rig.lane.remember([Reading(movie(), unseen())])
+    second = asyncio.create_task(rig.ask(MarkUnwatched(), movie()))
+    await asyncio.gather(first, second)
+    assert [one.change for one in rig.outbox] == [MarkUnwatched()]
+
+
+@virtual
+async def test_what_is_taken_in_is_compared_with_what_was_listed() -> None:
+    rig = await listed(Reading(movie(), seen()), Reading(movie("m2"), seen()))
+    await rig.lane.take_in([Reading(movie(), unseen()), Reading(movie("m2"), seen())])
+    (update,) = rig.updates
+    assert update.before == {"m1": seen()}
+    assert [one.item.item_id for one in update.readings] == ["m1"]
+
+
+@virtual
+async def test_what_the_relay_reads_is_compared_with_what_was_listed() -> None:
+    """Somebody has un-marked a film; a position was asked for, and finds that out."""
+    rig = await listed(Reading(movie(), seen(last=at(-900))))
+    rig.server.add(movie())
+    rig.start()
+    operation = await rig.ask(SetProgress(600), movie())
+    await rig.drained()
+    told = [one for one in rig.updates if one.before]
+    assert told[0].before == {"m1": seen(last=at(-900))}
+    assert rig.outbox.outcome_of(operation.operation_id) is not None
+    await rig.stop()
+
+
+@virtual
+async def test_what_the_relay_reads_below_a_show_is_compared_as_well() -> None:
+    leaves = episodes(SHOW, {1: 3})
+    rig = await listed(
+        Reading(SHOW, UNKNOWN), *(Reading(one, seen(last=at(-900))) for one in leaves)
+    )
+    rig.server.add_show(SHOW, {1: 3})
+    rig.start()
+    await rig.ask(MarkWatched(), SHOW)
+    await rig.drained()
+    before = {
+        item_id: one for each in rig.updates for item_id, one in each.before.items()
+    }
+    assert before.keys() == {one.item_id for one in leaves}
+    await rig.stop()
+
+
+@virtual
+async def test_what_is_below_a_show_is_known_once_all_was_listed() -> None:
+    first, second = episodes(SHOW, {1: 2})
+    rig = await listed(
+        Reading(SHOW, UNKNOWN), Reading(first, unseen()), Reading(second, unseen())
+    )
+    await rig.lane.take_in([Reading(first, seen())])
+    below = await rig.lane.below(SHOW)
+    assert below is not None
+    assert [(one.item, one.state.watched) for one in below] == [
+        (first, True),
+        (second, False),
+    ]
+    other = movie(second.item_id)
+    rig.lane.remember([Reading(other, unseen())])
+    below = await rig.lane.below(SHOW)
+    assert below is not None
+    assert [one.item for one in below] == [first]
+    assert rig.catalogue is not None
+    await rig.catalogue.note(Progress())
+    assert (await rig.lane.below(SHOW), await rig.lane.is_listed()) == (None, False)
+    failing(rig)
+    assert (await rig.lane.below(SHOW), await rig.lane.is_listed()) == (None, False)
+    assert (await Rig().lane.below(SHOW), await Rig().lane.is_listed()) == (None, False)

@@ -189,7 +189,7 @@ async def _async_submit_lane(
 ) -> list[JsonObjectType]:
     runtime = group[0].target.entry.runtime_data
     # What the server showed just now is what the request was made upon.
-    runtime.lane.remember(
+    await runtime.lane.take_in(
         one.target.reading for one in group if one.target.reading is not None
     )
     operations = await runtime.async_submit(

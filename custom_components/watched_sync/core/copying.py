@@ -5,7 +5,14 @@ in that lane's outbox, and is delivered, verified and told of like any other.
 """
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import (
+    Awaitable,
+    Callable,
+    Collection,
+    Iterable,
+    Mapping,
+    Sequence,
+)
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -43,10 +50,6 @@ _LOGGER = logging.getLogger(__name__)
 
 #: Answers that made no sense before a move is passed over.
 MAX_ATTEMPTS = 8
-
-#: Seconds for which it is remembered which item is which on another lane, and how many.
-MATCH_LIFETIME = 3600.0
-MATCHES_KEPT = 2_000
 
 #: Items that one round looks for in vain: a server that cannot look for ids lists its
 #: whole library to say no.
@@ -89,15 +92,6 @@ class _Copy:
     state: PlayState | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Match:
-    """What *item* is on another lane, as it was found at a monotonic time."""
-
-    item: Item
-    copies: list[Item]
-    known_at: float
-
-
 class _NotNow(Exception):
     """It cannot be said yet which items are meant."""
 
@@ -113,12 +107,17 @@ class _Candidates:
 
 @dataclass(slots=True)
 class _Round:
-    """What was found out while one lane is told of all that waits for it."""
+    """What was found out while one lane is told of all that waits for it.
+
+    It *is_online* if its server can be asked, and *is_listed* if its catalogue knows
+    every copy there is.
+    """
 
     target_id: str
     target: CopyTarget
+    is_online: bool
+    is_listed: bool
     shows: dict[ProviderIds, _Candidates] = field(default_factory=dict)
-    shelf: Shelf | None = None
     misses: int = 0
     failures: int = 0
     unanswered: int = 0
@@ -165,7 +164,6 @@ class Copier:
         self._paused = paused
         self._allows = allows
         self._attempts: Counter[tuple[str, str]] = Counter()
-        self._matches: dict[tuple[str, str], _Match] = {}
         if self._targets:
             if moves.since is None:
                 moves.since = clock.now()
@@ -256,7 +254,12 @@ class Copier:
             if target_id not in self._targets:
                 found = NoTarget(for_good=True)
             if isinstance(found, CopyTarget):
-                done &= await self._tell(_Round(target_id, found))
+                lane = found.lane
+                is_online = lane.health.phase is Phase.READY
+                is_listed = await lane.is_listed()
+                done &= await self._tell(
+                    _Round(target_id, found, is_online=is_online, is_listed=is_listed)
+                )
             elif found.for_good:
                 for move in self._moves:
                     if target_id in move.before:
@@ -278,18 +281,42 @@ class Copier:
         ]
 
     async def _tell(self, one: _Round) -> bool:
-        """Tell one lane; False if some of it has to be tried again."""
-        online = one.target.lane.health.phase is Phase.READY
+        """Tell one lane; False if some of it has to be tried again.
+
+        What is known there is read again, all of it at once. Only what is not known,
+        or not there any more, is looked for at its server.
+        """
+        ready = self._ready(one.target_id)
+        if not one.is_online:
+            ready = [move for move in ready if one.target_id not in move.offered]
+        found, done = await self._look_for(ready, one, self._find)
+        if one.is_online:
+            try:
+                read = await self._read_again(one, found)
+            except ServerError as err:
+                _LOGGER.debug("%s: not read again: %r", self._label, err)
+                one.target.report(err)
+                return False
+            there = {move.item.item_id for move, _ in read}
+            gone = [move for move, _ in found if move.item.item_id not in there]
+            more, all_done = await self._look_for(gone, one, self._ask_for)
+            found, done = [*read, *more], done and all_done
+        return await self._hand_over(one, found) and done
+
+    async def _look_for(
+        self,
+        moves: Iterable[Move],
+        one: _Round,
+        look: Callable[[Move, _Round], Awaitable[list[_Copy] | Skip]],
+    ) -> tuple[list[tuple[Move, list[_Copy]]], bool]:
+        """Return what has copies there, and whether all of it could be looked for."""
         found: list[tuple[Move, list[_Copy]]] = []
         done = True
-        for move in self._ready(one.target_id):
-            if not online and one.target_id in move.offered:
-                continue
+        for move in moves:
             if one.misses == MOST_MISSES:
-                done = False
-                break
+                return found, False
             try:
-                copies = await self._find(move, one, online=online)
+                copies = await look(move, one)
             except _NotNow:
                 continue
             except StillLooking:
@@ -313,42 +340,23 @@ class Copier:
                 self._skip(move, one.target_id, copies)
             else:
                 found.append((move, copies))
-        if online:
-            try:
-                read = await self._read_again(one, found)
-            except ServerError as err:
-                _LOGGER.debug("%s: not read again: %r", self._label, err)
-                one.target.report(err)
-                return False
-            done &= len(read) == len(found)
-            found = read
-        return await self._hand_over(one, found, online=online) and done
+        return found, done
 
     async def _read_again(
         self, one: _Round, found: Sequence[tuple[Move, list[_Copy]]]
     ) -> list[tuple[Move, list[_Copy]]]:
-        """Read the copies that were not read just now.
-
-        Where one is not there any more, they are looked for anew some other time.
-        """
+        """Read the copies that are only known; leave out of what one is not there."""
         unread = {
             copy.item.item_id for _, some in found for copy in some if not copy.state
         }
-        readings = _by_id(
-            await self._fetch(one, unread) if unread else (), one.target.lane
+        readings = (
+            await self._believed(await self._fetch(one, unread), one) if unread else {}
         )
         read: list[tuple[Move, list[_Copy]]] = []
         for move, some in found:
-            copies: list[_Copy] = []
-            for copy in some:
-                if copy.state is not None:
-                    copies.append(copy)
-                elif (reading := reading_of(copy.item, readings)) is not None:
-                    copies.append(_Copy(copy.item, reading.state))
-            if len(copies) == len(some):
-                read.append((move, copies))
-            else:
-                self._matches.pop((move.item.item_id, one.target_id), None)
+            shown = [copy for each in some if (copy := _as_read(each, readings))]
+            if len(shown) == len(some):
+                read.append((move, shown))
         return read
 
     async def _fetch(self, one: _Round, item_ids: Collection[str]) -> list[Reading]:
@@ -395,8 +403,6 @@ class Copier:
         self,
         one: _Round,
         found: Iterable[tuple[Move, list[_Copy]]],
-        *,
-        online: bool,
     ) -> bool:
         """Decide for all copies, and queue what is wanted as one batch."""
         target_id, outbox = one.target_id, one.target.lane.outbox
@@ -418,7 +424,7 @@ class Copier:
                     self._failed(move, target_id, err)
                     continue
                 operations += made
-                if made or not online:
+                if made or not one.is_online:
                     # From here on it may be there, also if the item moves on before
                     # that is on disk. There may be more copies than a lane that is
                     # away knows of without asking.
@@ -439,7 +445,7 @@ class Copier:
                 len(operations),
                 len(outbox),
             )
-        if online:
+        if one.is_online:
             for move, skips in told:
                 self._skip(move, target_id, skips[0] if skips else None)
         return done
@@ -532,28 +538,25 @@ class Copier:
 
     # --- which items -------------------------------------------------------------
 
-    async def _find(
-        self, move: Move, one: _Round, *, online: bool
-    ) -> list[_Copy] | Skip:
+    async def _find(self, move: Move, one: _Round) -> list[_Copy] | Skip:
         """Return the copies on another lane, or why there are none.
 
         Raises `_NotNow` if that cannot be said yet, and `ServerError`.
         """
-        if not online:
-            if one.shelf is None:
-                one.shelf = Shelf(_known(one.target.lane.ledger))
-            found = one.shelf.copies(await self._with_show(move.item))
-            if isinstance(found, Skip):
+        if one.is_listed or not one.is_online:
+            item = await self._with_show(move.item)
+            found = Shelf(await one.target.lane.copies_of(item)).copies(item)
+            if not isinstance(found, Skip):
+                return [_Copy(copy) for copy in found]
+            if not one.is_online:
                 raise _NotNow  # it may know more when it is back
-            return [_Copy(item) for item in found]
-        key = (move.item.item_id, one.target_id)
-        known = self._matches.get(key)
-        if (
-            known is not None
-            and self._clock.monotonic() - known.known_at <= MATCH_LIFETIME
-            and known.item.is_still(move.item)
-        ):
-            return [_Copy(item) for item in known.copies] or Skip.NOT_FOUND
+        return await self._ask_for(move, one)
+
+    async def _ask_for(self, move: Move, one: _Round) -> list[_Copy] | Skip:
+        """Return the copies that the server of another lane has, or why it has none.
+
+        Raises `ServerError`, among them `StillLooking`.
+        """
         item = await self._with_show(move.item)
         try:
             candidates = await self._candidates(item, one)
@@ -565,23 +568,27 @@ class Copier:
         found = candidates.shelf.copies(item)
         if isinstance(found, Skip):
             one.misses += found is Skip.NOT_FOUND
-            if found is Skip.NOT_FOUND:
-                self._keep_match(key, move.item, [])
             return found
-        self._keep_match(key, move.item, found)
-        return [
-            _Copy(
-                copy,
-                _believed(candidates.readings[copy.item_id], one.target.lane).state,
-            )
-            for copy in found
-        ]
+        shown = await self._believed(
+            (candidates.readings[copy.item_id] for copy in found), one
+        )
+        return [_Copy(copy, shown[copy.item_id].state) for copy in found]
 
-    def _keep_match(self, key: tuple[str, str], item: Item, copies: list[Item]) -> None:
-        self._matches.pop(key, None)
-        self._matches[key] = _Match(item, copies, self._clock.monotonic())
-        while len(self._matches) > MATCHES_KEPT:
-            del self._matches[next(iter(self._matches))]
+    async def _believed(
+        self, readings: Iterable[Reading], one: _Round
+    ) -> dict[str, Reading]:
+        """Return readings by item id, with what their lane knows from before.
+
+        What may show what was shows what is known instead.
+        """
+        lane, readings = one.target.lane, list(readings)
+        await lane.know(readings)
+        return {
+            reading.item.item_id: lane.ledger.knowing(
+                replace(reading, state=lane.recent.state_of(reading))
+            )
+            for reading in readings
+        }
 
     async def _with_show(self, item: Item) -> Item:
         """Return an episode with the ids of its show, which its own rows leave out."""
@@ -591,7 +598,8 @@ class Copier:
             or item.show_id is None
         ):
             return item
-        show = self._lane.ledger.item(item.show_id)
+        known = (await self._lane.known([item.show_id])).get(item.show_id)
+        show = None if known is None else known.item
         if show is None or not show.provider_ids:
             if self._lane.health.phase is not Phase.READY:
                 raise _NotNow
@@ -600,7 +608,7 @@ class Copier:
             except ServerError as err:
                 self._report(err)
                 raise
-            self._lane.remember(found.values())
+            await self._lane.take_in(found.values())
             if item.show_id not in found:
                 return item
             show = found[item.show_id].item
@@ -624,29 +632,12 @@ def _is_no_answer(error: ServerError) -> bool:
     return is_outage(error) or isinstance(error, Unanswered)
 
 
-def _by_id(readings: Iterable[Reading], lane: Lane) -> dict[str, Reading]:
-    """Return readings by item id, together with what their lane knows from before."""
-    return {one.item.item_id: _believed(one, lane) for one in readings}
-
-
-def _believed(reading: Reading, lane: Lane) -> Reading:
-    """Return a reading together with what its lane knows from before.
-
-    What may show what was shows what is known instead.
-    """
-    return lane.ledger.knowing(replace(reading, state=lane.recent.state_of(reading)))
-
-
-def _known(ledger: Iterable[Reading]) -> list[Item]:
-    """Return what a lane knows by itself, its episodes with the ids of their shows."""
-    items = [reading.item for reading in ledger]
-    shows = {one.item_id: one for one in items if one.kind is MediaKind.SHOW}
-    return [
-        item.of_show(shows[item.show_id])
-        if item.show_id in shows and not item.show_provider_ids
-        else item
-        for item in items
-    ]
+def _as_read(copy: _Copy, readings: Mapping[str, Reading]) -> _Copy | None:
+    """Return a copy as it is by now, None if it is not among what was read."""
+    if copy.state is not None:
+        return copy
+    reading = reading_of(copy.item, readings)
+    return None if reading is None else _Copy(copy.item, reading.state)
 
 
 async def _leaves(

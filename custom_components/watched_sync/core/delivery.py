@@ -264,12 +264,14 @@ class Delivery:
     async def _deliver_items(self, operations: Sequence[Operation]) -> None:
         wanted_ids = {one.item.item_id for one in operations}
         found, read_at = await self._read_fresh(lambda: self._server.fetch(wanted_ids))
-        found = {one.item.item_id: one for one in self._knowing(found.values())}
+        found = {one.item.item_id: one for one in await self._knowing(found.values())}
         doubted: dict[str, PlayState] = {}
         for operation in operations:
             if (reading := reading_of(operation.item, found)) is not None:
                 doubted |= self._contradicted(operation, [reading])
-        self._learn(one for item_id, one in found.items() if item_id not in doubted)
+        await self._learn(
+            one for item_id, one in found.items() if item_id not in doubted
+        )
         files = await self._files_to_mark(operations, found)
         look_again_at = self._next_look_at()
         missing: list[Operation] = []
@@ -377,7 +379,7 @@ class Delivery:
 
     async def _verify_items(self, operations: Sequence[Operation], sent: _Sent) -> None:
         answer = await self._server.fetch({one.item.item_id for one in operations})
-        found = {one.item.item_id: one for one in self._learn(answer.values())}
+        found = {one.item.item_id: one for one in await self._learn(answer.values())}
         files = await self._files_to_mark(operations, found)
         confirmed: list[tuple[Operation, Reading]] = []
         failed: list[tuple[Operation, Verdict]] = []
@@ -461,7 +463,7 @@ class Delivery:
     async def _deliver_tree(self, operation: Operation) -> None:
         if not self._was_just_read(operation.item):
             shown = await self._server.fetch({operation.item.item_id})
-            self._learn(shown.values())
+            await self._learn(shown.values())
             if shown and reading_of(operation.item, shown) is None:
                 await self._search_again(operation)
                 return
@@ -472,12 +474,12 @@ class Delivery:
         except ItemGone as err:
             # Hidden from this user, as in a write, or gone: a list of ids tells.
             shown = await self._server.fetch({operation.item.item_id})
-            self._learn(shown.values())
+            await self._learn(shown.values())
             is_listed = reading_of(operation.item, shown) is not None
             verdict = _verdict_on_listed(err) if is_listed else Missing()
             await self._carry_out(operation, verdict)
             return
-        leaves = self._knowing(leaves)
+        leaves = await self._knowing(leaves)
         listed = {leaf.item.item_id: leaf.item for leaf in leaves}
         outbox = self._lane.outbox
         if operation.operation_id not in outbox:
@@ -487,7 +489,7 @@ class Delivery:
         operation = outbox.get(operation.operation_id) or operation
         operation = operation.as_listed(listed.values())
         doubted = self._contradicted(operation, in_scope(operation, leaves))
-        self._learn(one for one in leaves if one.item.item_id not in doubted)
+        await self._learn(one for one in leaves if one.item.item_id not in doubted)
         if not all(map(self._lane.recent.was_looked_at_again, doubted)):
             self._wait_until(operation, self._next_look_at())
             return
@@ -602,7 +604,7 @@ class Delivery:
         those that were *left_alone*, as somebody else has the last word there. Those
         *swept* were marked with their season or show.
         """
-        leaves = self._learn(await self._server.fetch_leaves(operation.item))
+        leaves = await self._learn(await self._server.fetch_leaves(operation.item))
         scope = in_scope(operation, leaves)
         wrong = [
             leaf
@@ -1089,13 +1091,15 @@ class Delivery:
         self._lane.last_synced = now
         self._outcomes.append(Outcome(operation, result, state))
 
-    def _knowing(self, readings: Iterable[Reading]) -> list[Reading]:
+    async def _knowing(self, readings: Iterable[Reading]) -> list[Reading]:
         """Return what was read with what was known of it before."""
+        readings = list(readings)
+        await self._lane.know(readings)
         return [self._lane.ledger.knowing(one) for one in readings]
 
-    def _learn(self, readings: Iterable[Reading]) -> list[Reading]:
+    async def _learn(self, readings: Iterable[Reading]) -> list[Reading]:
         """Take over what was read; return it with what was known of it before."""
-        known = self._knowing(readings)
+        known = await self._knowing(readings)
         shown = {one.item.item_id: one for one in known}
         self._doubts.see(shown)
         self._readings.extend(self._lane.learn(shown.values()))

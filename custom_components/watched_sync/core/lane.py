@@ -93,10 +93,14 @@ class _Applied:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Commit:
-    """Something that must be on disk before its caller is answered."""
+    """Something that must be on disk before its caller is answered.
+
+    What is known of its *operations* is looked up before it is applied.
+    """
 
     apply: Callable[[], _Applied]
     done: asyncio.Future[None]
+    operations: Sequence[Operation] = ()
 
 
 class Lane:
@@ -156,7 +160,7 @@ class Lane:
         Raises `JournalError` (nothing is queued then), among them `Unstorable`,
         `OutboxFull`, `LaneClosed`.
         """
-        await self._commit(lambda: self._add(operations))
+        await self._commit(lambda: self._add(operations), operations)
 
     async def exchange(
         self, plan: Callable[[], tuple[Collection[str], Sequence[Operation]]]
@@ -235,8 +239,21 @@ class Lane:
         await self._commit(apply)
         return len(dropped)
 
+    async def take_in(self, readings: Iterable[Reading]) -> None:
+        """Compare what the server says of items with all that was known of them.
+
+        What is news is published. So enters whatever was read, unless its reader awaits
+        `know` by himself.
+        """
+        readings = list(readings)
+        await self.know(readings)
+        self.remember(readings)
+
     def remember(self, readings: Iterable[Reading]) -> None:
-        """Take over what the server says of some items, and publish what is news."""
+        """Take over what the server says of some items, and publish what is news.
+
+        What the catalogue knows of them has to be known before, see `know`.
+        """
         news = self.learn(readings)
         if news or self._doubted:
             self.publish(LaneUpdate(readings=tuple(news)))
@@ -287,6 +304,64 @@ class Lane:
         except CatalogueError as err:
             _LOGGER.debug("What is known of items cannot be looked up: %r", err)
             return remembered
+
+    async def copies_of(self, item: Item) -> list[Item]:
+        """Return what may be a work here, of what was dealt with or only listed.
+
+        Which of them are, if one can be sure, is for `matching.Shelf` to say.
+        """
+        listed: list[Reading] = []
+        if self._catalogue is not None:
+            try:
+                listed = await _copies_of(item, self._catalogue)
+            except CatalogueError as err:
+                _LOGGER.debug("Copies of an item cannot be looked up: %r", err)
+        found = {
+            one.item.item_id: self._newest(one).item
+            for one in listed
+            if not self.ledger.is_anothers(one.item)
+        }
+        for one in self.ledger.sharing_ids(item):
+            found.setdefault(one.item.item_id, one.item)
+        return list(found.values())
+
+    async def below(self, container: Item) -> list[Reading] | None:
+        """Return the episodes of a show or season as they are known, in order.
+
+        None as long as nobody has listed all there is, or where the catalogue cannot
+        tell just now.
+        """
+        if self._catalogue is None:
+            return None
+        try:
+            listed = await self._catalogue.below(container)
+            progress = await self._catalogue.progress()
+        except CatalogueError as err:
+            _LOGGER.debug("Episodes cannot be looked up: %r", err)
+            return None
+        if progress.finished_at is None:
+            return None
+        return [
+            self._newest(one) for one in listed if not self.ledger.is_anothers(one.item)
+        ]
+
+    async def is_listed(self) -> bool:
+        """Whether the catalogue has all there was when it was last read."""
+        if self._catalogue is None:
+            return False
+        try:
+            progress = await self._catalogue.progress()
+        except CatalogueError as err:
+            _LOGGER.debug("It cannot be said what was listed: %r", err)
+            return False
+        return progress.finished_at is not None
+
+    def _newest(self, listed: Reading) -> Reading:
+        """Return what the catalogue has of an item as the ledger knows it by now."""
+        known = self.ledger.reading_of(listed.item)
+        if known is None:
+            return listed
+        return replace(known, item=known.item.completed_by(listed.item))
 
     async def know(self, readings: Iterable[Reading]) -> None:
         """Have the ledger know what was known of the items of these *readings*.
@@ -397,6 +472,24 @@ class Lane:
             self.recent.lose_contact()
         self.health = health
 
+    async def _recall_bases(self, operations: Iterable[Operation]) -> None:
+        """Have the ledger know what was known of what *operations* are for."""
+        items: dict[str, Item] = {}
+        for one in operations:
+            if one.undoes is not None or one.base or one.bases:
+                continue  # it says itself what it goes by
+            if one.scope is Scope.ITEM:
+                items[one.item.item_id] = one.item
+            else:
+                leaves = await self.below(one.item) or ()
+                self.ledger.recall(
+                    leaf for leaf in leaves if not leaf.state.is_untouched
+                )
+        known = await self.known(items.keys())
+        self.ledger.recall(
+            one for item_id, one in known.items() if items[item_id].is_still(one.item)
+        )
+
     def _with_base(self, operation: Operation) -> Operation:
         """Note what both sides agree on now: what the server does later is its move.
 
@@ -482,13 +575,15 @@ class Lane:
 
     # --- group commit ------------------------------------------------------
 
-    async def _commit(self, apply: Callable[[], _Applied]) -> None:
+    async def _commit(
+        self, apply: Callable[[], _Applied], operations: Sequence[Operation] = ()
+    ) -> None:
         if self._closed:
             raise LaneClosed
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         # Nobody may be left to hear of a failure: mark it as heard.
         done.add_done_callback(_heard)
-        self._commits.append(_Commit(apply, done))
+        self._commits.append(_Commit(apply, done, operations))
         if self._writer is None or self._writer.done():  # done: it began at once
             self._writer = self._create_task(self._write())
         # The writer goes on if the caller is cancelled: an automation in restart
@@ -500,7 +595,11 @@ class Lane:
         """Write group after group until nobody waits; later callers join the next."""
         try:
             while self._commits:
-                group, self._commits = self._commits, []
+                group = list(self._commits)
+                await self._recall_bases(
+                    one for commit in group for one in commit.operations
+                )
+                del self._commits[: len(group)]
                 applied: list[tuple[_Commit, _Applied]] = []
                 for commit in group:
                     try:
@@ -535,6 +634,19 @@ class Lane:
         self.publish(
             LaneUpdate(tuple(out for _, change in applied for out in change.outcomes))
         )
+
+
+async def _copies_of(item: Item, catalogue: Catalogue) -> list[Reading]:
+    """Return what a catalogue has by a work's ids, or by its show's and its number."""
+    found: list[Reading] = []
+    if item.provider_ids:
+        found += await catalogue.find(item.kind, item.provider_ids)
+    if item.show_provider_ids and item.season is not None:
+        for number in item.numbers:
+            found += await catalogue.find_episodes(
+                item.show_provider_ids, item.season, number
+            )
+    return found
 
 
 def _heard(future: asyncio.Future[None]) -> None:

@@ -255,6 +255,17 @@ class Ledger:
         """Return the last reading of *item*; None too if its id is another's now."""
         return reading_of(item, self._readings)
 
+    def sharing_ids(self, item: Item) -> list[Reading]:
+        """Return what is remembered that may be the same work, on another server."""
+        numbers = item.numbers or (item.episode,)
+        found = {
+            item_id
+            for number in numbers
+            for key in replace(item, episode=number).work_keys
+            for item_id in self._ids.get(key, ())
+        }
+        return [self._readings[item_id] for item_id in sorted(found)]
+
     def is_anothers(self, item: Item) -> bool:
         """Whether the id of *item* is another work's by now."""
         known = self._readings.get(item.item_id)

@@ -118,7 +118,7 @@ async def async_read(entry: WatchedSyncConfigEntry, item_id: str) -> Reading | N
 
     async def fetch(item_ids: Collection[str]) -> Mapping[str, Reading]:
         readings = await async_ask(entry, lambda server: server.fetch(item_ids))
-        runtime.lane.remember(readings.values())
+        await runtime.lane.take_in(readings.values())
         return readings
 
     if (found := await runtime.look_ups.together(item_id, fetch)) is not None:
