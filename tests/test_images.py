@@ -21,7 +21,7 @@ from custom_components.watched_sync.core.ports import Image
 from custom_components.watched_sync.images import picture_path
 from custom_components.watched_sync.runtime import WatchedSyncConfigEntry
 
-from .common import MOVIE, OTHER_MOVIE, MemoryServer, setup_lane
+from .common import MOVIE, OTHER_MOVIE, MemoryServer, setup_lane, take_inventory
 
 type Browser = TestClient
 
@@ -110,6 +110,22 @@ async def test_entities_show_their_posters(
     assert picture_path(hass, lane.entry_id, MOVIE) in shown
     for path in shown:
         assert (await stranger.get(path)).status == HTTPStatus.OK
+
+
+async def test_whatever_is_listed_has_its_poster(
+    hass: HomeAssistant,
+    lane: WatchedSyncConfigEntry,
+    gallery: Gallery,
+    stranger: Browser,
+) -> None:
+    film = replace(MOVIE, item_id="m77", title="Nobody dealt with it")
+    path = picture_path(hass, lane.entry_id, film)
+    assert (await stranger.get(path)).status == HTTPStatus.NOT_FOUND
+    gallery.items[film.item_id] = film
+    gallery.states[film.item_id] = gallery.states[MOVIE.item_id]
+    gallery.posters[film.item_id] = POSTER
+    await take_inventory(lane, gallery)
+    assert (await stranger.get(path)).status == HTTPStatus.OK
 
 
 async def test_without_its_key_a_picture_is_refused(

@@ -22,6 +22,7 @@ from pytest_homeassistant_custom_component.common import (
 import voluptuous as vol
 import yaml
 
+from custom_components.watched_sync.const import DOMAIN
 from custom_components.watched_sync.core.activity import MOST_AT_ONCE
 from custom_components.watched_sync.core.errors import ItemGone, Malformed, Refused
 from custom_components.watched_sync.core.identity import Item, MediaKind, ProviderIds
@@ -44,6 +45,7 @@ from .common import (
     episode,
     mark,
     setup_lane,
+    take_inventory,
     until,
 )
 from .scene import lose_contact
@@ -75,9 +77,12 @@ def told(calls: list[ServiceCall]) -> list[dict[str, Any]]:
 
 
 async def idle(hass: HomeAssistant) -> None:
-    """Let everything go on that waits for nothing, also in the background."""
-    for _ in range(50):
-        await asyncio.sleep(0)
+    """Let everything go on that waits for nothing but a catalogue, also behind us."""
+    for _ in range(5):
+        for _ in range(20):
+            await asyncio.sleep(0)
+        for entry in hass.config_entries.async_loaded_entries(DOMAIN):
+            await entry.runtime_data.catalogue.progress()
     await hass.async_block_till_done()
 
 
@@ -538,6 +543,22 @@ async def test_a_show_with_episodes_left_is_not_finished(hass: HomeAssistant) ->
     assert calls == []
 
 
+async def test_a_show_that_is_listed_is_read_only_to_say_that_it_is_finished(
+    hass: HomeAssistant,
+) -> None:
+    server = MemoryServer()
+    entry, calls = await finish(hass, server)
+    await take_inventory(entry, server)
+    for one in EPISODES[1:4]:
+        await mark(entry, one)
+        await settled(hass, entry)
+    assert leaves_read(server) == 0
+    await mark(entry, EPISODES[4])
+    await settled(hass, entry)
+    assert leaves_read(server) == 1
+    assert [one["title"] for one in told(calls)] == ["Severance"]
+
+
 async def test_a_show_is_finished_by_what_has_been_aired(hass: HomeAssistant) -> None:
     coming = episode(1, 2, aired=date(2099, 1, 1))
     server = MemoryServer([SHOW, episode(0, 1), episode(1, 1), coming])
@@ -592,19 +613,17 @@ async def test_another_show_under_the_id_is_not_finished(hass: HomeAssistant) ->
     assert told(calls) == []
 
 
-async def test_nothing_is_read_of_a_tracked_show_that_has_more(
+async def test_nothing_is_read_of_a_listed_show_that_has_more(
     hass: HomeAssistant,
 ) -> None:
     server = MemoryServer()
-    entry, calls = await finish(hass, server, subentries=(SHOW,))
-    played(server, "e1x1")
-    await entry.runtime_data.coordinator.look(frozenset({"e1x1"}))
-    await idle(hass)
-    mine = leaves_read(server)
-    played(server, "e1x2")
-    await entry.runtime_data.coordinator.look(frozenset({"e1x2"}))
-    await idle(hass)
-    assert leaves_read(server) == mine
+    entry, calls = await finish(hass, server)
+    await take_inventory(entry, server)
+    for one in EPISODES[1:3]:
+        played(server, one.item_id)
+        await entry.runtime_data.coordinator.look(frozenset({one.item_id}))
+        await idle(hass)
+    assert leaves_read(server) == 0
     assert calls == []
 
 

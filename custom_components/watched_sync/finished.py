@@ -42,8 +42,7 @@ class ShowsFinished:
     """Reads the shows of which something became watched, one after the other.
 
     A show is finished if all its episodes are watched that have been aired and are on
-    the server, specials apart. Of a tracked show that is known to have more nothing is
-    read.
+    the server, specials apart. Of a show that is known to have more nothing is read.
     """
 
     def __init__(
@@ -125,8 +124,8 @@ class ShowsFinished:
         """Read a show; tell of it, and say so. Raises CannotAsk and ItemGone."""
         runtime = self._entry.runtime_data
         show = due.show
-        if not all(_aired(runtime.coordinator.leaves(show.item_id)).values()):
-            return False  # it is tracked, and known to have more
+        if not all(_aired(await runtime.lane.below(show) or ()).values()):
+            return False  # it is known to have more
         readings = await async_ask(
             self._entry, lambda server: server.fetch_leaves(show)
         )

@@ -30,7 +30,7 @@ from .core.errors import ItemGone
 from .core.identity import Item
 from .core.ports import Image
 from .naming.asking import CannotAsk, async_ask
-from .naming.known import known_item
+from .naming.known import async_known_items
 from .permissions import may
 from .runtime import WatchedSyncConfigEntry
 from .store import PictureSecret
@@ -187,10 +187,11 @@ class PictureView(HomeAssistantView):
             raise web.HTTPForbidden
         if entry.state is not ConfigEntryState.LOADED:
             raise web.HTTPServiceUnavailable
-        if (item := known_item(entry, item_id)) is None:
+        known = await async_known_items(entry, [item_id])
+        if (target := known.get(item_id)) is None:
             raise web.HTTPNotFound
         try:
-            image = await self._pictures.async_get(entry, item)
+            image = await self._pictures.async_get(entry, target.item)
         except CannotAsk as err:
             raise web.HTTPServiceUnavailable from err
         if image is None:

@@ -16,7 +16,16 @@ from custom_components.watched_sync.core.identity import Item, MediaKind
 from custom_components.watched_sync.core.operation import MarkUnwatched, MarkWatched
 from custom_components.watched_sync.core.ports import Capabilities
 
-from ..common import MOVIE, SHOW, MemoryServer, drained, episode, season, setup_lane
+from ..common import (
+    MOVIE,
+    SHOW,
+    MemoryServer,
+    drained,
+    episode,
+    season,
+    setup_lane,
+    take_inventory,
+)
 from ..scene import look_at_it, lose_contact
 
 #: Two specials, and three seasons of three episodes; each season a year of its own.
@@ -437,17 +446,46 @@ async def test_offline_and_unknown_is_an_error_that_says_so(
     assert len(entries[0].runtime_data.lane.outbox) == 0
 
 
-@pytest.mark.parametrize("is_tracked", [True, False])
+async def test_show_that_is_listed_is_caught_up_without_asking(
+    hass: HomeAssistant,
+) -> None:
+    """What is watched there by now is known, as whoever marks it is heard of."""
+    server = MemoryServer(EVERYTHING)
+    see(server, ["e1x1", "e1x2"])
+    entry = await setup_lane(hass, server)
+    await take_inventory(entry, server)
+    server.set("e1x2", watched=False)
+    await entry.runtime_data.lane.take_in([server.reading("e1x2")])
+    server.requests.clear()
+    planned = await up_to(hass, dry_run=True)
+    assert server.requests == []
+    assert asked(planned) == ["season1", "e2x1", "e2x2"]
+    assert passed_over(planned) == {"e1x1": "already_watched"}
+    await up_to(hass)
+    await drained(hass, entry)
+    assert watched(server) == UP_TO_2X2
+
+
+async def test_episode_that_came_since_the_show_was_listed_is_asked_for(
+    hass: HomeAssistant,
+) -> None:
+    new = episode(3, 4, aired=date(2024, 3, 4))
+    server = MemoryServer(EVERYTHING)
+    entry = await setup_lane(hass, server)
+    await take_inventory(entry, server)
+    server.items[new.item_id] = new
+    server.states[new.item_id] = server.states["e3x3"]
+    answer = await up_to(hass, item_id=new.item_id)
+    assert asked(answer) == ["season1", "season2", "season3"]
+
+
 async def test_show_that_is_known_as_a_whole_is_caught_up_offline(
-    hass: HomeAssistant, *, is_tracked: bool
+    hass: HomeAssistant,
 ) -> None:
     server = MemoryServer(EVERYTHING)
     see(server, ["e1x1"])
-    entry = await setup_lane(hass, server, subentries=[SHOW] if is_tracked else [])
-    if not is_tracked:
-        entry.runtime_data.lane.remember(
-            server.reading(item.item_id) for item in EVERYTHING
-        )
+    entry = await setup_lane(hass, server)
+    await take_inventory(entry, server)
     await lose_contact(hass, entry, server)
     planned = await up_to(hass, dry_run=True)
     assert asked(planned) == ["season1", "e2x1", "e2x2"]

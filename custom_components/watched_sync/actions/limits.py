@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 from ..core.errors import ItemGone
 from ..core.identity import MediaKind
 from ..core.operation import MarkUnwatched
+from ..core.play_state import Reading
 from ..failures import invalid
 from ..naming.asking import CannotAsk, async_ask
-from ..naming.shows import async_known_leaves
 from .fields import MARK_LIMIT, UNMARK_LIMIT
 from .for_whom import counted_for
 from .planning import Planned
@@ -84,11 +84,11 @@ async def _async_count(planned: Planned) -> int | None:
         return planned.count
     if not target.item.kind.is_container:
         return 1
-    reading = target.reading or target.entry.runtime_data.lane.ledger.reading(item_id)
+    lane = target.entry.runtime_data.lane
+    reading = target.reading or lane.ledger.reading(item_id)
     if reading is None or reading.leaf_count is None:
-        known = await async_known_leaves(target.entry, target.item)
-        if known.whole and known.readings:
-            return len(known.readings)
+        if leaves := await lane.below(target.item):
+            return len(leaves)
         try:
             readings = await async_ask(
                 target.entry, lambda server: server.fetch([item_id])
@@ -108,8 +108,8 @@ async def _async_count_exactly(planned: Planned, count: int) -> int:
         or planned.request.include_specials
     ):
         return count
-    known = await async_known_leaves(planned.target.entry, item)
-    leaves = known.readings if known.whole else ()
+    leaves: Sequence[Reading] | None
+    leaves = await planned.target.entry.runtime_data.lane.below(item)
     if not leaves:
         try:
             leaves = await async_ask(

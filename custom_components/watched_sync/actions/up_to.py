@@ -14,6 +14,7 @@ from datetime import date
 
 from ..core.errors import ItemGone
 from ..core.identity import Item, MediaKind
+from ..core.lane import Phase
 from ..core.operation import Change, MarkUnwatched
 from ..core.play_state import Reading
 from ..core.reconcile import by_season, is_true_of, season_of
@@ -21,7 +22,6 @@ from ..failures import invalid
 from ..naming.asking import CannotAsk, SkipReason, async_ask
 from ..naming.found import LaneItem, Resolution, Skipped, nothing_found
 from ..naming.known import derived_container
-from ..naming.shows import async_known_leaves
 from ..runtime import Request, WatchedSyncConfigEntry
 from .planning import Planned, already_true
 
@@ -36,15 +36,20 @@ class Stretch:
 
 @dataclass(frozen=True, slots=True)
 class _Show:
-    """The episodes of a show on one lane; *fresh* if they were read just now."""
+    """The episodes of a show on one lane.
+
+    They are *read* if the server was asked just now, and *true* as well if they were
+    listed, and whoever changes them is heard of.
+    """
 
     entry: WatchedSyncConfigEntry
     item: Item
     leaves: Sequence[Reading]
-    fresh: bool
+    read: bool
+    true: bool
 
     def target(self, leaf: Reading) -> LaneItem:
-        return LaneItem(self.entry, leaf.item, leaf if self.fresh else None)
+        return LaneItem(self.entry, leaf.item, leaf if self.read else None)
 
 
 async def async_up_to(
@@ -98,42 +103,24 @@ async def async_up_to(
 async def _async_show(entry: WatchedSyncConfigEntry, episodes: Sequence[Item]) -> _Show:
     """Return the show that has these episodes.
 
-    Raises CannotAsk if it is not known as a whole, or is not there any more.
+    Its server is asked only for what is not listed. Raises CannotAsk if it cannot be
+    asked, or does not have them any more.
     """
     ids = {episode.item_id for episode in episodes}
     containers = (derived_container(one, MediaKind.SHOW) for one in episodes)
     show = next(container for container in containers if container is not None)
+    lane = entry.runtime_data.lane
+    listed = await lane.below(show)
+    if listed and ids <= {leaf.item.item_id for leaf in listed}:
+        is_heard_of = lane.health.phase is Phase.READY
+        return _Show(entry, show, listed, read=False, true=is_heard_of)
     try:
         leaves = await async_ask(entry, lambda server: server.fetch_leaves(show))
     except ItemGone:
         raise CannotAsk(SkipReason.NOT_FOUND) from None
-    except CannotAsk:
-        listed = await async_known_leaves(entry, show)
-        known = (
-            (listed.readings if listed.whole else ())
-            or entry.runtime_data.coordinator.leaves(show.item_id)
-            or _remembered(entry, show)
-        )
-        if not ids <= {leaf.item.item_id for leaf in known}:
-            raise
-        return _Show(entry, show, known, fresh=False)
     if not ids <= {leaf.item.item_id for leaf in leaves}:
         raise CannotAsk(SkipReason.NOT_FOUND)
-    return _Show(entry, show, leaves, fresh=True)
-
-
-def _remembered(entry: WatchedSyncConfigEntry, show: Item) -> Sequence[Reading]:
-    """Return the episodes of a show that was read before, if all of them are known."""
-    ledger = entry.runtime_data.lane.ledger
-    known = ledger.reading(show.item_id)
-    leaves = [
-        reading
-        for reading in ledger
-        if reading.item.kind is MediaKind.EPISODE and show.covers(reading.item)
-    ]
-    if known is None or not known.leaf_count or len(leaves) != known.leaf_count:
-        return ()
-    return leaves
+    return _Show(entry, show, leaves, read=True, true=True)
 
 
 def _meant(
@@ -182,11 +169,11 @@ def _plan(
     """Make requests of the episodes that are meant, as few as will do."""
     wanting: list[Reading] = []
     for leaf in meant:
-        target = show.target(leaf)
         if leaf.item.aired is not None and leaf.item.aired > today:
             reason: SkipReason | None = SkipReason.NOT_AIRED
         else:
-            reason = already_true(target, change)
+            shown = LaneItem(show.entry, leaf.item, leaf if show.true else None)
+            reason = already_true(shown, change)
         if reason is None:
             wanting.append(leaf)
         else:
@@ -235,7 +222,7 @@ def _whole_season(
     )
     repeatable = (
         isinstance(change, MarkUnwatched)
-        or not show.fresh
+        or not show.true
         or show.entry.runtime_data.server.capabilities.repeat_safe
     )
     if (

@@ -10,11 +10,9 @@ from ..core.identity import Item, MediaKind
 from ..core.play_state import Reading
 from ..core.ports import Find, MediaServer
 from ..failures import invalid
-from ..runtime import WatchedSyncConfigEntry
 from .asking import CannotAsk, SkipReason, async_look_up
 from .found import LaneItem, Resolution, Skipped, nothing_found
 from .known import (
-    Known,
     async_known,
     async_known_items,
     derived_container,
@@ -59,7 +57,7 @@ async def async_descend(
             and item.episode <= episode <= (item.episode_end or item.episode)
         )
 
-    known = await async_known_leaves(entry, show)
+    known = await async_known(entry, lambda catalogue: catalogue.below(show))
     leaves = [one.item for one in known.readings if one.item.season == season]
     listed = leaves if episode is not None else _seasons(show, leaves)
     found = [LaneItem(entry, one, listed=True) for one in listed if fits(one)]
@@ -97,18 +95,6 @@ async def async_descend(
             raise
         return found
     return [LaneItem(entry, reading.item, reading) for reading in readings]
-
-
-async def async_known_leaves(entry: WatchedSyncConfigEntry, container: Item) -> Known:
-    """Return the episodes below a show or season that a lane's catalogue has.
-
-    As the lane knows them to be, which may have heard of some since.
-    """
-    known = await async_known(entry, lambda catalogue: catalogue.below(container))
-    ledger = entry.runtime_data.lane.ledger
-    return replace(
-        known, readings=[ledger.reading_of(one.item) or one for one in known.readings]
-    )
 
 
 def _season_ids(show: Item, leaves: Sequence[Item]) -> list[str]:
@@ -251,15 +237,9 @@ async def async_episodes(
 async def _async_leaves(target: LaneItem) -> Sequence[Reading]:
     """Return all episodes of a show; raises CannotAsk."""
     entry, show = target.entry, target.item
-    known = await async_known_leaves(entry, show)
-    if known.whole and known.readings:
-        return known.readings
+    if leaves := await entry.runtime_data.lane.below(show):
+        return leaves
     try:
         return await async_look_up(entry, lambda server, _: server.fetch_leaves(show))
     except ItemGone:
         raise CannotAsk(SkipReason.NOT_FOUND) from None
-    except CannotAsk:
-        leaves = entry.runtime_data.coordinator.leaves(show.item_id)
-        if not leaves:
-            raise
-        return leaves
