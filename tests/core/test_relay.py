@@ -244,6 +244,31 @@ async def test_many_marks_are_read_and_verified_together(make: Make) -> None:
     assert len(rig.updates) < 20, "one publish per batch"
 
 
+@both
+@virtual
+async def test_a_server_that_fails_when_pressed_gets_one_write_at_a_time(
+    make: Make,
+) -> None:
+    """As one does whose database is locked: nothing is given up because of it."""
+    rig = with_movies(30, make)
+    most: list[int] = []
+
+    def locked(request: Request) -> Trouble | None:
+        if request.ask is not Ask.WRITE:
+            return None
+        most.append(rig.server.writing)
+        return Trouble(Kind.ERROR) if rig.server.writing > 1 else None
+
+    rig.server.trouble = locked
+    await ask_all(rig, 30)
+    rig.start()
+    await rig.drained(3600)
+    assert set(rig.results()) == {Result.DELIVERED}
+    # Those that were under way when the first failed, and then not one.
+    assert most.count(1) >= 30
+    assert len(most) <= 30 + rig.server.kind.concurrency
+
+
 @virtual
 async def test_a_quiet_lane_asks_nothing() -> None:
     rig = with_movies(1).start()
@@ -2302,7 +2327,7 @@ async def test_r06_never_are_two_deliveries_under_way() -> None:
 
     def watch() -> None:
         nonlocal under_way
-        under_way = max(under_way, rig.server._writing)
+        under_way = max(under_way, rig.server.writing)
 
     for item in movies(30):
         await rig.ask(None, item)

@@ -407,7 +407,7 @@ class ModelServer:
         self._queued: deque[Trouble | None] = deque()
         self._queued_for: defaultdict[Ask, deque[Trouble | None]] = defaultdict(deque)
         self._poison: dict[str, Trouble] = {}
-        self._writing = 0
+        self.writing = 0
         self._lives = 0
         self._offset: timedelta | None = None
 
@@ -720,8 +720,8 @@ class ModelServer:
 
     async def write(self, item: Item, change: Change, state: PlayState) -> None:
         """Carry a write out, counted as one under way while it lasts."""
-        self._writing += 1
-        self.most_at_once = max(self.most_at_once, self._writing)
+        self.writing += 1
+        self.most_at_once = max(self.most_at_once, self.writing)
         written = [item.item_id]
         if item.kind.is_container:
             written += [leaf.item_id for leaf in self._below(item)]
@@ -730,7 +730,7 @@ class ModelServer:
         try:
             await self._send(item, change, state)
         finally:
-            self._writing -= 1
+            self.writing -= 1
             self._under_way.subtract(written)
 
     async def _send(self, item: Item, change: Change, state: PlayState) -> None:

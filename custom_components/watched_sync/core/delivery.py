@@ -15,6 +15,7 @@ import math
 from typing import Protocol
 
 from .backoff import OPERATION_BACKOFF
+from .concurrency import Concurrency
 from .doubt import PATIENCE, Doubts, may_add_play
 from .errors import (
     AuthRejected,
@@ -167,6 +168,7 @@ class Delivery:
         self._outcomes: list[Outcome] = []
         self._readings: list[Reading] = []
         self._doubts = Doubts(clock, rng)
+        self._concurrency = Concurrency(server.capabilities.concurrency, clock)
         self._recall_doubts()
         #: Operations refused with a 401 or 403 before, by their ids.
         self._refused_once: set[str] = set()
@@ -787,7 +789,7 @@ class Delivery:
     async def _send(
         self, writes: Sequence[_Write], fresh_until: float = math.inf
     ) -> _Sent:
-        """Send writes, as many at once as the server likes; stop when it is gone.
+        """Send writes, as many at once as do the server good; stop when it is gone.
 
         Shows and seasons come first and one after the other. No two of the writes are
         for the same item.
@@ -805,9 +807,13 @@ class Delivery:
                 and self._clock.monotonic() > fresh_until
             )
 
-        async def work() -> None:
+        async def work(number: int = 0) -> None:
             while (
-                queue and sent.halted is None and not self._stopping and not is_stale()
+                queue
+                and sent.halted is None
+                and not self._stopping
+                and not is_stale()
+                and number < self._concurrency.allowed
             ):
                 write = queue.popleft()
                 if write.operation_id not in self._lane.outbox:
@@ -830,13 +836,14 @@ class Delivery:
         try:
             await work()
             queue.extend(one for one in writes if not one.item.kind.is_container)
-            workers = min(self._server.capabilities.concurrency, len(queue))
+            most = self._server.capabilities.concurrency
+            workers = min(most, self._concurrency.allowed, len(queue))
             if workers <= 1:
                 await work()
             else:
                 async with asyncio.TaskGroup() as group:
-                    for _ in range(workers):
-                        group.create_task(work())
+                    for number in range(workers):
+                        group.create_task(work(number))
         finally:
             self._answered.set()
         return sent
@@ -846,7 +853,8 @@ class Delivery:
         self._doubts.write_follows(write.item)
         for change in write.changes:
             try:
-                await self._server.write(write.item, change, state)
+                with self._concurrency.judging():
+                    await self._server.write(write.item, change, state)
             except Unanswered, asyncio.CancelledError:
                 self._note_doubt(write, self._as_sent(change, state), shown)
                 if may_add_play(change):

@@ -17,19 +17,20 @@ from .play_state import PlayState, Reading
 class Capabilities:
     """What a kind of server can do; the relay plans by it.
 
-    `concurrency` is how many single items may be written at once; shows and seasons
-    are marked one after the other. `repeat_safe` says that marking a watched item
-    again adds no play. `keeps_watched_at` says that the server keeps the date a mark
-    carries, `announces_marks` that marks made elsewhere are told over the socket,
-    `lists_plays` that it says cheaply what was played last, and `finds_by_ids` that
-    `find` misses nothing: where it does not, all of `inventory_page` is needed to say
-    that something is not there. Where it `lists_episodes`, those of a whole library can
-    be read in pages; elsewhere they are read show by show (`fetch_leaves`). Unless
-    `marks_containers`, the mark of a show or season leaves something of its episodes as
-    it was. `shows_what_was` says that a read may for a while answer with what was
-    before marks in quick succession. Where it `writes_whole`, a position takes the
-    watched flag along that was read before. A resume position below `min_position`
-    seconds, or from `max_progress` (a fraction of the duration) on, is not kept.
+    `concurrency` is how many single items may be written at once, as long as it answers
+    well; shows and seasons are marked one after the other. `repeat_safe` says that
+    marking a watched item again adds no play. `keeps_watched_at` says that the server
+    keeps the date a mark carries, `announces_marks` that marks made elsewhere are told
+    over the socket, `lists_plays` that it says cheaply what was played last, and
+    `finds_by_ids` that `find` misses nothing: where it does not, all of
+    `inventory_page` is needed to say that something is not there. Where it
+    `lists_episodes`, those of a whole library can be read in pages; elsewhere they are
+    read show by show (`fetch_leaves`). Unless `marks_containers`, the mark of a show or
+    season leaves something of its episodes as it was. `shows_what_was` says that a read
+    may for a while answer with what was before marks in quick succession. Where it
+    `writes_whole`, a position takes the watched flag along that was read before. A
+    resume position below `min_position` seconds, or from `max_progress` (a fraction of
+    the duration) on, is not kept.
     """
 
     concurrency: int
