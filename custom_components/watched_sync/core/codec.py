@@ -9,6 +9,7 @@ as those of servers do: what was stored may be older than it.
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from functools import lru_cache
 import json
 from typing import Any, Final
 
@@ -30,6 +31,9 @@ from .outbox import HistoryEntry, Outbox, Result
 from .play_state import PlayState, Reading
 
 type Json = dict[str, Any]
+
+#: Places that are remembered as they are stored: rows of one come together.
+_PLACES: Final = 256
 
 #: What reading a row raises that is JSON, but not what we wrote.
 DAMAGE: Final = (KeyError, OverflowError, TypeError, ValueError)
@@ -66,22 +70,64 @@ def decode_ids(data: Mapping[str, Any]) -> ProviderIds:
     )
 
 
-def encode_item(item: Item) -> Json:
-    """Return an item as JSON."""
-    data: Json = {"id": item.item_id, "kind": item.kind.value, "title": item.title}
-    data |= _compact(
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """What all episodes of one season have in common, and all films of a library."""
+
+    library_id: str | None
+    show_id: str | None
+    show_title: str | None
+    show_provider_ids: ProviderIds
+    season_id: str | None
+    listed_under: tuple[str, ...]
+
+
+def _place_of(item: Item) -> _Place:
+    return _Place(
+        item.library_id,
+        item.show_id,
+        item.show_title,
+        item.show_provider_ids,
+        item.season_id,
+        item.listed_under,
+    )
+
+
+def _encode_place(place: _Place) -> Json:
+    return _compact(
+        {
+            "library_id": place.library_id,
+            "show_id": place.show_id,
+            "show_title": place.show_title,
+            "show_ids": encode_ids(place.show_provider_ids),
+            "season_id": place.season_id,
+            "listed_under": list(place.listed_under),
+        }
+    )
+
+
+def _decode_place(data: Mapping[str, Any]) -> _Place:
+    return _Place(
+        library_id=_other_id(data, "library_id"),
+        show_id=_other_id(data, "show_id"),
+        show_title=_optional(data, "show_title", _title),
+        show_provider_ids=_optional(data, "show_ids", decode_ids) or NO_IDS,
+        season_id=_other_id(data, "season_id"),
+        listed_under=tuple(
+            map(gate.stored_id, members.texts(data.get("listed_under", [])))
+        ),
+    )
+
+
+def _encode_rest(item: Item) -> Json:
+    """Return what is an item's own, beside its id, kind and title."""
+    data = _compact(
         {
             "year": item.year,
             "ids": encode_ids(item.provider_ids),
             "duration": item.duration and members.number(item.duration),
-            "library_id": item.library_id,
-            "show_id": item.show_id,
-            "show_title": item.show_title,
-            "show_ids": encode_ids(item.show_provider_ids),
-            "season_id": item.season_id,
             "episode_end": item.episode_end,
             "aired": item.aired and item.aired.isoformat(),
-            "listed_under": list(item.listed_under),
         }
     )
     # Season 0 holds the specials and an episode may be number 0: not defaults.
@@ -92,9 +138,24 @@ def encode_item(item: Item) -> Json:
     return data
 
 
+def encode_item(item: Item) -> Json:
+    """Return an item as JSON."""
+    return {
+        "id": item.item_id,
+        "kind": item.kind.value,
+        "title": item.title,
+        **_encode_rest(item),
+        **_encode_place(_place_of(item)),
+    }
+
+
 def decode_item(data: Mapping[str, Any]) -> Item:
     """Return an item from JSON."""
     data = members.mapping(data)
+    return _decode_item(data, _decode_place(data))
+
+
+def _decode_item(data: Mapping[str, Any], place: _Place) -> Item:
     return Item(
         item_id=gate.stored_id(members.text(data["id"])),
         kind=MediaKind(data["kind"]),
@@ -102,18 +163,16 @@ def decode_item(data: Mapping[str, Any]) -> Item:
         year=_whole(data, "year", gate.YEARS),
         provider_ids=_optional(data, "ids", decode_ids) or NO_IDS,
         duration=_length(data, "duration"),
-        library_id=_other_id(data, "library_id"),
-        show_id=_other_id(data, "show_id"),
-        show_title=_optional(data, "show_title", _title),
-        show_provider_ids=_optional(data, "show_ids", decode_ids) or NO_IDS,
-        season_id=_other_id(data, "season_id"),
+        library_id=place.library_id,
+        show_id=place.show_id,
+        show_title=place.show_title,
+        show_provider_ids=place.show_provider_ids,
+        season_id=place.season_id,
         season=_whole(data, "season", gate.NUMBERS),
         episode=_whole(data, "episode", gate.NUMBERS),
         episode_end=_whole(data, "episode_end", gate.NUMBERS),
         aired=_optional(data, "aired", _date),
-        listed_under=tuple(
-            map(gate.stored_id, members.texts(data.get("listed_under", [])))
-        ),
+        listed_under=place.listed_under,
     )
 
 
@@ -148,10 +207,23 @@ def decode_state(data: Mapping[str, Any]) -> PlayState:
 
 def encode_reading(reading: Reading) -> Json:
     """Return a reading as JSON."""
-    data: Json = {
+    return {
         "item": encode_item(reading.item),
         "state": encode_state(reading.state),
+        **_encode_counts(reading),
     }
+
+
+def decode_reading(data: Mapping[str, Any]) -> Reading:
+    """Return a reading from JSON."""
+    data = members.mapping(data)
+    return Reading(
+        decode_item(data["item"]), decode_state(data["state"]), *_decode_counts(data)
+    )
+
+
+def _encode_counts(reading: Reading) -> Json:
+    data: Json = {}
     if reading.leaf_count is not None:
         data["leaves"] = reading.leaf_count
     if reading.watched_leaf_count is not None:
@@ -159,12 +231,8 @@ def encode_reading(reading: Reading) -> Json:
     return data
 
 
-def decode_reading(data: Mapping[str, Any]) -> Reading:
-    """Return a reading from JSON."""
-    data = members.mapping(data)
-    return Reading(
-        decode_item(data["item"]),
-        decode_state(data["state"]),
+def _decode_counts(data: Mapping[str, Any]) -> tuple[int | None, int | None]:
+    return (
         _whole(data, "leaves", gate.COUNTS),
         _whole(data, "watched_leaves", gate.COUNTS),
     )
@@ -190,15 +258,14 @@ class Row:
     rest: str
 
 
-#: The members of an item that make its place.
-_PLACE: Final = (
-    "library_id",
-    "show_id",
-    "show_title",
-    "show_ids",
-    "season_id",
-    "listed_under",
-)
+@lru_cache(_PLACES)
+def _text_of(place: _Place) -> str:
+    return _short(_encode_place(place))
+
+
+@lru_cache(_PLACES)
+def _place_in(text: str) -> _Place:
+    return _decode_place(members.mapping(json.loads(text)))
 
 
 def encode_row(reading: Reading) -> Row:
@@ -206,19 +273,18 @@ def encode_row(reading: Reading) -> Row:
 
     `has_more_files` is not kept: it is asked for whenever something is written.
     """
-    data = encode_reading(reading)
-    item, state = data["item"], data["state"]
+    item, state = _encode_rest(reading.item), encode_state(reading.state)
     return Row(
-        item_id=item.pop("id"),
-        kind=item.pop("kind"),
-        title=item.pop("title"),
+        item_id=reading.item.item_id,
+        kind=reading.item.kind.value,
+        title=reading.item.title,
         year=item.pop("year", None),
         season=item.pop("season", None),
         episode=item.pop("episode", None),
         duration=item.pop("duration", None),
         watched=state.pop("watched"),
-        place=_short({name: item.pop(name) for name in _PLACE if name in item}),
-        rest=_short({name: value for name, value in data.items() if value != {}}),
+        place=_text_of(_place_of(reading.item)),
+        rest=_short(_compact({"item": item, "state": state}) | _encode_counts(reading)),
     )
 
 
@@ -233,11 +299,14 @@ def decode_row(row: Row) -> Reading:
         "season": row.season,
         "episode": row.episode,
         "duration": row.duration,
+        **members.mapping(rest.get("item", {})),
     }
-    item |= members.mapping(json.loads(row.place))
-    item |= members.mapping(rest.get("item", {}))
     state = {"watched": row.watched, **members.mapping(rest.get("state", {}))}
-    return decode_reading({**rest, "item": item, "state": state})
+    return Reading(
+        _decode_item(item, _place_in(row.place)),
+        decode_state(state),
+        *_decode_counts(rest),
+    )
 
 
 def encode_progress(progress: Progress) -> Json:
