@@ -88,8 +88,9 @@ LOST_PART = 0.1
 #: Last plays that are remembered of the first inventory.
 PLAYS = 20
 
-#: Items asked for by id at once.
+#: Items asked for by id at once, and rows that are compared in one go.
 _BATCH = 100
+_FEW_ROWS = 200
 
 #: The order in which libraries are read: what has a name of its own comes first.
 _ORDER = (MediaKind.MOVIE, MediaKind.SHOW, MediaKind.EPISODE)
@@ -824,8 +825,23 @@ class Inventory:
             await self._keeper.keep_counts(listed, listing.number)
 
     async def _take(self, readings: Iterable[Reading], listing: _Listing) -> Taken:
-        """Take in what was listed, and have looked at what has moved."""
-        rows = [_placed(one, listing.library) for one in readings]
+        """Take in what was listed, and have looked at what has moved.
+
+        A few rows at a time: a whole page would hold everybody else up.
+        """
+        parts = [
+            await self._take_few(
+                [_placed(one, listing.library) for one in some], listing
+            )
+            for some in batched(readings, _FEW_ROWS, strict=False)
+        ]
+        return Taken(
+            {item_id: said for one in parts for item_id, said in one.moved.items()},
+            sum(one.new for one in parts),
+            [show for one in parts for show in one.differing],
+        )
+
+    async def _take_few(self, rows: Sequence[Reading], listing: _Listing) -> Taken:
         taken = await self._keeper.take(
             rows,
             listing.number,
