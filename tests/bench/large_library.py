@@ -6,6 +6,7 @@ from random import Random
 
 from custom_components.watched_sync.core.identity import Item, MediaKind, ProviderIds
 from custom_components.watched_sync.core.play_state import PlayState, Reading
+from tests.fakes.library import SeedEpisode, SeedShow
 
 FILMS = 10_000
 SHOWS = 1_000
@@ -102,3 +103,31 @@ def readings(seed: int = 1) -> Iterator[Reading]:
                     aired=date(2000, 1, 1) + timedelta(days=chance.randint(0, 9_000)),
                 )
                 yield Reading(item, state())
+
+
+def shows(seed: int = 1) -> Iterator[SeedShow]:
+    """Yield the same shows as a simulated server holds them; no two bear one title."""
+    listed: dict[str, tuple[Item, list[Item]]] = {}
+    for one in readings(seed):
+        item = one.item
+        if item.kind is MediaKind.SHOW:
+            listed[item.item_id] = item, []
+        elif item.show_id is not None:
+            listed[item.show_id][1].append(item)
+    for number, (show, episodes) in enumerate(listed.values()):
+        yield SeedShow(
+            f"{show.title} {number}",
+            show.year or 2000,
+            dict(show.provider_ids.named),
+            tuple(
+                SeedEpisode(
+                    one.season or 0,
+                    one.episode or 0,
+                    one.title,
+                    int((one.duration or 0) / 60),
+                    one.aired,
+                    dict(one.provider_ids.named),
+                )
+                for one in episodes
+            ),
+        )

@@ -43,7 +43,8 @@ class StallMeter:
             original(handle)
             wall = perf_counter() - began
             if wall > meter.longest.wall:
-                meter.longest = Stall(wall, thread_time() - used, repr(callback))
+                cpu = thread_time() - used
+                meter.longest = Stall(wall, cpu, _what(callback))
 
         asyncio.Handle._run = run  # type: ignore[assignment, method-assign]  # that is the point
         return self
@@ -56,6 +57,12 @@ class StallMeter:
     ) -> None:
         """Stop."""
         asyncio.Handle._run = self._original  # type: ignore[method-assign]  # put back what was replaced
+
+
+def _what(callback: object) -> str:
+    """Name what took a step: of a task, what it runs."""
+    task = getattr(callback, "__self__", None)
+    return repr(task if isinstance(task, asyncio.Task) else callback)
 
 
 @dataclass(slots=True)

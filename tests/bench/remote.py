@@ -1,11 +1,13 @@
 """A simulated server in a process of its own: it must cost the measured one nothing.
 
-`python -m tests.bench.remote plex|jellyfin FILMS` serves the seeded library with that
-many films more. It reads commands, one JSON list a line, and answers each with a line.
+`python -m tests.bench.remote plex|jellyfin FILMS SHOWS` serves the seeded library with
+that many films and shows more (see `more_of`). It reads commands, one JSON list a line,
+and answers each with a line.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from itertools import islice
 import json
 from pathlib import Path
 import subprocess
@@ -13,11 +15,13 @@ import sys
 from typing import Any
 
 from tests.fakes import library
-from tests.fakes.base import FakeClock
+from tests.fakes.base import FakeClock, FaultKind
 from tests.fakes.jellyfin import FakeJellyfin
 from tests.fakes.plex import FakePlex
 from tests.scenarios.big_outage import named
 from tests.scenarios.house import USER, JellyfinSide, PlexSide, Side
+
+from . import large_library
 
 type Command = Callable[..., Awaitable[Any]]
 
@@ -53,8 +57,18 @@ class Desk:
         }
 
     async def clear(self) -> None:
-        """Forget the requests."""
+        """Forget the requests, and how many there were at once."""
         self._side.server.clear_log()
+
+    async def most_at_once(self) -> int:
+        """Return how many requests were handled at once, sockets aside."""
+        return self._side.server.most_in_flight
+
+    async def slow(self, seconds: float) -> None:
+        """Take so many *seconds* more for every answer; none is as quick as ever."""
+        self._side.server.clear_faults()
+        if seconds:
+            self._side.server.fail(FaultKind.SLOW, times=None, delay=seconds)
 
     async def log(self) -> list[tuple[float, str, str, bool]]:
         """Return when each request came, what it was, and whether it was a write."""
@@ -92,8 +106,12 @@ class Desk:
         await self._side.server.come_back()
 
 
-async def serve(kind: str, films: int) -> None:
-    """Serve until there are no more commands."""
+def more_of(films: int, shows: int) -> None:
+    """Have simulated servers that are made from now on hold more.
+
+    Films that can be told from others by their title, and shows as `large_library` has
+    them, of 90 episodes each.
+    """
     library.MOVIES = (
         *library.MOVIES,
         *(
@@ -106,6 +124,12 @@ async def serve(kind: str, films: int) -> None:
             for number in range(films)
         ),
     )
+    library.SHOWS = (*library.SHOWS, *islice(large_library.shows(), shows))
+
+
+async def serve(kind: str, films: int, shows: int) -> None:
+    """Serve until there are no more commands."""
+    more_of(films, shows)
     clock = FakeClock(ticking=True)
     server = FakePlex(clock=clock) if kind == "plex" else FakeJellyfin(clock=clock)
     side: Side = PlexSide(server) if kind == "plex" else JellyfinSide(server)
@@ -121,11 +145,11 @@ async def serve(kind: str, films: int) -> None:
 class Remote:
     """The other end: starts the process and asks it."""
 
-    def __init__(self, kind: str, films: int) -> None:
+    def __init__(self, kind: str, films: int, shows: int = 0) -> None:
         """Start it and wait until it serves."""
         self.kind = kind
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.bench.remote", kind, str(films)],
+            [sys.executable, "-m", "tests.bench.remote", kind, str(films), str(shows)],
             cwd=ROOT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -134,7 +158,7 @@ class Remote:
         if self._read() != "ready\n":
             raise RuntimeError("the simulated server did not start")
 
-    def ask(self, *command: str) -> Any:
+    def ask(self, *command: object) -> Any:
         """Return the answer to a command; blocks."""
         assert self._process.stdin is not None
         self._process.stdin.write(json.dumps(command) + "\n")
@@ -155,4 +179,4 @@ class Remote:
 
 
 if __name__ == "__main__":
-    asyncio.run(serve(sys.argv[1], int(sys.argv[2])))
+    asyncio.run(serve(sys.argv[1], int(sys.argv[2]), int(sys.argv[3])))

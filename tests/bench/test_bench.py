@@ -8,7 +8,7 @@ that the work measured was done, and done once.
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
-import logging
+from itertools import islice
 import os
 import platform
 from random import Random
@@ -57,6 +57,7 @@ from tests.scenarios.house import (
     JellyfinSide,
     PlexSide,
     Side,
+    Traffic,
     act,
     know_films,
     runtime_of,
@@ -93,30 +94,6 @@ def table() -> Iterator[Table]:
     about = f"Python {platform.python_version()}, {os.cpu_count()} processors"
     load = os.getloadavg()[0]
     sys.stdout.write(f"\n\n{about}, load {load:.1f} at the end\n\n{made}\n")
-
-
-@pytest.fixture(scope="module", autouse=True)
-def silence() -> Iterator[None]:
-    """Print nothing but the table."""
-    logging.disable(logging.ERROR)
-    yield
-    logging.disable(logging.NOTSET)
-
-
-@pytest.fixture(autouse=True)
-def network(socket_enabled: None) -> None:
-    """Let requests out, to 127.0.0.1."""
-
-
-@pytest.fixture
-def hass_storage() -> dict[str, Any]:
-    """Leave the disk to be a disk."""
-    return {}
-
-
-@pytest.fixture
-def hass_config_dir(hass_tmp_config_dir: str) -> str:
-    return hass_tmp_config_dir
 
 
 @pytest.fixture(params=KINDS)
@@ -209,7 +186,7 @@ def turned_on(hass: HomeAssistant, entity_id: str) -> asyncio.Future[None]:
     return seen
 
 
-async def asked(remote: Remote, *command: str) -> Any:
+async def asked(remote: Remote, *command: object) -> Any:
     """Ask the simulated server something, without holding the loop up."""
     return await asyncio.to_thread(remote.ask, *command)
 
@@ -513,6 +490,7 @@ async def test_naming(
         )
     await drained(hass, lane, seconds=300)
     requests = await count(remote) / SCATTERED
+    most = await asked(remote, "most_at_once")
     assert await asked(remote, "plays") == dict.fromkeys(
         (one.item_id for one in films), 1
     )
@@ -529,10 +507,68 @@ async def test_naming(
         Result(f"{requests:.3f}", requests <= 1.05),
     )
     table.add(
+        f"most requests under way at once, {SCATTERED:,} marks by {way}",
+        "<= 4",
+        KINDS[remote.kind],
+        Result(f"{most}", most <= 4),
+    )
+    table.add(
         f"longest stall of the loop, {SCATTERED:,} marks at once by {way}",
         "",
         KINDS[remote.kind],
         Result(f"{meter.longest.wall * 1000:.1f} ms"),
+    )
+
+
+async def test_marks_of_what_is_known(
+    hass: HomeAssistant,
+    lane: MockConfigEntry,
+    remote: Remote,
+    table: Table,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """One by one, at a server that takes its time, and at one that has just gone."""
+    await know_films(lane)
+    films = iter(await asked(remote, "films"))
+    await quiet(remote, lane)
+    alone = []
+    for film in islice(films, 5):
+        await act(hass, "mark_watched", item_id=film)
+        await drained(hass, lane)
+        alone.append(await count(remote))
+        await quiet(remote, lane)
+    table.add(
+        "requests for a mark of a known film, alone",
+        "2 and a look",
+        KINDS[remote.kind],
+        Result(f"{median(alone):.0f} (max {max(alone)})", median(alone) <= 3),
+    )
+    await asked(remote, "slow", 2)
+    times = []
+    for film in islice(films, ELSEWHERE):
+        began = perf_counter()
+        await act(hass, "mark_watched", item_id=film)
+        times.append(perf_counter() - began)
+        await asyncio.sleep(0.1)
+    table.add(
+        "action call to return while the server takes 2 s to answer",
+        "p50 <= 5 ms",
+        KINDS[remote.kind],
+        milliseconds(times, 5.0),
+    )
+    await asked(remote, "slow", 0)
+    await drained(hass, lane, seconds=120)
+    await quiet(remote, lane)
+    await asked(remote, "dark")
+    traffic = Traffic(monkeypatch)
+    for film in islice(films, ELSEWHERE):
+        await act(hass, "mark_watched", item_id=film)
+        await asyncio.sleep(0.8 / ELSEWHERE)
+    table.add(
+        f"requests for {ELSEWHERE} marks in the first second of an outage",
+        "<= 2",
+        KINDS[remote.kind],
+        Result(f"{len(traffic)}", len(traffic) <= 2),
     )
 
 
