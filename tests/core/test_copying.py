@@ -729,6 +729,40 @@ async def test_what_is_listed_there_only_has_to_be_read_again() -> None:
 
 
 @virtual
+async def test_library_is_lost_where_little_is_left_of_all_that_was_listed() -> None:
+    """What counts is the whole library, and not what happens to be remembered."""
+    s = scene()
+    films = [movie(f"m{number:02}") for number in range(40)]
+    s.source.server.add(*films)
+    s.source.server.states |= {one.item_id: seen() for one in films}
+    await s.source.list_all()
+    await s.source.lane.take_in([Reading(one, unseen()) for one in films[:12]])
+    await s.copier.copy()
+    assert (s.moves.held.count, s.moves.emptied) == (12, False)
+    await s.source.lane.take_in([Reading(one, unseen()) for one in films[:30]])
+    await s.copier.copy()
+    assert (s.moves.held.count, s.moves.emptied) == (30, True)
+
+
+@virtual
+@pytest.mark.parametrize("has_catalogue", [True, False])
+async def test_without_a_catalogue_what_is_remembered_is_all_there_is(
+    *, has_catalogue: bool
+) -> None:
+    s = scene()
+    films = [movie(f"m{number:02}") for number in range(20)]
+    if has_catalogue:
+        s.source.catalogue.fail = True
+    else:
+        s.source.lane._catalogue = None
+    for film in films:
+        s.step(film, seen(), unseen())
+    s.source.know(SHOW, state=seen())
+    await s.copier.copy()
+    assert (s.moves.held.count, s.moves.emptied) == (20, True)
+
+
+@virtual
 async def test_lane_whose_libraries_are_not_read_yet_is_asked_for_every_copy() -> None:
     s = scene()
     await s.target.list_all()

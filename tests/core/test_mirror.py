@@ -270,10 +270,6 @@ def many(count: int, known: PlayState, after: PlayState, **options: Any) -> Move
     return moves
 
 
-def watched(count: int) -> list[Reading]:
-    return [Reading(movie(f"w{number}"), seen()) for number in range(count)]
-
-
 @pytest.mark.parametrize(
     ("count", "known", "after", "left", "held", "emptied"),
     [
@@ -301,8 +297,7 @@ def test_what_waits_for_a_person(
     emptied: bool,
 ) -> None:
     moves = many(count, known, after)
-    container = Reading(show(), seen())
-    moves.hold_back(NOW, [*watched(left), container])
+    moves.hold_back(NOW, left)
     assert moves.held.count == held
     assert moves.emptied is moves.held.emptied is emptied
 
@@ -311,24 +306,24 @@ def test_counts_say_what_is_held() -> None:
     moves = many(40, unseen(), seen())
     many(5, seen(), unseen(), moves=moves, start=40)
     many(7, unseen(), unseen(600), moves=moves, start=45)
-    moves.hold_back(NOW, watched(100))
+    moves.hold_back(NOW, 100)
     held = moves.held
     assert (held.watched, held.unwatched, held.progress) == (40, 5, 7)
 
 
 def test_changes_spread_over_a_minute_are_counted_together() -> None:
     moves = many(30, unseen(), seen())
-    moves.hold_back(NOW, ())
+    moves.hold_back(NOW, 0)
     for one in moves:
         moves.settle(one, "b")
     later = NOW + timedelta(seconds=50)
     many(30, unseen(), seen(), moves=moves, start=30, now=later)
-    moves.hold_back(later, ())
+    moves.hold_back(later, 0)
     assert moves.held.count == 30
     # Later on it is an evening like any other.
     much_later = NOW + timedelta(seconds=200)
     many(30, unseen(), seen(), moves=moves, start=60, now=much_later)
-    moves.hold_back(much_later, ())
+    moves.hold_back(much_later, 0)
     assert moves.held.count == 30
 
 
@@ -340,34 +335,34 @@ def test_what_was_asked_for_here_needs_nobody_to_look() -> None:
         noted(unseen(), seen(), moves=moves, item=item, cause=ours)
         moves.settle(moves.get(item.item_id) or move(seen()), "c")
     many(50, unseen(), seen(), moves=moves, start=300)
-    moves.hold_back(NOW, ())
+    moves.hold_back(NOW, 0)
     assert moves.held.count == 0
 
 
 def test_after_a_loss_everything_waits_until_somebody_has_looked() -> None:
     moves = many(20, seen(), unseen())
-    moves.hold_back(NOW, ())
+    moves.hold_back(NOW, 0)
     assert moves.emptied
     later = NOW + timedelta(hours=1)
     noted(unseen(), seen(), moves=moves, item=movie("later"), now=later)
-    moves.hold_back(later, watched(100))
+    moves.hold_back(later, 100)
     assert moves.held.count == 21
     moves.approve(moves.held.item_ids)
-    moves.hold_back(later, watched(100))
+    moves.hold_back(later, 100)
     assert (moves.held.count, moves.emptied, len(moves)) == (0, False, 21)
 
 
 def test_loss_that_heals_is_forgotten() -> None:
     moves = many(20, seen(), unseen())
-    moves.hold_back(NOW, ())
+    moves.hold_back(NOW, 0)
     many(20, unseen(), seen(), moves=moves)
-    moves.hold_back(NOW, watched(20))
+    moves.hold_back(NOW, 20)
     assert (len(moves), moves.emptied) == (0, False)
 
 
 def test_later_step_of_what_is_held_is_held_unless_it_is_asked_for_here() -> None:
     moves = many(60, unseen(), seen())
-    moves.hold_back(NOW, ())
+    moves.hold_back(NOW, 0)
     noted(seen(), unseen(600), moves=moves, item=movie("m0"))
     ours = an_operation(MarkWatched(), movie("m1"), before={"m1": unseen()})
     noted(seen(), seen(600), moves=moves, item=movie("m1"), cause=ours)
@@ -387,7 +382,7 @@ def test_what_comes_with_a_backup_waits_for_a_person() -> None:
 
 def test_what_a_person_leaves_is_never_copied() -> None:
     moves = many(60, unseen(), seen())
-    moves.hold_back(NOW, ())
+    moves.hold_back(NOW, 0)
     shown = moves.held.item_ids[:59]
     moves.refuse((*shown, "m99"))
     assert moves.held.count == 1
@@ -406,7 +401,7 @@ def test_of_too_many_the_oldest_are_given_up(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_moves_are_forgotten_when_copying_ends() -> None:
     moves = many(60, unseen(), seen())
-    moves.hold_back(NOW, ())
+    moves.hold_back(NOW, 0)
     moves.clear()
     assert (len(moves), moves.since, moves.emptied) == (0, None, False)
 

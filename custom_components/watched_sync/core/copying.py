@@ -30,6 +30,7 @@ from .identity import Item, MediaKind, ProviderIds
 from .lane import Lane, LaneClosed, LaneUpdate, Phase
 from .matching import Shelf
 from .mirror import (
+    EMPTYING,
     Move,
     Moves,
     Skip,
@@ -247,7 +248,8 @@ class Copier:
         for move in self._moves:
             if now - move.moved_at > self._max_age:
                 self._moves.give_up(move, Skip.TOO_OLD)
-        self._moves.hold_back(now, self._lane.ledger)
+        is_many = self._moves.unmarks >= EMPTYING
+        self._moves.hold_back(now, await self._lane.count_watched() if is_many else 0)
         done = True
         for target_id in {one: None for move in self._moves for one in move.before}:
             found = self._find_target(target_id)

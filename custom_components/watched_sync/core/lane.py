@@ -20,9 +20,10 @@ import logging
 from types import MappingProxyType
 from typing import Any
 
+from .catalogue import Selection
 from .errors import CatalogueError, JournalError, Reason, Unstorable
 from .failing_reads import FailingReads
-from .identity import Item
+from .identity import Item, MediaKind
 from .ledger import Ledger
 from .mistakes import Mistakes
 from .operation import Operation, Scope
@@ -32,6 +33,11 @@ from .ports import Catalogue, Clock, Journal
 from .recent import Recent
 
 _LOGGER = logging.getLogger(__name__)
+
+#: All that is watched, to be counted.
+_WATCHED = Selection(
+    kinds=frozenset({MediaKind.MOVIE, MediaKind.EPISODE}), watched=True, limit=0
+)
 
 _NO_STATES: Mapping[str, PlayState] = MappingProxyType({})
 
@@ -355,6 +361,26 @@ class Lane:
             _LOGGER.debug("It cannot be said what was listed: %r", err)
             return False
         return progress.finished_at is not None
+
+    async def count_watched(self) -> int:
+        """Return how many films and episodes are watched, as far as is known."""
+        known = {
+            one.item.item_id: one.state.watched is True
+            for one in self.ledger
+            if not one.item.kind.is_container
+        }
+        watched = sum(known.values())
+        if self._catalogue is None:
+            return watched
+        try:
+            listed = await self._catalogue.select(_WATCHED)
+            of_those = await self._catalogue.readings(known.keys())
+        except CatalogueError as err:
+            _LOGGER.debug("What is watched cannot be counted: %r", err)
+            return watched
+        # The ledger is ahead of the catalogue by some seconds.
+        before = sum(one.state.watched is True for one in of_those.values())
+        return listed.total - before + watched
 
     def _newest(self, listed: Reading) -> Reading:
         """Return what the catalogue has of an item as the ledger knows it by now."""

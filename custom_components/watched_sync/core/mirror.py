@@ -379,11 +379,17 @@ class Moves:
 
     # --- what a person has to see first ----------------------------------------
 
-    def hold_back(self, now: datetime, watched: Iterable[Reading]) -> None:
+    @property
+    def unmarks(self) -> int:
+        """How many un-marks wait, or were lately copied."""
+        return sum(one.unmarks for one in (*self._moves.values(), *self._recent))
+
+    def hold_back(self, now: datetime, watched: int) -> None:
         """Have a person look at what is too much at once.
 
-        *watched* is what is known of the lane. What is our own doing was confirmed
-        where it was asked for, and is not counted.
+        *watched* is how many items of the library are watched still; it counts from
+        `EMPTYING` un-marks on. What is our own doing was confirmed where it was asked
+        for, and is not counted.
         """
         while self._recent and now - self._recent[0].seen_at > AT_ONCE:
             self._recent.popleft()
@@ -392,11 +398,7 @@ class Moves:
         counted = [*fresh, *self._recent]
         unmarks = sum(one.unmarks for one in counted)
         if unmarks >= EMPTYING:
-            left = sum(
-                one.state.watched is True and not one.item.kind.is_container
-                for one in watched
-            )
-            self.emptied |= unmarks > left
+            self.emptied |= unmarks > watched
         if self.emptied:
             hold = doubtful
         elif len(counted) > MOST_CHANGES or unmarks > MOST_UNMARKS:
