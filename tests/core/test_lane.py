@@ -9,7 +9,10 @@ from typing import Any, override
 
 import pytest
 
-from custom_components.watched_sync.core import outbox as outbox_module
+from custom_components.watched_sync.core import (
+    ledger as ledger_module,
+    outbox as outbox_module,
+)
 from custom_components.watched_sync.core.catalogue import Progress
 from custom_components.watched_sync.core.errors import (
     JournalError,
@@ -17,6 +20,7 @@ from custom_components.watched_sync.core.errors import (
     Unstorable,
 )
 from custom_components.watched_sync.core.identity import ProviderIds
+from custom_components.watched_sync.core.keeping import Keeper
 from custom_components.watched_sync.core.lane import (
     Health,
     Lane,
@@ -749,3 +753,39 @@ async def test_what_is_below_a_show_is_known_once_all_was_listed() -> None:
     failing(rig)
     assert (await rig.lane.below(SHOW), await rig.lane.is_listed()) == (None, False)
     assert (await Rig().lane.below(SHOW), await Rig().lane.is_listed()) == (None, False)
+
+
+@virtual
+async def test_what_was_listed_under_another_id_is_nobodys_news() -> None:
+    """The server was rebuilt, or holds the film twice; what is played since is news."""
+    was = seen(last=at(-900))
+    rig = await listed(Reading(movie(), was), Reading(movie("m3"), unseen()))
+    told: list[str] = []
+    rig.lane.ledger.on_move = lambda _, now: told.append(now.item.item_id)
+    again = replace(movie("m2"), provider_ids=movie().provider_ids)
+    await rig.lane.take_in([Reading(again, was)])
+    assert told == []
+    other = replace(movie("m4"), provider_ids=movie("m3").provider_ids)
+    await rig.lane.take_in([Reading(other, was)])
+    assert told == ["m4"]
+
+
+@virtual
+async def test_nothing_is_lost_by_what_is_not_kept_in_memory(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(ledger_module, "LEDGER_LIMIT", 3)
+    films = [movie(f"m{number}") for number in range(20)]
+    rig = await listed(*(Reading(one, unseen()) for one in films))
+    assert rig.catalogue is not None
+    keeper = Keeper(rig.lane, rig.catalogue, label="Model", counts_are_signs=False)
+    rig.lane.add_listener(keeper.hear)
+    for state in (seen(), unseen(600), seen(600)):
+        before = rig.lane.ledger.base("m19") or unseen()
+        rig.updates.clear()
+        for film in films:
+            await rig.lane.take_in([Reading(film, state)])
+        await keeper.flush()
+        told = {one: was for each in rig.updates for one, was in each.before.items()}
+        assert told == {one.item_id: before for one in films}
+        assert len(rig.lane.ledger) == 3

@@ -316,20 +316,24 @@ class Lane:
 
         Which of them are, if one can be sure, is for `matching.Shelf` to say.
         """
-        listed: list[Reading] = []
-        if self._catalogue is not None:
-            try:
-                listed = await _copies_of(item, self._catalogue)
-            except CatalogueError as err:
-                _LOGGER.debug("Copies of an item cannot be looked up: %r", err)
         found = {
             one.item.item_id: self._newest(one).item
-            for one in listed
+            for one in await self._listed_copies(item)
             if not self.ledger.is_anothers(one.item)
         }
         for one in self.ledger.sharing_ids(item):
             found.setdefault(one.item.item_id, one.item)
         return list(found.values())
+
+    async def _listed_copies(self, item: Item) -> Sequence[Reading]:
+        """Return what was listed of a work, as far as the catalogue can tell now."""
+        if self._catalogue is None:
+            return ()
+        try:
+            return await _copies_of(item, self._catalogue)
+        except CatalogueError as err:
+            _LOGGER.debug("Copies of an item cannot be looked up: %r", err)
+            return ()
 
     async def below(self, container: Item) -> list[Reading] | None:
         """Return the episodes of a show or season as they are known, in order.
@@ -393,8 +397,9 @@ class Lane:
         """Have the ledger know what was known of the items of these *readings*.
 
         To be awaited before readings are compared: it is what they have moved from.
-        What nobody has ever watched needs no base, so that a library that is scanned
-        does not drive out of the ledger what it is for.
+        What has another id now was listed under an earlier one; what it shows was shown
+        before. What nobody has ever watched needs no base, so that a library that is
+        scanned does not drive out of the ledger what it is for.
         """
         shown = {
             one.item.item_id: one
@@ -409,6 +414,12 @@ class Lane:
             if one.item.is_still(shown[item_id].item)
             and not (one.state.is_untouched and shown[item_id].state.is_untouched)
         )
+        for item_id, one in shown.items():
+            is_known = item_id in known and known[item_id].item.is_still(one.item)
+            if is_known or one.state.is_untouched:
+                continue
+            copies = await self._listed_copies(one.item)
+            self.ledger.recall(copy for copy in copies if not copy.state.is_untouched)
 
     async def ended(
         self, operation_ids: Collection[str], seconds: float

@@ -10,7 +10,8 @@ from .play_state import PlayState, Reading, reading_of
 
 _LOGGER = logging.getLogger(__name__)
 
-#: Items remembered; those untouched longest are forgotten first.
+#: Items kept in memory; those untouched longest go first. Nothing is lost by that: what
+#: was known of them is in the catalogue.
 LEDGER_LIMIT = 5_000
 
 #: Told of a step: what was known, None if nothing, and what took its place.
@@ -18,12 +19,12 @@ type MoveListener = Callable[[Reading | None, Reading], None]
 
 
 class Ledger:
-    """The last reading of every item this lane has dealt with, least recent first.
+    """The working set of what is known of a library, least recently used first.
 
-    It holds tracked items, what is up next and what an operation touched; what is
-    known of the rest of the library is recalled from the catalogue when it is needed
-    (see `Lane.know`). It can be rebuilt by reading again, so losing it costs certainty,
-    not changes.
+    It holds what was dealt with lately: tracked items, what is up next, what somebody
+    changed. What is known of all others is in the catalogue, where whatever is read is
+    written to as well, and is recalled when it is needed (see `Lane.know`). Both can
+    be rebuilt by reading again, so losing them costs certainty, not changes.
 
     `on_move` hears, in the very moment, of every film and episode that shows something
     else than was known, was played again, or is known from now on. `absent` are items
