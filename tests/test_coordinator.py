@@ -532,8 +532,14 @@ async def test_what_was_never_played_is_not_remembered_but_may_be_up_next(
     entry = await setup_lane(hass, server)
     runtime: WatchedSyncRuntime = entry.runtime_data
     server.requests.clear()
+    updates: list[LaneUpdate] = []
+    runtime.lane.add_listener(updates.append)
     await runtime.coordinator.look(frozenset({"m1", "season1", "e1x1", "strange"}))
     assert [one.item.item_id for one in runtime.lane.ledger] == ["e1x1"]
+    # Whoever keeps what is in the libraries is told of it.
+    seen = {one.item.item_id for update in updates for one in update.seen}
+    assert seen == {"m1", "season1"}
+    assert {one for update in updates for one in update.gone} == {"strange"}
     await refreshed(hass)
     server.requests.clear()
     # A library that is scanned comes with many of these.

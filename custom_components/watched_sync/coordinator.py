@@ -405,6 +405,9 @@ class WatchedSyncCoordinator(DataUpdateCoordinator[SyncSnapshot]):
             ]
             news = self._news(ours)
             self._remember(ours)
+            dealt_with = {one.item.item_id for one in ours}
+            others = [one for key, one in found.items() if key not in dealt_with]
+            self._lane.note_library(others, item_ids - fetched.keys())
             self._note_last_played(news)
             self._publish()
             if news or known - found.keys():

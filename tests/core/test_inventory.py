@@ -26,6 +26,7 @@ from custom_components.watched_sync.core.inventory import (
     ERROR_REST,
     FAULT_REST,
     FIND_PATIENCE,
+    GONE_REST,
     LIFETIME,
     MOST_FAILURES,
     ROUND_REST,
@@ -1614,7 +1615,17 @@ class Watched(Rig):
         await self._read({one.item.item_id for one in self.ledger})
 
     async def look(self, item_ids: frozenset[str]) -> None:
-        await self._read(item_ids)
+        """Take over what was dealt with or played, and tell of the rest."""
+        found = await self.server.fetch(item_ids)
+        await self.lane.know(found.values())
+        ours = {
+            item_id: one
+            for item_id, one in found.items()
+            if self.ledger.reading(item_id) or not one.state.is_untouched
+        }
+        self.lane.remember(ours.values())
+        others = [one for item_id, one in found.items() if item_id not in ours]
+        self.lane.note_library(others, item_ids - found.keys())
 
     async def glance(self) -> None:
         """See nothing: all has to be found by others."""
@@ -1785,7 +1796,7 @@ class Looking(Watched):
     @override
     async def glance(self) -> None:
         for _ in range(self.lists):
-            found = await self.server.last_played(20)
+            found = await self.server.last_played(5_000)
         shown = await self.server.fetch({"m1", "m2"})
         found = [*found, *shown.values()]
         await self.lane.know(found)
@@ -1850,6 +1861,214 @@ async def test_what_is_changed_while_nobody_is_about_is_told_later_on() -> None:
     rig.server.states["m3"] = unseen()
     await asyncio.sleep(QUIET_GLANCE + 5)
     assert rig.told == [(What.UNWATCHED, "m3")]
+
+
+@pytest.mark.parametrize("size", [2, pytest.param(20, marks=pytest.mark.long)])
+@both_kinds
+def test_two_thousand_changes_of_a_day_off_are_each_told_once(
+    make: Any, size: int
+) -> None:
+    """Nothing is asked one by one, and nothing is told that did not change.
+
+    On a Plex there are as many un-marks as marks, which the counts do not show.
+    """
+
+    @virtual
+    async def world() -> None:
+        rig = Looking(make)
+        rig.stock(films=60 * size, shows=3 * size, episodes=25)
+        films = [f"m{number}" for number in range(50 * size)]
+        shows = range(2 * size)
+        leaves = [f"s{number}.1.{one}" for number in shows for one in range(1, 26)]
+        un_marked = set(films[::2]) | set(leaves[::2])
+        for item_id in un_marked:
+            rig.server.states[item_id] = seen(last=at(-10))
+        await rig.first()
+        await asyncio.sleep(LONG)
+        await rig.die()
+        for item_id in (*films, *leaves):
+            is_marked = item_id not in un_marked
+            rig.server.states[item_id] = played() if is_marked else unseen()
+        await asyncio.sleep(DAY / 2)
+        rig.assemble()
+        rig.told.clear()
+        rig.server.requests.clear()
+        await asyncio.sleep(HOUR)
+        told = Counter(rig.told)
+        assert told.total() == len(told) == 100 * size
+        assert {
+            item_id for what, item_id in told if what is What.UNWATCHED
+        } == un_marked
+        assert rig.listings() + rig.server.count(Ask.FETCH) < 150
+        assert await agrees(rig)
+        await rig.again()
+        await asyncio.sleep(DAY + HOUR)
+        assert len(rig.told) == 100 * size
+
+    world()
+
+
+# --- what comes and goes -----------------------------------------------------------
+
+
+async def a_watched(
+    make: Callable[[VirtualClock], ModelServer], *watched: str
+) -> Watched:
+    """Return a lane of whose server everything is known, long after a start."""
+    rig = Watched(make)
+    rig.stock()
+    for item_id in watched:
+        rig.server.states[item_id] = seen(last=at(-10))
+    await rig.first()
+    await asyncio.sleep(LONG)
+    rig.told.clear()
+    rig.server.requests.clear()
+    return rig
+
+
+async def hear_of(rig: Watched, *item_ids: str, rest: float = 10.0) -> None:
+    """Hint that something is about these items, and wait."""
+    rig.observer.hint(Changed(frozenset(item_ids)))
+    await asyncio.sleep(rest)
+
+
+@both_kinds
+def test_what_is_added_is_known_at_once(make: Any) -> None:
+    @virtual
+    async def world() -> None:
+        rig = await a_watched(make)
+        rig.server.add(movie("new"))
+        rig.server.add_show(show("news"), {1: 2})
+        await hear_of(rig, "new", "news", "news.1", "news.1.1", "news.1.2")
+        assert await agrees(rig)
+        assert await rig.state("new") == unseen()
+        leaf = await rig.known("news.1.1")
+        assert leaf is not None
+        assert leaf.item.show_provider_ids == show("news").provider_ids
+        assert rig.told == []
+        assert rig.server.count(Ask.FETCH) == 1
+        assert rig.listings() == 0
+        # From then on it is an item as any other.
+        rig.server.states["new"] = seen(last=rig.clock.now())
+        await hear_of(rig, "new")
+        assert rig.told == [(What.WATCHED, "new")]
+
+    world()
+
+
+@both_kinds
+def test_another_file_of_a_known_work_tells_nothing(make: Any) -> None:
+    @virtual
+    async def world() -> None:
+        rig = await a_watched(make, "m3", "s1.1.2")
+        for item_id in ("m3", "s1.1.2"):
+            item = replace(rig.server.items[item_id], item_id=f"{item_id}-4k")
+            if item.kind is MediaKind.EPISODE:
+                item = replace(item, provider_ids=ProviderIds())
+            rig.server.add(item)
+            rig.server.states[item.item_id] = seen(last=at(-10))
+            rig.server.hidden.add(item_id)
+        await hear_of(rig, "m3", "m3-4k", "s1.1.2", "s1.1.2-4k")
+        assert rig.told == []
+        assert len(rig.moves) == 0
+        assert await rig.state("m3-4k") == seen(last=at(-10))
+        # What was replaced is forgotten, after a while.
+        assert await rig.known("m3") is not None
+        await asyncio.sleep(GONE_REST + 60)
+        assert await rig.known("m3") is None
+        assert await rig.known("s1.1.2") is None
+        assert rig.told == []
+        rig.server.states["m3-4k"] = unseen()
+        await hear_of(rig, "m3-4k")
+        assert rig.told == [(What.UNWATCHED, "m3-4k")]
+
+    world()
+
+
+@virtual
+async def test_what_is_removed_is_asked_for_once_more_and_forgotten() -> None:
+    rig = await a_watched(ModelServer.jellyfin)
+    rig.server.hidden |= {"m3", "m4"}
+    await hear_of(rig, "m3", "a folder", rest=GONE_REST / 2)
+    await hear_of(rig, "m4")
+    rig.server.requests.clear()
+    await asyncio.sleep(GONE_REST / 2)
+    assert await rig.known("m3") is None
+    # The other one has its own time, and may be back by then.
+    assert await rig.known("m4") is not None
+    assert [set(one.item_ids) for one in rig.server.requests] == [{"m3"}]
+    rig.server.hidden.clear()
+    await asyncio.sleep(GONE_REST)
+    assert await rig.known("m4") is not None
+    assert rig.listings() == 0
+
+
+@virtual
+async def test_what_is_seen_again_is_not_gone() -> None:
+    rig = await a_watched(ModelServer.jellyfin)
+    rig.server.hidden.add("m3")
+    await hear_of(rig, "m3")
+    rig.server.hidden.clear()
+    await hear_of(rig, "m3")
+    rig.server.requests.clear()
+    await asyncio.sleep(2 * GONE_REST)
+    assert rig.server.count(Ask.FETCH) == 0
+
+
+@virtual
+async def test_of_a_show_that_is_removed_the_episodes_are_gone_as_well() -> None:
+    rig = await a_watched(ModelServer.jellyfin)
+    rig.server.hidden |= {one for one in rig.server.items if one.startswith("s1")}
+    await hear_of(rig, "s1")
+    await asyncio.sleep(GONE_REST + 60)
+    assert await rig.known("s1") is None
+    assert await rig.known("s1.1.2") is None
+    assert await rig.known("s2.1.2") is not None
+
+
+@virtual
+async def test_many_that_are_removed_at_once_are_not_believed() -> None:
+    rig = await a_watched(ModelServer.jellyfin)
+    lost = [f"m{number}" for number in range(20)]
+    rig.server.hidden |= set(lost)
+    await hear_of(rig, *lost)
+    await asyncio.sleep(GONE_REST + 60)
+    assert len(await rig.catalogue.readings(lost)) == len(lost)
+
+
+@virtual
+async def test_an_outage_puts_off_what_is_to_be_forgotten() -> None:
+    rig = await a_watched(ModelServer.jellyfin)
+    rig.server.hidden.add("m3")
+    await hear_of(rig, "m3")
+    rig.server.on(Ask.FETCH, HTML)
+    await asyncio.sleep(GONE_REST + 60)
+    assert await rig.known("m3") is not None
+    await asyncio.sleep(HOUR)
+    assert await rig.known("m3") is None
+
+
+@virtual
+async def test_an_item_of_no_known_library_is_forgotten_as_others_are() -> None:
+    rig = await a_watched(ModelServer.jellyfin)
+    stray = replace(movie("stray"), library_id=None)
+    await rig.catalogue.keep([Reading(stray, unseen())])
+    await hear_of(rig, "stray")
+    await asyncio.sleep(GONE_REST + 60)
+    assert await rig.known("stray") is None
+
+
+@virtual
+async def test_a_catalogue_that_fails_tells_of_no_copies() -> None:
+    rig = await a_watched(ModelServer.plex, "m3")
+    rig.server.add(replace(rig.server.items["m3"], item_id="m3-4k"))
+    rig.server.states["m3-4k"] = seen(last=at(-10))
+    rig.catalogue.fail = True
+    await rig.lane.know([rig.server.reading("m3-4k")])
+    assert rig.ledger.reading("m3") is None
+    rig.catalogue.fail = False
+    await rig.lane.know([rig.server.reading("m3-4k")])
+    assert rig.ledger.base("m3") == seen(last=at(-10))
 
 
 @virtual

@@ -96,6 +96,60 @@ async def test_what_was_watched_while_it_was_off_is_told_of_once(
     assert len(traffic) > 0
 
 
+async def test_many_changes_of_a_day_off_are_each_told_once(
+    hass: HomeAssistant, side: Side, machine: TimeMachine
+) -> None:
+    marked = [
+        side.item_id("Grey's Anatomy", season=season, episode=one)
+        for season in (1, 2)
+        for one in range(1, 8)
+    ]
+    un_marked = [
+        side.item_id("Chernobyl", season=1, episode=one) for one in range(1, 6)
+    ]
+    for item_id in un_marked:
+        await side.put(item_id, plays=1)
+    entry = await side.connect(hass)
+    calls = await automate(hass, HEARD, title="trigger.title")
+    machine.running = True
+    await inventoried(machine, entry)
+    await hass.config_entries.async_unload(entry.entry_id)
+    for item_id in marked:
+        await side.put(item_id, plays=1)
+    for item_id in un_marked:
+        await side.put(item_id)
+    await passing(machine, LOOKED)
+    assert await hass.config_entries.async_setup(entry.entry_id)
+    await passing(machine, LOOKED)
+    assert len(told(calls)) == len(marked) + len(un_marked)
+    known = await runtime_of(entry).catalogue.readings([*marked, *un_marked])
+    watched = {item_id for item_id, one in known.items() if one.state.watched}
+    assert watched == set(marked)
+    await restart(hass, entry)
+    await passing(machine, LOOKED)
+    assert len(told(calls)) == len(marked) + len(un_marked)
+
+
+async def test_what_a_server_scans_comes_and_goes(
+    hass: HomeAssistant, side: Side, machine: TimeMachine
+) -> None:
+    film = side.item_id("Alien")
+    await side.put(film, plays=1)
+    entry = await side.connect(hass)
+    calls = await automate(hass, HEARD, title="trigger.title")
+    machine.running = True
+    await inventoried(machine, entry)
+    catalogue = runtime_of(entry).catalogue
+    assert film in await catalogue.readings([film])
+    side.remove(film)
+    await passing(machine, 700)
+    assert await catalogue.readings([film]) == {}
+    back = side.put_back(film)
+    await passing(machine, 60)
+    assert back in await catalogue.readings([back])
+    assert told(calls) == []
+
+
 async def test_a_restart_lists_nothing_again(
     hass: HomeAssistant, side: Side, machine: TimeMachine, traffic: Traffic
 ) -> None:

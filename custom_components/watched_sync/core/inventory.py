@@ -14,6 +14,7 @@ fails because of it.
 """
 
 import asyncio
+from collections import defaultdict
 from collections.abc import (
     AsyncGenerator,
     Awaitable,
@@ -44,7 +45,7 @@ from .errors import (
     is_outage,
 )
 from .identity import MediaKind, ProviderIds
-from .keeping import FAILED_REST, Keeper, Taken
+from .keeping import FAILED_REST, Keeper, Taken, of_show
 from .lane import Lane, LaneUpdate, Phase
 from .pace import REST_FACTOR, Pace
 from .play_state import Reading
@@ -87,6 +88,10 @@ LOST_PART = 0.1
 
 #: Last plays that are remembered of the first inventory.
 PLAYS = 20
+
+#: Seconds after which something that was not shown is asked for once more, and then
+#: forgotten: a file that is replaced goes before the other comes.
+GONE_REST = 600.0
 
 #: Items asked for by id at once, and rows that are compared in one go.
 _BATCH = 100
@@ -205,6 +210,7 @@ class Inventory:
         self._listed = asyncio.Event()
         self._listed_at: dict[MediaKind, float] = {}
         self._differing: dict[str, Reading] = {}
+        self._gone: dict[str, float] = {}
         self._newest: list[tuple[datetime, Reading]] = []
         self._failures: dict[tuple[str, MediaKind], int] = {}
         self._known_libraries: Sequence[Library] = ()
@@ -344,7 +350,13 @@ class Inventory:
         except CatalogueError as err:
             self._keeper.failed(err)
 
-    def _lane_changed(self, _: LaneUpdate) -> None:
+    def _lane_changed(self, update: LaneUpdate) -> None:
+        if update.gone:
+            now = self._clock.monotonic()
+            self._gone |= dict.fromkeys(update.gone - self._gone.keys(), now)
+            self._stirred.set()
+        for one in (*update.seen, *update.readings):
+            self._gone.pop(one.item.item_id, None)
         is_ready = self._lane.health.phase is Phase.READY
         if is_ready and not self._was_ready:
             self._ready_at = self._clock.monotonic()
@@ -408,6 +420,8 @@ class Inventory:
             or self._daily_in(progress.finished_at) <= 0
         ):
             await self._read_all(progress)
+        elif self._gone and self._gone_in <= 0:
+            await self._forget_gone()
         else:
             await self._show(Stage.COMPLETE)
             await self._until_due(progress.finished_at)
@@ -429,6 +443,8 @@ class Inventory:
     async def _until_due(self, finished_at: datetime) -> None:
         now = self._clock.monotonic()
         waits = [self._daily_in(finished_at)]
+        if self._gone:
+            waits.append(self._gone_in)
         if self._is_round_wanted:
             waits.append(self._next_round - now)
         self._stirred.clear()
@@ -794,7 +810,7 @@ class Inventory:
                     self._server.inventory_page, listing.library, listing.kind, position
                 )
             )
-            await self._take((_of_show(one, shows) for one in page.readings), listing)
+            await self._take((of_show(one, shows) for one in page.readings), listing)
             position = page.next_start
             if position is not None:
                 yield position
@@ -818,7 +834,7 @@ class Inventory:
             self.look_again()
             return
         shows = {show.item.item_id: show}
-        taken = await self._take((_of_show(one, shows) for one in leaves), listing)
+        taken = await self._take((of_show(one, shows) for one in leaves), listing)
         listed = self._differing.pop(show.item.item_id, None)
         if listed is not None and not taken.moved:
             # Else they are read once more, until what has moved is known.
@@ -894,14 +910,52 @@ class Inventory:
                 sweep.total,
             )
             return
-        for batch in batched(sweep.missing, _BATCH, strict=False):
+        await self._forget(sweep.missing, listing.number)
+
+    async def _forget(self, item_ids: Iterable[str], number: int | None = None) -> None:
+        """Forget items that were not shown, unless they are there all the same."""
+        for batch in batched(item_ids, _BATCH, strict=False):
             # It may have come back, or be in another library by now.
             found = await self._in_turn(partial(self._server.fetch, batch))
-            taken = await self._keeper.take(
-                found.values(), listing.number, is_first=False
-            )
+            taken = await self._keeper.take(found.values(), number, is_first=False)
             self._look_at(taken.moved)
             await self._catalogue.drop(set(batch) - found.keys())
+
+    # --- what came and went ----------------------------------------------------------
+
+    @property
+    def _gone_in(self) -> float:
+        """The seconds until what was not shown first is asked for again."""
+        return min(self._gone.values()) + GONE_REST - self._clock.monotonic()
+
+    async def _forget_gone(self) -> None:
+        """Forget what somebody did not see, if that is so still, and may be believed.
+
+        Of a show that is gone its episodes are as well.
+        """
+        until = self._clock.monotonic() - GONE_REST
+        due = {item_id for item_id, at in self._gone.items() if at <= until}
+        known = dict(await self._catalogue.readings(due))
+        for show in [one.item for one in known.values() if one.item.kind.is_container]:
+            below = await self._catalogue.below(show)
+            known |= {one.item.item_id: one for one in below}
+        parts: defaultdict[tuple[str | None, MediaKind], list[str]] = defaultdict(list)
+        for item_id, one in known.items():
+            parts[one.item.library_id, one.item.kind].append(item_id)
+        for (library_id, kind), item_ids in parts.items():
+            total = len(item_ids) + 1
+            if library_id is not None:
+                wanted = Selection(
+                    kinds=frozenset({kind}),
+                    library_ids=frozenset({library_id}),
+                    limit=0,
+                )
+                total = (await self._catalogue.select(wanted)).total
+            # One that looks lost is looked at when everything is read again.
+            if _is_believable(Sweep(item_ids, total), 0, is_trusted=False):
+                await self._forget(item_ids)
+        for item_id in due:
+            self._gone.pop(item_id, None)
 
     async def _in_turn[T](self, ask: Callable[[], Awaitable[T]]) -> T:
         """Send one request, once the server is rested and the lane has nothing to do.
@@ -965,12 +1019,6 @@ def _place_of(progress: Progress, parts: Sequence[tuple[Library, MediaKind]]) ->
     return next(
         (at for at, (_, kind) in enumerate(parts) if kind is progress.kind), len(parts)
     )
-
-
-def _of_show(row: Reading, shows: Mapping[str, Reading]) -> Reading:
-    """Return an episode with what only its show tells."""
-    show = shows.get(row.item.show_id or "")
-    return row if show is None else replace(row, item=row.item.of_show(show.item))
 
 
 def _placed(row: Reading, library: Library) -> Reading:

@@ -14,8 +14,8 @@ from datetime import datetime
 import logging
 
 from .errors import CatalogueError
-from .identity import Item, MediaKind, WorkKey
-from .lane import Lane, LaneUpdate
+from .identity import MediaKind, WorkKey
+from .lane import Lane, LaneUpdate, copies_of
 from .play_state import UNKNOWN, PlayState, Reading
 from .ports import Catalogue, Told
 
@@ -85,7 +85,7 @@ class Keeper:
 
     def hear(self, update: LaneUpdate) -> None:
         """Note what the lane has read, to be written with other readings."""
-        for one in update.readings:
+        for one in (*update.seen, *update.readings):
             if one.item.kind in _KEPT:
                 self._news.pop(one.item.item_id, None)
                 self._news[one.item.item_id] = one
@@ -121,9 +121,12 @@ class Keeper:
             if not news:
                 return
             try:
-                known = await self._catalogue.readings(news.keys())
+                shows = {
+                    show_id for one in news.values() for show_id in one.item.show_ids
+                }
+                known = await self._catalogue.readings({*news, *shows})
                 await self._catalogue.keep(
-                    self._completed(one, known.get(item_id))
+                    self._completed(of_show(one, known), known.get(item_id))
                     for item_id, one in news.items()
                 )
             except CatalogueError:
@@ -156,12 +159,12 @@ class Keeper:
     async def take(
         self,
         readings: Iterable[Reading],
-        round_no: int,
+        round_no: int | None,
         *,
         is_first: bool,
         played_until: datetime | None = None,
     ) -> Taken:
-        """Take in rows of a listing, each seen in round *round_no*.
+        """Take in rows of a listing, each seen in round *round_no*, or the last one.
 
         What *is_first* shows is how things are, and nothing has moved: but for what the
         lane has read itself, which is newer than any listing, and what was played after
@@ -254,28 +257,12 @@ class Keeper:
                 continue
             copies = [
                 one.state
-                for one in await self._copies(row.item)
+                for one in await copies_of(row.item, self._catalogue)
                 if one.item.item_id != item_id
             ]
             keys = row.item.work_keys
             copies += [self._displaced[key] for key in keys if key in self._displaced]
             found[item_id] = copies
-        return found
-
-    async def _copies(self, item: Item) -> Sequence[Reading]:
-        """Return what is kept of the same work, under whatever id."""
-        found = list[Reading]()
-        if item.provider_ids:
-            found += await self._catalogue.find(item.kind, item.provider_ids)
-        elif (
-            item.kind is MediaKind.EPISODE
-            and item.show_provider_ids
-            and item.season is not None
-            and item.episode is not None
-        ):
-            found += await self._catalogue.find_episodes(
-                item.show_provider_ids, item.season, item.episode
-            )
         return found
 
     def _displace(self, before: Reading) -> None:
@@ -327,6 +314,12 @@ def _is_worth_a_look(kept: Reading, row: Reading) -> bool:
     if row.state.watched is None:
         return False
     return row.state.following(kept.state).has_moved_from(kept.state)
+
+
+def of_show(row: Reading, shows: Mapping[str, Reading]) -> Reading:
+    """Return an episode with what only its show tells, if that is among *shows*."""
+    show = shows.get(row.item.show_id or "")
+    return row if show is None else replace(row, item=row.item.of_show(show.item))
 
 
 def _with_counts_of(show: Reading, before: Reading | None) -> Reading:

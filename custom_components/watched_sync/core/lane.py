@@ -76,13 +76,17 @@ class LaneUpdate:
     `before` is what the items of the readings showed until then, by item id; whoever
     publishes leaves it out. An item that was not known before is not in it. `doubted`
     are items that are to be looked at again, as what was read of them may be what was;
-    it is left out like `before`.
+    it is left out like `before`. `seen` are readings of what nobody has dealt with, and
+    `gone` items that the server did not show when it was asked for them: news only to
+    whoever keeps what is in the libraries.
     """
 
     outcomes: tuple[Outcome, ...] = ()
     readings: tuple[Reading, ...] = ()
     before: Mapping[str, PlayState] = field(default=_NO_STATES)
     doubted: frozenset[str] = frozenset()
+    seen: tuple[Reading, ...] = ()
+    gone: frozenset[str] = frozenset()
 
 
 type LaneListener = Callable[[LaneUpdate], None]
@@ -292,6 +296,18 @@ class Lane:
             self.wake.set()
         return news
 
+    def note_library(self, seen: Iterable[Reading], gone: Collection[str]) -> None:
+        """Tell of items that came or went, and that nobody has dealt with.
+
+        What waits for one of those *seen* is tried at once. Those *gone* were not
+        shown, which is to be looked at again before it is believed.
+        """
+        seen = tuple(seen)
+        if self.outbox.hasten(Reason.MISSING, [one.item for one in seen]):
+            self.wake.set()
+        if seen or gone:
+            self.publish(LaneUpdate(seen=seen, gone=frozenset(gone)))
+
     async def known(self, item_ids: Collection[str]) -> Mapping[str, Reading]:
         """Return what is known of items, whether they were dealt with or only listed.
 
@@ -330,7 +346,7 @@ class Lane:
         if self._catalogue is None:
             return ()
         try:
-            return await _copies_of(item, self._catalogue)
+            return await copies_of(item, self._catalogue)
         except CatalogueError as err:
             _LOGGER.debug("Copies of an item cannot be looked up: %r", err)
             return ()
@@ -673,7 +689,7 @@ class Lane:
         )
 
 
-async def _copies_of(item: Item, catalogue: Catalogue) -> list[Reading]:
+async def copies_of(item: Item, catalogue: Catalogue) -> list[Reading]:
     """Return what a catalogue has by a work's ids, or by its show's and its number."""
     found: list[Reading] = []
     if item.provider_ids:
