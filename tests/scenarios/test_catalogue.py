@@ -4,6 +4,7 @@ from homeassistant.core import HomeAssistant
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from tests.common import drained
+from tests.scene import shown
 from tests.test_trigger import automate, told
 
 from .house import (
@@ -71,6 +72,43 @@ async def test_a_film_that_nobody_dealt_with_is_told_of_and_copied(
     assert other.seen(copy) == ONE_PLAY
     assert {one["title"] for one in told(calls)} == {"Alien"}
     await drained(hass, target)
+
+
+async def test_it_goes_everywhere_once_whatever_it_is(
+    hass: HomeAssistant,
+    side: Side,
+    plex: PlexSide,
+    jellyfin: JellyfinSide,
+    machine: TimeMachine,
+) -> None:
+    """An episode that nobody dealt with: triggers, the copy and the counters."""
+    machine.take_along(plex.server.clock)
+    machine.take_along(jellyfin.server.clock)
+    other = jellyfin if side is plex else plex
+    source = await side.connect(hass)
+    target = await other.connect(hass, other.show("Chernobyl"))
+    await link(hass, source, target)
+    calls = await automate(
+        hass, HEARD, title="trigger.title", lane="trigger.entry_title"
+    )
+    machine.running = True
+    await inventoried(machine, source, target)
+    left = "sensor.chernobyl_unwatched_episodes"
+    before = int(shown(hass, left).state)
+    episode = side.item_id("Chernobyl", season=1, episode=2)
+    copy = other.item_id("Chernobyl", season=1, episode=2)
+    await side.put(episode, plays=1)
+    await passing(machine, COPIED)
+    assert other.seen(copy) == ONE_PLAY
+    assert shown(hass, left).state == str(before - 1)
+    await passing(machine, LOOKED)
+    assert other.seen(copy) == ONE_PLAY
+    assert sorted(one["lane"] for one in told(calls)) == sorted(
+        (source.title, target.title)
+    )
+    for entry, item_id in ((source, episode), (target, copy)):
+        listed = await runtime_of(entry).catalogue.readings([item_id])
+        assert listed[item_id].state.watched
 
 
 async def test_what_was_watched_while_it_was_off_is_told_of_once(
