@@ -60,6 +60,7 @@ from .common import (
     episode,
     season,
     setup_lane,
+    take_inventory,
     until,
 )
 
@@ -896,6 +897,26 @@ async def test_episodes_are_read_again_only_when_something_moved(
     server.set("e1x2", watched=True)
     server.requests.clear()
     await refreshed(hass)
+    assert server.requests.count(("fetch_leaves", "s1")) == 1
+
+
+async def test_episodes_that_are_known_to_be_so_are_not_read(
+    hass: HomeAssistant,
+) -> None:
+    server = MemoryServer()
+    entry = await setup_lane(hass, server, subentries=[SHOW])
+    runtime: WatchedSyncRuntime = entry.runtime_data
+    await take_inventory(entry, server)
+    server.requests.clear()
+    server.set("e1x1", watched=True)
+    await runtime.coordinator.look(frozenset({"e1x1"}))
+    await runtime.coordinator.async_refresh()
+    assert runtime.coordinator.shows["s1"].unwatched == 3
+    assert ("fetch_leaves", "s1") not in server.requests
+    # Of another episode nobody has heard.
+    server.set("e1x2", watched=True)
+    await runtime.coordinator.async_refresh()
+    assert runtime.coordinator.shows["s1"].unwatched == 2
     assert server.requests.count(("fetch_leaves", "s1")) == 1
 
 

@@ -624,8 +624,8 @@ class WatchedSyncCoordinator(DataUpdateCoordinator[SyncSnapshot]):
     async def _read_shows(self) -> None:
         """Read the episodes of tracked shows that changed.
 
-        A show that cannot be read does not hold up the others; raises its `ServerError`
-        in the end.
+        Its server is asked where they are not what is known of them. A show that cannot
+        be read does not hold up the others; raises its `ServerError` in the end.
         """
         failed: ServerError | None = None
         ledger = self._lane.ledger
@@ -646,6 +646,9 @@ class WatchedSyncCoordinator(DataUpdateCoordinator[SyncSnapshot]):
             ):
                 continue
             self._stale_shows.discard(show_id)
+            if listed := await self._listed_leaves(show):
+                self._leaves[show_id] = _Leaves(show.item, tuple(listed), counts)
+                continue
             try:
                 readings = await self._server.fetch_leaves(show.item)
             except ItemGone:
@@ -662,6 +665,13 @@ class WatchedSyncCoordinator(DataUpdateCoordinator[SyncSnapshot]):
             self._remember(readings)
         if failed is not None:
             raise failed
+
+    async def _listed_leaves(self, show: Reading) -> Sequence[Reading]:
+        """Return what is known of a show's episodes, if its counts say the same."""
+        leaves = await self._lane.below(show.item) or ()
+        watched = sum(one.state.watched is True for one in leaves)
+        agrees = (len(leaves), watched) == (show.leaf_count, show.watched_leaf_count)
+        return leaves if agrees else ()
 
     def _remember(self, readings: Iterable[Reading]) -> None:
         """Take over readings without publishing each batch of them.
