@@ -214,7 +214,7 @@ def describe(item: Item) -> dict[str, Any]:
     """Return what an item is, as attributes; what it has not is left out."""
     attributes = {
         "media_type": item.kind.value,
-        "item_id": item.item_id,
+        "item_id": item.id_there,
         "title": item.title,
         "full_title": item.full_title,
         "year": item.year,

@@ -41,6 +41,7 @@ from .actions.fields import (
     ATTR_WAITING,
     ATTR_WATCHED,
     ATTR_WATCHED_AT,
+    ATTR_WHEN_THERE,
     ATTR_YEAR,
     DEFAULT_FOUND_ITEMS,
     DEFAULT_HISTORY_ROWS,
@@ -138,6 +139,7 @@ _NAMING: VolDictType = {
     **_DRY_RUN,
     vol.Optional(ATTR_CONFIRM, default=False): cv.boolean,
     vol.Optional(ATTR_WAIT, default=0): _number,
+    vol.Optional(ATTR_WHEN_THERE, default=False): cv.boolean,
 }
 _MARK: VolDictType = {
     **_NAMING,

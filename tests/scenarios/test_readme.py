@@ -350,6 +350,12 @@ async def test_action_does_something(
     rows = response[ANSWERS[name]]
     assert rows
     assert {row["reason"] for row in response.get("skipped", [])} <= {"not_aired"}
+    if "when_there" in data:
+        # It is not there, and waits until it is.
+        assert {row["reason"] for row in rows} == {"missing"}
+        assert not home.marks
+        no_errors(caplog)
+        return
     if "dry_run" in data:
         assert {row["status"] for row in rows} == {"planned"}
     if "wait" in data:

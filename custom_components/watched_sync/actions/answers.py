@@ -52,7 +52,7 @@ def operation_row(
     return {
         "operation_id": operation.operation_id,
         **lane_row(entry),
-        "item_id": operation.item.item_id,
+        "item_id": operation.item.id_there,
         "title": operation.item.full_title,
         "change": change_name(operation.change),
     }

@@ -28,7 +28,7 @@ from ..core.play_state import UNKNOWN, Reading
 from ..core.reconcile import NoOp, Policy, Push
 from ..core.undo import undone_batches
 from ..naming.asking import CannotAsk, SkipReason, async_ask
-from ..naming.found import LaneItem
+from ..naming.found import LaneItem, Missing
 from ..naming.names import external_ids
 from ..preferences import preferences
 from ..runtime import WatchedSyncConfigEntry
@@ -80,7 +80,7 @@ class _Case:
 async def async_explain(call: ServiceCall) -> ServiceResponse:
     """Return, for each item the call names, how it stands and why."""
     words = await async_words(call.hass, call.data.get(ATTR_LANGUAGE))
-    resolution = await async_resolve(call, POLICY_READ)
+    resolution = await async_resolve(call, POLICY_READ, Missing.CLAIMED)
     targets = resolution.targets[:ITEM_LIMIT]
     entries = {target.entry.entry_id: target.entry for target in targets}
     entries |= {one.entry.entry_id: one.entry for one in resolution.skipped}
@@ -296,6 +296,8 @@ def _why_it_waits(case: _Case, operation: Operation) -> Explanation:
     if operation.operation_id in lane.in_flight:
         return Explanation(Why.BEING_DELIVERED, name, operation)
     not_before = operation.not_before
+    if operation.item.is_unseen:
+        return Explanation(Why.MISSING, name, operation, Variant.NOT_YET, not_before)
     if operation.missing_since is not None:
         variant = Variant.MISSING_SINCE
         if operation.last_error == Reason.NO_EPISODES:

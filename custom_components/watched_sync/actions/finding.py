@@ -125,7 +125,7 @@ def item_row(entry: WatchedSyncConfigEntry, item: Item) -> JsonObjectType:
     """
     return {
         **lane_row(entry),
-        "item_id": item.item_id,
+        "item_id": item.id_there,
         "media_type": item.kind.value,
         "title": item.title,
         "full_title": item.full_title,

@@ -177,7 +177,11 @@ async def _async_shelf(
 async def _async_waiting(entry: WatchedSyncConfigEntry) -> dict[str, Reading]:
     """Return what a change waits for, by its id; of a show, its episodes as well."""
     runtime = entry.runtime_data
-    items = {one.item.item_id: one.item for one in runtime.lane.outbox}
+    items = {
+        one.item.item_id: one.item
+        for one in runtime.lane.outbox
+        if not one.item.is_unseen
+    }
     found = {item_id: Reading(item, UNKNOWN) for item_id, item in items.items()}
     found |= await runtime.catalogue.readings(items)
     for item in items.values():

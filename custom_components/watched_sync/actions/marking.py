@@ -12,22 +12,25 @@ from homeassistant.util import dt as dt_util
 from homeassistant.util.json import JsonObjectType, JsonValueType
 from homeassistant.util.ulid import ulid_now
 
+from ..core.errors import Reason
 from ..core.operation import Change, MarkUnwatched, MarkWatched, Operation, SetProgress
 from ..core.outbox import Outcome, Result
 from ..failures import invalid
 from ..naming.asking import CannotAsk, async_ask
-from ..naming.found import LaneItem, Resolution, Skipped
+from ..naming.found import LaneItem, Missing, Resolution, Skipped
 from ..naming.shows import ActionScope
 from ..runtime import Request
 from .answers import change_name, lane_row, skipped_row, status_of, waiting_time
 from .fields import (
     ATTR_CONFIRM,
     ATTR_DRY_RUN,
+    ATTR_EXTERNAL_ID,
     ATTR_INCLUDE_SPECIALS,
     ATTR_PERCENT,
     ATTR_POSITION,
     ATTR_SCOPE,
     ATTR_WATCHED_AT,
+    ATTR_WHEN_THERE,
 )
 from .limits import async_check_size
 from .planning import Planned, already_true, forecast
@@ -68,7 +71,7 @@ async def async_set_progress(call: ServiceCall) -> ServiceResponse:
 async def _async_change(call: ServiceCall, change: Change | None) -> ServiceResponse:
     """Resolve, check and queue *change*; None is the progress the call speaks of."""
     wait = waiting_time(call)
-    resolution = await async_resolve(call, POLICY_CONTROL)
+    resolution = await async_resolve(call, POLICY_CONTROL, _missing(call.data))
     if change is not None and call.data[ATTR_SCOPE] is ActionScope.UP_TO:
         stretch = await async_up_to(
             resolution,
@@ -88,6 +91,20 @@ async def _async_change(call: ServiceCall, change: Change | None) -> ServiceResp
     batch_id = ulid_now() if planned else None
     rows = await _async_submit(planned, batch_id, wait)
     return _response(batch_id, rows, skipped)
+
+
+def _missing(data: Mapping[str, Any]) -> Missing:
+    """Return whether what is named may wait to be there, if it can be waited for.
+
+    What is called so today may be something else tomorrow; an id of the world is not.
+    """
+    if not data[ATTR_WHEN_THERE]:
+        return Missing.REFUSED
+    if ATTR_EXTERNAL_ID not in data:
+        raise invalid("when_there_without_external_id")
+    if data.get(ATTR_SCOPE) is ActionScope.UP_TO:
+        raise invalid("when_there_up_to")
+    return Missing.AWAITED
 
 
 async def _async_plan(
@@ -197,7 +214,9 @@ async def _async_submit_lane(
     )
     ended: Mapping[str, Outcome] = {}
     if wait:
-        ended = await runtime.lane.ended([one.operation_id for one in operations], wait)
+        # What is not there yet hardly comes while somebody waits.
+        expected = [one.operation_id for one in operations if not one.item.is_unseen]
+        ended = await runtime.lane.ended(expected, wait)
     return [
         _row(one, operation, status_of(outcome), outcome)
         for one, operation in zip(group, operations, strict=True)
@@ -215,11 +234,13 @@ def _row(
     row: JsonObjectType = {
         "operation_id": operation.operation_id if operation else None,
         **lane_row(planned.target.entry),
-        "item_id": item.item_id,
+        "item_id": item.id_there,
         "title": item.full_title,
         "change": change_name(planned.request.change),
         "status": status,
     }
+    if item.is_unseen:
+        row["reason"] = Reason.MISSING.value
     if outcome is not None:
         row["result"] = outcome.result.value
         if outcome.reason is not None:

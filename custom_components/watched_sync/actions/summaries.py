@@ -54,6 +54,7 @@ class Variant(StrEnum):
 
     MISSING_SINCE = "missing_since"
     MISSING_NOW = "missing_now"
+    NOT_YET = "not_yet"
     NO_EPISODES = "no_episodes"
     WAS_ALREADY_TRUE = "was_already_true"
 

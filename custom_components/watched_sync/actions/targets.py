@@ -20,11 +20,12 @@ from ..core.identity import MediaKind
 from ..dialogs.player import followed_entity_ids
 from ..entity import ItemEntity
 from ..failures import invalid
-from ..naming.found import LaneItem, Resolution
+from ..naming.found import LaneItem, Missing, Resolution, nothing_found
 from ..naming.names import ItemName, parse_external_id, title_words
 from ..naming.played import async_plays, async_resolve_player
 from ..naming.resolving import async_resolve_id, async_resolve_words
-from ..naming.shows import ActionScope, async_refine
+from ..naming.shows import ActionScope, async_refine, numbered
+from ..naming.unseen import with_missing
 from ..players.whose import says_whose_session
 from ..runtime import WatchedSyncConfigEntry
 from .fields import (
@@ -154,18 +155,24 @@ def _check_naming(data: Mapping[str, Any], *, by_entity: bool) -> None:
         raise invalid("negative_number")
 
 
-async def async_resolve(call: ServiceCall, policy: str) -> Resolution:
+async def async_resolve(
+    call: ServiceCall, policy: str, missing: Missing = Missing.REFUSED
+) -> Resolution:
     """Return the items an action means, lane by lane.
 
-    *policy* is what the caller must be permitted to do with the lanes. Raises
-    Unauthorized, and ServiceValidationError if it names nothing, two things, something
-    ambiguous or something that is not there.
+    *policy* is what the caller must be permitted to do with the lanes. What is named by
+    an external id may be *missing*. Raises Unauthorized, and ServiceValidationError if
+    it names nothing, two things, something ambiguous or something that is not there.
     """
     data = call.data
     selection = target_helpers.TargetSelection(call.data)
     _check_naming(data, by_entity=selection.has_any_target)
     lanes = await async_choose_lanes(call, policy)
     in_show = ATTR_SEASON in data
+    if ATTR_EXTERNAL_ID not in data:
+        missing = Missing.REFUSED
+    season, episode = data.get(ATTR_SEASON), data.get(ATTR_EPISODE)
+    scope = ActionScope(data.get(ATTR_SCOPE, ActionScope.ITEM))
     if selection.has_any_target:
         name = ", ".join(sorted(selection.entity_ids))
         resolution = await _async_resolve_entities(call, selection, lanes)
@@ -177,14 +184,18 @@ async def async_resolve(call: ServiceCall, policy: str) -> Resolution:
         lanes = lanes.for_whom()
         words = _words(data, in_show=in_show)
         name = words.name
-        resolution = await async_resolve_words(lanes.running, words, lanes.not_loaded)
-    return await async_refine(
-        resolution,
-        name,
-        data.get(ATTR_SEASON),
-        data.get(ATTR_EPISODE),
-        ActionScope(data.get(ATTR_SCOPE, ActionScope.ITEM)),
+        resolution = await async_resolve_words(
+            lanes.running, words, lanes.not_loaded, missing
+        )
+    resolution = await async_refine(resolution, name, season, episode, scope, missing)
+    if missing is Missing.REFUSED:
+        return resolution
+    resolution = with_missing(
+        resolution, lanes.running, words, season, episode, scope, missing
     )
+    if not resolution.targets:
+        raise nothing_found(numbered(name, season, episode), resolution.skipped)
+    return resolution
 
 
 def _only(lanes: Lanes) -> WatchedSyncConfigEntry:

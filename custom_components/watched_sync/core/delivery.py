@@ -264,8 +264,12 @@ class Delivery:
     # --- items -----------------------------------------------------------
 
     async def _deliver_items(self, operations: Sequence[Operation]) -> None:
-        wanted_ids = {one.item.item_id for one in operations}
-        found, read_at = await self._read_fresh(lambda: self._server.fetch(wanted_ids))
+        wanted_ids = {one.item.item_id for one in operations if not one.item.is_unseen}
+
+        async def shown() -> Mapping[str, Reading]:
+            return await self._server.fetch(wanted_ids) if wanted_ids else {}
+
+        found, read_at = await self._read_fresh(shown)
         found = {one.item.item_id: one for one in await self._knowing(found.values())}
         doubted: dict[str, PlayState] = {}
         for operation in operations:
@@ -463,6 +467,9 @@ class Delivery:
     # --- shows and seasons -----------------------------------------------
 
     async def _deliver_tree(self, operation: Operation) -> None:
+        if operation.item.is_unseen:
+            await self._search_again(operation)
+            return
         if not self._was_just_read(operation.item):
             shown = await self._server.fetch({operation.item.item_id})
             await self._learn(shown.values())
@@ -1020,7 +1027,10 @@ class Delivery:
             return
         item, recheck = None, MISSING_RECHECK
         try:
-            item = await find_again(self._server, operation.item, self._find)
+            if operation.item.is_unseen:
+                item = await self._lane.find_unseen(self._server, operation.item)
+            else:
+                item = await find_again(self._server, operation.item, self._find)
         except ItemGone:
             pass  # the search still lists what is not there any more
         except StillLooking:

@@ -29,8 +29,9 @@ type WorkKey = tuple[MediaKind, str, str, int | None, int | None]
 class MediaKind(StrEnum):
     """The four levels that carry a play state.
 
-    UNKNOWN is an item named by its id alone while the server was away; the first
-    reading says what it is.
+    UNKNOWN is an item named by its id alone while the server was away, or by an id of
+    the world's before it was there: a film or an episode. The first reading says what
+    it is.
     """
 
     MOVIE = "movie"
@@ -111,6 +112,12 @@ class ProviderIds:
 
 NO_IDS = ProviderIds()
 
+#: What no id of a server's has in it.
+_UNSEEN = "://"
+
+#: What has a play state of its own.
+_LEAVES = (MediaKind.MOVIE, MediaKind.EPISODE)
+
 
 def _imdb_id(text: str | None) -> str | None:
     match = _IMDB_ID.fullmatch((text or "").strip())
@@ -151,6 +158,44 @@ class Item:
     episode_end: int | None = None
     aired: date | None = None
     listed_under: tuple[str, ...] = ()
+
+    @classmethod
+    def unseen(
+        cls,
+        kind: MediaKind,
+        ids: ProviderIds,
+        season: int | None = None,
+        episode: int | None = None,
+    ) -> Item:
+        """Return what is named by ids of the world alone, and was never seen.
+
+        Where *season* is given the ids are those of its show. In the place of its id
+        it has that name, such as `tmdb://show/95396/2/5`.
+        """
+        of_show = season is not None
+        source, number = ids.named[0]
+        named = MediaKind.SHOW if of_show else kind
+        parts = (named.value, number, *(n for n in (season, episode) if n is not None))
+        name = f"{source}{_UNSEEN}{'/'.join(map(str, parts))}"
+        return cls(
+            item_id=name,
+            kind=kind,
+            title=name,
+            provider_ids=NO_IDS if of_show else ids,
+            show_provider_ids=ids if of_show else NO_IDS,
+            season=season,
+            episode=episode,
+        )
+
+    @property
+    def is_unseen(self) -> bool:
+        """Whether it was never seen on its server, so that it has no id there."""
+        return _UNSEEN in self.item_id
+
+    @property
+    def id_there(self) -> str | None:
+        """Its id on the server, None as long as it was never seen there."""
+        return None if self.is_unseen else self.item_id
 
     @property
     def show_ids(self) -> tuple[str, ...]:
@@ -332,23 +377,49 @@ class Item:
     @property
     def work_keys(self) -> list[WorkKey]:
         """What it is found by: two of the same work have one of these in common."""
+        kinds = _LEAVES if self.kind is MediaKind.UNKNOWN else (self.kind,)
         keys: list[WorkKey] = [
-            (self.kind, *one, None, None) for one in self.provider_ids.named
+            (kind, *one, None, None)
+            for kind in kinds
+            for one in self.provider_ids.named
         ]
-        if self.kind is MediaKind.EPISODE:
+        if self.kind in (MediaKind.EPISODE, MediaKind.SEASON):
             keys += [
                 (self.kind, *one, self.season, self.episode)
                 for one in self.show_provider_ids.named
             ]
         return keys
 
+    @property
+    def awaited_keys(self) -> set[WorkKey]:
+        """What may wait for it: itself, its season, or an episode that its file holds.
+
+        Each is the key of a work that it is, or is a part of.
+        """
+        keys = set(self.work_keys)
+        if self.kind is MediaKind.EPISODE and self.season is not None:
+            for one in self.show_provider_ids.named:
+                keys.add((MediaKind.SEASON, *one, self.season, None))
+                keys |= {(self.kind, *one, self.season, each) for each in self.numbers}
+        return keys
+
+    def is_named_as(self, now: Item) -> bool:
+        """Whether the world has the same names for *now*: it is found by the same."""
+        return (
+            self.provider_ids == now.provider_ids
+            and self.show_provider_ids == now.show_provider_ids
+            and (self.season, self.episode) == (now.season, now.episode)
+        )
+
     def is_same_work(self, other: Item) -> bool:
         """Whether *other* is the same work, on whatever server.
 
         Provider ids decide, never titles. Episodes without ids of their own are
-        matched by their show's ids with season and episode number.
+        matched by their show's ids with season and episode number. What is named by
+        an id alone may be a film or an episode.
         """
-        if self.kind is not other.kind:
+        kinds = {self.kind, other.kind}
+        if len(kinds) > 1 and kinds - {*_LEAVES} != {MediaKind.UNKNOWN}:
             return False
         if self.provider_ids and other.provider_ids:
             return self.provider_ids.matches(other.provider_ids)

@@ -125,15 +125,17 @@ class Keeper:
                     show_id for one in news.values() for show_id in one.item.show_ids
                 }
                 known = await self._catalogue.readings({*news, *shows})
-                await self._catalogue.keep(
-                    self._completed(of_show(one, known), known.get(item_id))
+                completed = {
+                    item_id: self._completed(of_show(one, known), known.get(item_id))
                     for item_id, one in news.items()
-                )
+                }
+                await self._catalogue.keep(completed.values())
             except CatalogueError:
                 self._news = {**news, **self._news}
                 self._has_news.set()
                 raise
         self.works()
+        self._look_for(completed, known)
 
     def failed(self, error: CatalogueError) -> None:
         """Note that the catalogue failed; the log has it once, until it works again."""
@@ -199,12 +201,29 @@ class Keeper:
             # Nothing of what the lane has read meanwhile is lost: it is written next.
             await self._catalogue.keep(kept, round_no)
         self.works()
+        self._look_for({one.item.item_id: one for one in kept}, known)
         return Taken(moved, new, differing)
 
     async def keep_counts(self, show: Reading, round_no: int) -> None:
         """Keep the counts of a show whose episodes are known by now."""
         async with self._one_write:
             await self._catalogue.keep([show], round_no)
+
+    def _look_for(
+        self, kept: Mapping[str, Reading], before: Mapping[str, Reading]
+    ) -> None:
+        """Have the lane look for what is missing, where it may be what is new.
+
+        What was there *before* may have got its names only now.
+        """
+        self._lane.look_for(
+            [
+                one.item
+                for item_id, one in kept.items()
+                if (earlier := before.get(item_id)) is None
+                or not earlier.item.is_named_as(one.item)
+            ]
+        )
 
     def _known(self, row: Reading, kept: Reading | None) -> Reading | None:
         """Return what is known of the item of a row: by the lane, or else as kept."""

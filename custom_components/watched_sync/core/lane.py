@@ -29,8 +29,9 @@ from .mistakes import Mistakes
 from .operation import Operation, Scope
 from .outbox import Outbox, OutboxFull, Outcome, Receipt, Result
 from .play_state import PlayState, Reading
-from .ports import Catalogue, Clock, Journal
+from .ports import Catalogue, Clock, Journal, MediaServer
 from .recent import Recent
+from .rehoming import find_again, find_unseen
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -285,15 +286,13 @@ class Lane:
             if self.recent.doubt(one):
                 self._doubted.add(item_id)
                 continue
-            self.recent.see(
-                None if known is None else known.state, self.ledger.knowing(one)
-            )
+            knowing = self.ledger.knowing(one)
+            self.recent.see(None if known is None else known.state, knowing)
             believed.append(one)
-            if known is None:
-                seen_first.append(one.item)
+            if known is None or not known.item.is_named_as(knowing.item):
+                seen_first.append(knowing.item)
         news = self.ledger.remember(believed)
-        if seen_first and self.outbox.hasten(Reason.MISSING, seen_first):
-            self.wake.set()
+        self.look_for(seen_first)
         return news
 
     def note_library(self, seen: Iterable[Reading], gone: Collection[str]) -> None:
@@ -303,10 +302,33 @@ class Lane:
         shown, which is to be looked at again before it is believed.
         """
         seen = tuple(seen)
-        if self.outbox.hasten(Reason.MISSING, [one.item for one in seen]):
-            self.wake.set()
+        self.look_for([one.item for one in seen])
         if seen or gone:
             self.publish(LaneUpdate(seen=seen, gone=frozenset(gone)))
+
+    def look_for(self, items: Collection[Item]) -> None:
+        """Have looked for at once what is missing, where its work may be one of these.
+
+        To be told of *items* that were not there before, or under other names.
+        """
+        if not items:
+            return
+        for reason in (Reason.MISSING, Reason.NO_EPISODES):
+            if self.outbox.hasten(reason, items):
+                self.wake.set()
+
+    async def find_unseen(self, server: MediaServer, item: Item) -> Item | None:
+        """Return what an item has turned out to be that was never seen, if it is there.
+
+        Raises `ServerError`.
+        """
+        if self._catalogue is None:
+            return await find_again(server, item)
+        try:
+            return await find_unseen(server, item, self._catalogue)
+        except CatalogueError as err:
+            _LOGGER.debug("What waits to be there cannot be looked up: %r", err)
+            return None
 
     async def known(self, item_ids: Collection[str]) -> Mapping[str, Reading]:
         """Return what is known of items, whether they were dealt with or only listed.
@@ -591,8 +613,9 @@ class Lane:
                 self.outbox.take_back(receipt)
 
         try:
-            for operation in operations:
-                receipt = self.outbox.add(self._with_base(operation), staged=True)
+            for one in operations:
+                operation = self._with_base(self.outbox.unseen_as(one))
+                receipt = self.outbox.add(operation, staged=True)
                 receipts.append(receipt)
                 self.check(receipt.operation)
         except OutboxFull, Unstorable:

@@ -461,18 +461,39 @@ class Outbox:
 
         With *items* only what would touch one of them, or the same work.
         """
-        waiting = [
-            one
-            for one in self._live.values()
-            if one.last_error == reason
-            and (
-                items is None
-                or any(one.reaches(it) or one.item.is_same_work(it) for it in items)
-            )
-        ]
+        waiting = [one for one in self._live.values() if one.last_error == reason]
+        if items is not None and waiting:
+            # A page of a library is compared with all that waits: by its names.
+            keys = {key for item in items for key in item.awaited_keys}
+            names = {name for item in items for name in _own_names(item)}
+            waiting = [
+                one
+                for one in waiting
+                if not keys.isdisjoint(one.item.work_keys)
+                or (
+                    not names.isdisjoint((one.item.item_id, one.item.show_id))
+                    and any(one.reaches(item) for item in items)
+                )
+            ]
         for one in waiting:
             self._put(replace(one, not_before=None))
         return bool(waiting)
+
+    def unseen_as(self, operation: Operation) -> Operation:
+        """Return what is for an item that was never seen, under the name it waits by.
+
+        One work has several names: what is asked for later takes the place of what was
+        asked for earlier, whichever it was called by.
+        """
+        if not operation.item.is_unseen:
+            return operation
+        names = (
+            one.item.item_id
+            for one in (*self._live.values(), *self._rejected.values())
+            if one.item.is_unseen and one.item.is_same_work(operation.item)
+        )
+        name = next(names, operation.item.item_id)
+        return replace(operation, item=replace(operation.item, item_id=name))
 
     def gather(
         self, operation: Operation, leaves: Mapping[str, Item]
@@ -745,3 +766,9 @@ def _overtakes(new: Operation, old: Operation) -> bool:
         return False
     # An operation that includes the specials says more than one that leaves them out.
     return old.scope is Scope.ITEM or new.include_specials or not old.include_specials
+
+
+def _own_names(item: Item) -> Iterable[str]:
+    """Return the ids of an item, and of its season and shows."""
+    season = () if item.season_id is None else (item.season_id,)
+    return (item.item_id, *season, *item.show_ids)

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from enum import Enum, auto
 
 from homeassistant.exceptions import ServiceValidationError
 
@@ -44,6 +45,18 @@ class Skipped:
     entry: WatchedSyncConfigEntry
     reason: SkipReason
     item: Item | None = None
+
+
+class Missing(Enum):
+    """What becomes of lanes that do not have what is named.
+
+    REFUSED if none has it. CLAIMED where something may wait to be there. AWAITED where
+    it is to wait: then a catalogue that knows all there is need not be doubted.
+    """
+
+    REFUSED = auto()
+    CLAIMED = auto()
+    AWAITED = auto()
 
 
 @dataclass(slots=True)

@@ -33,14 +33,19 @@ class Answer:
 
 
 async def async_answers(
-    lanes: Sequence[WatchedSyncConfigEntry], name: ItemName
+    lanes: Sequence[WatchedSyncConfigEntry], name: ItemName, *, awaited: bool = False
 ) -> list[Answer]:
-    """Return what each lane has that may be what was named."""
+    """Return what each lane has that may be what was named.
+
+    Where it is *awaited* anyhow, no server is asked for what its catalogue would have.
+    """
     known = await asyncio.gather(*(async_known_by(entry, name) for entry in lanes))
     if name.ids is not None and any(not (one.whole and one.readings) for one in known):
         # A server that cannot look for ids is helped by a title some lane knows.
         name = replace(name, hint=_title_of(name, known) or name.hint)
-    return await asyncio.gather(*(_async_answer(one, name) for one in known))
+    return await asyncio.gather(
+        *(_async_answer(one, name, awaited=awaited) for one in known)
+    )
 
 
 async def async_known_answers(
@@ -69,10 +74,10 @@ def _title_of(name: ItemName, known: Iterable[Known]) -> str | None:
     )
 
 
-async def _async_answer(known: Known, name: ItemName) -> Answer:
+async def _async_answer(known: Known, name: ItemName, *, awaited: bool) -> Answer:
     entry = known.entry
     answer = Answer(entry, known.targets)
-    if known.whole and answer.fitting:
+    if known.whole and (answer.fitting or awaited):
         return answer
     if known.whole and name.title:
         like = await async_known_like(entry, name.title, name.kinds, SEARCH_LIMIT)

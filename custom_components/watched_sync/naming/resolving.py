@@ -14,6 +14,7 @@ from ..runtime import WatchedSyncConfigEntry
 from .asking import CannotAsk, SkipReason, async_read
 from .found import (
     LaneItem,
+    Missing,
     Resolution,
     Skipped,
     candidates,
@@ -30,16 +31,18 @@ async def async_resolve_words(
     lanes: Sequence[WatchedSyncConfigEntry],
     words: ItemName,
     not_loaded: Iterable[WatchedSyncConfigEntry],
+    missing: Missing = Missing.REFUSED,
 ) -> Resolution:
     """Find what was named on every lane; it must be one work.
 
-    *not_loaded* are entries that would have been asked as well.
+    *not_loaded* are entries that would have been asked as well. What no lane has may be
+    *missing*: then there are no targets.
     """
     resolution = Resolution(
         skipped=[Skipped(entry, SkipReason.NOT_LOADED) for entry in not_loaded]
     )
     similar: list[LaneItem] = []
-    answers = await async_answers(lanes, words)
+    answers = await async_answers(lanes, words, awaited=missing is Missing.AWAITED)
     fitting = [target for answer in answers for target in answer.fitting]
     described = [target.item for target in fitting if target.described]
     best = words.among(fitting)
@@ -58,6 +61,8 @@ async def async_resolve_words(
             reason = answer.reason or SkipReason.NOT_FOUND
             resolution.skipped.append(Skipped(answer.entry, reason))
     if not resolution.targets:
+        if missing is not Missing.REFUSED:
+            return resolution
         raise nothing_found(
             words.name,
             resolution.skipped,

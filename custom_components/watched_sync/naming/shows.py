@@ -11,7 +11,7 @@ from ..core.play_state import Reading
 from ..core.ports import Find, MediaServer
 from ..failures import invalid
 from .asking import CannotAsk, SkipReason, async_look_up
-from .found import LaneItem, Resolution, Skipped, nothing_found
+from .found import LaneItem, Missing, Resolution, Skipped, nothing_found
 from .known import (
     async_known,
     async_known_items,
@@ -144,8 +144,12 @@ async def async_refine(
     season: int | None,
     episode: int | None,
     scope: ActionScope,
+    missing: Missing = Missing.REFUSED,
 ) -> Resolution:
-    """Go down from what *name* led to by season and episode, then up by scope."""
+    """Go down from what *name* led to by season and episode, then up by scope.
+
+    Without a target nothing is found, unless it may be *missing*.
+    """
     refined = Resolution(skipped=list(resolution.skipped))
     for target in resolution.targets:
         try:
@@ -163,18 +167,21 @@ async def async_refine(
                 Skipped(target.entry, SkipReason.NOT_FOUND, target.item)
             )
         refined.targets.extend(found)
-    if not refined.targets:
-        if season is not None:
-            name = f"{name} S{season:02}"
-        if episode is not None:
-            name = f"{name}E{episode:02}"
-        raise nothing_found(name, refined.skipped)
+    if not refined.targets and missing is Missing.REFUSED:
+        raise nothing_found(numbered(name, season, episode), refined.skipped)
     # Two names may lead to one item, such as the last played one being up next.
     unique = {
         (target.entry.entry_id, target.item.item_id): target
         for target in refined.targets
     }
     return replace(refined, targets=list(unique.values()))
+
+
+def numbered(name: str, season: int | None, episode: int | None) -> str:
+    """Return the name of a season or episode, such as `Severance S02E05`."""
+    if season is not None:
+        name = f"{name} S{season:02}"
+    return name if episode is None else f"{name}E{episode:02}"
 
 
 # --- by place in the show ---------------------------------------------------
