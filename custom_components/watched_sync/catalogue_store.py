@@ -654,6 +654,14 @@ class _Tables:
         found = dict(self._db.execute("SELECT kind, count(*) FROM items GROUP BY kind"))
         return {kind: found.get(number, 0) for number, kind in enumerate(KINDS)}
 
+    def libraries(self) -> frozenset[str]:
+        """Return the ids of the libraries of which there are items."""
+        found = self._db.execute(
+            "SELECT DISTINCT library FROM places"
+            " WHERE library IS NOT NULL AND place IN (SELECT place FROM items)"
+        )
+        return frozenset(library_id for (library_id,) in found)
+
     def progress(self) -> Progress:
         """Return how far the libraries were read."""
         for (value,) in self._db.execute(
@@ -816,6 +824,10 @@ class CatalogueStore(Catalogue):
     @override
     async def note(self, progress: Progress) -> None:
         await self._ask(lambda tables: tables.note(progress))
+
+    @override
+    async def libraries(self) -> frozenset[str]:
+        return await self._ask(_Tables.libraries)
 
     @override
     async def counts(self) -> Mapping[MediaKind, int]:

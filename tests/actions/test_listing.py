@@ -168,6 +168,16 @@ async def test_library_that_is_left_out_is_not_listed(hass: HomeAssistant) -> No
     assert await ids(hass, library="Shows") == []
 
 
+async def test_library_that_is_not_there_any_more_is_not_listed(
+    hass: HomeAssistant,
+) -> None:
+    entry, _ = await house(hass)
+    entry.runtime_data.inventory._unseen = frozenset({"films"})
+    assert "m1" not in await ids(hass)
+    assert await ids(hass, library="Films") == []
+    assert len(await ids(hass)) > 0
+
+
 async def test_what_waits_can_be_listed_or_left_out(hass: HomeAssistant) -> None:
     entry, _ = await house(hass, away=True)
     await mark(entry, MOVIE)

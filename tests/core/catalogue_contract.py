@@ -374,10 +374,21 @@ class CatalogueContract:
             start=2_000,
             show_id="dark",
             finished_at=datetime(2026, 3, 1, 4, 5, tzinfo=UTC),
+            vanished=frozenset({"films", "old films"}),
         )
         await catalogue.note(Progress(round_no=1))
         await catalogue.note(progress)
         assert await catalogue.progress() == progress
+
+    async def test_names_the_libraries_that_have_items(
+        self, catalogue: Catalogue
+    ) -> None:
+        assert await catalogue.libraries() == frozenset()
+        stray = replace(movie("stray"), library_id=None)
+        await catalogue.keep(read(movie(), stray, SHOW, *episodes(SHOW, {1: 3})))
+        assert await catalogue.libraries() == {"films", "shows"}
+        await catalogue.drop([movie().item_id])
+        assert await catalogue.libraries() == {"shows"}
 
     async def test_counts_each_kind(self, catalogue: Catalogue) -> None:
         await catalogue.keep(read(movie(), SHOW, FIRST, *episodes(SHOW, {1: 3})))

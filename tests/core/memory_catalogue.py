@@ -158,6 +158,11 @@ class MemoryCatalogue(Catalogue):
         self._progress = progress
 
     @override
+    async def libraries(self) -> frozenset[str]:
+        items = (one.item for one in self._of(KINDS))
+        return frozenset(one.library_id for one in items if one.library_id)
+
+    @override
     async def counts(self) -> Mapping[MediaKind, int]:
         return {kind: len(self._of((kind,))) for kind in KINDS}
 

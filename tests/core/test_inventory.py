@@ -2058,6 +2058,82 @@ async def test_an_item_of_no_known_library_is_forgotten_as_others_are() -> None:
     assert await rig.known("stray") is None
 
 
+# --- libraries that come and go ----------------------------------------------------
+
+
+@both_kinds
+def test_a_library_that_is_hidden_and_shown_again_is_no_news(make: Any) -> None:
+    @virtual
+    async def world() -> None:
+        rig = await a_watched(make, "m3")
+        films = rig.server.shelves.pop("films")
+        await asyncio.sleep(DAY)
+        assert rig.inventory.unseen == {"films"}
+        assert await rig.state("m3") == seen(last=at(-10))
+        # The next life knows it before anything is asked.
+        await rig.again()
+        await asyncio.sleep(0.1)
+        assert rig.inventory.unseen == {"films"}
+        rig.server.shelves["films"] = films
+        rig.server.states["m4"] = played()
+        await asyncio.sleep(DAY)
+        assert rig.inventory.unseen == frozenset()
+        assert rig.told == [(What.WATCHED, "m4")]
+        await asyncio.sleep(2 * DAY)
+        assert await rig.state("m3") == seen(last=at(-10))
+        assert rig.told == [(What.WATCHED, "m4")]
+
+    world()
+
+
+@both_kinds
+def test_a_library_that_two_daily_rounds_do_not_see_is_forgotten(make: Any) -> None:
+    @virtual
+    async def world() -> None:
+        rig = await a_watched(make)
+        del rig.server.shelves["films"]
+        await asyncio.sleep(DAY + HOUR)
+        assert await rig.known("m3") is not None
+        await asyncio.sleep(DAY + HOUR)
+        assert await rig.known("m3") is None
+        assert await rig.known("s1.1.1") is not None
+        assert rig.inventory.unseen == frozenset()
+        assert await rig.catalogue.libraries() == {"shows"}
+        assert (await rig.catalogue.progress()).vanished == frozenset()
+
+    world()
+
+
+@virtual
+async def test_a_library_that_is_gone_is_believed_when_all_is_read_again() -> None:
+    rig = await a_watched(ModelServer.jellyfin)
+    del rig.server.shelves["films"]
+    rig.inventory.read_again()
+    await asyncio.sleep(HOUR)
+    assert await rig.known("m3") is None
+    assert await rig.known("s1.1.1") is not None
+
+
+@virtual
+async def test_a_library_that_the_options_leave_out_is_forgotten_as_well() -> None:
+    rig = await a_watched(ModelServer.plex)
+    rig.server.allowed = {"shows"}
+    await rig.again()
+    await asyncio.sleep(HOUR)
+    assert rig.inventory.unseen == {"films"}
+    await asyncio.sleep(2 * DAY + HOUR)
+    assert await rig.known("m3") is None
+
+
+@virtual
+async def test_a_server_without_any_library_has_lost_none() -> None:
+    rig = await a_watched(ModelServer.jellyfin)
+    rig.server.shelves.clear()
+    await asyncio.sleep(3 * DAY)
+    assert rig.inventory.unseen == frozenset()
+    assert await agrees(rig)
+
+
 @virtual
 async def test_a_catalogue_that_fails_tells_of_no_copies() -> None:
     rig = await a_watched(ModelServer.plex, "m3")

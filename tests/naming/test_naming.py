@@ -250,6 +250,20 @@ async def test_up_to_and_whole_shows_are_known_with_the_server_away(
     assert answer["operations"]
 
 
+async def test_what_is_in_a_library_that_is_gone_is_not_named(
+    hass: HomeAssistant,
+) -> None:
+    entry, server = await known_lane(hass)
+    assert await planned(hass, item_id="m1", config_entry_id=entry.entry_id) == ["m1"]
+    assert await planned(hass, title=MOVIE.title) == ["m1"]
+    entry.runtime_data.inventory._unseen = frozenset({"films"})
+    del server.items["m1"]
+    with pytest.raises(ServiceValidationError):
+        await planned(hass, title=MOVIE.title)
+    with pytest.raises(ServiceValidationError):
+        await planned(hass, item_id="m1", config_entry_id=entry.entry_id)
+
+
 async def test_show_is_counted_by_the_catalogue(hass: HomeAssistant) -> None:
     episodes = [
         replace(EPISODES[1], item_id=f"e{number}", episode=number)

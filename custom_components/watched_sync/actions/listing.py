@@ -152,8 +152,12 @@ async def _async_shelf(
     shelf: _Shelf, wanted: Selection, *, waiting: bool | None
 ) -> _Shelf:
     """Fill a shelf with what its lane has; *waiting* narrows it to what does or not."""
-    catalogue = shelf.entry.runtime_data.catalogue
+    runtime = shelf.entry.runtime_data
+    catalogue = runtime.catalogue
     try:
+        if unseen := runtime.inventory.unseen:
+            libraries = wanted.library_ids or await catalogue.libraries()
+            wanted = replace(wanted, library_ids=libraries - unseen)
         awaited = await _async_waiting(shelf.entry)
         shelf.waiting = awaited.keys()
         if waiting is None:

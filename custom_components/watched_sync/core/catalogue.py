@@ -112,7 +112,8 @@ class Progress:
     way. The part being read is all items of a `kind` in `library_id`, of which `start`
     were read; or, where episodes are read show by show, those of the shows up to and
     including `show_id`. `finished_at` is when the last whole round ended, None before
-    the first has: until then something that is not found may yet be there.
+    the first has: until then something that is not found may yet be there. `vanished`
+    are libraries of which items are known and that the last whole round did not see.
     """
 
     round_no: int = 0
@@ -121,6 +122,7 @@ class Progress:
     start: int = 0
     show_id: str | None = None
     finished_at: datetime | None = None
+    vanished: frozenset[str] = frozenset()
 
 
 # --- what an index holds ---------------------------------------------------------

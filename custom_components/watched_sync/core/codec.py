@@ -319,6 +319,7 @@ def encode_progress(progress: Progress) -> Json:
             "start": progress.start,
             "show_id": progress.show_id,
             "finished_at": progress.finished_at and _time(progress.finished_at),
+            "vanished": sorted(progress.vanished),
         }
     )
 
@@ -333,6 +334,7 @@ def decode_progress(data: Mapping[str, Any]) -> Progress:
         start=_optional(data, "start", members.count) or 0,
         show_id=_other_id(data, "show_id"),
         finished_at=_optional(data, "finished_at", members.moment),
+        vanished=frozenset(members.texts(data.get("vanished", []))),
     )
 
 

@@ -214,6 +214,7 @@ class Inventory:
         self._newest: list[tuple[datetime, Reading]] = []
         self._failures: dict[tuple[str, MediaKind], int] = {}
         self._known_libraries: Sequence[Library] = ()
+        self._unseen: frozenset[str] = frozenset()
         # What was counted.
         self._is_counted = True
         self._is_counted_at_once = True
@@ -248,6 +249,15 @@ class Inventory:
         if self._is_first_over or self._is_at_leisure:
             return self._status
         return replace(self._status, stage=Stage.WAITING)
+
+    @property
+    def unseen(self) -> frozenset[str]:
+        """The libraries of which items are known that were not there lately.
+
+        They were removed, hidden from this user, or left out by the options; or the
+        server is broken. Their items are kept for a while, and are not to be offered.
+        """
+        return self._unseen
 
     def add_listener(self, listener: Callable[[], None]) -> Callable[[], None]:
         """Call *listener* when the status may have changed; return what removes it."""
@@ -402,7 +412,7 @@ class Inventory:
 
     async def _look_back(self) -> None:
         """Show what is known from earlier lives."""
-        await self._recall()
+        self._unseen = (await self._recall()).vanished
         await self._show(Stage.COMPLETE if self._is_first_over else Stage.WAITING)
 
     async def _do_next(self) -> None:
@@ -461,7 +471,9 @@ class Inventory:
         """
         is_first = progress.finished_at is None
         if self._is_asked_for and not is_first:
-            progress = Progress(finished_at=progress.finished_at)
+            progress = Progress(
+                finished_at=progress.finished_at, vanished=progress.vanished
+            )
             self._is_trusted = True
         self._is_asked_for = False
         libraries = await self._libraries()
@@ -491,6 +503,7 @@ class Inventory:
                     library_id=library.library_id,
                     kind=kind,
                     finished_at=progress.finished_at,
+                    vanished=progress.vanished,
                 )
                 await self._catalogue.note(progress)
             listing = _Listing(library, kind, progress.round_no, is_first)
@@ -511,7 +524,7 @@ class Inventory:
             self._failures.pop((library.library_id, kind), None)
             if all(kind is not later for _, later in parts[at + 1 :]):
                 self._knows_all_now(kind)
-        await self._finish(is_first=is_first)
+        await self._finish(is_first=is_first, vanished=progress.vanished)
 
     async def _gives_way(self) -> bool:
         """Rest a while in a round that nobody waits for; whether another goes first."""
@@ -519,12 +532,25 @@ class Inventory:
             await self._rest(DAILY_STEP)
         return bool(self._suspects) or self._is_round_due or self._is_asked_for
 
-    async def _finish(self, *, is_first: bool) -> None:
-        """Note that everything was read."""
+    async def _finish(self, *, is_first: bool, vanished: frozenset[str]) -> None:
+        """Note that everything was read.
+
+        What is in libraries that had *vanished* when everything was read before, and
+        are not there again, is forgotten.
+        """
         for kind in _ORDER:
             self._knows_all_now(kind)
+        for library_id in self._unseen & (
+            self._unseen if self._is_trusted else vanished
+        ):
+            await self._forget_library(library_id)
+            self._unseen -= {library_id}
         await self._catalogue.note(
-            Progress(round_no=self._number, finished_at=self._clock.now())
+            Progress(
+                round_no=self._number,
+                finished_at=self._clock.now(),
+                vanished=self._unseen,
+            )
         )
         self._is_first_over = True
         self._is_trusted = False
@@ -536,6 +562,12 @@ class Inventory:
             self._lane.ledger.recall(newest)
             self._lane.publish(LaneUpdate(readings=tuple(newest)))
         await self._show(Stage.COMPLETE)
+
+    async def _forget_library(self, library_id: str) -> None:
+        """Forget all that is known of a library."""
+        wanted = Selection(library_ids=frozenset({library_id}), limit=_BATCH)
+        while found := (await self._catalogue.select(wanted)).readings:
+            await self._catalogue.drop({one.item.item_id for one in found})
 
     async def _read_part(
         self, listing: _Listing, progress: Progress
@@ -793,6 +825,9 @@ class Inventory:
         """Read which libraries the options allow."""
         found = await self._in_turn(self._server.libraries)
         self._known_libraries = [one for one in found if one.is_allowed]
+        if found:  # a server that has just started may not know its libraries yet
+            there = {one.library_id for one in self._known_libraries}
+            self._unseen = await self._catalogue.libraries() - there
         return self._known_libraries
 
     async def _pages(self, listing: _Listing, start: int) -> AsyncGenerator[int]:

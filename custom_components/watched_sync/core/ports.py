@@ -474,6 +474,10 @@ class Catalogue(Protocol):
         """Return what of a library was not seen in a round (or a later one)."""
         ...
 
+    async def libraries(self) -> frozenset[str]:
+        """Return the ids of the libraries of which items are known."""
+        ...
+
     async def progress(self) -> Progress:
         """Return what was noted last of how far the libraries were read."""
         ...

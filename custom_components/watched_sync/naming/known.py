@@ -47,10 +47,14 @@ async def async_known(
     except CatalogueError as err:
         LOGGER.debug("%s: its catalogue cannot be asked: %r", entry.title, err)
         return Known(entry, (), whole=False)
-    allows = runtime.coordinator.allows
+    allows, unseen = runtime.coordinator.allows, runtime.inventory.unseen
     return Known(
         entry,
-        [one for one in found if allows(one.item)],
+        [
+            one
+            for one in found
+            if allows(one.item) and one.item.library_id not in unseen
+        ],
         whole=progress.finished_at is not None,
     )
 
@@ -110,6 +114,7 @@ async def async_known_items(
         found |= {
             item_id: LaneItem(entry, one.item, listed=True)
             for item_id, one in listed.items()
+            if one.item.library_id not in entry.runtime_data.inventory.unseen
         }
     return found
 
