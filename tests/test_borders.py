@@ -66,6 +66,7 @@ STORES = {"catalogue_store", "store"}
 
 #: The only rooms of the study that may wait for something.
 WAITING = {
+    "core.checking",
     "core.delivery",
     "core.inventory",
     "core.keeping",

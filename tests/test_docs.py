@@ -16,6 +16,13 @@ from custom_components import watched_sync
 from custom_components.watched_sync.const import DOMAIN
 from custom_components.watched_sync.core.activity import What
 from custom_components.watched_sync.core.errors import Reason
+from custom_components.watched_sync.core.facts import (
+    FACTS,
+    WORDS,
+    Fact,
+    Product,
+    Words,
+)
 from custom_components.watched_sync.core.mirror import Skip
 from custom_components.watched_sync.core.outbox import Result
 from custom_components.watched_sync.core.reconcile import Policy
@@ -31,6 +38,7 @@ DOCS = sorted((ROOT / "docs").glob("*.md"))
 README = ROOT / "README.md"
 HOW_IT_DECIDES = ROOT / "docs" / "how-it-decides.md"
 MIRRORING = ROOT / "docs" / "mirroring.md"
+SERVER_FACTS = ROOT / "docs" / "server-facts.md"
 PITFALLS = ROOT / "docs" / "pitfalls.md"
 TROUBLESHOOTING = ROOT / "docs" / "troubleshooting.md"
 
@@ -135,6 +143,38 @@ def pitfalls() -> list[Row]:
         PITFALLS,
         *("#", "what goes wrong elsewhere", "what Watched Sync does", "state", "proof"),
     )
+
+
+def believed(fact: Fact, product: Product) -> str:
+    """Return a cell: what is believed of a product, now and before."""
+    words = Words(
+        {f"checked_word.{one}": one for one in ("yes", "no")}
+        | {"checked_word.either": "yes or no"}
+    )
+    now, before = fact.believed(product, "999"), fact.believed(product, "1")
+    if now is None:
+        return NOTHING
+    if before is None or before == now:
+        return words.believed(now)
+    return f"{words.believed(now)}, before 12: {words.believed(before)}"
+
+
+def test_every_fact_about_the_servers_has_its_paragraph() -> None:
+    header = ("no.", "question", "Plex", "Jellyfin", "Emby", "what is known")
+    rows = rows_under(SERVER_FACTS, *header)
+    assert [row[:5] for row in rows] == [
+        (
+            str(number),
+            ENGLISH["selector"]["checked_fact"]["options"][fact.key],
+            *(believed(fact, product) for product in Product),
+        )
+        for number, fact in enumerate(FACTS, 1)
+    ]
+    assert all(row[5] for row in rows)
+
+
+def test_every_word_of_a_check_is_there() -> None:
+    assert set(ENGLISH["selector"]["checked_word"]["options"]) == set(WORDS)
 
 
 def test_all_28_pitfalls_are_listed() -> None:

@@ -24,7 +24,7 @@ SAME_AS_IN_ENGLISH = {
         "Server",
         "Token",
     },
-    "es": {"PIN", "Token"},
+    "es": {"PIN", "Token", "no"},
     "fr": {"Position", "{count} minute", "{count} minutes"},
     "nl": {"Conflict", "Details", "Offline", "Server", "Servers", "Token"},
 }

@@ -408,20 +408,6 @@ def test_unfinished_wizard_is_noticed() -> None:
 
 
 @pytest.mark.parametrize(
-    ("version", "expected"),
-    [
-        ("10.8.13", (10, 8, 13)),
-        ("10.11.0-rc1", (10, 11, 0, 1)),
-        ("12.0", (12, 0)),
-        ("", ()),
-        ("unstable", ()),
-    ],
-)
-def test_versions_are_numbers(version: str, expected: tuple[int, ...]) -> None:
-    assert wire.version_numbers(version) == expected
-
-
-@pytest.mark.parametrize(
     ("value", "expected"),
     [
         ("A" * 32, "a" * 32),

@@ -33,6 +33,7 @@ from ...core.errors import (
     UnsupportedVersion,
     WrongServer,
 )
+from ...core.facts import version_numbers
 from ...core.identity import Item, MediaKind, ProviderIds
 from ...core.operation import Change, MarkUnwatched, MarkWatched, SetProgress
 from ...core.play_state import PlayState, Reading
@@ -541,7 +542,7 @@ class JellyfinClient(MediaServer):
 
         That is asked where each has a play state of its own, as up to Jellyfin 10.11.
         """
-        is_needed = wire.version_numbers(self._version) < _MARKS_ALL_FILES
+        is_needed = version_numbers(self._version) < _MARKS_ALL_FILES
         if self._dialect.file_count is None or not is_needed:
             return {}
         return {"fields": f"{self._dialect.fields},{self._dialect.file_count}"}
@@ -1120,7 +1121,7 @@ class JellyfinClient(MediaServer):
         before, playback.play_count = playback.play_count, reading.state.play_count
         if before is not None and reading.state.play_count > before:
             return False  # it was told, and only the answer was lost
-        version = wire.version_numbers(self._version)
+        version = version_numbers(self._version)
         return reading.state.watched is False or version >= _KEEPS_WATCHED
 
     async def _report(self, what: str, report: PlaybackReport, body: Json) -> None:
@@ -1172,7 +1173,7 @@ async def public_info(
         raise WrongServer(nobody)
     if public.is_starting:
         raise Starting("the server is starting")
-    if wire.version_numbers(public.version)[:2] < dialect.minimum_version:
+    if version_numbers(public.version)[:2] < dialect.minimum_version:
         oldest = ".".join(map(str, dialect.minimum_version))
         raise UnsupportedVersion(
             f"this server is older than {dialect.name} {oldest}", public.version

@@ -115,11 +115,6 @@ def normal_id(value: str) -> str | None:
     return plain if _ID.fullmatch(plain) and plain != _EMPTY_ID else None
 
 
-def version_numbers(version: str) -> tuple[int, ...]:
-    """Return the numbers of a version, to be compared: `10.11.2` -> (10, 11, 2)."""
-    return tuple(int(part) for part in re.findall(r"\d{1,9}", version, re.ASCII))
-
-
 def parse_public_info(answer: Json) -> PublicInfo:
     """Read `GET /System/Info/Public`, without the empty pretence of a start.
 
