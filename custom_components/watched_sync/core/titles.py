@@ -8,12 +8,17 @@ Everything else counts; what is only nearly the same is a question, never an ans
 
 from difflib import SequenceMatcher
 from enum import IntEnum
+from functools import lru_cache
 import re
 from typing import Final
 import unicodedata
 
 #: How like each other two titles are of which one may be offered for the other.
 NEARLY: Final = 0.75
+
+#: Titles of which is remembered what is made of them: of one, the same is asked for
+#: several times in a row, to find it by, to sort it and to compare it.
+_LAST_TITLES: Final = 64
 
 #: Letters that a part of a title has to have to be worth searching for by itself.
 _TELLING: Final = 3
@@ -121,6 +126,7 @@ def unquoted(title: str) -> str:
     return title.strip().strip(_QUOTES) or title
 
 
+@lru_cache(_LAST_TITLES)
 def plain(title: str) -> str:
     """Return what counts of a title as it is written, its article and year included."""
     text = _typed(title).casefold()
@@ -129,6 +135,7 @@ def plain(title: str) -> str:
     return _squeezed(text.translate(_LEAVES_NO_TRACE)) or text
 
 
+@lru_cache(_LAST_TITLES)
 def sound(title: str) -> str:
     """Return what is heard of a title; "Spider-Man" sounds like "Spiderman"."""
     letters = _typed(title).casefold()
@@ -291,6 +298,7 @@ def _squeezed(text: str) -> str:
     return " ".join(text.split())
 
 
+@lru_cache(_LAST_TITLES)
 def _without_article(title: str) -> str:
     match = _ARTICLE.fullmatch(title) or _ARTICLE_BEHIND.fullmatch(title)
     return title if match is None else match["rest"]
