@@ -111,6 +111,7 @@ async def test_first_inventory_and_restart(
     """The server gets no rest: that is three quarters of the time otherwise."""
     column = KINDS[remote.kind]
     monkeypatch.setattr(pace, "REST_FACTOR", 0.0)
+    monkeypatch.setattr(pace, "SLOW_REST", 0.0)
     hass.loop.set_debug(False)
     entry = entry_for(remote)
     entry.add_to_hass(hass)

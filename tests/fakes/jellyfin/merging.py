@@ -33,8 +33,10 @@ class Merging:
         return [
             show
             for library in self._catalogue.children(self._catalogue.root.id)
+            if library.collection_type != "movies"
             for show in self._catalogue.children(library.id)
-            if self._key(show) == key
+            # A large library is gone through for each show: the quick test first.
+            if key[0] in show.provider_ids.values() and self._key(show) == key
         ]
 
     def listed_once(self, items: Iterable[Item]) -> list[Item]:
