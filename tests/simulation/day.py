@@ -7,12 +7,11 @@ changes at once. Every change has to arrive on the other side, copied unasked or
 that answer. Everything follows from one seed, in virtual time.
 
 What the core has is real: lanes, relays, copiers, observers and inventories. Only the
-`Reader` of the observers, which belongs to Home Assistant, is a short one of the same
-plan: what is hinted at, what was played since the last look, and known items in turn.
+`Reader` of the observers, which belongs to Home Assistant, is a short one.
 """
 
 import asyncio
-from collections.abc import Collection, Coroutine, Iterator, Sequence
+from collections.abc import Collection, Coroutine, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 import json
@@ -38,12 +37,13 @@ from custom_components.watched_sync.core.outbox import Result
 from custom_components.watched_sync.core.pace import Pace
 from custom_components.watched_sync.core.play_state import Reading
 from custom_components.watched_sync.core.ports import Catalogue, Changed
-from custom_components.watched_sync.core.reconcile import CLOCK_TOLERANCE, Policy
+from custom_components.watched_sync.core.reconcile import Policy
 from tests.core.memory_catalogue import MemoryCatalogue
 from tests.core.twins import ModelServer
 from tests.core.virtual import VirtualLoop, run
 
 from .mirrored import Mirrored, Side, film, series, work_of
+from .reader import ShortReader
 
 #: What is in both libraries.
 FILMS = 3_000
@@ -54,10 +54,6 @@ SEASONS = {1: 12, 2: 12}
 #: noticed: a Plex does not tell, but all that is known is read in turn in 20 minutes,
 #: and the inventory of a Jellyfin finds what changed while nobody listened.
 RESTED = 2 * 3600.0
-
-#: Plays that a look begins with, and known items that it reads again in turn.
-PLAYS = 20
-IN_TURN = 100
 
 #: Changes of a burst that may be copied before anybody is asked: as many as need no
 #: question, and again where the process died or the question was answered meanwhile.
@@ -128,9 +124,7 @@ class DaySide(Side):
             for item in self.server.items.values()
             if not item.kind.is_container
         }
-        self.seen_until: datetime | None = None
         self._kept: tuple[list[Reading], list[Move], datetime | None] = ([], [], None)
-        self._turn = 0
         self.answers_at: float | None = None
         self.catalogue = MemoryCatalogue()
 
@@ -148,7 +142,7 @@ class DaySide(Side):
 
     @override
     def assemble(self) -> None:
-        readings, moves, self.seen_until = self._kept
+        readings, moves, seen_until = self._kept
         self.stored = json.dumps(
             {
                 "readings": [encode_reading(one) for one in readings],
@@ -156,13 +150,16 @@ class DaySide(Side):
             }
         )
         super().assemble()
+        self.reader = ShortReader(
+            self.lane, self.server, seen_until=seen_until or self.moves.since
+        )
         self.inventory = Inventory(
             self.lane,
             self.server,
             self.catalogue,
             Pace(self.world.clock),
             label=self.name,
-            played_until=self.seen_until or self.moves.since,
+            played_until=self.reader.seen_until,
             hint=self._hint,
             report=self.relay.report,
             clock=self.world.clock,
@@ -171,12 +168,13 @@ class DaySide(Side):
         self.observer = Observer(
             self.lane,
             self.server,
-            self,
+            self.reader,
             label=self.name,
             report=self.relay.report,
             clock=self.world.clock,
             rng=random.Random(self.world.rng.random()),
             missed=self.inventory.look_again,
+            counts=self.inventory,
         )
         self.lane.add_listener(lambda update: self.day.note_outcomes(self, update))
         self.tasks.append(self.world.loop.create_task(self.inventory.run()))
@@ -189,7 +187,11 @@ class DaySide(Side):
         """Write the ledger now and then; it becomes text where it is read again."""
         while True:
             await asyncio.sleep(10)
-            self._kept = (list(self.lane.ledger), list(self.moves), self.seen_until)
+            self._kept = (
+                list(self.lane.ledger),
+                list(self.moves),
+                self.reader.seen_until,
+            )
 
     # --- reading -------------------------------------------------------------
 
@@ -200,67 +202,6 @@ class DaySide(Side):
     @override
     async def _look(self) -> None:
         await self.observer.run()
-
-    @override
-    async def catch_up(self) -> None:
-        """Read everything known, and what was played meanwhile."""
-        async with self.reading:
-            self.moved.clear()
-            await self._read([one.item.item_id for one in self.lane.ledger])
-
-    async def look(self, item_ids: frozenset[str]) -> None:
-        """Read what was hinted at; of what was never played nobody needs to know."""
-        if not item_ids:
-            return
-        async with self.reading:
-            self.moved.clear()
-            found = await self.server.fetch(item_ids)
-            await self.lane.know(found.values())
-            self.take_over(
-                one
-                for item_id, one in found.items()
-                if self.lane.ledger.item(item_id) is not None
-                or one.state.watched
-                or one.state.last_played is not None
-            )
-
-    async def glance(self) -> None:
-        """Read what was played meanwhile, and some of what is known in turn."""
-        async with self.reading:
-            self.moved.clear()
-            known = [one.item.item_id for one in self.lane.ledger]
-            known.sort()
-            start = self._turn % max(len(known), 1)
-            self._turn = start + IN_TURN
-            await self._read([*known[start:], *known[:start]][:IN_TURN])
-
-    async def _read(self, item_ids: Collection[str]) -> None:
-        """Read some items beside the last plays, and take over what moved."""
-        plays = await self._plays()
-        found = {one.item.item_id: one for one in plays}
-        if unread := set(item_ids) - found.keys():
-            found |= await self.server.fetch(unread)
-        await self.lane.know(found.values())
-        self.take_over(
-            one
-            for item_id, one in found.items()
-            if self.lane.ledger.base(item_id) != one.state
-        )
-        if plays:
-            self.seen_until = plays[0].state.last_played
-
-    async def _plays(self) -> Sequence[Reading]:
-        """Read what was played last, back to what the last look has seen."""
-        if not self.server.capabilities.lists_plays:
-            return []
-        until = (self.seen_until or self.world.began_at) - CLOCK_TOLERANCE
-        limit = PLAYS
-        while True:
-            found = await self.server.last_played(limit)
-            oldest = found[-1].state.last_played if found else None
-            if len(found) < limit or (oldest is not None and oldest < until):
-                return found
-            limit *= 4
 
     # --- copying -------------------------------------------------------------
 
@@ -381,6 +322,9 @@ class Day(Mirrored):
         """Return up to so many works and whether to mark or un-mark them."""
         watched = self.rng.random() < 0.7
         free = self._free(side, watched=watched)
+        if not free:  # as at first, when there is nothing yet to un-mark
+            watched = not watched
+            free = self._free(side, watched=watched)
         return self.rng.sample(free, min(most, len(free))), watched
 
     def _change(self, side: DaySide, work: str, *, watched: bool) -> Act:
