@@ -45,7 +45,17 @@ from custom_components.watched_sync.core.reconcile import Policy
 from custom_components.watched_sync.core.relay import Relay
 
 from .samples import an_operation, seen
-from .twins import ERROR, HANG, Ask, MemoryJournal, ModelServer, movie, show
+from .twins import (
+    ERROR,
+    HANG,
+    Ask,
+    Kind,
+    MemoryJournal,
+    ModelServer,
+    Trouble,
+    movie,
+    show,
+)
 from .virtual import VirtualClock, settle, virtual
 
 HOUR = 3600.0
@@ -768,6 +778,27 @@ def test_what_was_missed_between_two_sockets_is_made_up_for(
         assert watch.server.count(Ask.PROBE) == 1
 
     world()
+
+
+@virtual
+async def test_a_socket_that_closes_while_the_lane_comes_back_is_asked_for_again() -> (
+    None
+):
+    """It stood when the lane was opened, and the lane is not ready when it closes."""
+    watch = await Watch().start()
+    watch.know("m1")
+    watch.server.go_away()
+    await until(lambda: watch.phase is not Phase.READY)
+    watch.server.on(Ask.FETCH, Trouble(Kind.LATE, seconds=25))
+    watch.server.down = False
+    watch.relay.nudge()
+    await until(lambda: watch.observer.is_live)
+    watch.server.cut(Unreachable("lost"))
+    await until(lambda: not watch.observer.is_live)
+    assert watch.phase is not Phase.READY
+    await until(lambda: watch.phase is Phase.READY)
+    await asyncio.sleep(60)
+    assert watch.observer.is_live
 
 
 @pytest.mark.parametrize("lasts", [0.0, 1.0, 29.0, 31.0])

@@ -150,6 +150,7 @@ class Observer:
         self._wanted = asyncio.Event()
         self._tried = asyncio.Event()
         self._live = False
+        self._waits_for_lane = False
         self._failures = 0
         self._refusals = 0
         # Hints: when to look at what, and not before when.
@@ -203,6 +204,8 @@ class Observer:
         def stirred(update: LaneUpdate) -> None:
             self._look_at_doubted(update.doubted)
             self._stirred.set()
+            if self._waits_for_lane and self._ready:
+                self._wanted.set()
             if update.before or update.outcomes:
                 self._note_life()
 
@@ -240,6 +243,7 @@ class Observer:
         """Subscribe, take events in until the socket closes, and wait a little."""
         await self._wanted.wait()
         self._wanted.clear()
+        self._waits_for_lane = False
         began_at = self._clock.monotonic()
         error: ServerError | None = None
         try:
@@ -282,7 +286,11 @@ class Observer:
             async with asyncio.timeout(delay):
                 await self._wanted.wait()
         if self._ready:
-            self._wanted.set()  # else open() does, when the server is back
+            self._wanted.set()
+        else:
+            # Until the server is back. That may be when open() has asked already, for
+            # the socket that has closed since.
+            self._waits_for_lane = True
 
     def _connected(self) -> None:
         self._live = True
