@@ -1557,6 +1557,45 @@ async def test_whoever_asks_does_not_make_a_failing_server_any_busier() -> None:
     assert rig.server.count(Ask.INVENTORY) == 1
 
 
+@both_kinds
+def test_what_goes_after_a_restart_is_noticed_however_much_was_listed_before(
+    make: Any,
+) -> None:
+    """Listings are numbered, and rows bear the number of the last that showed them."""
+
+    @virtual
+    async def world() -> None:
+        rig = Rig(make)
+        rig.stock()
+        await rig.first()
+        for number in range(3):
+            rig.server.states[f"m{number}"] = seen()
+            await rig.round()
+        await rig.again()
+        del rig.server.items["m9"], rig.server.states["m9"]
+        await rig.round()
+        assert await rig.known("m9") is None
+        assert await rig.known("m8") is not None
+
+    world()
+
+
+@virtual
+async def test_last_plays_of_the_first_inventory_are_shown_as_they_are_by_now() -> None:
+    """What a listing has shown may be hours old when the last one ends."""
+    rig = Rig()
+    rig.stock()
+    rig.server.states["m3"] = rig.server.states["m4"] = seen(last=at(-60))
+    await rig.asked(Ask.INVENTORY, 2)
+    rig.server.states["m3"] = unseen()
+    rig.lane.remember([rig.server.reading("m3")])
+    await rig.finished()
+    await asyncio.sleep(2 * GATHER)
+    assert await rig.state("m3") == unseen()
+    assert rig.ledger.base("m3") == unseen()
+    assert rig.ledger.base("m4") == seen(last=at(-60))
+
+
 # --- through a real observer ------------------------------------------------------
 
 

@@ -111,9 +111,11 @@ class Progress:
     `round_no` counts the rounds through all libraries and is that of the one under
     way. The part being read is all items of a `kind` in `library_id`, of which `start`
     were read; or, where episodes are read show by show, those of the shows up to and
-    including `show_id`. `finished_at` is when the last whole round ended, None before
-    the first has: until then something that is not found may yet be there. `vanished`
-    are libraries of which items are known and that the last whole round did not see.
+    including `show_id`. `listings` is the highest number that a listing beside the
+    rounds has had: what is listed later needs a higher one, also in the next life.
+    `finished_at` is when the last whole round ended, None before the first has: until
+    then something that is not found may yet be there. `vanished` are libraries of which
+    items are known and that the last whole round did not see.
     """
 
     round_no: int = 0
@@ -121,6 +123,7 @@ class Progress:
     kind: MediaKind | None = None
     start: int = 0
     show_id: str | None = None
+    listings: int = 0
     finished_at: datetime | None = None
     vanished: frozenset[str] = frozenset()
 

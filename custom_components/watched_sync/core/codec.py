@@ -318,6 +318,7 @@ def encode_progress(progress: Progress) -> Json:
             "kind": progress.kind and progress.kind.value,
             "start": progress.start,
             "show_id": progress.show_id,
+            "listings": progress.listings,
             "finished_at": progress.finished_at and _time(progress.finished_at),
             "vanished": sorted(progress.vanished),
         }
@@ -333,6 +334,7 @@ def decode_progress(data: Mapping[str, Any]) -> Progress:
         kind=_optional(data, "kind", MediaKind),
         start=_optional(data, "start", members.count) or 0,
         show_id=_other_id(data, "show_id"),
+        listings=_optional(data, "listings", members.count) or 0,
         finished_at=_optional(data, "finished_at", members.moment),
         vanished=frozenset(members.texts(data.get("vanished", []))),
     )

@@ -406,7 +406,7 @@ class Inventory:
     async def _recall(self) -> Progress:
         """Return how far the libraries were read, in this life or before."""
         progress = await self._catalogue.progress()
-        self._number = max(self._number, progress.round_no)
+        self._number = max(self._number, progress.round_no, progress.listings)
         self._is_first_over = progress.finished_at is not None
         return progress
 
@@ -559,8 +559,11 @@ class Inventory:
             # They are nobody's news, but what was played last is shown.
             newest = [one for _, one in reversed(self._newest)]
             self._newest = []
-            self._lane.ledger.recall(newest)
-            self._lane.publish(LaneUpdate(readings=tuple(newest)))
+            ledger = self._lane.ledger
+            ledger.recall(newest)
+            # What the lane has read since they were listed is newer.
+            known = (ledger.reading_of(one.item) for one in newest)
+            self._lane.publish(LaneUpdate(readings=tuple(filter(None, known))))
         await self._show(Stage.COMPLETE)
 
     async def _forget_library(self, library_id: str) -> None:
@@ -635,6 +638,8 @@ class Inventory:
     async def _list_again(self, library: Library) -> None:
         """List a library, and read the episodes of shows whose counts differ."""
         number = self._next_number()
+        progress = await self._catalogue.progress()
+        await self._catalogue.note(replace(progress, listings=number))
         for kind in _ORDER:
             if not library.may_hold(kind):
                 continue
