@@ -32,6 +32,7 @@ from custom_components.watched_sync.core.outbox import Outcome, Result
 from custom_components.watched_sync.core.reconcile import Policy
 from custom_components.watched_sync.core.relay import Relay
 
+from .rig import Rig
 from .samples import an_operation
 from .test_inventory import DAY, LONG, Watched, both_kinds
 from .twins import HANG, Ask, ModelServer, episode, movie, season, show
@@ -327,6 +328,16 @@ async def test_an_outage_while_it_is_read_burns_no_attempt() -> None:
     assert rig.results == [Result.DELIVERED]
 
 
+@virtual
+async def test_a_lane_without_a_catalogue_lets_it_wait() -> None:
+    rig = Rig().start()
+    rig.server.add(FILM)
+    await rig.ask(None, AWAITED[0])
+    await asyncio.sleep(60)
+    assert [one.last_error for one in rig.outbox] == [Reason.MISSING]
+    assert rig.server.count() == 0
+
+
 # --- once, and for so long ---------------------------------------------------------
 
 
@@ -369,6 +380,23 @@ async def test_it_is_given_up_after_a_month_and_may_be_tried_again() -> None:
     rig.server.add(FILM)
     await rig.round()
     assert rig.server.watched("new") == [True]
+
+
+@pytest.mark.parametrize("item", [AWAITED[0], movie("gone")])
+def test_since_when_it_is_missing_outlasts_a_crash(item: Item) -> None:
+    """Or it would never be given up by who restarts every week."""
+
+    @virtual
+    async def world() -> None:
+        rig = Rig().start()
+        await rig.ask(None, item)
+        await asyncio.sleep(60)
+        (waiting,) = rig.outbox
+        await rig.crash()
+        (restored,) = rig.outbox
+        assert restored.missing_since == waiting.missing_since is not None
+
+    world()
 
 
 @virtual

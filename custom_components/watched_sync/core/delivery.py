@@ -1069,6 +1069,9 @@ class Delivery:
                 last_error=reason.value,
             )
         )
+        if operation.missing_since is None:
+            # Else each life would begin to count anew.
+            self._lane.save_later()
 
     def _retry_later(self, operation: Operation, reason: Reason) -> None:
         attempts = operation.attempts + 1

@@ -31,7 +31,7 @@ from .outbox import Outbox, OutboxFull, Outcome, Receipt, Result
 from .play_state import PlayState, Reading
 from .ports import Catalogue, Clock, Journal, MediaServer
 from .recent import Recent
-from .rehoming import find_again, find_unseen
+from .rehoming import find_unseen
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -323,7 +323,7 @@ class Lane:
         Raises `ServerError`.
         """
         if self._catalogue is None:
-            return await find_again(server, item)
+            return None
         try:
             return await find_unseen(server, item, self._catalogue)
         except CatalogueError as err:
