@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 import logging
 from typing import Any, override
+from unittest.mock import patch
 
 import pytest
 
@@ -1091,6 +1092,74 @@ async def test_what_was_seen_since_the_count_needs_no_listing() -> None:
 
 
 @virtual
+async def test_of_a_library_of_shows_those_with_other_counts_are_read() -> None:
+    rig = await a_plex(ModelServer.plex, "s1.1.2", "s2.1.1")
+    rig.server.states["s1.1.2"] = rig.server.states["s2.1.1"] = unseen()
+    assert await glance(rig) is False
+    assert rig.hinted == {"s1.1.2", "s2.1.1"}
+    assert listed(rig) == ["shows"]
+    assert rig.server.count(Ask.LEAVES) == 2
+
+
+@virtual
+async def test_what_shows_do_not_explain_has_the_library_listed() -> None:
+    """The counts of a show may have been read since."""
+    rig = await a_plex(ModelServer.plex, "s1.1.2")
+    rig.server.states["s1.1.2"] = unseen()
+    rig.lane.remember([rig.server.reading("s1")])
+    assert await glance(rig) is False
+    assert rig.hinted == {"s1.1.2"}
+    assert rig.server.count(Ask.LEAVES) == 0
+    assert len(listed(rig)) > 1
+    # As are many shows at once.
+    for number in range(5):
+        rig.lane.remember([rig.server.reading(f"s{number}.1.2")])
+    rig.hints.clear()
+    rig.server.requests.clear()
+    with patch.object(inventory_module, "MOST_SHOWS", 2):
+        for number in range(3):
+            rig.server.states[f"s{number}.1.3"] = seen(last=at(9))
+        assert await glance(rig) is False
+    assert len(rig.hinted) == 3
+    assert rig.server.count(Ask.LEAVES) == 0
+
+
+@virtual
+async def test_a_library_of_shows_that_goes_meanwhile_is_passed_over() -> None:
+    rig = await a_plex(ModelServer.plex, "s1.1.2")
+    rig.server.states["s1.1.2"] = unseen()
+    rig.server.on(Ask.INVENTORY, GONE)
+    await glance(rig)
+    assert len(listed(rig)) == 1
+    assert rig.reports == []
+
+
+@virtual
+async def test_what_an_outage_has_kept_from_being_listed_is_listed_after_it() -> None:
+    rig = await a_plex(ModelServer.plex, "m3", "s1.1.2")
+    rig.server.states["m3"] = rig.server.states["s1.1.2"] = unseen()
+    rig.server.on(Ask.INVENTORY, HTML)
+    assert await glance(rig) is False
+    assert rig.hinted == set()
+    await asyncio.sleep(HOUR)
+    await glance(rig)
+    assert rig.hinted == {"m3", "s1.1.2"}
+
+
+@virtual
+async def test_what_counts_show_is_listed_without_long_rests() -> None:
+    rig = await a_plex(ModelServer.plex, "m3")
+    rig.server.page = 5
+    rig.server.latency = 0.3
+    rig.server.states["m3"] = unseen()
+    assert await rig.inventory.agree() is False
+    rig.inventory.find_out()
+    await asyncio.sleep(3)
+    assert len(listed(rig)) == 6
+    assert rig.hinted == {"m3"}
+
+
+@virtual
 async def test_a_reading_of_everything_gives_way_to_what_counts_show() -> None:
     rig = await a_plex(ModelServer.plex, "m3")
     rig.server.page = 5
@@ -1120,7 +1189,7 @@ async def test_a_server_that_counts_otherwise_than_it_lists_is_listed_once() -> 
     rig = await a_plex(Odd.plex, "m3")
     for _ in range(10):
         await glance(rig)
-    assert len(listed(rig)) <= 3
+    assert len(listed(rig)) <= 4
     # From then on it counts as well as others.
     assert await glance(rig)
     rig.hints.clear()
@@ -1794,6 +1863,7 @@ async def test_what_is_changed_by_hand_on_a_plex_is_told_within_35_seconds() -> 
     """In libraries that take ten pages each; nobody looks at what was played last."""
     rig = Watched(ModelServer.plex)
     rig.server.page = 10
+    rig.server.latency = 0.1
     rig.server.shelves["more"] = MediaKind.MOVIE
     rig.server.add(
         *(movie(f"m{number}") for number in range(100)),

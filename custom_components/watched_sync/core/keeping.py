@@ -46,11 +46,13 @@ class Taken:
     `moved` are items worth a look, by their ids, and what the listing says of them; it
     is None where what was known under this id is another work. `new` counts rows that
     were not known. `differing` are shows with other counts of episodes than are known.
+    `unwatched` is how many more items are not watched than of those was known.
     """
 
     moved: Mapping[str, Told | None] = field(default_factory=dict)
     new: int = 0
     differing: Sequence[Reading] = ()
+    unwatched: int = 0
 
 
 class Keeper:
@@ -181,7 +183,7 @@ class Keeper:
             kept: list[Reading] = []
             moved: dict[str, Told | None] = {}
             differing: list[Reading] = []
-            new = 0
+            new = unwatched = 0
             for item_id, row in rows.items():
                 before = self._known(row, known.get(item_id))
                 new += before is None
@@ -191,6 +193,9 @@ class Keeper:
                     if before is None or _counts(before) != _counts(row):
                         differing.append(row)
                     continue
+                unwatched += row.state.watched is False
+                if (kept_before := known.get(item_id)) is not None:
+                    unwatched -= kept_before.state.watched is False
                 is_old = is_first and not _was_played_after(row, played_until)
                 kept.append(_compared(row, before, copies.get(item_id), is_old=is_old))
                 if is_old or not _is_worth_a_look(kept[-1], row):
@@ -202,7 +207,7 @@ class Keeper:
             await self._catalogue.keep(kept, round_no)
         self.works()
         self._look_for({one.item.item_id: one for one in kept}, known)
-        return Taken(moved, new, differing)
+        return Taken(moved, new, differing, unwatched)
 
     async def keep_counts(self, show: Reading, round_no: int) -> None:
         """Keep the counts of a show whose episodes are known by now."""

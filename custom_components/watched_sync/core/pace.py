@@ -35,14 +35,16 @@ class Pace:
         return self._not_before - self._clock.monotonic() > REST_FACTOR * SLOW
 
     @asynccontextmanager
-    async def turn(self) -> AsyncGenerator[None]:
+    async def turn(self, *, is_waited_for: bool = False) -> AsyncGenerator[None]:
         """Wait for a turn; what is done in it is one request.
 
-        One that was given up, or cancelled, may keep the server busy for as long as a
-        slow one does.
+        After one that was slow the server is left alone in any case, after others
+        unless this one *is_waited_for*. One that was given up, or cancelled, may keep
+        the server busy for as long as a slow one does.
         """
         async with self._alone:
-            await asyncio.sleep(max(self._not_before - self._clock.monotonic(), 0))
+            if self.is_slow or not is_waited_for:
+                await asyncio.sleep(max(self._not_before - self._clock.monotonic(), 0))
             async with self.beside():
                 yield
 
