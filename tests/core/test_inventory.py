@@ -1886,6 +1886,7 @@ async def test_what_is_changed_by_hand_on_a_plex_is_told_within_35_seconds() -> 
             what = What.WATCHED if state.watched else What.UNWATCHED
             expected.append((what, item_id))
             assert rig.told == expected
+    await asyncio.sleep(2 * GATHER)
     assert await agrees(rig)
 
 
