@@ -12,21 +12,27 @@ from pathlib import Path
 import sys
 import time
 
-from tests.simulation import day, invariants, mirrored, world
+from tests.simulation import catalogued, day, invariants, mirrored, world
 from tests.simulation.records import Broken
 from tests.simulation.tally import Tally
 
 ROOT = Path(__file__).parents[2]
 GROUP = 100
 
-#: The kinds of worlds: lanes by themselves, and lanes that copy to each other.
+#: The kinds of worlds: lanes by themselves, lanes that copy to each other, and lanes
+#: that know all that their servers have.
 KINDS: Mapping[str, Callable[[int], Tally]] = {
     "world": world.simulate,
     "mirrored": mirrored.simulate,
+    "catalogued": catalogued.simulate,
 }
 
 #: How much of each invariant a run has to check.
-FLOORS = {"world": invariants.FLOORS, "mirrored": mirrored.FLOORS}
+FLOORS = {
+    "world": invariants.FLOORS,
+    "mirrored": mirrored.FLOORS,
+    "catalogued": catalogued.FLOORS,
+}
 
 #: Worlds that are enough to tell whether an invariant looks away.
 ENOUGH = 100
@@ -99,12 +105,18 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--seed", type=int)
     parser.add_argument("--fresh", action="store_true")
-    parser.add_argument("--mirrored", action="store_true")
+    parser.add_argument(
+        "--mirrored", dest="kind", action="store_const", const="mirrored"
+    )
+    parser.add_argument(
+        "--catalogued", dest="kind", action="store_const", const="catalogued"
+    )
+    parser.set_defaults(kind="world")
     parser.add_argument("--day", action="store_true")
     options = parser.parse_args()
     if options.day:
         return live_through_a_day(options.seed or 0)
-    kind = "mirrored" if options.mirrored else "world"
+    kind = options.kind
 
     if options.seed is not None:
         problems, tally = live_through(kind, options.seed, 1)
@@ -154,7 +166,7 @@ def main() -> int:
     blind = list(tally.too_little(FLOORS[kind], finished)) if finished >= ENOUGH else []
     print(*(f"looked away: {one}" for one in blind), sep="\n")
     if problems:
-        again = "--mirrored --seed N" if options.mirrored else "--seed N"
+        again = "--seed N" if kind == "world" else f"--{kind} --seed N"
         print(f"See one again with: scripts/simulate {again}")
     return 1 if problems or blind else 0
 
