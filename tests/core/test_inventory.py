@@ -1897,6 +1897,37 @@ def move(rig: Rig, item_id: str) -> None:
     rig.lane.remember([rig.server.reading(item_id)])
 
 
+@pytest.mark.long
+@virtual
+async def test_an_un_mark_among_thirty_thousand_is_told_within_35_seconds() -> None:
+    """On a server that takes a quarter of a second for each request."""
+    rig = Looking(ModelServer.plex)
+    rig.server.shelves["more"] = MediaKind.MOVIE
+    films = [movie(f"m{number}") for number in range(10_000)]
+    more = [movie(f"n{number}") for number in range(10_000)]
+    rig.server.add(*films, *(replace(one, library_id="more") for one in more))
+    for number in range(400):
+        rig.server.add_show(show(f"s{number}"), {1: 25})
+    marked = {
+        (item_id, rest): seen(last=at(-10))
+        for item_id, rest in zip(
+            ("m9999", "n9999", "s399.1.25", "m0", "s0.1.1"),
+            (0.0, 6.0, 13.0, 20.0, 27.0),
+            strict=True,
+        )
+    }
+    rig.server.states |= {item_id: state for (item_id, _), state in marked.items()}
+    rig.server.latency = 0.25
+    await rig.first()
+    await asyncio.sleep(2 * ROUND_REST)
+    for item_id, rest in marked:
+        await asyncio.sleep(60 + rest)
+        rig.told.clear()
+        rig.server.states[item_id] = unseen()
+        await asyncio.sleep(35)
+        assert rig.told == [(What.UNWATCHED, item_id)]
+
+
 class Looking(Watched):
     """A lane whose glances see what was played last, and read what is shown."""
 

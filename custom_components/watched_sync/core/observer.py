@@ -42,13 +42,16 @@ NEXT_LOOK = 3.0
 LOOK_BATCH = 500
 
 #: Seconds between two glances at a server that does not announce marks, or whose
-#: socket cannot be had. Where it counts, most glances are two counts, and every fifth
-#: is a look as well, at what was played last and what is shown: three requests, four
-#: where three libraries are allowed. Elsewhere each is that look. So there are fewer
-#: than six requests a minute, and what was changed by hand is noticed within 35 s; a
-#: mark and an un-mark that leave a count as it was, within three minutes.
+#: socket cannot be had: a look at what was played last and what is shown, which takes
+#: three requests, or four where three libraries are allowed.
 GLANCE = 32.0
-LOOK_EVERY = 5
+
+#: The same where a server counts: most glances are two counts then, and every so many
+#: are a look as well. So there are fewer than six requests a minute, and what was
+#: changed by hand is told within 35 s, of which some are left for listing a library; a
+#: mark and an un-mark that leave a count as it was, within three minutes.
+COUNTING_GLANCE = 28.0
+LOOK_EVERY = 6
 
 #: Seconds without any change, or hint of one, after which nobody seems to be about, and
 #: those between two glances from then on, until there is one: fewer than two requests
@@ -171,6 +174,7 @@ class Observer:
         # Glances: how many there were, and when something happened last.
         self._counts = counts
         self._glances = 0
+        self._is_counting = False
         self._happened_at = clock.monotonic()
         self._has_happened = asyncio.Event()
 
@@ -518,6 +522,7 @@ class Observer:
         if is_due:
             await self._reader.glance()
         agree = None if self._counts is None else await self._counts.agree()
+        self._is_counting = agree is not None
         if agree:
             return
         if not is_due:
@@ -531,7 +536,8 @@ class Observer:
         while True:
             now = self._clock.monotonic()
             is_quiet = self._live and now - self._happened_at >= QUIET
-            left = began_at + (QUIET_GLANCE if is_quiet else GLANCE) - now
+            rhythm = COUNTING_GLANCE if self._is_counting else GLANCE
+            left = began_at + (QUIET_GLANCE if is_quiet else rhythm) - now
             self._has_happened.clear()
             try:
                 async with asyncio.timeout(left):
