@@ -1665,6 +1665,23 @@ async def test_last_plays_of_the_first_inventory_are_shown_as_they_are_by_now() 
     assert rig.ledger.base("m4") == seen(last=at(-60))
 
 
+@virtual
+async def test_last_plays_of_the_first_inventory_are_called_as_they_were_listed() -> (
+    None
+):
+    """What the lane has read of them may be of an earlier life."""
+    rig = Rig()
+    rig.stock()
+    rig.server.states["m3"] = seen(last=at(-60))
+    rig.ledger.remember([rig.server.reading("m3")])
+    rig.server.items["m3"] = replace(rig.server.items["m3"], title="Another title")
+    await rig.finished()
+    await asyncio.sleep(2 * GATHER)
+    known = await rig.known("m3")
+    assert known is not None
+    assert known.item.title == "Another title"
+
+
 # --- through a real observer ------------------------------------------------------
 
 

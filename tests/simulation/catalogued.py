@@ -131,7 +131,8 @@ class CataloguedServer(ModelServer):
 
     What is asked beside them, as it costs the server nothing, is none.
 
-    Unless it `is_searched`: operations that wait for an item look for it in shows.
+    Nor is what is asked while it `is_searched`: operations that wait for an item, or
+    cannot read one, ask for shows and libraries themselves.
     """
 
     def __init__(self, *args: object, **options: object) -> None:
@@ -154,6 +155,8 @@ class CataloguedServer(ModelServer):
 
     @override
     async def libraries(self) -> Sequence[Library]:
+        if self.is_searched():
+            return await super().libraries()
         async with self._listed():
             return await super().libraries()
 

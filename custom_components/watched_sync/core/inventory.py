@@ -563,13 +563,16 @@ class Inventory:
         self._hurried.clear()
         if is_first and self._newest:
             # They are nobody's news, but what was played last is shown.
-            newest = [one for _, one in reversed(self._newest)]
-            self._newest = []
+            # What the lane has read by itself is shown, and may be newer.
             ledger = self._lane.ledger
+            newest = [
+                one
+                for _, one in reversed(self._newest)
+                if ledger.reading(one.item.item_id) is None
+            ]
+            self._newest = []
             ledger.recall(newest)
-            # What the lane has read since they were listed is newer.
-            known = (ledger.reading_of(one.item) for one in newest)
-            self._lane.publish(LaneUpdate(readings=tuple(filter(None, known))))
+            self._lane.publish(LaneUpdate(readings=tuple(newest)))
         await self._show(Stage.COMPLETE)
 
     async def _forget_library(self, library_id: str) -> None:
