@@ -22,6 +22,7 @@ from custom_components.watched_sync.core.errors import (
 from custom_components.watched_sync.core.identity import ProviderIds
 from custom_components.watched_sync.core.keeping import Keeper
 from custom_components.watched_sync.core.lane import (
+    MOST_AT_ONCE,
     Health,
     Lane,
     LaneClosed,
@@ -230,6 +231,20 @@ async def test_operations_that_come_while_the_disk_is_busy_make_the_next_write()
     assert len(rig.journal.restore()) == 1
     await asyncio.wait(rest)
     assert rig.journal.writes == 2
+
+
+@virtual
+async def test_of_many_that_come_at_once_some_wait_for_the_next_write() -> None:
+    """All in one would hold everybody else up; their order stays."""
+    rig = Rig()
+    count = 2 * MOST_AT_ONCE + 1
+    asked = [
+        asyncio.create_task(rig.ask(None, movie(f"m{number}")))
+        for number in range(count)
+    ]
+    await asyncio.wait(asked)
+    assert rig.journal.writes == 3
+    assert list(rig.journal.restore()) == [one.result() for one in asked]
 
 
 @virtual

@@ -35,6 +35,10 @@ from .rehoming import find_unseen
 
 _LOGGER = logging.getLogger(__name__)
 
+#: What is asked for at one moment and written together, at most: more would hold
+#: everybody else up.
+MOST_AT_ONCE = 200
+
 #: All that is watched, to be counted.
 _WATCHED = Selection(
     kinds=frozenset({MediaKind.MOVIE, MediaKind.EPISODE}), watched=True, limit=0
@@ -671,7 +675,7 @@ class Lane:
         """Write group after group until nobody waits; later callers join the next."""
         try:
             while self._commits:
-                group = list(self._commits)
+                group = self._commits[:MOST_AT_ONCE]
                 await self._recall_bases(
                     one for commit in group for one in commit.operations
                 )
