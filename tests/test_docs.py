@@ -373,7 +373,7 @@ def test_the_reference_explains_an_action_by_the_words_of_its_form(action: str) 
 def test_the_reference_names_every_option_and_every_field_of_a_form() -> None:
     text = (ROOT / "docs" / "reference.md").read_text("utf-8")
     named = set(re.findall(r"^\| \*(.+?)\* \|", text, re.MULTILINE))
-    options = ENGLISH["options"]["step"]["init"]
+    options = ENGLISH["options"]["step"]["preferences"]
     forms = ENGLISH["config"]["step"].values()
     players = ENGLISH["config_subentries"]["player"]["step"].values()
     shown = {

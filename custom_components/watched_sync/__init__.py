@@ -16,6 +16,11 @@ from homeassistant.util.hass_dict import HassKey
 
 from .activity import ActivityFeed
 from .catalogue_store import CatalogueStore, async_remove_catalogue, catalogue_path
+from .checks import (
+    async_end as async_end_check,
+    async_is_under_way as async_is_checked,
+    async_put_back,
+)
 from .connecting import entry_server, known_info
 from .const import (
     CONF_KIND,
@@ -51,7 +56,12 @@ from .core.play_state import Reading
 from .core.ports import Changed, Clock, MediaServer, ServerInfo
 from .core.relay import Relay
 from .dialogs.player import log_damaged_players
-from .failures import first_contact_failed, newer_storage, unreadable_storage
+from .failures import (
+    being_checked,
+    first_contact_failed,
+    newer_storage,
+    unreadable_storage,
+)
 from .images import (
     async_forget as async_forget_images,
     async_remove_images,
@@ -104,6 +114,8 @@ async def async_setup_entry(hass: HomeAssistant, entry: WatchedSyncConfigEntry) 
     An entry that ran before comes up without its server, as accepting requests is the
     point of the queue. One that never ran is retried by Home Assistant.
     """
+    if async_is_checked(hass, entry.entry_id):
+        raise being_checked(entry.title)
     await async_start_memory(hass)  # it ends with the last entry
     journal = OutboxStore(hass, entry.entry_id)
     ledger = LedgerStore(hass, entry.entry_id)
@@ -155,6 +167,8 @@ async def async_setup_entry(hass: HomeAssistant, entry: WatchedSyncConfigEntry) 
 
     async def listen_first() -> None:
         try:
+            # What a check had done would be taken for what the user did.
+            await async_put_back(hass, entry)
             await observer.open()
         finally:
             opened.set()
@@ -376,6 +390,7 @@ async def async_remove_entry(
 
     Removing waits for no server: one that is away keeps the sign-in.
     """
+    await async_end_check(hass, entry.entry_id)
     hass.async_create_background_task(
         async_sign_out(hass, entry.data), f"{DOMAIN} signs out"
     )

@@ -29,6 +29,7 @@ from .const import (
 )
 from .core.errors import ServerError, Starting, UnsupportedVersion, WrongAddress
 from .core.ports import MediaServer, ServerInfo
+from .core.restoring import DirectAccess
 from .preferences import preferences
 from .runtime import WatchedSyncConfigEntry
 from .servers.jellyfin.client import (
@@ -36,6 +37,7 @@ from .servers.jellyfin.client import (
     public_info as jellyfin_public_info,
 )
 from .servers.jellyfin.dialect import EMBY, JELLYFIN, Dialect
+from .servers.jellyfin.direct import JellyfinDirect
 from .servers.jellyfin.discovery import FoundServer, discover as jellyfin_discover
 from .servers.plex.account import PlexTv, find_address
 from .servers.plex.client import (
@@ -44,6 +46,7 @@ from .servers.plex.client import (
     PlexClient,
     server_id_at as plex_server_id_at,
 )
+from .servers.plex.direct import PlexDirect
 from .servers.transport import Transport, parse_url, without_own_page
 from .sessions import async_entry_session, async_shared_session
 
@@ -124,6 +127,28 @@ def entry_server(hass: HomeAssistant, entry: WatchedSyncConfigEntry) -> MediaSer
     """Return the client an entry delivers with. Raises `WrongAddress`."""
     session = async_entry_session(hass, verify_ssl=entry.data[CONF_VERIFY_SSL])
     return create_server(hass, entry.data, preferences(entry).libraries, session)
+
+
+def create_checked(
+    hass: HomeAssistant, data: Mapping[str, Any]
+) -> tuple[PlexClient | JellyfinClient, DirectAccess]:
+    """Return a client for an entry's data, and what a check asks past it.
+
+    Raises `WrongAddress`.
+    """
+    client = create_server(hass, data)
+    session = async_shared_session(hass, verify_ssl=data[CONF_VERIFY_SSL])
+    url, token, client_id = data[CONF_URL], data[CONF_TOKEN], data[CONF_CLIENT_ID]
+    if data[CONF_KIND] == KIND_PLEX:
+        return client, PlexDirect(session, url, token, client_id=client_id)
+    return client, JellyfinDirect(
+        session,
+        url,
+        token,
+        user_id=data[CONF_USER_ID],
+        device_id=client_id,
+        dialect=DIALECTS[data[CONF_KIND]],
+    )
 
 
 async def async_identify(hass: HomeAssistant, data: Mapping[str, Any]) -> ServerInfo:

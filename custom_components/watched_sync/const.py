@@ -85,6 +85,7 @@ CONF_MEDIA_PLAYER: Final = "media_player"
 CONF_REPORT_PROGRESS: Final = "report_progress"
 
 # Repair issues, each followed by `_<entry id>`.
+ISSUE_CHECK_NOT_PUT_BACK: Final = "check_not_put_back"
 ISSUE_MASS_CHANGE: Final = "mass_change"
 ISSUE_OUTBOX_DAMAGED: Final = "outbox_damaged"
 ISSUE_OUTBOX_LOST: Final = "outbox_lost"

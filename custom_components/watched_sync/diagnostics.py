@@ -11,6 +11,7 @@ from homeassistant.const import CONF_TOKEN, CONF_URL
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.device_registry import DeviceEntry
 
+from .checks import async_found
 from .const import (
     CONF_ACCOUNT_TOKEN,
     CONF_CLIENT_ID,
@@ -42,7 +43,7 @@ _TO_REDACT: Final = {
 
 
 async def async_get_config_entry_diagnostics(
-    _: HomeAssistant,
+    hass: HomeAssistant,
     entry: WatchedSyncConfigEntry,
 ) -> dict[str, Any]:
     """Return what helps to understand one lane."""
@@ -77,6 +78,7 @@ async def async_get_config_entry_diagnostics(
             "rows": [_row(operation) for operation in snapshot.queue],
             "failed_rows": [_row(operation) for operation in snapshot.given_up],
         },
+        "check": async_found(hass, entry.entry_id),
         "oddities": dict(runtime.server.oddities),
         "mirroring": _mirroring(entry),
         "ledger": len(lane.ledger),

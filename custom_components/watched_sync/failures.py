@@ -136,6 +136,15 @@ def first_contact_failed(
     )
 
 
+def being_checked(server_name: str) -> ConfigEntryNotReady:
+    """Say that an entry waits for the end of a check of its server."""
+    return ConfigEntryNotReady(
+        translation_domain=DOMAIN,
+        translation_key="being_checked",
+        translation_placeholders={"server": server_name},
+    )
+
+
 def newer_storage(key: str) -> ConfigEntryError:
     """Say that a storage file was written by a newer version, and left alone."""
     return ConfigEntryError(

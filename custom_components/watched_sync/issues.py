@@ -1,5 +1,6 @@
 """Repair issues of a lane: one for each cause, raised and withdrawn by themselves."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -11,6 +12,7 @@ from .const import (
     CONF_PERSON,
     CONF_SERVER_NAME,
     DOMAIN,
+    ISSUE_CHECK_NOT_PUT_BACK,
     ISSUE_MASS_CHANGE,
     ISSUE_OUTBOX_DAMAGED,
     ISSUE_OUTBOX_LOST,
@@ -39,6 +41,9 @@ _OF_LOADED = (
     ISSUE_UNDELIVERABLE,
     ISSUE_UNSUPPORTED_SERVER,
 )
+
+#: Titles named of what a check has left.
+_TITLES_SHOWN: Final = 5
 
 #: How long reads fail until that is a repair issue; the status tells it before.
 READS_FAIL_FOR: Final = timedelta(hours=1)
@@ -182,7 +187,33 @@ def async_unsupported_server(
 
 
 @callback
+def async_check_not_put_back(
+    hass: HomeAssistant, entry: WatchedSyncConfigEntry, titles: Sequence[str]
+) -> None:
+    """Tell, until somebody has read it, what a check has left otherwise than it was."""
+    ir.async_create_issue(
+        hass,
+        DOMAIN,
+        issue_id(ISSUE_CHECK_NOT_PUT_BACK, entry.entry_id),
+        is_fixable=True,
+        is_persistent=True,
+        severity=ir.IssueSeverity.WARNING,
+        translation_key=ISSUE_CHECK_NOT_PUT_BACK,
+        translation_placeholders={
+            "name": plain(entry.title),
+            "titles": ", ".join(map(plain, titles[:_TITLES_SHOWN])),
+            "count": str(len(titles)),
+        },
+    )
+
+
+@callback
 def async_remove(hass: HomeAssistant, entry_id: str) -> None:
     """Withdraw everything that was said about an entry."""
-    for cause in (ISSUE_OUTBOX_DAMAGED, ISSUE_OUTBOX_LOST, *_OF_LOADED):
+    for cause in (
+        ISSUE_CHECK_NOT_PUT_BACK,
+        ISSUE_OUTBOX_DAMAGED,
+        ISSUE_OUTBOX_LOST,
+        *_OF_LOADED,
+    ):
         ir.async_delete_issue(hass, DOMAIN, issue_id(cause, entry_id))

@@ -678,6 +678,49 @@ class PictureSecret:
         await _remove(self._hass, self._store)
 
 
+class CheckNotes:
+    """What a check has to put back: on the disk before it writes.
+
+    It is there for a minute, and only if Home Assistant did not end meanwhile.
+    """
+
+    def __init__(self, hass: HomeAssistant, entry_id: str) -> None:
+        """Prepare; nothing is read or written yet."""
+        self._hass = hass
+        self._store = _RecordingStore(hass, f"{DOMAIN}.{entry_id}.check", self._wrote)
+        self._error: Exception | None = None
+
+    async def async_load(self) -> dict[str, Any] | None:
+        """Return what was noted, None for nothing.
+
+        A file that cannot be read now, or is of a newer version, is left alone.
+        """
+        try:
+            return (await _load(self._hass, self._store)).data
+        except (StorageNewer, StorageUnreadable) as err:
+            LOGGER.warning("The note of a check cannot be read: %r", err)
+            return None
+
+    async def async_save(self, data: dict[str, Any]) -> None:
+        """Return once this is on the disk. Raises `JournalError` if it is not."""
+        # While Home Assistant stops the base class writes later, and says nothing.
+        self._error = JournalError("nothing was written")
+        try:
+            await self._store.async_save(data)
+        except OSError as err:
+            self._error = err
+        if self._error is not None:
+            raise JournalError(repr(self._error))
+
+    async def async_remove(self) -> None:
+        """Delete the file, and those of its name that were damaged and kept aside."""
+        await _remove(self._hass, self._store)
+
+    @callback
+    def _wrote(self, error: Exception | None) -> None:
+        self._error = error
+
+
 class PlayersStore:
     """What players played last, for all entries together.
 

@@ -39,9 +39,14 @@ def ada(hass: HomeAssistant) -> None:
 
 
 async def ask(hass: HomeAssistant, entry: MockConfigEntry) -> ConfigFlowResult:
-    form = await hass.config_entries.options.async_init(entry.entry_id)
+    menu = await hass.config_entries.options.async_init(entry.entry_id)
+    assert menu["type"] is FlowResultType.MENU
+    assert menu["menu_options"] == ["preferences", "check"]
+    form = await hass.config_entries.options.async_configure(
+        menu["flow_id"], {"next_step_id": "preferences"}
+    )
     assert form["type"] is FlowResultType.FORM
-    assert form["step_id"] == "init"
+    assert form["step_id"] == "preferences"
     return form
 
 

@@ -259,7 +259,10 @@ async def test_who_is_at_home_has_watched_it_too(
     plex, jellyfin = sides
     entries = await lanes(client)
     flows = "/api/config/config_entries/options/flow"
-    form = await client.rest("POST", flows, {"handler": entries[f"Attic ({VIEWER})"]})
+    menu = await client.rest("POST", flows, {"handler": entries[f"Attic ({VIEWER})"]})
+    form = await client.rest(
+        "POST", f"{flows}/{menu['flow_id']}", {"next_step_id": "preferences"}
+    )
     chosen: dict[str, Any] = {
         field["name"]: {
             one["name"]: one["default"] for one in field["schema"] if "default" in one

@@ -358,7 +358,9 @@ async def preferences(browser: Browser, client: Any) -> None:
     await browser.go(PAGE)
     row = "ha-config-entry-row:has-text('Cellar (alex)')"
     await browser.click(f"{row} >> role=button[name='Configure']")
-    await see(browser, "Preferences", "options-1")
+    await see(browser, "Check this server", "options-0")
+    await browser.click(f"{DIALOG} >> text='Preferences'")
+    await see(browser, "Whose is it?", "options-1")
     await browser.fill(f"{DIALOG} >> input[type=number]", "0")
     await browser.click(f"{DIALOG} >> text='TV Shows'")
     await browser.click(f"{DIALOG} >> text='Attic (alex) - Plex'")

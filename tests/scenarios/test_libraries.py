@@ -27,7 +27,10 @@ from .test_live import HOUR, connected, play_to_the_end
 
 async def choose(hass: HomeAssistant, entry: MockConfigEntry, *titles: str) -> None:
     """Allow some libraries, by their names, as the dialog does."""
-    form = await hass.config_entries.options.async_init(entry.entry_id)
+    menu = await hass.config_entries.options.async_init(entry.entry_id)
+    form = await hass.config_entries.options.async_configure(
+        menu["flow_id"], {"next_step_id": "preferences"}
+    )
     assert form["data_schema"] is not None
     sections = {str(key): one for key, one in form["data_schema"].schema.items()}
     selector = sections["entities"].schema.schema["libraries"]

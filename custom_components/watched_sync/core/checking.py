@@ -160,10 +160,11 @@ class Check:
 
     # Reading
 
-    async def read(self) -> None:
+    async def read(self, *, opens_socket: bool = True) -> None:
         """Ask what can be asked without a write, and choose a film and a show.
 
-        Raises `NothingSuitable` for one that was named and does not fit.
+        Raises `NothingSuitable` for one that was named and does not fit. It
+        *opens_socket* unless somebody else listens as the same device.
         """
         self._record("version", self._info.version)
         self._record("user_known", bool(self._info.user_name))
@@ -183,7 +184,10 @@ class Check:
         await self._ask(["unwatched_counted"], self._count_unwatched)
         await self._ask(["plays_listed"], self._list_plays)
         await self._ask(["up_next_listed"], self._list_up_next)
-        await self._ask(["socket_opens"], self._open_socket)
+        if opens_socket and self._wanted.listens:
+            await self._ask(["socket_opens"], self._open_socket)
+        else:
+            self._record("socket_opens", NotTried.NO_SOCKET)
         if not self._is_lost:
             self.film = await self._choose_film(films)
             self.show = await self._choose_show(shows)
@@ -276,8 +280,6 @@ class Check:
         return {"up_next_listed": await _works(self._server.up_next(5))}
 
     async def _open_socket(self) -> _Values:
-        if not self._wanted.listens:
-            return {"socket_opens": NotTried.NO_SOCKET}
         ears = _Ears(self._server, self._clock)
         try:
             return {"socket_opens": await ears.open(self._wanted.patience)}
@@ -372,7 +374,9 @@ class Check:
             return
         ears = _Ears(self._server, self._clock)
         try:
-            self._ears = ears if await ears.open(self._wanted.patience) else None
+            is_open = await ears.open(self._wanted.patience)
+            self._record("socket_opens", is_open)
+            self._ears = ears if is_open else None
             yield
         finally:
             self._ears = None

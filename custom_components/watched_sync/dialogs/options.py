@@ -7,7 +7,6 @@ from typing import Any, Final
 from homeassistant.config_entries import (
     ConfigEntryState,
     ConfigFlowResult,
-    OptionsFlow,
 )
 from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import section
@@ -49,19 +48,28 @@ from ..core.errors import ServerError
 from ..core.reconcile import Policy
 from ..preferences import preferences
 from ..runtime import WatchedSyncConfigEntry
+from .check import CheckSteps
 from .person import async_person_selector, likely_person
 
 #: Seconds that a form waits for the names of the libraries.
 PATIENCE: Final = 5.0
 
 
-class WatchedSyncOptionsFlow(OptionsFlow):
-    """Preferences of one lane."""
+class WatchedSyncOptionsFlow(CheckSteps):
+    """Preferences of one lane, and the check of its server."""
 
     async def async_step_init(
+        self, _: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Ask which of the two."""
+        return self.async_show_menu(
+            step_id="init", menu_options=["preferences", "check"]
+        )
+
+    async def async_step_preferences(
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
-        """Ask for all of them."""
+        """Ask for all preferences."""
         if user_input is not None:
             entities, playback, delivery = (
                 user_input[SECTION_ENTITIES],
@@ -100,7 +108,7 @@ class WatchedSyncOptionsFlow(OptionsFlow):
         libraries = await async_library_names(entry, chosen.libraries)
         persons = await async_person_selector(self.hass)
         return self.async_show_form(
-            step_id="init",
+            step_id="preferences",
             data_schema=self.add_suggested_values_to_schema(
                 _schema(persons, libraries, others), suggested
             ),
