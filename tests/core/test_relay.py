@@ -592,6 +592,43 @@ async def test_a_write_to_an_item_that_is_gone_waits_for_it() -> None:
     assert rig.results() == [Result.DELIVERED]
 
 
+@virtual
+async def test_what_was_missing_is_written_once_anybody_reads_it_again() -> None:
+    """One answer that left it out says little."""
+    rig = with_movies(1).start()
+    item = movies(1)[0]
+    rig.lane.remember(list((await rig.server.fetch([item.item_id])).values()))
+    rig.server.hidden.add(item.item_id)
+    await rig.ask(None, item)
+    await asyncio.sleep(5)
+    assert [one.last_error for one in rig.outbox] == [Reason.MISSING.value]
+    rig.server.hidden.clear()
+    await rig.lane.take_in((await rig.server.fetch([item.item_id])).values())
+    await rig.drained(5)
+    assert rig.results() == [Result.DELIVERED]
+
+
+@virtual
+async def test_what_is_another_work_by_now_is_no_sign_of_what_is_missing() -> None:
+    rig = with_movies(1).start()
+    item = movies(1)[0]
+    rig.server.hidden.add(item.item_id)
+    await rig.ask(None, item)
+    await asyncio.sleep(5)
+    rig.server.hidden.clear()
+    rig.server.items[item.item_id] = replace(
+        item, title="Another", provider_ids=ProviderIds(imdb="tt7654321")
+    )
+    other = await rig.server.fetch([item.item_id])
+    await rig.lane.take_in(other.values())
+    await asyncio.sleep(5)
+    asked = rig.server.count()
+    for _ in range(10):
+        await rig.lane.take_in(other.values())
+        await asyncio.sleep(5)
+    assert rig.server.count() == asked
+
+
 def write_faults(request: Request) -> Trouble | None:
     """Have every write answered with 500, while reads and probes are fine."""
     return ERROR if request.ask is Ask.WRITE else None

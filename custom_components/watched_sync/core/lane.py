@@ -281,6 +281,7 @@ class Lane:
         """
         believed: list[Reading] = []
         seen_first: list[Item] = []
+        missing = self.outbox.missing
         for one in readings:
             item_id = one.item.item_id
             known = self.ledger.reading(item_id)
@@ -293,7 +294,8 @@ class Lane:
             knowing = self.ledger.knowing(one)
             self.recent.see(None if known is None else known.state, knowing)
             believed.append(one)
-            if known is None or not known.item.is_named_as(knowing.item):
+            is_back = item_id in missing and missing[item_id].is_still(one.item)
+            if is_back or known is None or not known.item.is_named_as(knowing.item):
                 seen_first.append(knowing.item)
         news = self.ledger.remember(believed)
         self.look_for(seen_first)

@@ -479,6 +479,15 @@ class Outbox:
             self._put(replace(one, not_before=None))
         return bool(waiting)
 
+    @property
+    def missing(self) -> dict[str, Item]:
+        """What waits because the server did not show it, by item ids."""
+        return {
+            one.item.item_id: one.item
+            for one in self._live.values()
+            if one.last_error == Reason.MISSING
+        }
+
     def unseen_as(self, operation: Operation) -> Operation:
         """Return what is for an item that was never seen, under the name it waits by.
 
