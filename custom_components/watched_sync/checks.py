@@ -6,6 +6,7 @@ is put back before anybody listens to the server.
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any, Final
@@ -20,7 +21,7 @@ from .connecting import create_checked
 from .const import CONF_CLIENT_ID, DOMAIN, LOGGER
 from .core import members
 from .core.checking import Check, Wanted
-from .core.facts import FACT_TEXTS, WORD_TEXTS, Words
+from .core.facts import FACT_TEXTS, WORD_TEXTS, FactVerdict, Words
 from .core.identity import Item
 from .core.members import DamagedRow
 from .core.restoring import Note, Stored, put_back
@@ -123,6 +124,12 @@ class EntryCheck:
             "put_back": not self._left,
             "facts": [one.as_json() for one in self._check.findings],
         }
+
+    @property
+    def verdicts(self) -> Mapping[str, str]:
+        """How many facts were found to be the same, to differ, or not tried."""
+        counts = Counter(one.verdict for one in self._check.findings)
+        return {one.value: str(counts[one]) for one in FactVerdict}
 
     async def async_table(self) -> str:
         """Return what was found, as a table in Home Assistant's language."""

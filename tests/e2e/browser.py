@@ -12,6 +12,8 @@ from typing import Any, Self
 
 ROOT = Path(__file__).parents[2]
 _LIMIT = 100.0
+#: Seconds that something may take to show.
+_PATIENCE = 30.0
 
 
 class BrowserError(Exception):
@@ -119,9 +121,12 @@ class Browser:
         """Press a key."""
         await self._do("press", key=key)
 
-    async def wait(self, at: str, *, gone: bool = False) -> None:
+    async def wait(
+        self, at: str, *, gone: bool = False, seconds: float = _PATIENCE
+    ) -> None:
         """Wait until the first match is visible, or nothing matches any more."""
-        await self._do("wait", at=at, state="hidden" if gone else "visible")
+        state = "hidden" if gone else "visible"
+        await self._do("wait", at=at, state=state, timeout=seconds * 1000)
 
     async def count(self, at: str) -> int:
         """Return how many match."""

@@ -21,6 +21,8 @@ from .test_connect import CREATED, DIALOG, SUBMIT, begin, fill, whose
 # Many dialogs in one house, as every start of Home Assistant takes its time.
 #: Seconds after which a slot of what is up next may be pressed, and some more.
 SETTLED = 4
+#: Seconds in which a check is through, at the latest.
+CHECKED = 90
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
 
@@ -322,6 +324,7 @@ async def test_an_entry_is_looked_after(house: House) -> None:
         house.client() as client,
     ):
         await preferences(browser, client)
+        await check(browser, client)
         await track(browser, client)
         await report(browser)
         await move(browser, house, vault)
@@ -353,13 +356,35 @@ async def move(browser: Browser, house: House, vault: FakeJellyfin) -> None:
         assert "Token=" not in request.headers.get("Authorization", "")
 
 
-async def preferences(browser: Browser, client: Any) -> None:
-    """Look at the options, and change four of them."""
+async def configure(browser: Browser, what: str) -> None:
+    """Choose from the menu of an entry's options."""
     await browser.go(PAGE)
     row = "ha-config-entry-row:has-text('Cellar (alex)')"
     await browser.click(f"{row} >> role=button[name='Configure']")
-    await see(browser, "Check this server", "options-0")
-    await browser.click(f"{DIALOG} >> text='Preferences'")
+    await browser.wait(f"{DIALOG} >> text={what}")
+    await browser.click(f"{DIALOG} >> text='{what}'")
+
+
+async def check(browser: Browser, client: Any) -> None:
+    """Check the server, on a film and a show."""
+    await configure(browser, "Check this server")
+    await see(browser, "Only read", "check-1-menu")
+    await browser.click(f"{DIALOG} >> text='Try everything, and put it back'")
+    await see(browser, "Try everything?", "check-2-confirm")
+    await browser.click(SUBMIT)
+    await browser.wait(f"{DIALOG} >> text=Trying one thing after the other")
+    await browser.shot("check-3-progress")
+    await browser.wait(f"{DIALOG} >> text=A verdict that differs", seconds=CHECKED)
+    assert await browser.count(f"{DIALOG} >> td:text-is('same')") > 40
+    assert await browser.count(f"{DIALOG} >> td:text-is('differs')") == 0
+    await browser.shot("check-4-done")
+    await close(browser)
+    await all_loaded(client)
+
+
+async def preferences(browser: Browser, client: Any) -> None:
+    """Look at the options, and change four of them."""
+    await configure(browser, "Preferences")
     await see(browser, "Whose is it?", "options-1")
     await browser.fill(f"{DIALOG} >> input[type=number]", "0")
     await browser.click(f"{DIALOG} >> text='TV Shows'")
@@ -379,9 +404,8 @@ async def preferences(browser: Browser, client: Any) -> None:
     )
     await all_loaded(client)
     # What was chosen is shown again, and can be taken back.
-    await browser.go(PAGE)
-    await browser.click(f"{row} >> role=button[name='Configure']")
-    await see(browser, "Preferences", "options-4-again")
+    await configure(browser, "Preferences")
+    await see(browser, "Whose is it?", "options-4-again")
     await browser.click(f"{DIALOG} >> text='TV Shows'")
     await browser.click(SUBMIT)
     await finish(browser, "options-5-saved")

@@ -107,6 +107,12 @@ async def test_reading_leaves_the_entry_alone(hass: HomeAssistant, side: Side) -
     assert "| Does a second mark count another play? |" in shown(result)
     assert "nothing was to be written" in shown(result)
     assert "| differs |" not in shown(result)
+    placeholders = result["description_placeholders"]
+    assert placeholders is not None
+    assert placeholders["differs"] == "0"
+    assert int(placeholders["same"]) + int(placeholders["not_tried"]) == (
+        shown(result).count("\n") - 1
+    )
     assert side.marks() == []
     assert entry.runtime_data is runtime
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Coroutine
-from typing import Any
+from typing import Any, Final
 
 from homeassistant.config_entries import (
     ConfigEntryState,
@@ -14,6 +14,11 @@ from ..checks import EntryCheck
 from ..core.errors import JournalError, Parked, Reason, ServerError, classify, reason_of
 from ..markdown import plain
 from ..words import async_reason
+
+#: The page that has a paragraph for each number of the table.
+DOCS: Final = (
+    "https://github.com/watched-sync/watched-sync/blob/main/docs/server-facts.md"
+)
 
 
 class CheckSteps(OptionsFlow):
@@ -103,17 +108,16 @@ class CheckSteps(OptionsFlow):
                 )
             case error:
                 raise error
-        table = await self._check.async_table()
-        if left := self._check.left:
-            return self.async_abort(
-                reason="checked_and_left",
-                description_placeholders={
-                    "table": table,
-                    "titles": ", ".join(map(plain, left)),
-                },
-            )
+        shown = {
+            "table": await self._check.async_table(),
+            "docs": DOCS,
+            **self._check.verdicts,
+        }
+        if not (left := self._check.left):
+            return self.async_abort(reason="checked", description_placeholders=shown)
+        shown["titles"] = ", ".join(map(plain, left))
         return self.async_abort(
-            reason="checked", description_placeholders={"table": table}
+            reason="checked_and_left", description_placeholders=shown
         )
 
     @property
