@@ -124,7 +124,7 @@ def test_change_that_is_told_twice_is_noticed(monkeypatch: pytest.MonkeyPatch) -
 
 def test_two_listings_at_once_are_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     @asynccontextmanager
-    async def turn(_: Pace) -> AsyncGenerator[None]:
+    async def turn(_: Pace, **_options: Any) -> AsyncGenerator[None]:
         yield
 
     monkeypatch.setattr(Pace, "turn", turn)
