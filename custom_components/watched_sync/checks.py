@@ -159,8 +159,7 @@ def async_is_under_way(hass: HomeAssistant, entry_id: str) -> bool:
 async def async_end(hass: HomeAssistant, entry_id: str) -> None:
     """End a check, which puts back what it wrote, and forget the entry."""
     if (task := hass.data.get(_UNDER_WAY, {}).get(entry_id)) is not None:
-        if not task.cancelling():  # a second time would end the putting back
-            task.cancel()
+        task.cancel()
         await asyncio.wait([task])
     hass.data.get(_FOUND, {}).pop(entry_id, None)
     await CheckNotes(hass, entry_id).async_remove()

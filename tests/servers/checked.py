@@ -51,7 +51,7 @@ class RealClock:
 
 
 @asynccontextmanager
-async def serving(name: str) -> AsyncIterator[AnyFake]:
+async def serving(name: str, *, oddities: bool = False) -> AsyncIterator[AnyFake]:
     """Start one of `SERVERS`."""
     clock = FakeClock(NOW)
     server: AnyFake
@@ -59,9 +59,11 @@ async def serving(name: str) -> AsyncIterator[AnyFake]:
         case "plex":
             server = FakePlex(clock=clock)
         case "emby":
-            server = FakeEmby(clock=clock, debounce=0.05)
+            server = FakeEmby(clock=clock, debounce=0.05, oddities=oddities)
         case _:
-            server = FakeJellyfin(clock=clock, profile=name, debounce=0.05)
+            server = FakeJellyfin(
+                clock=clock, profile=name, debounce=0.05, oddities=oddities
+            )
     async with server:
         yield server
 

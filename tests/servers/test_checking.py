@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from types import SimpleNamespace
@@ -25,6 +26,7 @@ from custom_components.watched_sync.core.restoring import Note, put_back
 from tests.fakes.base import FaultKind, RefusalError
 from tests.fakes.jellyfin import FakeJellyfin
 from tests.fakes.jellyfin.api import Api
+from tests.fakes.jellyfin.items import Kind
 from tests.fakes.jellyfin.user_data import ResumeRules, UserData
 from tests.fakes.plex import FakePlex
 
@@ -575,11 +577,14 @@ class Cut:
     For good, as a kill does, or once.
     """
 
-    def __init__(self, at: int, error: type[BaseException], *, for_good: bool) -> None:
+    def __init__(
+        self, at: int, error: type[BaseException], *, for_good: bool = False
+    ) -> None:
         self._left = at
         self._error = error
         self._for_good = for_good
         self.has_struck = False
+        self.task: asyncio.Task[None] | None = None
 
     def session(self, *, answered: bool) -> ClientSession:
         trace = TraceConfig()
@@ -592,19 +597,28 @@ class Cut:
         self._left -= 1
         if self._left == 0 or (self._left < 0 and self._for_good):
             self.has_struck = True
-            raise self._error
+            if self._error is not asyncio.CancelledError:
+                raise self._error
+            assert self.task is not None
+            self.task.cancel()
 
 
 async def cut_short(server: AnyFake, cut: Cut, *, answered: bool) -> Kept:
     """Check until it is cut."""
     kept = Kept()
-    async with cut.session(answered=answered) as session:
-        try:
-            check = await make_check(server, session)
+
+    async def run() -> None:
+        wanted = replace(DEAF, pauses=(0.0,))
+        async with cut.session(answered=answered) as session:
+            check = await make_check(server, session, wanted)
             await check.read()
             await check.write(kept)
-        except Killed, asyncio.CancelledError, ServerError:
-            pass
+
+    cut.task = asyncio.create_task(run())
+    with suppress(Killed):
+        await asyncio.wait([cut.task])
+    if not cut.task.cancelled() and (error := cut.task.exception()):
+        assert isinstance(error, Killed | ServerError), error
     return kept
 
 
@@ -645,7 +659,7 @@ async def test_interrupted_check_puts_back_by_itself(
     async with serving(name) as server:
         before, at = everything(server), 1
         while True:
-            cut = Cut(at, error, for_good=False)
+            cut = Cut(at, error)
             kept = await cut_short(server, cut, answered=answered)
             assert kept.last is None
             assert everything(server) == before, f"interrupted at request {at}"
@@ -756,9 +770,11 @@ async def test_what_vanishes_meanwhile_is_said(
             case _:
                 check._episodes = [replace(episode, season_id=None)]
         await check.write(Kept())
-    found = {one.fact.key: one for one in check.findings}
-    assert {one.error for one in found.values()} == {"", "ItemGone"}
-    assert (found["mark_works"].value is None) == (what == "film")
+    reasons = {one.not_tried for one in check.findings}
+    assert (NotTried.NO_FILM in reasons) == (what == "film")
+    assert (NotTried.NO_SHOW in reasons) == (what == "episode")
+    errors = {one.error for one in check.findings} - {""}
+    assert errors == ({"ItemGone"} if what in {"season", "number"} else set())
 
 
 async def test_socket_that_is_lost_tells_nothing_more(session: ClientSession) -> None:
@@ -776,3 +792,68 @@ async def test_socket_that_is_lost_tells_nothing_more(session: ClientSession) ->
     assert found["mark_told"].value is True
     assert found["play_told"].not_tried is NotTried.NO_SOCKET
     assert found["socket_opens"].value is True
+
+
+@pytest.mark.parametrize(
+    ("name", "shows"),
+    [
+        ("12.0", ["Merged"]),
+        *(
+            pytest.param(name, None, marks=[pytest.mark.long, pytest.mark.timeout(600)])
+            for name in ("10.11", "12.0", "emby")
+        ),
+    ],
+)
+async def test_odd_shows_are_put_back_as_well(
+    name: str, shows: list[str] | None, session: ClientSession
+) -> None:
+    """Merged ones, seasons without folders, episodes without numbers."""
+    async with serving(name, oddities=True) as server:
+        assert isinstance(server, FakeJellyfin)
+        for show in shows or {
+            one.name
+            for one in server.catalogue.items.values()
+            if one.kind is Kind.SERIES
+        }:
+            with suppress(NothingSuitable):
+                found = await walk(server, session, replace(DEAF, show=show))
+                assert of(found, DIFFERS) <= {"show_mark_counted"}, show
+
+
+@pytest.mark.parametrize(
+    ("options", "differing"),
+    [
+        ({"ignore_paging": True}, {"unwatched_counted"}),
+        ({"max_page": 3}, {"batch_complete", "batch_leaves_out_gone"}),
+        ({"timeline_methods": frozenset({"GET"})}, set()),
+        ({"owner_only_status": 401}, set()),
+    ],
+    ids=["ignores paging", "short pages", "GET alone", "401 to others"],
+)
+async def test_variants_of_plex_are_put_back_as_well(
+    options: dict[str, Any],
+    differing: set[str],
+    session: ClientSession,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with serving("plex") as server:
+        option(**options)(server, monkeypatch)
+        assert of(await walk(server, session), DIFFERS) == differing
+
+
+async def test_what_was_watched_since_it_was_chosen_is_left_alone(
+    session: ClientSession,
+) -> None:
+    """The question whether to go on may stand there for an evening."""
+    async with serving("plex") as server:
+        assert isinstance(server, FakePlex)
+        check = await make_check(server, session)
+        await check.read()
+        for key in check.titles:
+            server.set_state("alex", key, view_count=2)
+        before = everything(server)
+        assert await check.write(Kept()) == {}
+        assert everything(server) == before
+    found = {one.fact.key: one for one in check.findings}
+    assert found["mark_works"].not_tried is NotTried.NO_FILM
+    assert found["show_mark_works"].not_tried is NotTried.NO_SHOW

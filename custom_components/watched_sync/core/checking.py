@@ -5,7 +5,14 @@ after their play states have been noted, and put back whatever happens meanwhile
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import (
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Coroutine,
+    Mapping,
+    Sequence,
+)
 from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -345,22 +352,39 @@ class Check:
         """Try what takes a write, and put it back; return what could not be.
 
         *keep* is given what to put back before the first write, and whenever that
-        changes; and None once all of it is put back. Cancelled, or stumbling, it puts
-        back before it says so.
+        changes; and None once all of it is put back. Cancelled, however often, or
+        stumbling, it puts back before it says so.
         """
         self._keep = keep
-        stored = await self._direct.stored(self.titles)
+        stored = await self._note_what_there_is()
         await self._noting(replace(self._note, stored=stored))
         try:
             async with self._listening():
                 await self._try_film()
                 await self._try_show()
         finally:
-            left = await put_back(
-                self._direct, self._note, self._sleep, self._wanted.pauses
-            )
-            await keep(replace(self._note, stored=left) if left else None)
+            left = await _to_its_end(self._put_back())
         return left
+
+    async def _put_back(self) -> Mapping[str, Stored]:
+        left = await put_back(
+            self._direct, self._note, self._sleep, self._wanted.pauses
+        )
+        await self._keep(replace(self._note, stored=left) if left else None)
+        return left
+
+    async def _note_what_there_is(self) -> Mapping[str, Stored]:
+        """Read the play states to put back; what cannot be any more is left alone.
+
+        Since it was chosen somebody may have watched it.
+        """
+        stored = await self._direct.stored(self.titles)
+        fitting = {key for key, one in stored.items() if one.is_restorable}
+        if self.film is not None and self.film.item_id not in fitting:
+            self.film = None
+        if not all(one.item_id in fitting for one in self._episodes):
+            self.show, self._episodes = None, ()
+        return {key: stored[key] for key in self.titles}
 
     async def _noting(self, note: Note) -> None:
         await self._keep(note)
@@ -592,9 +616,16 @@ class Check:
         found = await self._server.fetch([season_id])
         if season_id not in found:
             raise ItemGone("the season is not told")
-        inside = [one for one in self._episodes if one.season_id == season_id]
-        outside = [one for one in self._episodes if one.season_id != season_id]
-        return found[season_id].item, inside, outside
+        season = found[season_id].item
+        inside: list[Item] = []
+        outside: list[Item] = []
+        for one in self._episodes:
+            # What is one season in several folders has an id in each of them.
+            is_inside = one.season_id == season_id or (
+                season.season is not None and one.season == season.season
+            )
+            (inside if is_inside else outside).append(one)
+        return season, inside, outside
 
     async def _reading(self, item: Item) -> Reading:
         found = (await self._server.fetch([item.item_id])).get(item.item_id)
@@ -792,6 +823,20 @@ class _Ears:
             for key in event.item_ids:
                 self._told.setdefault(key, _Heard(seconds, key in event.told))
         self._news.set()
+
+
+async def _to_its_end[T](work: Coroutine[None, None, T]) -> T:
+    """Do something even if we are cancelled meanwhile; that is raised at the end."""
+    task = asyncio.ensure_future(work)
+    cancelled: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            await asyncio.shield(task)
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if cancelled is not None:
+        raise cancelled
+    return task.result()
 
 
 async def _keep_nowhere(_: Note | None) -> None:
