@@ -1,11 +1,13 @@
 """Diagnostics help, and give nobody away."""
 
+from datetime import timedelta
 import json
 from typing import Any
 
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import device_registry as dr
 from homeassistant.setup import async_setup_component
+from homeassistant.util import dt as dt_util
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 from pytest_homeassistant_custom_component.components.diagnostics import (
     get_diagnostics_for_config_entry,
@@ -16,6 +18,7 @@ from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 from custom_components.watched_sync.const import DOMAIN
 from custom_components.watched_sync.core.errors import Forbidden
 from custom_components.watched_sync.core.operation import MarkWatched
+from custom_components.watched_sync.core.play_state import PlayState, Reading
 from custom_components.watched_sync.runtime import Request
 
 from .common import (
@@ -57,6 +60,32 @@ async def test_diagnostics_tell_counts_and_reasons_and_no_secret(
     assert failed["last_error"] == "forbidden"
 
     assert told["entry"]["options"]["person"] == "**REDACTED**"
+    keeps_to_itself(told, entry)
+
+
+async def test_diagnostics_tell_what_was_learnt_of_the_server(
+    hass: HomeAssistant,
+    hass_client: ClientSessionGenerator,
+    socket_enabled: None,  # noqa: ARG001 - the answer comes over HTTP
+) -> None:
+    assert await async_setup_component(hass, "diagnostics", {})
+    server = MemoryServer()
+    entry = await setup_lane(hass, server)
+    runtime = entry.runtime_data
+    runtime.ledger.learnt.runs("12.0.0")
+    # Somebody watches a film again, and its mark is gone as soon as they begin.
+    watched = PlayState(watched=True, play_count=1, last_played=dt_util.utcnow())
+    later = dt_util.utcnow() + timedelta(hours=1)
+    begun = PlayState(watched=False, play_count=2, last_played=later)
+    for state in (watched, begun):
+        runtime.lane.remember([Reading(MOVIE, state)])
+
+    # It is known after a restart as well.
+    assert await hass.config_entries.async_reload(entry.entry_id)
+    told: Any = await get_diagnostics_for_config_entry(hass, hass_client, entry)
+    (version,) = told["learnt"]
+    assert version["version"] == "12.0.0"
+    assert version["seen"]["play_keeps_flag"]["value"] is False
     keeps_to_itself(told, entry)
 
 

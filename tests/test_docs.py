@@ -23,6 +23,7 @@ from custom_components.watched_sync.core.facts import (
     Product,
     Words,
 )
+from custom_components.watched_sync.core.learnt import Trait
 from custom_components.watched_sync.core.mirror import Skip
 from custom_components.watched_sync.core.outbox import Result
 from custom_components.watched_sync.core.reconcile import Policy
@@ -171,6 +172,12 @@ def test_every_fact_about_the_servers_has_its_paragraph() -> None:
         for number, fact in enumerate(FACTS, 1)
     ]
     assert all(row[5] for row in rows)
+
+
+def test_everything_that_is_learnt_of_a_server_is_explained() -> None:
+    rows = rows_under(SERVER_FACTS, "name", "what it says", "used")
+    assert [row[0] for row in rows] == [f"`{trait}`" for trait in Trait]
+    assert all(all(row) for row in rows)
 
 
 def test_every_word_of_a_check_is_there() -> None:

@@ -106,6 +106,21 @@ def test_workflow_starts_without_rights_and_pins_its_actions(workflow: Path) -> 
             assert not step.get("with", {}).get("ignore")
 
 
+def test_form_for_bugs_asks_for_what_was_learnt() -> None:
+    file = ROOT / ".github" / "ISSUE_TEMPLATE" / "bug.yml"
+    form = yaml.safe_load(file.read_text(encoding="utf-8"))
+    assert form["name"]
+    assert form["description"]
+    asked = {one["id"]: one for one in form["body"] if one["type"] != "markdown"}
+    assert all(one["attributes"]["label"] for one in asked.values())
+    required = {
+        key for key, one in asked.items() if one.get("validations", {}).get("required")
+    }
+    assert required == {"versions", "server", "happened", "diagnostics"}
+    assert "`learnt`" in asked["diagnostics"]["attributes"]["description"]
+    assert "scripts/check-server" in asked["check"]["attributes"]["description"]
+
+
 def test_scripts_can_be_run() -> None:
     scripts = [ROOT / ".ci" / "run"]
     scripts += [file for file in (ROOT / "scripts").iterdir() if file.is_file()]

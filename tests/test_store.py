@@ -715,6 +715,7 @@ async def test_damaged_rows_of_the_ledger_are_read_anew_and_the_others_kept(
         "moves_since": "2026-03-01T12:00:00",
         "absent": [5],
         "paused": "x",
+        "learnt": 5,
     }
     put(file, json.dumps(content).encode())
     server.go_down()
@@ -725,7 +726,8 @@ async def test_damaged_rows_of_the_ledger_are_read_anew_and_the_others_kept(
     ledger = entry.runtime_data.lane.ledger
     assert {one.item.item_id for one in ledger} == {"e1x1", "e1x2"}
     assert entry.runtime_data.paused
-    assert "8 rows are damaged and left out" in caplog.text
+    assert "9 rows are damaged and left out" in caplog.text
+    assert entry.runtime_data.ledger.learnt.as_json() == []
     assert "2 changes that waited to be copied cannot be understood" in caplog.text
     server.come_up()
     entry.runtime_data.relay.nudge()

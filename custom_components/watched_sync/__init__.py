@@ -50,6 +50,7 @@ from .core.errors import (
 from .core.identity import MediaKind, ProviderIds
 from .core.inventory import Inventory
 from .core.lane import Health, Lane, LaneUpdate, Phase
+from .core.learnt import learn_from_plays
 from .core.observer import Observer
 from .core.pace import Pace
 from .core.play_state import Reading
@@ -133,7 +134,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: WatchedSyncConfigEntry) 
         ledger.moves.hold()
         # Files that were copied while they were written need not fit together.
         await async_remove_catalogue(hass, entry.entry_id)
-    server = entry_server(hass, entry)
+    server = entry_server(hass, entry, ledger.learnt)
     contact = await _first_contact(server, entry.data[CONF_SERVER_ID])
     if isinstance(contact, ServerError):
         if journal.is_new:
@@ -289,6 +290,13 @@ async def async_setup_entry(hass: HomeAssistant, entry: WatchedSyncConfigEntry) 
             f"{DOMAIN} {entry.entry_id} mirroring",
             eager_start=False,
         ),
+    )
+    entry.async_on_unload(
+        lane.add_listener(
+            lambda update: learn_from_plays(
+                ledger.learnt, update.before, update.readings
+            )
+        )
     )
     await _first_look(lane, opened)
     async_name_devices(hass)

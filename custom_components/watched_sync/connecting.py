@@ -28,6 +28,7 @@ from .const import (
     PRODUCTS,
 )
 from .core.errors import ServerError, Starting, UnsupportedVersion, WrongAddress
+from .core.learnt import Learnt
 from .core.ports import MediaServer, ServerInfo
 from .core.restoring import DirectAccess
 from .preferences import preferences
@@ -91,13 +92,14 @@ def create_server(
     data: Mapping[str, Any],
     libraries: Collection[str] = (),
     session: ClientSession | None = None,
+    learnt: Learnt | None = None,
 ) -> PlexClient | JellyfinClient:
     """Return the client for an entry's data; nothing is sent.
 
     Of *libraries* alone it lists and searches; none given means all of them.
     Without CONF_SERVER_ID in *data* the client does not know yet who ought to answer.
-    *session* is the entry's own, once there is one. Raises `WrongAddress` for an
-    address that is none.
+    *session* is the entry's own, once there is one, and so is what was *learnt* of the
+    server. Raises `WrongAddress` for an address that is none.
     """
     session = session or async_shared_session(hass, verify_ssl=data[CONF_VERIFY_SSL])
     if data[CONF_KIND] == KIND_PLEX:
@@ -109,6 +111,7 @@ def create_server(
             known=known_info(data) if CONF_SERVER_ID in data else None,
             plex_tv_url=PLEX_TV,
             libraries=libraries,
+            learnt=learnt,
         )
     # Without being told whom to expect, the first probe reads the version as well,
     # and refuses one that is too old.
@@ -120,13 +123,17 @@ def create_server(
         device_id=data[CONF_CLIENT_ID],
         dialect=DIALECTS[data[CONF_KIND]],
         libraries=libraries,
+        learnt=learnt,
     )
 
 
-def entry_server(hass: HomeAssistant, entry: WatchedSyncConfigEntry) -> MediaServer:
+def entry_server(
+    hass: HomeAssistant, entry: WatchedSyncConfigEntry, learnt: Learnt
+) -> MediaServer:
     """Return the client an entry delivers with. Raises `WrongAddress`."""
     session = async_entry_session(hass, verify_ssl=entry.data[CONF_VERIFY_SSL])
-    return create_server(hass, entry.data, preferences(entry).libraries, session)
+    libraries = preferences(entry).libraries
+    return create_server(hass, entry.data, libraries, session, learnt)
 
 
 def create_checked(

@@ -80,6 +80,7 @@ async def async_get_config_entry_diagnostics(
         },
         "check": async_found(hass, entry.entry_id),
         "oddities": dict(runtime.server.oddities),
+        "learnt": runtime.ledger.learnt.as_json(),
         "mirroring": _mirroring(entry),
         "ledger": len(lane.ledger),
         "up_next": len(snapshot.up_next),

@@ -52,6 +52,7 @@ from .core.codec import (
     title_in,
 )
 from .core.errors import JournalError, Reason, Unstorable
+from .core.learnt import Learnt, learnt_from_json
 from .core.ledger import Ledger
 from .core.mirror import Moves
 from .core.operation import Operation
@@ -518,7 +519,8 @@ class LedgerStore:
     It can be rebuilt by reading again, so a damaged file is told of by Home Assistant
     and otherwise forgotten. `paused` is kept beside it: what is seen while it holds
     is remembered here and told nobody. So are the `moves` that wait to be copied to
-    other lanes: a reading and what it gave rise to are written together.
+    other lanes: a reading and what it gave rise to are written together. What was
+    `learnt` of the server can be learnt again like the rest.
     """
 
     def __init__(self, hass: HomeAssistant, entry_id: str) -> None:
@@ -535,6 +537,7 @@ class LedgerStore:
         self.last_played: str | None = None
         self.plays_seen_until: datetime | None = None
         self.paused = False
+        self.learnt = Learnt(dt_util.utcnow)
 
     @property
     def key(self) -> str:
@@ -544,9 +547,9 @@ class LedgerStore:
     async def async_load(self) -> None:
         """Read what was stored. Raises `StorageNewer`, `StorageUnreadable`."""
         contents = await _load(self._hass, self._store)
-        if not isinstance(contents.data, dict):
-            return
-        await self._hass.async_add_executor_job(self._decode, contents.data)
+        if isinstance(contents.data, dict):
+            await self._hass.async_add_executor_job(self._decode, contents.data)
+        self.learnt.listen(self.save_later)
 
     def _decode(self, data: Mapping[str, Any]) -> None:
         """Take over what a file held; in a thread, for the same reasons.
@@ -580,6 +583,10 @@ class LedgerStore:
         self.up_next = tuple(member("up_next", members.texts) or ())
         self.last_played = member("last_played", members.text)
         self.plays_seen_until = member("plays_seen_until", members.moment)
+        self.learnt = (
+            member("learnt", lambda stored: learnt_from_json(stored, dt_util.utcnow))
+            or self.learnt
+        )
         # Whatever is written there: a guest's doings are told nobody by mistake.
         self.paused = bool(data.get("paused"))
         self._readings.of(self.ledger)
@@ -643,6 +650,7 @@ class LedgerStore:
             "moves": self._moves.of(self.moves),
             "moves_since": self.moves.since and self.moves.since.isoformat(),
             "emptied": self.moves.emptied,
+            "learnt": self.learnt.as_json(),
         }
 
 

@@ -26,6 +26,7 @@ from tests.fakes.base import FaultKind
 from .house import (
     ONE_PLAY,
     USER,
+    PlexSide,
     Side,
     act,
     bring_back,
@@ -68,6 +69,24 @@ def config_dir(tmp_path: Path) -> Path:
     folder = tmp_path / "config"
     folder.mkdir()
     return folder
+
+
+async def test_what_was_learnt_of_a_server_is_not_learnt_anew(
+    config_dir: Path, plex: PlexSide
+) -> None:
+    plex.server.options.scrobble_methods = frozenset({"PUT"})
+    for number, title in enumerate(TITLES[:2]):
+        plex.server.clear_log()
+        async with home_assistant(config_dir, plex, "lane") as (hass, entry):
+            film = plex.item_id(title)
+            await act(hass, "mark_watched", item_id=film, wait=60)
+            assert plex.seen(film) == ONE_PLAY
+            version, *_ = runtime_of(entry).ledger.learnt.as_json()
+            assert version["version"] == plex.server.options.version
+            assert version["seen"]["mark_method"]["value"] == "PUT"
+            assert version["seen"]["mark_count"]["value"] == 1
+        methods = [one.method for one in plex.server.find("^/:/scrobble$")]
+        assert methods == (["GET", "PUT"] if number == 0 else ["PUT"])
 
 
 async def mark_offline(

@@ -16,6 +16,7 @@ from custom_components.watched_sync.core.identity import Item, MediaKind
 from custom_components.watched_sync.core.play_state import UNKNOWN, Reading
 from custom_components.watched_sync.core.ports import Library, Page
 from custom_components.watched_sync.servers.inventory import LEAST, Inventory
+from custom_components.watched_sync.servers.learning import nothing_learnt
 from custom_components.watched_sync.servers.listing import MOST_ROWS, ListingPage
 from custom_components.watched_sync.servers.shelves import Shelves
 from custom_components.watched_sync.servers.transport import Oversized
@@ -47,7 +48,8 @@ class Rig:
         self.read = read
         self.asked: list[tuple[int, int]] = []
         self.libraries = [FILMS]
-        self.inventory = Inventory(Shelves(self._libraries, ()), size)
+        self.learnt = nothing_learnt()
+        self.inventory = Inventory(Shelves(self._libraries, ()), size, self.learnt)
 
     async def _libraries(self) -> Sequence[Library]:
         return self.libraries

@@ -29,6 +29,7 @@ from custom_components.watched_sync.core.identity import (
     MediaKind,
     ProviderIds,
 )
+from custom_components.watched_sync.core.learnt import Learnt
 from custom_components.watched_sync.core.operation import (
     Change,
     MarkUnwatched,
@@ -259,31 +260,30 @@ async def test_limits_that_the_server_told_are_not_learnt(
 
 
 async def test_old_limits_are_asked_for_again(
-    session: ClientSession, server: FakePlex, monkeypatch: pytest.MonkeyPatch
+    session: ClientSession, server: FakePlex
 ) -> None:
-    now = 1000.0
-    monkeypatch.setattr(limits, "monotonic", lambda: now)
+    clock = FakeClock()
     server.options.played_threshold = 70
-    client = client_of(session, server)
+    client = client_of(session, server, learnt=Learnt(clock))
     await client._limits.refresh()
     assert held(client) == (60, 0.7)
     server.options.played_threshold = 95
-    now += limits.LIFETIME - 1
+    clock.advance(limits.LIFETIME - 1)
     await client._limits.refresh()
     assert held(client) == (60, 0.7)
-    now += 1
+    clock.advance(1)
     # What is old refuses nothing: it is looked at again before it is sent.
     assert held(client) == (60, 0.9)
     await client._limits.refresh()
     assert held(client) == (60, 0.95)
-    now += limits.LIFETIME
+    clock.advance(limits.LIFETIME)
     assert held(client) == (60, 0.95)
     server.fail(FaultKind.STATUS, path="^/:/prefs$", status=403)
     await client._limits.refresh()
     assert held(client) == (60, 0.9)
     client.note_position_not_kept(4800, 6000)
     assert held(client) == (60, 0.8)
-    now += limits.LIFETIME
+    clock.advance(limits.LIFETIME)
     assert held(client) == (60, 0.9)
 
 

@@ -5,8 +5,10 @@ from dataclasses import replace
 from typing import Final
 
 from ..core.identity import MediaKind
+from ..core.learnt import Learnt, Trait
 from ..core.play_state import Reading
 from ..core.ports import Library, Page
+from .learning import PAGE_TIMES, timed
 from .listing import ListingPage, Walk, unique
 from .shelves import HIDDEN, Shelves
 from .transport import Oversized
@@ -23,10 +25,11 @@ class Inventory:
     noticed, and no longer than that: one that somebody gave up is not remembered.
     """
 
-    def __init__(self, shelves: Shelves, size: int) -> None:
+    def __init__(self, shelves: Shelves, size: int, learnt: Learnt) -> None:
         """Ask for *size* rows at once, and for fewer once that was too much."""
         self._shelves = shelves
-        self._size = size
+        self._most = size
+        self._learnt = learnt
         #: The listing that was read last, unless that is through, by its next page.
         self._under_way: dict[tuple[str, MediaKind, int], Walk] = {}
 
@@ -43,7 +46,7 @@ class Inventory:
         listing that does not end (see `Walk`).
         """
         try:
-            listed = await self._as_much_as_fits(read)
+            listed = await self._as_much_as_fits(kind, read)
         except HIDDEN as error:
             raise await self._shelves.meaning(library, error) from error
         place = library.library_id
@@ -61,7 +64,7 @@ class Inventory:
         return Page([_placed(one, place) for one in found], next_start)
 
     async def _as_much_as_fits(
-        self, read: Callable[[int], Awaitable[ListingPage]]
+        self, kind: MediaKind, read: Callable[[int], Awaitable[ListingPage]]
     ) -> ListingPage:
         """Read a page; where its rows are too long for one answer, half of it.
 
@@ -70,11 +73,17 @@ class Inventory:
         """
         while True:
             try:
-                return await read(self._size)
+                with timed(self._learnt, PAGE_TIMES[kind]):
+                    return await read(self._size)
             except Oversized:
                 if self._size // 2 < LEAST:
                     raise
-                self._size //= 2
+                self._learnt.note(Trait.PAGE_ROWS, self._size // 2)
+
+    @property
+    def _size(self) -> int:
+        fitted = int(self._learnt.number(Trait.PAGE_ROWS) or self._most)
+        return min(max(fitted, LEAST), self._most)
 
 
 def _placed(reading: Reading, library_id: str) -> Reading:

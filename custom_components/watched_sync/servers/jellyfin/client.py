@@ -28,6 +28,7 @@ from ...core.errors import (
     ItemGone,
     Malformed,
     Refused,
+    ServerError,
     Starting,
     Unsupported,
     UnsupportedVersion,
@@ -35,6 +36,7 @@ from ...core.errors import (
 )
 from ...core.facts import version_numbers
 from ...core.identity import Item, MediaKind, ProviderIds
+from ...core.learnt import Learnt, Trait
 from ...core.operation import Change, MarkUnwatched, MarkWatched, SetProgress
 from ...core.play_state import PlayState, Reading
 from ...core.ports import (
@@ -52,6 +54,7 @@ from ...core.ports import (
 from ...core.titles import spellings
 from ..fields import Json, Oddities, as_row, entries, row, text
 from ..inventory import Inventory
+from ..learning import AfterMarks, nothing_learnt, timed
 from ..listener import Listener
 from ..listing import (
     MOST_EPISODES,
@@ -192,7 +195,8 @@ class JellyfinClient(MediaServer):
 
     `device_id` is the one the token was made with. `known` is what `identify` said
     when the entry was set up; with it `probe` takes one request and notices another
-    server at the same address. With *libraries*, searching and the lists are of these
+    server at the same address. *learnt* is what this server has shown before, and takes
+    in what it shows. With *libraries*, searching and the lists are of these
     libraries alone; `find`, which also looks for what was moved, and reading by id are
     of all. Every method raises `ServerError` and nothing else.
 
@@ -211,6 +215,7 @@ class JellyfinClient(MediaServer):
         known: ServerInfo | None = None,
         dialect: Dialect = JELLYFIN,
         libraries: Collection[str] = (),
+        learnt: Learnt | None = None,
     ) -> None:
         """Prepare requests; none is sent. Raises `WrongAddress` for a bad *url*."""
         token = token.strip()
@@ -229,12 +234,16 @@ class JellyfinClient(MediaServer):
             lists_plays=dialect.lists_plays,
             finds_by_ids=dialect.having is not None,
         )
-        #: Versions of the server on which marks of shows and seasons go wrong.
-        self._half_marking: set[str] = set()
+        self._learnt = learnt or nothing_learnt()
+        self._after_marks = AfterMarks(self._learnt)
         self._user_id = user_id
         self._known = known
+        if known is not None:
+            self._learnt.runs(known.version)
+        #: Whether it was away since its version was read.
+        self._was_away = False
         self._shelves = Shelves(self.libraries, libraries)
-        self._inventory = Inventory(self._shelves, _INVENTORY_PAGE)
+        self._inventory = Inventory(self._shelves, _INVENTORY_PAGE, self._learnt)
         #: The libraries of films and shows, and of the folders they lie in, by id.
         self._places: dict[str, str] = {}
         #: Until when those are not asked about again that no library of ours has.
@@ -249,7 +258,7 @@ class JellyfinClient(MediaServer):
     @override
     def capabilities(self) -> Capabilities:
         """What Jellyfin can do, as far as this version has shown it."""
-        if self._version in self._half_marking:
+        if self._learnt.flag(Trait.SEASON_MARK_WHOLE) is False:
             return replace(self._capabilities, marks_containers=False)
         return self._capabilities
 
@@ -283,6 +292,7 @@ class JellyfinClient(MediaServer):
         public = await public_info(self._server, self._dialect)
         user = await self._me()
         self._known = server_info(public, user, self._dialect)
+        self._learnt.runs(self._known.version)
         return self._known
 
     @override
@@ -290,16 +300,16 @@ class JellyfinClient(MediaServer):
         """Ask who the user is; a token that is no longer good is answered with 401.
 
         Raises `WrongServer` if another server or user has taken the place of ours.
-        The version is the one `identify` saw.
+        The version is the one that was read last: it is read again once the server was
+        away, as it may have been updated.
         """
-        known = self._known
-        if known is None:
+        if self._known is None:
             return await self.identify()
-        user = await self._me()
-        if user.server_id and user.server_id != known.server_id:
-            raise WrongServer(
-                f"another {self._dialect.name} server answers at this address"
-            )
+        try:
+            known, user = await self._met_again(self._known)
+        except ServerError:
+            self._was_away = True
+            raise
         return ServerInfo(
             server_id=known.server_id,
             server_name=known.server_name,
@@ -307,6 +317,20 @@ class JellyfinClient(MediaServer):
             user_id=known.user_id,
             user_name=user.name or known.user_name,
         )
+
+    async def _met_again(self, known: ServerInfo) -> tuple[ServerInfo, wire.User]:
+        """Ask for the user and, where that may have changed, for the version."""
+        user = await self._me()
+        if user.server_id and user.server_id != known.server_id:
+            raise WrongServer(
+                f"another {self._dialect.name} server answers at this address"
+            )
+        if self._was_away:
+            public = await public_info(self._server, self._dialect)
+            self._known = known = replace(known, version=public.version)
+            self._learnt.runs(known.version)
+            self._was_away = False
+        return known, user
 
     async def _me(self) -> wire.User:
         try:
@@ -451,11 +475,13 @@ class JellyfinClient(MediaServer):
         """
         found: dict[str, T] = {}
         for start in range(0, len(keys), _BATCH):
-            batch = keys[start : start + _BATCH]
+            asked = batch = keys[start : start + _BATCH]
             while batch:
                 listed = await read(batch)
                 found |= listed
                 missing = [key for key in batch if key not in listed]
+                if listed and batch is not asked:
+                    self._learnt.note(Trait.BATCH_FOLDS, value=True)
                 if len(missing) == len(batch) or not any(
                     map(may_hide_others, listed.values())
                 ):
@@ -519,6 +545,7 @@ class JellyfinClient(MediaServer):
         }
         wanted = list(dict.fromkeys(asked.values()))
         listed = await self._by_ids(wanted, self._read_list, _is_container)
+        self._after_marks.read(listed.values())
         found = {one.item.item_id: one for one in await self._placed(listed.values())}
         return {key: found[normal] for key, normal in asked.items() if normal in found}
 
@@ -646,13 +673,14 @@ class JellyfinClient(MediaServer):
             params["seasonId"] = only
         episodes: list[Reading] = []
         try:
-            async for page in self._pages(
-                f"/Shows/{self._checked(show_id)}/Episodes",
-                params,
-                may_be_missing=True,
-                most=MOST_EPISODES,
-            ):
-                episodes += page.readings
+            with timed(self._learnt, Trait.EPISODE_PAGE_TIME):
+                async for page in self._pages(
+                    f"/Shows/{self._checked(show_id)}/Episodes",
+                    params,
+                    may_be_missing=True,
+                    most=MOST_EPISODES,
+                ):
+                    episodes += page.readings
         except ItemGone:
             await self._me()  # a proxy may say 404 as well
             raise
@@ -921,7 +949,7 @@ class JellyfinClient(MediaServer):
         """
         return self._listener.events(
             self._dialect.socket,
-            Notifications(self._user_id, self._dialect),
+            Notifications(self._user_id, self._dialect, self._after_marks),
             self._socket_params,
         )
 
@@ -939,11 +967,13 @@ class JellyfinClient(MediaServer):
         key = self._checked(item.item_id)
         match change:
             case MarkWatched(at) if at is not None and not item.kind.is_container:
-                await self._mark_at(key, at, state)
+                await self._mark_at(item, at, state)
             case MarkWatched():
                 await self._mark("POST", item)
+                self._after_marks.marked(item, state, watched=True)
             case MarkUnwatched():
                 await self._mark("DELETE", item)
+                self._after_marks.marked(item, state, watched=False)
             case SetProgress(watched=None) if item.kind.is_container:
                 raise Unsupported("a show or season has no resume position")
             case SetProgress(position, watched=None, at=at):
@@ -960,7 +990,7 @@ class JellyfinClient(MediaServer):
         Seen on Jellyfin 12.0: after a mark of a show or season each of its episodes
         shows by itself what it was before, while lists are right. What is started or
         written to then starts from the old state. Which versions do so is not known
-        beforehand, and remembered for as long as this client lives.
+        beforehand, and learnt.
         """
         key = self._checked(leaf.item.item_id)
         try:
@@ -974,9 +1004,11 @@ class JellyfinClient(MediaServer):
         alone = wire.parse_row(
             as_row(answer, "the item"), self._odd, item_id=self._dialect.item_id
         )
-        whole = alone is None or alone.state.agrees_with(leaf.state)
-        if not whole:
-            self._half_marking.add(self._version)
+        if alone is None:
+            return True
+        whole = alone.state.agrees_with(leaf.state)
+        if not whole or self._learnt.flag(Trait.SEASON_MARK_WHOLE) is not False:
+            self._learnt.note(Trait.SEASON_MARK_WHOLE, value=whole)
         return whole
 
     async def _mark(self, method: str, item: Item) -> None:
@@ -987,16 +1019,18 @@ class JellyfinClient(MediaServer):
             timeout=TREE_TIMEOUT if item.kind.is_container else TIMEOUT,
         )
 
-    async def _mark_at(self, key: str, at: datetime, state: PlayState) -> None:
+    async def _mark_at(self, item: Item, at: datetime, state: PlayState) -> None:
         """Mark one item as watched at a moment, counting no play twice.
 
         Where a mark may carry a date it does, as long as nothing was counted. A user
         who may not save preferences may not do this but may still mark; the date is
         given up then, rather than the mark.
         """
+        key = self._checked(item.item_id)
         path = self._path(self._dialect.played, key)
         if self._dialect.first_play is not None and state.play_count == 0:
             await self._send("POST", path, params=self._dialect.first_play(at))
+            self._after_marks.marked(item, state, watched=True)
             return
         watched = PlayState(
             watched=True, play_count=max(state.play_count, 1), last_played=at
@@ -1005,6 +1039,7 @@ class JellyfinClient(MediaServer):
             await self._set_user_data(key, watched)
         except Forbidden:
             await self._send("POST", path)
+            self._after_marks.marked(item, state, watched=True)
 
     async def _set_position(
         self, key: str, position: float, at: datetime | None, state: PlayState

@@ -15,6 +15,7 @@ from typing import Final
 from ...core.errors import Malformed
 from ...core.ports import Changed, Told
 from ..fields import Row, as_row, entries, flag, needed_text, number, text, texts
+from ..learning import AfterMarks
 from ..listener import GoodBye, Heard, KeepAlive
 from . import wire
 from .dialect import JELLYFIN, Dialect
@@ -29,8 +30,14 @@ _LISTS: Final = ("ItemsRemoved", "ItemsUpdated", "ItemsAdded")
 class Notifications:
     """What a user's session is told."""
 
-    def __init__(self, user_id: str, dialect: Dialect = JELLYFIN) -> None:
-        """Listen for the user with this id."""
+    def __init__(
+        self,
+        user_id: str,
+        dialect: Dialect = JELLYFIN,
+        marks: AfterMarks | None = None,
+    ) -> None:
+        """Listen for the user with this id; *marks* wait to be told of."""
+        self._marks = marks
         self.keep_alive = _KEEP_ALIVE if dialect.keeps_alive else None
         self._user_id = wire.normal_id(user_id)
         self._dialect = dialect
@@ -69,6 +76,8 @@ class Notifications:
                 for named in texts([row], "ItemId")
                 if (item_id := normal(named)) and (said := wire.parse_told(row))
             }
+            if self._marks is not None:
+                self._marks.told(told)
             yield from self._changed(texts(some, "ItemId"), told)
 
     def _library(self, change: Row) -> Iterator[Changed]:

@@ -23,6 +23,7 @@ from ...core.errors import (
     WrongServer,
 )
 from ...core.identity import Item, MediaKind, ProviderIds
+from ...core.learnt import Learnt, Trait
 from ...core.operation import Change, MarkUnwatched, MarkWatched, SetProgress
 from ...core.play_state import PlayState, Reading
 from ...core.ports import (
@@ -39,6 +40,7 @@ from ...core.ports import (
 from ...core.titles import spellings
 from ..fields import Json, Oddities
 from ..inventory import Inventory
+from ..learning import AfterMarks, nothing_learnt
 from ..listener import Listener
 from ..listing import (
     MOST_EPISODES,
@@ -69,6 +71,13 @@ _LIBRARY: Final = "com.plexapp.plugins.library"
 _SCROBBLE: Final = "/:/scrobble"
 _UNSCROBBLE: Final = "/:/unscrobble"
 _TIMELINE: Final = "/:/timeline"
+
+#: The methods of each write, the likelier one first, and what says which one it is.
+_METHODS: Final[Mapping[str, tuple[Trait, tuple[str, str]]]] = {
+    _SCROBBLE: (Trait.MARK_METHOD, ("GET", "PUT")),
+    _UNSCROBBLE: (Trait.UNMARK_METHOD, ("GET", "PUT")),
+    _TIMELINE: (Trait.POSITION_METHOD, ("POST", "GET")),
+}
 
 # No maximum is documented; far longer lists have failed.
 _BATCH: Final = 100
@@ -166,6 +175,7 @@ class PlexClient(MediaServer):
     What the server prefers is asked before the first position, and hours later again.
     With *libraries*, searching and the lists are of these libraries alone; `find`,
     which also looks for what was moved, and reading by id are of all.
+    *learnt* is what this server has shown before, and takes in what it shows.
     Every method raises `ServerError` and nothing else.
     """
 
@@ -179,6 +189,7 @@ class PlexClient(MediaServer):
         known: ServerInfo | None = None,
         plex_tv_url: str = PLEX_TV,
         libraries: Collection[str] = (),
+        learnt: Learnt | None = None,
     ) -> None:
         """Prepare requests; none is sent.
 
@@ -194,21 +205,16 @@ class PlexClient(MediaServer):
         self._plex_tv = Transport(session, plex_tv_url, headers)
         self._listener = Listener(session, url, headers)
         self._notifications = notifications.Notifications()
-        self._lists_everything = True
-        #: Whether it was seen to leave ids that are not there out of a list.
-        self._leaves_out_gone = False
+        self._learnt = learnt or nothing_learnt()
+        self._after_marks = AfterMarks(self._learnt)
         self._shelves = Shelves(self.libraries, libraries)
-        self._inventory = Inventory(self._shelves, _INVENTORY_PAGE)
-        self._limits = PositionLimits(self._read_limits)
+        self._inventory = Inventory(self._shelves, _INVENTORY_PAGE, self._learnt)
+        self._limits = PositionLimits(self._learnt, self._read_limits)
         self._known = known
+        if known is not None:
+            self._learnt.runs(known.version)
         self._client_id = client_id
         self._playbacks = Playbacks(_Playback)
-        # The methods of each write; the one last known to work comes first.
-        self._verbs: dict[str, tuple[str, str]] = {
-            _SCROBBLE: ("GET", "PUT"),
-            _UNSCROBBLE: ("GET", "PUT"),
-            _TIMELINE: ("POST", "GET"),
-        }
 
     def __repr__(self) -> str:
         """Name the address, never the token."""
@@ -274,6 +280,7 @@ class PlexClient(MediaServer):
             user_id=user_id,
             user_name=user_name,
         )
+        self._learnt.runs(identity.version)
         return self._known
 
     @override
@@ -287,6 +294,7 @@ class PlexClient(MediaServer):
             return await self.identify()
         identity = wire.parse_identity(await self._server.read("/"))
         self._check_same_server(identity)
+        self._learnt.runs(identity.version)
         return ServerInfo(
             server_id=known.server_id,
             server_name=identity.name or known.server_name,
@@ -362,6 +370,7 @@ class PlexClient(MediaServer):
         for start in range(0, len(wanted), _BATCH):
             found |= await self._fetch_batch(wanted[start : start + _BATCH])
         self._notifications.learn(found.values())
+        self._after_marks.read(found.values())
         return found
 
     async def _fetch_batch(self, keys: Sequence[str]) -> dict[str, Reading]:
@@ -395,12 +404,15 @@ class PlexClient(MediaServer):
             # A proxy may say so too while the server restarts, so Plex itself has to
             # be there to be believed.
             await self._check_still_plex()
-            if size > 1 and not self._leaves_out_gone:
+            if size > 1 and not self._learnt.flag(Trait.BATCH_LEAVES_OUT_GONE):
                 half = size // 2
                 found = await self._fetch_batch(keys[:half])
                 found |= await self._fetch_batch(keys[half:])
+                if found:
+                    self._learnt.note(Trait.BATCH_LEAVES_OUT_GONE, value=False)
         else:
-            self._leaves_out_gone |= len(found) < size
+            if len(found) < size:
+                self._learnt.note(Trait.BATCH_LEAVES_OUT_GONE, value=True)
         return found
 
     @override
@@ -634,13 +646,16 @@ class PlexClient(MediaServer):
             return ()
         if self._shelves.are_narrowed:
             found = await self._played_in_allowed(limit)
-        elif self._lists_everything:
+        elif self._learnt.flag(Trait.LISTS_WHOLE_SERVER) is not False:
             try:
-                return newest_first(await self._played_anywhere(limit), limit)
+                anywhere = await self._played_anywhere(limit)
             except ItemGone, Refused:
                 found = await self._played_by_library(limit)
-            # Known only now: a proxy's 404 would have met this read as well.
-            self._lists_everything = False
+                # Known only now: a proxy's 404 would have met this read as well.
+                self._learnt.note(Trait.LISTS_WHOLE_SERVER, value=False)
+            else:
+                self._learnt.note(Trait.LISTS_WHOLE_SERVER, value=True)
+                return newest_first(anywhere, limit)
         else:
             found = await self._played_by_library(limit)
         return newest_first(found, limit)
@@ -775,8 +790,10 @@ class PlexClient(MediaServer):
         match change:
             case MarkWatched():
                 await self._mark(_SCROBBLE, item)
+                self._after_marks.marked(item, state, watched=True)
             case MarkUnwatched():
                 await self._mark(_UNSCROBBLE, item)
+                self._after_marks.marked(item, state, watched=False)
             case SetProgress(watched=None) if item.kind.is_container:
                 raise Unsupported("a show or season has no resume position")
             case SetProgress(position, watched=None) if position > 0:
@@ -976,17 +993,23 @@ class PlexClient(MediaServer):
                 method, path, params=params, headers=headers, timeout=timeout
             )
 
-        method, other = self._verbs[path]
+        trait, methods = _METHODS[path]
+        method, other = methods
+        if self._learnt.word(trait) == other:
+            method, other = other, method
         try:
-            return await send(method)
+            answer = await send(method)
         except (ItemGone, WrongVerb) as error:
             if not await self._exists(item.item_id):
                 raise ItemGone("the item is gone") from error
+        else:
+            self._learnt.note(trait, method)
+            return answer
         try:
             answer = await send(other)
         except ItemGone as error:
             raise Refused(f"{path} is not known to this server") from error
-        self._verbs[path] = (other, method)
+        self._learnt.note(trait, other)
         return answer
 
     async def _exists(self, item_id: str) -> bool:

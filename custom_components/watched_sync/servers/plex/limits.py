@@ -3,7 +3,6 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 import math
-from time import monotonic
 from typing import Final
 
 from ...core.errors import (
@@ -14,6 +13,7 @@ from ...core.errors import (
     Refused,
     ServerError,
 )
+from ...core.learnt import Learnt, Trait
 
 #: Seconds for which limits are good: somebody may set others at any time.
 LIFETIME: Final = 6 * 3600.0
@@ -42,6 +42,11 @@ class Limits:
 
 DEFAULTS: Final = Limits()
 
+#: Where limits are from.
+_TOLD: Final = "told"
+_LEARNT: Final = "learnt"
+_ASSUMED: Final = "assumed"
+
 
 class PositionLimits:
     """The limits of one server: told by its preferences, else learnt, else guessed.
@@ -49,12 +54,10 @@ class PositionLimits:
     They are asked for again after hours, and what was learnt is forgotten then.
     """
 
-    def __init__(self, read: Callable[[], Awaitable[Limits]]) -> None:
+    def __init__(self, learnt: Learnt, read: Callable[[], Awaitable[Limits]]) -> None:
         """Read the preferences by *read* when somebody needs to know."""
+        self._learnt = learnt
         self._read = read
-        self._limits = DEFAULTS
-        self._are_told = False
-        self._good_until = 0.0
 
     @property
     def now(self) -> Limits:
@@ -63,11 +66,12 @@ class PositionLimits:
         Old limits refuse nothing that the defaults do not: whatever passes them is
         looked at again before it is sent, by what the server says then.
         """
+        known = self._known
         if self._are_good:
-            return self._limits
+            return known
         return Limits(
-            min(self._limits.min_position, DEFAULTS.min_position),
-            max(self._limits.max_progress, DEFAULTS.max_progress),
+            min(known.min_position, DEFAULTS.min_position),
+            max(known.max_progress, DEFAULTS.max_progress),
         )
 
     async def refresh(self) -> None:
@@ -75,31 +79,40 @@ class PositionLimits:
         if self._are_good:
             return
         try:
-            self._limits = await self._read()
-            self._are_told = True
+            self._note(await self._read(), _TOLD)
         except _NOT_TOLD:
-            self._limits = DEFAULTS
-            self._are_told = False
+            self._note(DEFAULTS, _ASSUMED)
         except ServerError:
             return  # it is away, or busy: the next one asks
-        self._good_until = monotonic() + LIFETIME
 
     def learn(self, position: float, duration: float) -> None:
         """Draw the line where a position was not kept, unless the server told it."""
-        if self._are_good and self._are_told:
+        if self._are_good and self._learnt.word(Trait.POSITION_LIMITS) == _TOLD:
             return
         part, limits = position / duration, self.now
         if part < _SECOND_HALF and position < _NEAR_THE_BEGINNING:
             least = max(limits.min_position, position + 1)
-            self._limits = Limits(least, limits.max_progress)
+            self._note(Limits(least, limits.max_progress), _LEARNT)
         elif part >= _SECOND_HALF and position >= _NEAR_THE_BEGINNING:
             most = min(limits.max_progress, math.floor(part * 100) / 100)
-            self._limits = Limits(limits.min_position, most)
-        else:
-            return  # neither near the beginning nor near the end, or near both
-        self._are_told = False
-        self._good_until = monotonic() + LIFETIME
+            self._note(Limits(limits.min_position, most), _LEARNT)
+        # Else it was neither near the beginning nor near the end, or near both.
+
+    def _note(self, limits: Limits, source: str) -> None:
+        self._learnt.note(Trait.POSITION_LIMITS, source)
+        self._learnt.note(Trait.POSITION_FROM, limits.min_position)
+        self._learnt.note(Trait.POSITION_BELOW, limits.max_progress)
+
+    @property
+    def _known(self) -> Limits:
+        least = self._learnt.number(Trait.POSITION_FROM)
+        most = self._learnt.number(Trait.POSITION_BELOW)
+        return Limits(
+            DEFAULTS.min_position if least is None else least,
+            DEFAULTS.max_progress if most is None else most,
+        )
 
     @property
     def _are_good(self) -> bool:
-        return monotonic() < self._good_until
+        age = self._learnt.age(Trait.POSITION_LIMITS)
+        return age is not None and 0 <= age < LIFETIME
