@@ -207,7 +207,7 @@ async def test_first_inventory_of_a_slow_jellyfin(
         side = JellyfinSide(server)
         machine = TimeMachine(hass.loop, monkeypatch)
         machine.take_along(server.clock)
-        server.stale_statistics = SLOW
+        server.slow_listings = SLOW
         entry = await side.connect(hass)
         films = [
             one.id

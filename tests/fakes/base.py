@@ -255,6 +255,10 @@ class Hooks:
     def on_socket_closed(self, socket: FakeSocket) -> None:
         """Forget what belonged to the connection."""
 
+    def lists_widely(self, request: web.Request) -> bool:  # noqa: ARG002 - for servers with listings
+        """Whether a request is a listing of the kind that may be slow."""
+        return False
+
 
 class FakeServer(Hooks, ABC):
     """A simulated server; the subclass adds routes, state and its error bodies."""
@@ -276,6 +280,16 @@ class FakeServer(Hooks, ABC):
         """While true a search compares every character, and folds only the case."""
         self.tells_totals = True
         """Whether a listing says how many rows it has altogether."""
+        self.totals_off = 0
+        """How many more rows a listing says that it has (fewer, if negative)."""
+        self.slow_listings = 0.0
+        """Seconds that each wide listing takes; it goes on when nobody waits."""
+        self.wide_listings: list[datetime] = []
+        """When slow listings were asked for."""
+        self.most_wide_listings = 0
+        """The highest number of slow listings under way at the same time."""
+        self._wide_listings = 0
+        self._odd_members: dict[str, Mapping[str, Any]] = {}
         self._ssl_context = ssl_context
         self._log: dict[int, LoggedRequest] = {}
         self._seq = 0
@@ -309,6 +323,29 @@ class FakeServer(Hooks, ABC):
     @abstractmethod
     def restore(self, snapshot: Any) -> None:
         """Put back what `snapshot` copied."""
+
+    # Listings
+
+    def spoil(self, item_id: str, members: Mapping[str, Any]) -> None:
+        """Have every row of an item say *members* in place of what is true.
+
+        An object among them replaces only those members of its own that it names.
+        """
+        self._odd_members[item_id] = members
+
+    def spoilt(self, item_id: str, row: dict[str, Any]) -> dict[str, Any]:
+        """Return a row with whatever `spoil` was told of its item."""
+        for name, value in self._odd_members.get(item_id, {}).items():
+            known = row.get(name)
+            if isinstance(value, Mapping) and isinstance(known, Mapping):
+                row[name] = {**known, **value}
+            else:
+                row[name] = value
+        return row
+
+    def told_total(self, rows: int) -> int:
+        """Return what is said of a listing that has so many rows."""
+        return max(rows + self.totals_off, 0)
 
     # Life
 
@@ -562,6 +599,8 @@ class FakeServer(Hooks, ABC):
     async def _handle(
         self, request: web.Request, handler: Handler
     ) -> web.StreamResponse:
+        if self.slow_listings and self.lists_widely(request):
+            await self._list_slowly()
         try:
             return await handler(request)
         except RefusalError as refusal:
@@ -572,6 +611,15 @@ class FakeServer(Hooks, ABC):
             # A fault of the simulation, not of the client: `stop` reports it.
             self._crashes.append(error)
             raise
+
+    async def _list_slowly(self) -> None:
+        self.wide_listings.append(self.clock())
+        self._wide_listings += 1
+        self.most_wide_listings = max(self.most_wide_listings, self._wide_listings)
+        try:
+            await asyncio.sleep(self.slow_listings)
+        finally:
+            self._wide_listings -= 1
 
     async def _pretend(
         self, request: web.Request, handler: Handler

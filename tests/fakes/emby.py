@@ -6,13 +6,32 @@ listings that withhold years, dates and counts, `POST .../UserData` that replace
 everything, next episodes among the resumable and in no list of their own.
 """
 
+from dataclasses import replace
 from typing import Any
 
 from .jellyfin import FakeJellyfin
+from .jellyfin.profile import PROFILES
 
 
 class FakeEmby(FakeJellyfin):
-    """An Emby server; everything else is as with `FakeJellyfin`."""
+    """An Emby server; everything else is as with `FakeJellyfin`.
 
-    def __init__(self, *, name: str = "Fake Emby", **options: Any) -> None:
-        super().__init__(name=name, profile="emby", **options)
+    A row recorded after a mark by hand had no play counted, and one report says that
+    taking a mark off leaves the count: *marks_counted* and *unmarks_reset_count* are
+    for that.
+    """
+
+    def __init__(
+        self,
+        *,
+        name: str = "Fake Emby",
+        marks_counted: bool = True,
+        unmarks_reset_count: bool = True,
+        **options: Any,
+    ) -> None:
+        profile = replace(
+            PROFILES["emby"],
+            marks_counted=marks_counted,
+            unmarks_reset_count=unmarks_reset_count,
+        )
+        super().__init__(name=name, profile=profile, **options)

@@ -25,6 +25,26 @@ MUSIC_LIBRARY = "Music"
 UNAIRED = date(2099, 1, 1)
 """Air date of the episode that has not been broadcast, whatever the year is."""
 
+ODD_IDS: tuple[Mapping[str, str], ...] = (
+    {"imdb": "tt0000000"},
+    {"tmdb": "0"},
+    {"tmdb": "  "},
+    {"tmdb": " 603 "},
+    {"tmdb": "tmdb:603"},
+    {"imdb": "0133093"},
+    {"imdb": "https://www.imdb.com/title/tt0133093/"},
+    {"tmdb": "603.0"},
+    {"tmdb": "-1"},
+    {"imdb": "TT0133093"},
+    {"tmdb": "https://www.themoviedb.org/movie/603"},
+    {"tvdb": "none"},
+    {"imdb": "nm0000206"},
+    {"tmdb": "00603"},
+    {"imdb": "tt0133093 "},
+)
+"""Ids of films of which few can be ids, each as it stood in somebody's library."""
+ODD_TITLE = '<script>alert(1)</script> & "q" \u202e \N{GRINNING FACE}'
+
 
 @dataclass(frozen=True, slots=True)
 class SeedMovie:

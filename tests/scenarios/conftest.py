@@ -7,10 +7,11 @@ from homeassistant.core import HomeAssistant
 import pytest
 
 from tests.fakes.base import FakeClock
+from tests.fakes.emby import FakeEmby
 from tests.fakes.jellyfin import FakeJellyfin
 from tests.fakes.plex import FakePlex
 
-from .house import JellyfinSide, PlexSide, Side, Traffic
+from .house import EmbySide, JellyfinSide, PlexSide, Side, Traffic
 from .machine import TimeMachine
 
 
@@ -37,6 +38,12 @@ async def jellyfin() -> AsyncIterator[JellyfinSide]:
         yield JellyfinSide(server)
 
 
+@pytest.fixture
+async def emby() -> AsyncIterator[EmbySide]:
+    async with FakeEmby(clock=FakeClock(ticking=True)) as server:
+        yield EmbySide(server)
+
+
 @pytest.fixture(params=["plex", "jellyfin"])
 def side(request: pytest.FixtureRequest) -> Side:
     """One kind of server after the other."""
@@ -52,7 +59,7 @@ def machine(
 ) -> Iterator[TimeMachine]:
     """Skip waiting, once a test has switched it on (see `TimeMachine`)."""
     made = TimeMachine(hass.loop, monkeypatch)
-    for name in ("side", "plex", "jellyfin"):
+    for name in ("side", "plex", "jellyfin", "emby"):
         if name in request.fixturenames:
             side: Side = request.getfixturevalue(name)
             made.take_along(side.server.clock)

@@ -430,6 +430,18 @@ class JellyfinSide(Side):
         return self.server.readd_item(item_id)
 
 
+class EmbySide(JellyfinSide):
+    """A simulated Emby."""
+
+    kind = "emby"
+    write_paths = "/PlayedItems/|/UserData$"
+    read_paths = "/Items$|/Shows/|/Resume$|/Users/[^/]*$"
+
+    @override
+    def data(self) -> dict[str, Any]:
+        return {**super().data(), "kind": "emby"}
+
+
 # --- what happens in it ---------------------------------------------------------
 
 

@@ -23,7 +23,7 @@ HOUR = 3600.0
 def slow(jellyfin: JellyfinSide) -> Iterator[FakeJellyfin]:
     """A server before its optimisation, which it carries out every six hours."""
     server = jellyfin.server
-    server.stale_statistics = STALE
+    server.slow_listings = STALE
     yield server
     assert server.most_wide_listings <= 1
     # Three an hour, and three times as long to rest as each took.

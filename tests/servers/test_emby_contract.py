@@ -19,6 +19,7 @@ from .library_contract import LibraryContract
 from .odd_contract import OddLibraryContract
 from .playback_contract import PlaybackContract
 from .test_jellyfin_contract import JellyfinBench
+from .trouble_contract import TroubleContract
 
 
 @dataclass
@@ -65,12 +66,27 @@ class TestEmby(
     InventoryContract,
     OddLibraryContract,
     PlaybackContract,
+    TroubleContract,
 ):
-    """Run once: whatever is measured was measured on 4.9 and 4.10."""
+    """Run once: whatever is measured was measured on 4.9 and 4.10.
 
-    @pytest.fixture
-    async def server(self, clock: FakeClock) -> AsyncIterator[FakeEmby]:
-        async with FakeEmby(clock=clock) as running:
+    The long run does so as well for one whose counts stay as they are.
+    """
+
+    @pytest.fixture(
+        params=[
+            pytest.param(True, id="counts"),
+            pytest.param(False, id="counts stay", marks=pytest.mark.long),
+        ]
+    )
+    async def server(
+        self, request: pytest.FixtureRequest, clock: FakeClock
+    ) -> AsyncIterator[FakeEmby]:
+        async with FakeEmby(
+            clock=clock,
+            marks_counted=request.param,
+            unmarks_reset_count=request.param,
+        ) as running:
             yield running
 
     @pytest.fixture

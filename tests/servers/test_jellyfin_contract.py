@@ -1,8 +1,8 @@
 """The contract, kept by the Jellyfin client and the simulated Jellyfin servers."""
 
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Collection, Mapping
 from dataclasses import dataclass
-from typing import override
+from typing import Any, override
 
 from aiohttp import ClientSession
 import pytest
@@ -21,14 +21,59 @@ from .inventory_contract import InventoryContract
 from .library_contract import LibraryContract
 from .odd_contract import OddBench, OddLibraryContract
 from .playback_contract import PlaybackContract
+from .trouble_contract import TroubleBench, TroubleContract
+
+#: What a row of a film may say that cannot be.
+ODD_MEMBERS: tuple[Mapping[str, Any], ...] = (
+    {"Id": None},
+    {"Id": "x y"},
+    {"Type": None},
+    {"Type": "Planet"},
+    {"Name": None},
+    {"Name": 7},
+    {"ProductionYear": "soon"},
+    {"RunTimeTicks": -5},
+    {"RunTimeTicks": "long"},
+    {"PremiereDate": "then"},
+    {"LocationType": 7},
+    {"ProviderIds": "none"},
+    {"ProviderIds": {"Imdb": 5, "Tmdb": "0"}},
+    {"MediaSourceCount": "two"},
+    {"UserData": None},
+    {"UserData": 5},
+    {"UserData": {"Played": "yes"}},
+    {"UserData": {"PlayCount": -1}},
+    {"UserData": {"PlayCount": "many"}},
+    {"UserData": {"PlaybackPositionTicks": 10**30}},
+    {"UserData": {"LastPlayedDate": "yesterday"}},
+    {"UserData": {"LastPlayedDate": "2099-12-31T00:00:00.0000000Z"}},
+)
+
+#: What lists its contents beside the libraries, and of which `CollectionType` it is.
+OTHER_VIEWS = {
+    "Live TV": "livetv",
+    "Playlists": "playlists",
+    "Collections": "boxsets",
+    "Music Videos": "musicvideos",
+    "Books": "books",
+    "Photos": "photos",
+}
 
 
 @dataclass
-class JellyfinBench(OddBench):
+class JellyfinBench(OddBench, TroubleBench):
     """A simulated Jellyfin and a client of alex on it."""
 
     server: FakeJellyfin
     lists_hidden_ids = True
+    odd_members = ODD_MEMBERS
+
+    @override
+    def add_views(self) -> None:
+        catalogue = self.server.catalogue
+        catalogue.add_channel("Trailers of the week")
+        for title, kind in OTHER_VIEWS.items():
+            catalogue.add_library(title, kind)
 
     @override
     def item_id(
@@ -169,6 +214,7 @@ class TestJellyfin(
     InventoryContract,
     OddLibraryContract,
     PlaybackContract,
+    TroubleContract,
 ):
     """Run for each line of releases."""
 

@@ -71,10 +71,18 @@ async def test_rows_that_are_not_ours_count_as_rows() -> None:
 
 
 async def test_total_that_was_reached_needs_no_further_page() -> None:
-    assert await read_all(lambda _: page(readings(1, 2, 3), 3, 3)) == (
-        ["1", "2", "3"],
-        [0],
-    )
+    pages = {0: page(readings(1, 2), 2, 2)}
+    assert await read_all(pages.__getitem__) == (["1", "2"], [0])
+
+
+@pytest.mark.parametrize("rest", [[], [4]])
+async def test_total_that_a_full_page_has_reached_may_be_too_low(
+    rest: list[int],
+) -> None:
+    pages = {0: page(readings(1, 2, 3), 3, 3), 3: page(readings(*rest), len(rest), 3)}
+    found, asked = await read_all(pages.__getitem__)
+    assert found == [str(one) for one in (1, 2, 3, *rest)]
+    assert asked == [0, 3]
 
 
 async def test_listing_that_ends_before_its_total() -> None:

@@ -46,6 +46,13 @@ from tests.fakes.base import FakeClock, FaultKind, LoggedRequest
 from tests.fakes.jellyfin import FakeJellyfin
 from tests.fakes.library import SeedMovie
 from tests.fakes.plex import FakePlex
+from tests.fakes.plex.oddities import (
+    HOME_VIDEOS_LIBRARY,
+    MOVIES_ODD_LIBRARY,
+    ODD_GUIDS,
+    PHOTOS_LIBRARY,
+    TV_ODD_LIBRARY,
+)
 
 from .account_server import accounts_of
 from .contract import pages_of
@@ -297,6 +304,55 @@ async def test_limits_of_a_server_that_fails_are_asked_for_the_next_time(
     assert held(client) == (60, 0.9)
     await client._limits.refresh()
     assert held(client) == (60, 0.7)
+
+
+async def test_odd_libraries_are_read_whole_with_what_can_be_an_id(
+    session: ClientSession,
+) -> None:
+    async with FakePlex(oddities=True) as odd:
+        client = client_of(session, odd)
+        libraries = {one.title: one for one in await client.libraries()}
+        assert PHOTOS_LIBRARY not in libraries
+        films = {
+            one.item.title: one.item.provider_ids
+            for page in await pages_of(
+                client, libraries[MOVIES_ODD_LIBRARY], MediaKind.MOVIE
+            )
+            for one in page.readings
+        }
+        assert len(films) == len(odd.held(MOVIES_ODD_LIBRARY, "movie"))
+        for number, known in enumerate(ODD_GUIDS.values()):
+            ids = films[f"Odd guid {number:02}"]
+            assert (ids.imdb or ids.tmdb) == known
+        assert {one.imdb for one in films.values()} <= {None, "tt0133093"}
+        assert {one.tmdb for one in films.values()} <= {None, "603", "999001"}
+        (video,) = (
+            one.item
+            for page in await pages_of(
+                client, libraries[HOME_VIDEOS_LIBRARY], MediaKind.MOVIE
+            )
+            for one in page.readings
+        )
+        assert not video.provider_ids
+        shows = {
+            one.item.title: one.item
+            for page in await pages_of(
+                client, libraries[TV_ODD_LIBRARY], MediaKind.SHOW
+            )
+            for one in page.readings
+        }
+        places = {
+            title: [
+                (one.item.season, one.item.episode)
+                for one in await client.fetch_leaves(show)
+            ]
+            for title, show in shows.items()
+        }
+        assert places == {
+            "Daily": [(1, None), (1, None)],
+            "Double": [(1, 1), (1, 1), (1, 2)],
+            "Bare": [(1, 1)],
+        }
 
 
 async def test_position_zero_of_an_unwatched_item_unmarks(

@@ -1,8 +1,8 @@
 """The contract, kept by the Plex client and the simulated Plex Media Server."""
 
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Collection, Mapping
 from dataclasses import dataclass, replace
-from typing import override
+from typing import Any, override
 
 from aiohttp import ClientSession
 import pytest
@@ -16,18 +16,54 @@ from tests.fakes.library import MOVIES_4K_LIBRARY, libraries as seeded_libraries
 from tests.fakes.plex import FakePlex, PlexOptions
 
 from .account_server import accounts_of
-from .contract import Bench, MediaServerContract, Playing
+from .contract import MediaServerContract, Playing
 from .inventory_contract import InventoryContract
 from .library_contract import LibraryContract
 from .playback_contract import PlaybackContract
+from .trouble_contract import TroubleBench, TroubleContract
+
+#: What a row of a film may say that cannot be.
+ODD_MEMBERS: tuple[Mapping[str, Any], ...] = (
+    {"ratingKey": None},
+    {"ratingKey": "x y"},
+    {"type": None},
+    {"type": "planet"},
+    {"title": None},
+    {"title": 7},
+    {"year": "soon"},
+    {"duration": -5},
+    {"duration": "long"},
+    {"viewCount": -1},
+    {"viewCount": "many"},
+    {"viewOffset": 10**15},
+    {"lastViewedAt": "yesterday"},
+    {"lastViewedAt": 4_102_444_800},
+    {"lastViewedAt": 10**30},
+    {"guid": 9},
+    {"Guid": "none"},
+    {"Guid": [7, {"id": 5}, {"id": "tmdb://0"}]},
+    {"librarySectionID": []},
+    {"originallyAvailableAt": "then"},
+)
 
 
 @dataclass
-class PlexBench(Bench):
+class PlexBench(TroubleBench):
     """A simulated Plex Media Server and a client of alex, its owner, on it."""
 
     server: FakePlex
     plex_tv_url: str
+    odd_members = ODD_MEMBERS
+
+    @property
+    @override
+    def pages(self) -> bool:
+        return not self.server.options.ignore_paging
+
+    @override
+    def add_views(self) -> None:
+        self.server.add_section("Photos", "photo")
+        self.server.add_section("More Music", "artist")
 
     @override
     def item_id(
@@ -142,7 +178,11 @@ VARIANTS = {
 
 
 class TestPlex(
-    MediaServerContract, LibraryContract, InventoryContract, PlaybackContract
+    MediaServerContract,
+    LibraryContract,
+    InventoryContract,
+    PlaybackContract,
+    TroubleContract,
 ):
     """Run for servers that differ in what they answer to."""
 

@@ -371,3 +371,39 @@ async def test_the_peak_of_simultaneous_requests_leaves_sockets_out(
         await client.get("/count")
         assert server.most_in_flight == 2
         waiting.cancel()
+
+
+def test_row_says_what_it_was_told_to() -> None:
+    server = Counter()
+    server.spoil("1", {"title": None, "data": {"count": -1}, "more": [7]})
+    row = {"title": "Alien", "data": {"count": 1, "seen": True}, "year": 1979}
+    assert server.spoilt("2", dict(row)) == row
+    assert server.spoilt("1", row) == {
+        "title": None,
+        "data": {"count": -1, "seen": True},
+        "year": 1979,
+        "more": [7],
+    }
+
+
+def test_total_may_be_another_than_there_are_rows() -> None:
+    server = Counter()
+    assert server.told_total(5) == 5
+    server.totals_off = -2
+    assert server.told_total(5) == 3
+    assert server.told_total(1) == 0
+
+
+async def test_slow_listings_are_counted(
+    server: Counter, client: ClientSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.slow_listings = 0.05
+    await client.get("/count")
+    assert server.wide_listings == []
+    monkeypatch.setattr(server, "lists_widely", lambda one: one.path == "/count")
+    await client.get("/refuse")
+    for _ in range(2):
+        await client.get("/count")
+    assert len(server.wide_listings) == 2
+    assert server.most_wide_listings == 1
+    assert server.value == 3

@@ -1,6 +1,6 @@
 """The simulated Emby: where it differs from Jellyfin, each as it was measured.
 
-E1-E10 are the differences that matter to a client, in the order of a client's life.
+E1-E13 are the differences that matter to a client, in the order of a client's life.
 """
 
 from collections.abc import AsyncIterator
@@ -260,3 +260,32 @@ async def test_body_of_user_data_is_json(alex: Person, film: str) -> None:
     path = below(alex, f"/Items/{film}/UserData")
     reply = await alex.ask("POST", path, json.dumps({}))
     assert reply.status == 400
+
+
+async def test_e11_a_mark_by_hand_may_count_no_play(film: str) -> None:
+    async with Desk(FakeEmby(debounce=0.01, marks_counted=False)) as desk:
+        path = below(desk.alex, f"/PlayedItems/{film}")
+        assert (await desk.alex.ask("POST", path)).status == 200
+        state = desk.jf.state("alex", film)
+        assert (state.played, state.play_count) == (True, 0)
+        assert state.last_played_date is not None
+
+
+async def test_e12_taking_a_mark_off_may_leave_the_count(film: str) -> None:
+    async with Desk(FakeEmby(debounce=0.01, unmarks_reset_count=False)) as desk:
+        await desk.jf.set_state("alex", film, played=True, play_count=3)
+        path = below(desk.alex, f"/PlayedItems/{film}")
+        assert (await desk.alex.ask("DELETE", path)).status == 200
+        state = desk.jf.state("alex", film)
+        assert (state.played, state.play_count) == (False, 3)
+        assert state.last_played_date is None
+
+
+async def test_e13_views_are_more_than_libraries(desk: Desk, alex: Person) -> None:
+    desk.jf.catalogue.add_channel("Trailers")
+    desk.jf.catalogue.add_library("Live TV", "livetv")
+    page = await alex.read(below(alex, "/Views"))
+    views = {one["Name"]: one for one in page["Items"]}
+    assert views["Trailers"]["Type"] == "Channel"
+    assert "CollectionType" not in views["Trailers"]
+    assert views["Live TV"]["CollectionType"] == "livetv"

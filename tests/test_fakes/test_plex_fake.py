@@ -25,6 +25,7 @@ from yarl import URL
 
 from tests.fakes.base import FakeClock, FaultKind
 from tests.fakes.plex import FakePlex, PlexState
+from tests.fakes.plex.oddities import ODD_GUIDS
 from tests.fakes.poster import STORED_WIDTH, size_of
 from tests.fakes.tls import Certificates
 
@@ -1372,3 +1373,73 @@ async def test_finding_keys_by_title(desk: Desk) -> None:
     assert len(plex.leaves(show, specials=False)) == 12
     with pytest.raises(ValueError, match="play state"):
         plex.set_state("alex", show, view_count=1)
+
+
+# Beyond the numbered ones: what people's libraries and disks make of it
+
+
+async def test_oddities_are_libraries_of_their_own(desk: Desk) -> None:
+    async with FakePlex(oddities=True) as plex:
+        alex = Caller(desk.session, plex, plex.token_for("alex"))
+        sections = (await alex.get("/library/sections")).container["Directory"]
+        by_title = {one["title"]: one for one in sections}
+        assert by_title["Home Videos"]["type"] == "movie"
+        assert by_title["Home Videos"]["agent"] == "com.plexapp.agents.none"
+        assert by_title["Photos"]["type"] == "photo"
+        assert (await alex.get(_all_of(by_title["Photos"]))).rows == []
+        films = (
+            await alex.get(f"{_all_of(by_title['Movies Odd'])}&includeGuids=1")
+        ).rows
+        guids = {row["guid"] for row in films}
+        assert set(ODD_GUIDS) <= guids
+        told = [one["id"] for row in films for one in row.get("Guid", [])]
+        assert {"tmdb://0", "imdb://0133093", "tmdb:// 603 "} <= set(told)
+        daily = plex.rating_key("Daily")
+        days = (await alex.get(f"/library/metadata/{daily}/allLeaves")).rows
+        assert [row["originallyAvailableAt"] for row in days] == [
+            "2014-03-04",
+            "2014-03-05",
+        ]
+        assert not any("index" in row for row in days)
+        double = plex.rating_key("Double")
+        numbers = (await alex.get(f"/library/metadata/{double}/allLeaves")).rows
+        assert [row["index"] for row in numbers] == [1, 2, 1]
+        bare = await alex.item(plex.rating_key("Bare"))
+        assert bare["guid"] == f"local://{bare['ratingKey']}"
+
+
+def _all_of(section: dict[str, Any]) -> str:
+    return f"/library/sections/{section['key']}/all?X-Plex-Container-Start=0"
+
+
+async def test_rows_and_totals_say_what_they_are_told_to(desk: Desk) -> None:
+    film = desk.plex.rating_key("Alien")
+    desk.plex.spoil(film, {"viewCount": -1, "year": "soon"})
+    desk.plex.totals_off = -3
+    assert (await desk.alex.item(film))["viewCount"] == -1
+    reply = await desk.alex.get(
+        "/library/sections/1/all?X-Plex-Container-Start=0&X-Plex-Container-Size=500"
+    )
+    (row,) = (one for one in reply.rows if one["ratingKey"] == film)
+    assert row["year"] == "soon"
+    assert reply.container["totalSize"] == len(reply.rows) - 3
+    assert reply.headers["X-Plex-Container-Total-Size"] == str(len(reply.rows) - 3)
+
+
+@pytest.mark.parametrize(
+    ("path", "is_slow"),
+    [
+        ("/library/sections/1/all?type=1&X-Plex-Container-Size=1000", True),
+        ("/library/all?type=4", True),
+        ("/library/sections/1/all?unwatched=1&X-Plex-Container-Size=0", False),
+        ("/library/all?sort=lastViewedAt:desc&lastViewedAt>>=0", False),
+        ("/library/sections/1/all?title=Alien", False),
+        ("/library/sections", False),
+    ],
+)
+async def test_slow_disk_is_slow_at_whole_libraries(
+    desk: Desk, path: str, *, is_slow: bool
+) -> None:
+    desk.plex.slow_listings = 0.01
+    assert (await desk.alex.get(path)).status == 200
+    assert len(desk.plex.wide_listings) == is_slow

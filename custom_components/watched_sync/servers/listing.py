@@ -43,10 +43,11 @@ class Walk:
     """The reading of one listing, page after page: how far it is, and if it ends.
 
     It goes by what comes back and not by what was asked. A server may send more rows
-    than it is asked for, or fewer. A total that the rows read so far exceed says
-    nothing (some servers say 0): then a page that is not full is the last one, and so
-    is one that brings nothing new. With *exact*, a listing that ends before its total
-    is `Malformed`. So is one that goes on without bringing anything new, and one
+    than it is asked for, or fewer. A total is believed where it says that there is
+    more. One that was reached, or exceeded (some servers say 0), says nothing beside a
+    full page, as it may be too low: then a page that is not full is the last one, and
+    so is one that brings nothing new. With *exact*, a listing that ends before its
+    total is `Malformed`. So is one that goes on without bringing anything new, and one
     without an end: of more than *most* rows, or in more than `MOST_PAGES` parts.
     """
 
@@ -74,7 +75,7 @@ class Walk:
         if self._start > self._most:
             raise Malformed(f"a listing has more than {self._most} rows")
         says_more = page.total is not None and page.total > self._start
-        if page.total == self._start or (not says_more and page.row_count < size):
+        if not says_more and page.row_count < size:
             return None
         if page.row_count == 0:
             if self._exact:

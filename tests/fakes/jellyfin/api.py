@@ -215,7 +215,7 @@ class Api:
         return self._response(answer)
 
     def lists_widely(self, request: web.Request) -> bool:
-        """Whether a request is a listing that old statistics make slow."""
+        """Whether a request is a listing that may be slow (see `Listing`)."""
         if request.method != "GET" or not request.path.lower().endswith("/items"):
             return False
         query = Query(request.query.items(), self.jf.local, self._read_id)
@@ -629,13 +629,16 @@ class Api:
         with_user_data = call.query.flag("enableUserData") is not False
         images = call.query.flag("enableImages") is not False
         return [
-            self.jf.states.item(
-                item,
-                user,
-                self.jf.server_id,
-                asked,
-                user_data=with_user_data,
-                images=images,
+            self.jf.spoilt(
+                item.id,
+                self.jf.states.item(
+                    item,
+                    user,
+                    self.jf.server_id,
+                    asked,
+                    user_data=with_user_data,
+                    images=images,
+                ),
             )
             for item in items
         ]
@@ -651,7 +654,7 @@ class Api:
         limit = call.query.number("limit")
         end = None if limit is None else start + limit
         rows = items[start:end]
-        total = len(items)
+        total = self.jf.told_total(len(items))
         if call.query.flag("enableTotalRecordCount") is False:
             total = 0 if self.jf.profile.emby else len(rows)
         if not self.jf.tells_totals:
@@ -685,7 +688,7 @@ class Api:
         user = self._asked_user(call)
         item = self._item(call, user)
         dto = self.jf.states.item(item, user, self.jf.server_id, ALL_FIELDS, alone=True)
-        return json_answer(dto)
+        return json_answer(self.jf.spoilt(item.id, dto))
 
     @_route("GET", "/Items/{item}/Ancestors")
     def ancestors(self, call: Call) -> Answer:

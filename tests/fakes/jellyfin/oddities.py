@@ -8,7 +8,7 @@ numbers, a file with two episodes, a film and an episode in two versions.
 from dataclasses import replace
 from datetime import date
 
-from tests.fakes.library import SeedMovie
+from tests.fakes.library import ODD_IDS, ODD_TITLE, SeedMovie
 
 from .items import Catalogue
 from .profile import Profile
@@ -17,25 +17,6 @@ MOVIES_ODD_LIBRARY = "Movies Odd"
 TV_A_LIBRARY = "TV A"
 TV_B_LIBRARY = "TV B"
 TV_C_LIBRARY = "TV C"
-
-_ODD_IDS = (
-    {"imdb": "tt0000000"},
-    {"tmdb": "0"},
-    {"tmdb": "  "},
-    {"tmdb": " 603 "},
-    {"tmdb": "tmdb:603"},
-    {"imdb": "0133093"},
-    {"imdb": "https://www.imdb.com/title/tt0133093/"},
-    {"tmdb": "603.0"},
-    {"tmdb": "-1"},
-    {"imdb": "TT0133093"},
-    {"tmdb": "https://www.themoviedb.org/movie/603"},
-    {"tvdb": "none"},
-    {"imdb": "nm0000206"},
-    {"tmdb": "00603"},
-    {"imdb": "tt0133093 "},
-)
-_ODD_TITLE = '<script>alert(1)</script> & "q" \u202e \N{GRINNING FACE}'
 
 
 def add_oddities(catalogue: Catalogue, profile: Profile) -> None:
@@ -59,9 +40,9 @@ def add_oddities(catalogue: Catalogue, profile: Profile) -> None:
 
 def _add_films(catalogue: Catalogue, profile: Profile) -> None:
     home = (MOVIES_ODD_LIBRARY,)
-    for number, ids in enumerate(_ODD_IDS):
+    for number, ids in enumerate(ODD_IDS):
         catalogue.add_movie(SeedMovie(f"Odd {number:02}", 2001, 133, ids, home))
-    catalogue.add_movie(SeedMovie(_ODD_TITLE, 2003, 133, {"tmdb": "999001"}, home))
+    catalogue.add_movie(SeedMovie(ODD_TITLE, 2003, 133, {"tmdb": "999001"}, home))
     ids = {"imdb": "tt0468569", "tmdb": "155"}
     (film,) = catalogue.add_movie(SeedMovie("Versions", 2002, 133, ids, home))
     path = film.path.replace(".mkv", " - 2160p.mkv")

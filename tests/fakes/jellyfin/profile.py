@@ -79,6 +79,10 @@ class Profile:
     """The notice of an item that was marked tells what it was then. Where its folder
     was marked otherwise in the meantime, that is what every read shows, until a cache
     of a hundred rows has turned over."""
+    marks_counted: bool = True
+    """A mark counts a play of what had none."""
+    unmarks_reset_count: bool = True
+    """Taking a mark off takes the counted plays along."""
     emby: bool = False
     """It is Emby: decimal item ids, paths below the user alone, no Quick Connect,
     listings that tell less unasked, user data that are replaced as a whole, next

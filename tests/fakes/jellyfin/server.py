@@ -9,7 +9,6 @@ import ssl
 from typing import Any, override
 
 from aiohttp import web
-from aiohttp.typedefs import Handler
 
 from tests.fakes.base import HOST, FakeClock, FakeServer, FakeSocket
 from tests.fakes.library import (
@@ -26,7 +25,7 @@ from .discovery import Discovery
 from .items import Catalogue, Item, Kind, make_id
 from .listing import Listing
 from .oddities import add_oddities
-from .profile import PROFILES, Phase
+from .profile import PROFILES, Phase, Profile
 from .quick_connect import QuickConnect, Request
 from .sessions import Session, Sessions
 from .states import States
@@ -89,7 +88,7 @@ class FakeJellyfin(FakeServer):
         ssl_context: ssl.SSLContext | None = None,
         name: str = "Fake Jellyfin",
         server_id: str | None = None,
-        profile: str = "10.11",
+        profile: str | Profile = "10.11",
         base_url: str = "",
         debounce: float = 0.5,
         library_debounce: float = 0.5,
@@ -100,7 +99,7 @@ class FakeJellyfin(FakeServer):
         super().__init__(clock=clock, ssl_context=ssl_context)
         self.name = name
         self.server_id = server_id or make_id("server", name)
-        self.profile = PROFILES[profile]
+        self.profile = PROFILES[profile] if isinstance(profile, str) else profile
         self.base_url = base_url
         self.local = local
         self.phase = Phase.READY
@@ -123,13 +122,6 @@ class FakeJellyfin(FakeServer):
         self.sessions = Sessions(self.profile, self.clock, self.describe_sessions)
         self.resume_rules = ResumeRules()
         self.stuck_items: set[str] = set()
-        self.stale_statistics = 0.0
-        """Seconds that each wide listing takes, also when nobody waits any more."""
-        self.wide_listings: list[datetime] = []
-        """When each of those began."""
-        self.most_wide_listings = 0
-        """The highest number of them worked on at the same time."""
-        self._wide_listings = 0
         self.without_picture: set[str] = set()
         self._fail_after: int | None = None
         self._debounce = debounce
@@ -206,18 +198,8 @@ class FakeJellyfin(FakeServer):
         return bound
 
     @override
-    async def _handle(
-        self, request: web.Request, handler: Handler
-    ) -> web.StreamResponse:
-        if self.stale_statistics and self._api.lists_widely(request):
-            self.wide_listings.append(self.clock())
-            self._wide_listings += 1
-            self.most_wide_listings = max(self.most_wide_listings, self._wide_listings)
-            try:
-                await asyncio.sleep(self.stale_statistics)
-            finally:
-                self._wide_listings -= 1
-        return await super()._handle(request, handler)
+    def lists_widely(self, request: web.Request) -> bool:
+        return self._api.lists_widely(request)
 
     @override
     def add_routes(self, router: web.UrlDispatcher) -> None:
@@ -545,10 +527,15 @@ class FakeJellyfin(FakeServer):
                 refuse_with_text(500)
             if leaf.id not in self.stuck_items:
                 row = self.states.before_mark(user, leaf, by_folder=item.is_folder)
+                count = row.play_count
                 if played:
                     mark_played(row, date_played, self.clock())
+                    if not self.profile.marks_counted:
+                        row.play_count = count
                 else:
                     mark_unplayed(row)
+                    if not self.profile.unmarks_reset_count:
+                        row.play_count = count
                 self.states.marked(user, leaf, by_folder=item.is_folder)
             self.states.save(user, leaf, "TogglePlayed")
             if leaf.id not in self.stuck_items:

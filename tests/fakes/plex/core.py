@@ -36,6 +36,7 @@ from .model import (
     epoch,
     whole_seconds,
 )
+from .oddities import add_oddities
 from .playback import Effect, Play, PlayQueue, Report, Session
 from .query import plex_argument
 from .wire import Container
@@ -105,6 +106,7 @@ class PlexCore(FakeServer):
         users: Sequence[PlexUser] = DEFAULT_USERS,
         options: PlexOptions | None = None,
         ssl_context: ssl.SSLContext | None = None,
+        oddities: bool = False,
     ) -> None:
         super().__init__(clock=clock, ssl_context=ssl_context)
         self.name = name
@@ -118,6 +120,8 @@ class PlexCore(FakeServer):
         self._state = ServerState()
         started = epoch(self.clock())
         self._shelf = Shelf(started - 30 * 86_400)
+        if oddities:
+            add_oddities(self._shelf)
         self._removed: dict[Key, Entry] = {}
         self.without_picture: set[Key] = set()
         self._thumbs_at = started
@@ -338,6 +342,10 @@ class PlexCore(FakeServer):
         self._shelf.remove(entry)
         self._removed[key] = entry
         self._announce_scan(entry, state=9, metadata_state="deleted")
+
+    def add_section(self, title: str, kind: str) -> None:
+        """Add an empty library of films, shows, music or photos."""
+        self._shelf.add_section(title, kind)
 
     def add_movie(self, movie: SeedMovie) -> Key:
         """Add a film; returns its key (in the first of its libraries)."""

@@ -32,12 +32,15 @@ _TYPES_BELOW = {
     "movie": ("movie",),
     "show": ("show", "season", "episode"),
     "artist": ("artist", "album", "track"),
+    "photo": (),
 }
 _AGENTS = {
     "movie": ("tv.plex.agents.movie", "Plex Movie"),
     "show": ("tv.plex.agents.series", "Plex TV Series"),
     "artist": ("tv.plex.agents.music", "Plex Music"),
+    "photo": ("com.plexapp.agents.none", "Plex Photo Scanner"),
 }
+_BARE = ("com.plexapp.agents.none", "Plex Video Files Scanner")
 
 
 class PlexRole(StrEnum):
@@ -119,11 +122,12 @@ NEVER_SEEN = PlexState()
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """One library."""
+    """One library; a bare one is of home videos, which nothing is matched with."""
 
     key: str
     title: str
     type: str
+    is_bare: bool = False
 
     @property
     def uuid(self) -> str:
@@ -133,12 +137,16 @@ class Section:
     @property
     def agent(self) -> str:
         """The metadata agent."""
-        return _AGENTS[self.type][0]
+        return self._agents[0]
 
     @property
     def scanner(self) -> str:
         """The scanner."""
-        return _AGENTS[self.type][1]
+        return self._agents[1]
+
+    @property
+    def _agents(self) -> tuple[str, str]:
+        return _BARE if self.is_bare else _AGENTS[self.type]
 
 
 @dataclass(slots=True)
@@ -235,16 +243,14 @@ class Shelf:
         self._tops: dict[str, list[Entry]] = {}
         self._by_key: dict[Key, Entry] = {}
         self._next_key = 1000
-        for number, (title, kind) in enumerate(library.libraries(), 1):
-            section = Section(str(number), title, _SECTION_TYPES[kind])
-            self.sections.append(section)
-            self._tops[section.key] = []
+        for title, kind in library.libraries():
+            section = self.add_section(title, _SECTION_TYPES[kind])
             for movie in library.MOVIES:
                 if title in movie.libraries:
                     self.add_movie(section, movie)
             for show in library.SHOWS:
                 if show.library == title:
-                    self._add_show(section, show)
+                    self.add_show(section, show)
             if section.type == "artist":
                 self._add_music(section)
         for extra in library.EXTRAS:
@@ -305,6 +311,13 @@ class Shelf:
             entry.parent.children.append(entry)
             entry.parent.children.sort(key=lambda child: child.index or 0)
 
+    def add_section(self, title: str, kind: str, *, is_bare: bool = False) -> Section:
+        """Add an empty library."""
+        section = Section(str(len(self.sections) + 1), title, kind, is_bare)
+        self.sections.append(section)
+        self._tops[section.key] = []
+        return section
+
     def _new_key(self) -> Key:
         self._next_key += 1
         return str(self._next_key)
@@ -361,7 +374,8 @@ class Shelf:
             aired=date(movie.year, 6, 1),
         )
 
-    def _add_show(self, section: Section, seed: library.SeedShow) -> None:
+    def add_show(self, section: Section, seed: library.SeedShow) -> Entry:
+        """Put a show into a section; what is only announced is no item here."""
         show = self._add(
             section,
             "show",
@@ -387,6 +401,7 @@ class Shelf:
             )
             for episode in held:
                 self._add_episode(section, season, seed, episode)
+        return show
 
     def _add_episode(
         self,

@@ -212,8 +212,9 @@ class PlexRows(PlexCore):
             container["offset"] = start
             headers["X-Plex-Container-Start"] = str(start)
         if window is not None and self.tells_totals:
-            container["totalSize"] = rows.total
-            headers["X-Plex-Container-Total-Size"] = str(rows.total)
+            told = self.told_total(rows.total)
+            container["totalSize"] = told
+            headers["X-Plex-Container-Total-Size"] = str(told)
         container["identifier"] = LIBRARY
         if section is not None:
             container |= {
@@ -300,7 +301,7 @@ class PlexRows(PlexCore):
         if self.options.leaves_out_excluded:
             for name in query.excluded(request):
                 row.pop(name, None)
-        return row
+        return self.spoilt(entry.key, row)
 
     def _play_state(self, user: PlexUser, entry: Entry) -> Container:
         """Write a play state; what is zero is left out, but for the seen leaves."""

@@ -34,6 +34,8 @@ type Endpoint = Callable[[web.Request, PlexUser], Awaitable[web.Response]]
 ANY_VERB = "*"
 
 _THUMB = re.compile(r"/library/metadata/(?P<key>[^/?]+)/thumb/\d+")
+_WHOLE = re.compile(r"/library/(sections/\d+/)?all")
+_INDEXED = frozenset({"unwatched", "sort", "title", "guid"})
 _STATES = frozenset({"playing", "paused", "buffering", "stopped"})
 _SEARCH_TYPES = {"movies": {"movie"}, "tv": {"show", "episode"}}
 _TERMINATION = {
@@ -45,7 +47,8 @@ _TERMINATION = {
 class FakePlex(PlexRows):
     """A Plex Media Server with a library, several users and its own oddities.
 
-    Every user has a play state of their own. `token_for` gives a user's token.
+    Every user has a play state of their own. `token_for` gives a user's token. With
+    *oddities* there are libraries of these.
     """
 
     @override
@@ -101,6 +104,18 @@ class FakePlex(PlexRows):
         )
         router.add_post("/playQueues", partial(self._enter, self._queue_create))
         router.add_get("/playQueues/{number}", partial(self._enter, self._queue_get))
+
+    @override
+    def lists_widely(self, request: web.Request) -> bool:
+        """Whether rows of a whole library are asked for: what a slow disk is slow at.
+
+        What is counted, sorted by its last view, or looked for is in an index.
+        """
+        return (
+            _WHOLE.fullmatch(request.path) is not None
+            and not _INDEXED & set(request.query)
+            and plex_argument(request, "X-Plex-Container-Size") != "0"
+        )
 
     async def _enter(self, endpoint: Endpoint, request: web.Request) -> web.Response:
         name = self.user_of(request)
