@@ -8,10 +8,10 @@ from homeassistant.core import HomeAssistant
 import pytest
 
 from tests.common import drained
-from tests.fakes.jellyfin import FakeJellyfin
+from tests.fakes.base import FakeServer
 from tests.fakes.library import SeedMovie
 
-from .house import ONE_PLAY, JellyfinSide, act, runtime_of, state_of, until_true
+from .house import ONE_PLAY, JellyfinSide, Side, act, runtime_of, state_of, until_true
 from .machine import TimeMachine
 
 #: Seconds that such a listing took on a real server with 5,000 watched episodes.
@@ -19,10 +19,17 @@ STALE = 75.0
 HOUR = 3600.0
 
 
+@pytest.fixture(params=["plex", "jellyfin", "emby"])
+def side(request: pytest.FixtureRequest) -> Side:
+    """One kind of server after the other."""
+    found: Side = request.getfixturevalue(request.param)
+    return found
+
+
 @pytest.fixture
-def slow(jellyfin: JellyfinSide) -> Iterator[FakeJellyfin]:
-    """A server before its optimisation, which it carries out every six hours."""
-    server = jellyfin.server
+def slow(side: Side) -> Iterator[FakeServer]:
+    """A server with a slow disk, or before its optimisation (every six hours)."""
+    server = side.server
     server.slow_listings = STALE
     yield server
     assert server.most_wide_listings <= 1
@@ -41,21 +48,21 @@ async def later(machine: TimeMachine, seconds: float) -> None:
 
 async def test_lane_comes_up_and_delivers_while_listings_take_minutes(
     hass: HomeAssistant,
-    jellyfin: JellyfinSide,
-    slow: FakeJellyfin,
+    side: Side,
+    slow: FakeServer,
     machine: TimeMachine,
 ) -> None:
-    entry = await jellyfin.connect(hass)
+    entry = await side.connect(hass)
     assert state_of(hass, entry, "sync_status") == "synced"
     await later(machine, 60)
     # Something slow is under way by now.
     await until_true(lambda: len(slow.wide_listings) == 1)
-    film = jellyfin.item_id("Alien")
+    film = side.item_id("Alien")
     began = machine.elapsed
     answer = await act(hass, "mark_watched", item_id=film, wait=60)
     assert [row["status"] for row in answer["operations"]] == ["confirmed"]
     await drained(hass, entry)
-    assert jellyfin.seen(film) == ONE_PLAY
+    assert side.seen(film) == ONE_PLAY
     assert state_of(hass, entry, "sync_status") == "synced"
     # No time was skipped for it, so it waited for nothing.
     assert machine.elapsed == began
@@ -67,6 +74,7 @@ async def test_lane_comes_up_and_delivers_while_listings_take_minutes(
     assert len(slow.wide_listings) > 1
 
 
+@pytest.mark.parametrize("side", ["jellyfin"], indirect=True)
 @pytest.mark.usefixtures("slow")
 async def test_what_others_played_meanwhile_is_found_at_leisure(
     hass: HomeAssistant,

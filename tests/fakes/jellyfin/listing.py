@@ -42,12 +42,13 @@ class Listing:
         """Whether a listing is of the kind that old statistics make slow.
 
         Sorted by the date of the play, or of films or episodes of more than one show
-        (seen on 10.11 and 12.0). Shows, titles and ids are found quickly all the same.
+        (seen on 10.11 and 12.0). Shows, titles and ids are found quickly all the same,
+        and of Emby nothing of the kind is known that is asked for sorted.
         """
         if query.guids("ids") or query.text("searchTerm"):
             return False
         if "DatePlayed" in query.choices("sortBy", SORTS):
-            return True
+            return not self._profile.emby
         parent = self._catalogue.get(query.guid("parentId"))
         return (parent is None or parent.kind is Kind.LIBRARY) and bool(
             {Kind.MOVIE, Kind.EPISODE} & set(query.choices("includeItemTypes", KINDS))
