@@ -43,6 +43,11 @@ class Asked:
         return b"MediaBrowser" in self.head or b"X-Emby" in self.head
 
     @property
+    def is_emby(self) -> bool:
+        """Whether a client of Emby asks."""
+        return b"X-Emby" in self.head
+
+    @property
     def socket_key(self) -> str | None:
         """The key of a handshake, None for any other request."""
         found = re.search(rb"(?i)sec-websocket-key: *(\S+)", self.head)
@@ -142,12 +147,34 @@ def jellyfin_row(number: int) -> dict[str, Any]:
     }
 
 
+def emby_row(number: int) -> dict[str, Any]:
+    """Return the same with ids as Emby has them."""
+    row = jellyfin_row(number)
+    user_data = {**row["UserData"], "ItemId": str(number)}
+    return {
+        **row,
+        "Id": str(number),
+        "SeriesId": "900001",
+        "SeasonId": "900002",
+        "ParentId": "1",
+        "UserData": user_data,
+        "MediaSources": [{"Id": str(number)}],
+    }
+
+
+def row_for(asked: Asked, number: int) -> dict[str, Any]:
+    """Return an item as the kind of server has it that is asked."""
+    if asked.is_emby:
+        return emby_row(number)
+    return jellyfin_row(number) if asked.is_jellyfin else plex_row(number)
+
+
 def whole(asked: Asked, rows: list[Any], total: Any = None) -> Any:
     """Return what has *rows* wherever a client may look for them."""
     total = len(rows) if total is None else total
     if asked.is_jellyfin:
         return {
-            **jellyfin_row(15),
+            **row_for(asked, 15),
             "Items": rows,
             "TotalRecordCount": total,
             "ServerName": "A title",
@@ -186,8 +213,7 @@ def message(asked: Asked, rows: list[Any]) -> Any:
 
 def some_rows(asked: Asked, count: int = 4, start: int = 0) -> list[Any]:
     """Return rows of what is asked, each another item."""
-    row = jellyfin_row if asked.is_jellyfin else plex_row
-    return [row(start + number) for number in range(1, count + 1)]
+    return [row_for(asked, start + number) for number in range(1, count + 1)]
 
 
 def spoilt(value: Any, change: Callable[[str, Any], Any]) -> Any:
@@ -236,11 +262,11 @@ def everything(instead: Any) -> Answer:
 
 def members(change: Callable[[str, Any], Any]) -> Answer:
     """Answer with members that are not what they ought to be."""
-    made: dict[tuple[bool, bool], bytes] = {}
+    made: dict[tuple[bool, bool, bool], bytes] = {}
 
     def answer(asked: Asked) -> bytes:
         is_socket = asked.socket_key is not None
-        case = (asked.is_jellyfin, is_socket)
+        case = (asked.is_jellyfin, asked.is_emby, is_socket)
         if case not in made:
             sound = (message if is_socket else whole)(asked, some_rows(asked))
             made[case] = _json(spoilt(sound, change))
@@ -254,7 +280,7 @@ def huge(key: str, instead: str) -> Answer:
 
     def answer(asked: Asked) -> bytes:
         if asked.is_jellyfin:
-            row = {**jellyfin_row(4), key: instead}
+            row = {**row_for(asked, 4), key: instead}
             return http(_json({**row, "Items": [row], "TotalRecordCount": 1}))
         row = {**plex_row(4), key: instead}
         return http(_json({"MediaContainer": {"totalSize": 1, "Metadata": [row]}}))
@@ -304,7 +330,10 @@ def endless(*, again: bool = False) -> Answer:
     def answer(asked: Asked) -> bytes:
         first = 0 if again else asked.start
         rows = [
-            {"Id": f"{number:032x}", "Type": "Episode"}
+            {
+                "Id": (str(number) if asked.is_emby else f"{number:032x}"),
+                "Type": "Episode",
+            }
             if asked.is_jellyfin
             else {"ratingKey": str(number), "type": "episode"}
             for number in range(first + 1, first + 501)

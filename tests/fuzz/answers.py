@@ -321,7 +321,7 @@ JELLYFIN_MESSAGES = mangled(
     )
 )
 
-#: An item of each kind, by its ids on a Plex server and on a Jellyfin server.
+#: An item of each kind, by its ids on each kind of server.
 ITEMS: Mapping[str, tuple[Item, ...]] = {
     "plex": (
         Item("1", MediaKind.MOVIE, "The Matrix"),
@@ -332,6 +332,11 @@ ITEMS: Mapping[str, tuple[Item, ...]] = {
         Item(FILM, MediaKind.MOVIE, "The Matrix"),
         Item(SHOW, MediaKind.SHOW, "Sherlock"),
         Item(SEASON, MediaKind.SEASON, "Season 1", show_id=SHOW, season=1),
+    ),
+    "emby": (
+        Item("4", MediaKind.MOVIE, "The Matrix"),
+        Item("5", MediaKind.SHOW, "Sherlock"),
+        Item("6", MediaKind.SEASON, "Season 1", show_id="5", season=1),
     ),
 }
 

@@ -164,7 +164,7 @@ def _jellyfin(given: list[Any]) -> None:
 
 def _emby(given: list[Any]) -> None:
     client = answers.jellyfin_client(given, is_emby=True)
-    calls = {"identify": client.identify, **requests(client, "jellyfin")}
+    calls = {"identify": client.identify, **requests(client, "emby")}
     asyncio.run(_run(calls))
 
 

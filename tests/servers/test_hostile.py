@@ -19,6 +19,7 @@ from custom_components.watched_sync.servers.jellyfin.client import (
     JellyfinClient,
     authenticate,
 )
+from custom_components.watched_sync.servers.jellyfin.dialect import EMBY
 from custom_components.watched_sync.servers.jellyfin.quick_connect import (
     QuickConnect,
     QuickConnectCode,
@@ -113,7 +114,28 @@ def jellyfin_calls(session: ClientSession, url: str) -> Calls:
     }
 
 
-CALLS = {"plex": plex_calls, "jellyfin": jellyfin_calls}
+def emby_calls(session: ClientSession, url: str) -> Calls:
+    """Return every kind of request to an Emby server."""
+    client = JellyfinClient(
+        session,
+        url,
+        "token",
+        user_id=USER,
+        device_id="d",
+        known=ServerInfo("e" * 32, "den", "4.9.5.0", USER, "somebody"),
+        dialect=EMBY,
+    )
+    return {
+        "identify": client.identify,
+        **requests(client, "emby"),
+        "listen": client.listen,
+        "sign in": lambda: authenticate(
+            session, url, "somebody", "secret", "d", dialect=EMBY
+        ),
+    }
+
+
+CALLS = {"plex": plex_calls, "jellyfin": jellyfin_calls, "emby": emby_calls}
 
 
 async def meet(calls: Calls) -> list[str]:

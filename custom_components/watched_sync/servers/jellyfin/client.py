@@ -81,6 +81,8 @@ _PAGE: Final = 500
 #: read of any answer (`transport.MOST_MARKS`): a row has 30 to 50 of its marks.
 _INVENTORY_PAGE: Final = 2000
 _CANDIDATES: Final = 50
+#: Rows that may bear one of some provider ids; no work has as many copies.
+_MOST_COPIES: Final = 1000
 _SESSIONS: Final = 500
 
 #: Films asked for their files at once: a file is told with all of its streams.
@@ -760,6 +762,7 @@ class JellyfinClient(MediaServer):
                 "sortBy": "SortName",
                 **self._dialect.having(ids),
             },
+            most=_MOST_COPIES,
         ):
             found += matching(page.readings, ids)
         return tuple(await self._placed(unique(found)))
