@@ -46,6 +46,7 @@ class InventoryContract:
 
     # Pages
 
+    @pytest.mark.needs("switches")
     @pytest.mark.parametrize("tells_totals", [True, False])
     @pytest.mark.parametrize("size", [29, 100, None])
     async def test_every_item_of_a_library_is_listed_once(
@@ -96,6 +97,7 @@ class InventoryContract:
         # A server that sends all it has, whatever it is asked for, does so again.
         assert len(found) in {len(wanted), 2 * len(first.readings)}
 
+    @pytest.mark.needs("switches")
     async def test_page_after_the_end_is_the_end(self, bench: Bench) -> None:
         """A library may have shrunk since somebody noted where the reading stood."""
         bench.server.tells_totals = True
@@ -103,6 +105,7 @@ class InventoryContract:
         page = await bench.client.inventory_page(films, MediaKind.MOVIE, 10_000)
         assert page.next_start is None
 
+    @pytest.mark.needs("files")
     async def test_empty_library_is_one_empty_page(self, bench: Bench) -> None:
         for item_id in bench.held(MOVIES_4K_LIBRARY, MediaKind.MOVIE):
             bench.remove(item_id)
@@ -145,6 +148,7 @@ class InventoryContract:
                     places = {reading.item.library_id for reading in page.readings}
                     assert places <= {one.library_id}
 
+    @pytest.mark.needs("users")
     async def test_rows_are_of_one_user(self, bench: Bench) -> None:
         film = bench.item_id("Alien")
         await bench.watch(film)
@@ -166,6 +170,7 @@ class InventoryContract:
             SHOWS_LIBRARY: True,
         }
 
+    @pytest.mark.needs("users")
     async def test_hidden_library_is_gone_and_not_empty(self, bench: Bench) -> None:
         """Jellyfin says 401 to it, which would be the token's end elsewhere."""
         client = bench.client
@@ -180,18 +185,21 @@ class InventoryContract:
                 await client.count_unwatched(gone, MediaKind.MOVIE)
         assert (await client.inventory_page(left, MediaKind.MOVIE)).readings
 
+    @pytest.mark.needs("users")
     async def test_revoked_token_is_no_library_that_went(self, bench: Bench) -> None:
         films = await library(bench.client, MOVIES_LIBRARY)
         bench.revoke()
         with pytest.raises(AuthRejected):
             await bench.client.inventory_page(films, MediaKind.MOVIE)
 
+    @pytest.mark.needs("faults")
     async def test_lost_route_is_no_library_that_went(self, bench: Bench) -> None:
         films = await library(bench.client, MOVIES_LIBRARY)
         bench.server.fail(FaultKind.STATUS, status=404, times=None)
         with pytest.raises(Unreachable):
             await bench.client.inventory_page(films, MediaKind.MOVIE)
 
+    @pytest.mark.needs("faults")
     @pytest.mark.parametrize(
         ("status", "error"), [(401, Forbidden), (403, Forbidden), (404, Malformed)]
     )
@@ -245,6 +253,7 @@ class InventoryContract:
             ]
         assert bool(counts) is bench.counts_unwatched
 
+    @pytest.mark.needs("users")
     async def test_all_libraries_are_counted_with_one_request_where_told(
         self, bench: Bench
     ) -> None:

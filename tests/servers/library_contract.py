@@ -53,11 +53,13 @@ class LibraryContract:
         await bench.client.libraries()
         assert len(bench.server.requests) == 1
 
+    @pytest.mark.needs("users")
     async def test_user_sees_their_own_libraries(self, bench: Bench) -> None:
         seen = {one.title for one in await bench.client_of("sam").libraries()}
         assert MOVIES_4K_LIBRARY not in seen
         assert MOVIES_LIBRARY in seen
 
+    @pytest.mark.needs("users")
     async def test_libraries_of_a_revoked_token_are_not_none(
         self, bench: Bench
     ) -> None:
@@ -100,6 +102,7 @@ class LibraryContract:
         }
         assert copies == {ids[MOVIES_LIBRARY], ids[MOVIES_4K_LIBRARY]}
 
+    @pytest.mark.needs("clock")
     async def test_lists_stay_in_the_allowed_libraries(
         self, bench: Bench, clock: FakeClock
     ) -> None:
@@ -131,6 +134,7 @@ class LibraryContract:
         assert [one.item.title for one in await films.up_next(10)] == ["Alien"]
         assert await films.up_next(0) == ()
 
+    @pytest.mark.needs("clock")
     async def test_plays_elsewhere_do_not_crowd_out_those_allowed(
         self, bench: Bench, clock: FakeClock
     ) -> None:
@@ -211,6 +215,7 @@ class LibraryContract:
         assert await client.up_next(5) == ()
         assert await client.search("Alien", BOTH_KINDS, 5) == ()
 
+    @pytest.mark.needs("users")
     async def test_library_that_was_hidden_since_is_left_out(
         self, bench: Bench
     ) -> None:
@@ -224,6 +229,7 @@ class LibraryContract:
         found = await client.search("Severance", BOTH_KINDS, 5)
         assert [one.item.title for one in found] == ["Severance"]
 
+    @pytest.mark.needs("users")
     async def test_revoked_token_is_no_hidden_library(self, bench: Bench) -> None:
         client = await narrowed(bench, MOVIES_LIBRARY)
         await listed(client)(5)
@@ -232,6 +238,7 @@ class LibraryContract:
             with pytest.raises(AuthRejected):
                 await ask(5)
 
+    @pytest.mark.needs("faults")
     async def test_lost_route_is_no_hidden_library(self, bench: Bench) -> None:
         client = await narrowed(bench, MOVIES_LIBRARY)
         await listed(client)(5)

@@ -61,6 +61,7 @@ def folder(
 class OddLibraryContract:
     """Inherited beside `MediaServerContract`."""
 
+    @pytest.mark.needs("files")
     async def test_folders_of_one_show_are_answered_one_by_one(
         self, bench: OddBench
     ) -> None:
@@ -74,6 +75,7 @@ class OddLibraryContract:
         ]
         assert set(await bench.client.fetch(seasons)) == set(seasons)
 
+    @pytest.mark.needs("files")
     async def test_what_a_show_lists_belongs_to_it(self, bench: OddBench) -> None:
         first = bench.add_show(folder(2001, (1, 1), (2, 1)))
         bench.add_show(folder(2002, (2, 2), (3, 1)))
@@ -91,6 +93,7 @@ class OddLibraryContract:
         )
         assert not any(bench.state(one.item_id).watched for one in below)
 
+    @pytest.mark.needs("files")
     async def test_show_without_season_folders_has_seasons(
         self, bench: OddBench
     ) -> None:
@@ -110,6 +113,7 @@ class OddLibraryContract:
             False,
         ]
 
+    @pytest.mark.needs("files")
     async def test_show_without_episodes_is_neither_watched_nor_unwatched(
         self, bench: OddBench
     ) -> None:
@@ -118,6 +122,7 @@ class OddLibraryContract:
         assert reading.state.watched is None
         assert await bench.leaves(reading.item) == []
 
+    @pytest.mark.needs("files")
     async def test_file_of_a_film_stands_for_the_film(self, bench: OddBench) -> None:
         film = bench.item_id("Alien")
         file = bench.add_file(film, "Alien (1979) - 1080p")
@@ -125,6 +130,7 @@ class OddLibraryContract:
         assert (found and found.item.item_id) == (film if bench.tells_files else None)
         assert await bench.client.resolve(bench.unknown_id, bench.client.find) is None
 
+    @pytest.mark.needs("files")
     async def test_all_files_of_a_film_can_be_marked(self, bench: OddBench) -> None:
         film = bench.item_id("Alien")
         file = bench.add_file(film, "Alien (1979) - 1080p")
@@ -142,6 +148,7 @@ class OddLibraryContract:
             assert bench.state(film).watched is wanted
             assert bench.state(file).watched is (wanted and bench.tells_files)
 
+    @pytest.mark.needs("faults", "files")
     async def test_failed_read_of_files_is_no_empty_answer(
         self, bench: OddBench
     ) -> None:

@@ -29,7 +29,7 @@ from custom_components.watched_sync.servers import transport
 from tests.fakes.base import FaultKind
 from tests.fakes.poster import STORED_WIDTH, size_of
 
-from .contract import NOW, UNWATCHED, Bench, Playing
+from .contract import NOW, UNWATCHED, Bench
 
 PLAYING, PAUSED, STOPPED = PlaybackState
 #: Paths of the reports themselves.
@@ -139,18 +139,11 @@ class PlaybackContract:
     async def test_playback_shows_while_it_lasts(self, bench: Bench) -> None:
         player = await player_of(bench)
         seconds = player.item.duration or 0.0
-        await player.does(PLAYING, 0.25)
-        assert bench.now_playing() == [
-            Playing("alex", player.item.item_id, PLAYING, seconds / 4)
-        ]
-        await player.does(PAUSED, 0.5)
-        assert bench.now_playing() == [
-            Playing("alex", player.item.item_id, PAUSED, seconds / 2)
-        ]
-        await player.does(PLAYING, 0.75)
-        assert bench.now_playing() == [
-            Playing("alex", player.item.item_id, PLAYING, seconds * 3 / 4)
-        ]
+        for state, share in ((PLAYING, 0.25), (PAUSED, 0.5), (PLAYING, 0.75)):
+            await player.does(state, share)
+            (shown,) = bench.now_playing()
+            assert shown[:3] == ("alex", player.item.item_id, state)
+            assert 0 <= shown.position - share * seconds <= bench.plays_on
         await player.does(STOPPED, 0.75)
         assert bench.now_playing() == []
 
@@ -169,6 +162,7 @@ class PlaybackContract:
         assert state.watched is False
         assert state.position == pytest.approx(0.4 * (player.item.duration or 0), abs=1)
 
+    @pytest.mark.needs("users")
     async def test_other_users_are_left_alone(self, bench: Bench) -> None:
         player = await player_of(bench)
         film = player.item.item_id
@@ -231,6 +225,7 @@ class PlaybackContract:
         assert bench.now_playing() == []
         assert bench.state(player.item.item_id).position > 0
 
+    @pytest.mark.needs("files")
     @pytest.mark.parametrize("state", [PLAYING, STOPPED])
     async def test_report_for_a_gone_item_says_so(
         self, bench: Bench, state: PlaybackState
@@ -257,6 +252,7 @@ class PlaybackContract:
             await bench.client.report(report)
         assert not bench.server.requests
 
+    @pytest.mark.needs("faults")
     @pytest.mark.parametrize(
         ("kind", "options", "error"),
         [
@@ -289,6 +285,7 @@ class PlaybackContract:
         assert state.play_count == 1
         assert bench.now_playing() == []
 
+    @pytest.mark.needs("users")
     async def test_report_with_a_revoked_token_is_rejected(self, bench: Bench) -> None:
         player = await player_of(bench)
         await player.does(PLAYING, 0.2)
@@ -324,15 +321,18 @@ class PlaybackContract:
 
     # Pictures
 
+    @pytest.mark.needs("pictures")
     async def test_film_has_a_poster(self, bench: Bench) -> None:
         image = await bench.client.image(await bench.item("Arrival"), width=120)
         assert image.content_type == "image/png"
         assert size_of(image.data) == (120, 180)
 
+    @pytest.mark.needs("pictures")
     async def test_small_pictures_are_not_blown_up(self, bench: Bench) -> None:
         image = await bench.client.image(await bench.item("Arrival"), width=2000)
         assert size_of(image.data)[0] == STORED_WIDTH
 
+    @pytest.mark.needs("pictures")
     async def test_pictures_differ(self, bench: Bench) -> None:
         found = {
             await bench.client.image(await bench.item(*name), width=120)
@@ -340,6 +340,7 @@ class PlaybackContract:
         }
         assert len(found) == 4
 
+    @pytest.mark.needs("pictures")
     async def test_picture_of_an_episode_is_its_seasons_or_shows_for_want_of_one(
         self, bench: Bench
     ) -> None:
@@ -360,6 +361,7 @@ class PlaybackContract:
         with pytest.raises(ItemGone):
             await picture(episode)
 
+    @pytest.mark.needs("files", "pictures")
     async def test_gone_item_has_no_picture(self, bench: Bench) -> None:
         film = await bench.item("Arrival")
         bench.remove(film.item_id)
@@ -369,6 +371,7 @@ class PlaybackContract:
             with pytest.raises(ItemGone):
                 await bench.client.image(Item(item_id, MediaKind.MOVIE, "?"), width=100)
 
+    @pytest.mark.needs("faults", "pictures")
     @pytest.mark.parametrize(
         ("kind", "options", "error"),
         [
@@ -392,6 +395,7 @@ class PlaybackContract:
         with pytest.raises(error):
             await bench.client.image(film, width=100)
 
+    @pytest.mark.needs("pictures")
     async def test_huge_picture_is_refused(
         self, bench: Bench, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -400,6 +404,7 @@ class PlaybackContract:
         with pytest.raises(Malformed):
             await bench.client.image(film, width=200)
 
+    @pytest.mark.needs("faults", "pictures")
     async def test_lost_route_is_not_a_lost_picture(self, bench: Bench) -> None:
         film = await bench.item("Arrival")
         bench.server.fail(FaultKind.STATUS, status=404, times=None)

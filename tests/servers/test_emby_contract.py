@@ -48,17 +48,6 @@ class EmbyBench(JellyfinBench):
             libraries=libraries,
         )
 
-    @override
-    def client_at(self, url: str) -> JellyfinClient:
-        return JellyfinClient(
-            self.session,
-            url,
-            "0" * 32,
-            user_id="1" * 32,
-            device_id="test-device",
-            dialect=EMBY,
-        )
-
 
 class TestEmby(
     MediaServerContract,

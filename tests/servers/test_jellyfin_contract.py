@@ -201,12 +201,6 @@ class JellyfinBench(OddBench, TroubleBench):
     async def identify(self, user: str = "alex") -> ServerInfo:
         return await self.client_of(user).identify()
 
-    @override
-    def client_at(self, url: str) -> JellyfinClient:
-        return JellyfinClient(
-            self.session, url, "0" * 32, user_id="1" * 32, device_id="test-device"
-        )
-
 
 class TestJellyfin(
     MediaServerContract,

@@ -165,10 +165,6 @@ class PlexBench(TroubleBench):
     async def identify(self, user: str = "alex") -> ServerInfo:
         return await self.client_of(user).identify()
 
-    @override
-    def client_at(self, url: str) -> PlexClient:
-        return PlexClient(self.session, url, "made-up", client_id="client")
-
 
 VARIANTS = {
     "new": PlexOptions(),

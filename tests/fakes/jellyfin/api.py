@@ -465,10 +465,54 @@ class Api:
     @_route("GET", "/Users/{user}")
     def one_user(self, call: Call) -> Answer:
         """Describe a user."""
+        return json_answer(self._user_dto(self._known_user(call)))
+
+    @_route("POST", "/Users/New", Access.ADMIN)
+    def new_user(self, call: Call) -> Answer:
+        """Add a user, who may see everything; Emby takes no password here."""
+        body = call.body()
+        name = body.get("name")
+        if not isinstance(name, str) or not name.strip():
+            refuse_with_problem(HTTPStatus.BAD_REQUEST)
+        if any(user.name.lower() == name.lower() for user in self.jf.users.values()):
+            refuse_with_text(HTTPStatus.BAD_REQUEST)
+        password = "" if self.jf.profile.emby else body.get("password") or ""
+        return json_answer(self._user_dto(self.jf.add_user(name, password)))
+
+    @_route("DELETE", "/Users/{user}", Access.ADMIN)
+    def delete_user(self, call: Call) -> Answer:
+        """Remove a user."""
+        self.jf.remove_user(self._known_user(call).name)
+        return NO_CONTENT
+
+    @_route("POST", "/Users/{user}/Password", Access.ADMIN)
+    def set_password(self, call: Call) -> Answer:
+        """Give a user another password."""
+        password = call.body().get("newpw") or ""
+        self.jf.change_password(self._known_user(call).name, password)
+        return NO_CONTENT
+
+    @_route("POST", "/Users/{user}/Policy", Access.ADMIN)
+    def set_policy(self, call: Call) -> Answer:
+        """Say what a user may do; what is not simulated is not looked at."""
+        policy = call.body()
+        user = self._known_user(call)
+        libraries = self.jf.catalogue.children(self.jf.catalogue.root.id)
+        shown = {item.name for item in libraries if item.id in policy["enabledfolders"]}
+        user.libraries = None if policy["enableallfolders"] else frozenset(shown)
+        user.preference_access = policy["enableuserpreferenceaccess"]
+        user.access_schedules = policy["accessschedules"]
+        if policy["isdisabled"]:
+            self.jf.disable(user.name)
+        else:
+            self.jf.enable(user.name)
+        return NO_CONTENT
+
+    def _known_user(self, call: Call) -> FakeUser:
         user = self.jf.users.get(call.guid("user"))
         if user is None:
             refuse_with_problem(HTTPStatus.NOT_FOUND)
-        return json_answer(self._user_dto(user))
+        return user
 
     def _signed_in(self, user: FakeUser, caller: Caller, client: Client) -> Answer:
         session = self.jf.sessions.touch(caller, client, user)

@@ -132,6 +132,7 @@ class FakeJellyfin(FakeServer):
         self._library_timer: asyncio.TimerHandle | None = None
         self._removed: dict[str, list[Item]] = {}
         self._tokens_made = 0
+        self._users_made = 0
         self._discovery: asyncio.DatagramTransport | None = None
         self._api = Api(self)
 
@@ -380,11 +381,19 @@ class FakeJellyfin(FakeServer):
         if gone is not None and gone.device_id:
             self.sessions.end_device(gone.device_id)
 
-    def add_user(self, name: str) -> FakeUser:
-        """Add a user who may see everything; their password is "NAME-password"."""
-        user = FakeUser(name, make_id("user", self.server_id, name), f"{name}-password")
+    def add_user(self, name: str, password: str | None = None) -> FakeUser:
+        """Add a user who may see everything; by default with "NAME-password"."""
+        self._users_made += 1
+        made = make_id("user", self.server_id, name, str(self._users_made))
+        password = f"{name}-password" if password is None else password
+        user = FakeUser(name, made, password)
         self.users[user.id] = user
         return user
+
+    def remove_user(self, name: str) -> None:
+        """Remove a user, who is signed out everywhere."""
+        self._sign_out(name)
+        del self.users[self.user_id(name)]
 
     def approve(self, code: str, name: str) -> bool:
         """Approve a Quick Connect code as that user would; False for a wrong code."""
