@@ -3,6 +3,7 @@
 The package is entered by a side door, as its front door needs Home Assistant.
 """
 
+from importlib import import_module
 from pathlib import Path
 import sys
 from types import ModuleType
@@ -15,6 +16,8 @@ def enter_by_the_side() -> None:
     side_door = ModuleType(_PACKAGE)
     side_door.__path__ = [str(Path(__file__).parents[2] / _PACKAGE.replace(".", "/"))]
     sys.modules[_PACKAGE] = side_door
+    parent, _, name = _PACKAGE.partition(".")
+    setattr(import_module(parent), name, side_door)
 
 
 if __name__ == "__main__":

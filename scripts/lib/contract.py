@@ -1,89 +1,23 @@
-"""What `scripts/test --server` does: the contract of tests/servers on a real server.
+"""Keep the contract on a real server; `scripts/test --server` starts it.
 
-On Jellyfin and Emby three users are made before, and taken away afterwards, also after
-Ctrl-C. Plex has no users of its own: there the owner of a token stands for alex, and
-what needs others is left out.
+The package is entered by its side door: none of it needs Home Assistant.
 """
 
-import argparse
-from collections.abc import Callable, Sequence
-from getpass import getpass
-import os
-from pathlib import Path
 import signal
 import sys
 from types import FrameType
-from typing import Final
 
-import pytest
-
-from scripts.lib.checking import Refusal
-from scripts.lib.real.jellyfin import RealJellyfin, dialect_at, taken_away
-from scripts.lib.real.plex import RealPlex
-from tests.servers.needs import LeaveOut, Need
-
-#: Where the password, or the token of a Plex, may be; else it is asked for.
-SECRET: Final = "WATCHED_SYNC_PASSWORD"  # noqa: S105 - the name of a variable
-
-_TESTS: Final = Path(__file__).parents[2] / "tests" / "servers" / "real_contract.py"
-_FAILED: Final = 2
+from scripts.lib.check_server import enter_by_the_side
 
 
-class _Given:
-    """Plugin of pytest: gives the tests their server."""
-
-    def __init__(self, real: RealJellyfin | RealPlex) -> None:
-        self._real = real
-
-    @pytest.fixture(scope="session")
-    def real(self) -> RealJellyfin | RealPlex:
-        """Return the server."""
-        return self._real
-
-
-def main(arguments: Sequence[str], read_secret: Callable[[str], str] = getpass) -> int:
-    """Run; returns what pytest returns, or 2 if it could not begin or end."""
-    parser = argparse.ArgumentParser(prog="scripts/test", allow_abbrev=False)
-    parser.add_argument("--server", required=True, help="the server's address")
-    parser.add_argument("--admin", required=True, help="the name of its administrator")
-    parser.add_argument("--plex-tv", help="of a simulated Plex: its plex.tv")
-    options, more = parser.parse_known_args(arguments)
-    url = options.server.rstrip("/")
-    try:
-        dialect = dialect_at(url)
-        what = "Password" if dialect else "X-Plex-Token"
-        secret = os.environ.get(SECRET) or read_secret(f"{what} of {options.admin}: ")
-        if dialect is None:
-            plex = RealPlex(url, secret, options.admin, options.plex_tv)
-            return _run(plex, (), more)
-        real = RealJellyfin.sign_in(url, dialect, options.admin, secret)
-        try:
-            real.make_people()
-            return _run(real, {Need.USERS}, more)
-        finally:
-            taken_away(real)
-    except Refusal as refusal:
-        print(f"error: {refusal}", file=sys.stderr)
-    except KeyboardInterrupt:
-        print("Stopped.", file=sys.stderr)
-    return _FAILED
-
-
-def _interrupt(_number: int, _frame: FrameType | None) -> None:
+def interrupt(_number: int, _frame: FrameType | None) -> None:
     """Stop as Ctrl-C does."""
     raise KeyboardInterrupt
 
 
-def _run(
-    real: RealJellyfin | RealPlex, given: Sequence[Need] | set[Need], more: list[str]
-) -> int:
-    # Home Assistant's plugin keeps tests from the network.
-    options = ["-p", "no:homeassistant", "-p", "no:cacheprovider", "-n0"]
-    return pytest.main(
-        [str(_TESTS), *options, *more], plugins=[LeaveOut(given), _Given(real)]
-    )
-
-
 if __name__ == "__main__":
-    signal.signal(signal.SIGTERM, _interrupt)
+    enter_by_the_side()
+    from scripts.lib.real.contract import main
+
+    signal.signal(signal.SIGTERM, interrupt)
     raise SystemExit(main(sys.argv[1:]))

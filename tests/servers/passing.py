@@ -46,6 +46,11 @@ class PassingServer(FakeServer):
         self._pumps: dict[FakeSocket, asyncio.Task[None]] = {}
         self._streams: dict[FakeSocket, ClientWebSocketResponse] = {}
         self._sending: set[asyncio.Task[None]] = set()
+        self._quiet_at = 0.0
+
+    def hush(self, seconds: float) -> None:
+        """Open no socket before: what others did until now is told of until then."""
+        self._quiet_at = asyncio.get_running_loop().time() + seconds
 
     @override
     async def start(self, port: int = 0) -> Self:
@@ -120,6 +125,7 @@ class PassingServer(FakeServer):
             for name, value in headers.items()
             if not name.lower().startswith("sec-websocket-")
         }
+        await asyncio.sleep(self._quiet_at - asyncio.get_running_loop().time())
         try:
             stream = await self._session.ws_connect(url, headers=kept)
         except WSServerHandshakeError as refused:

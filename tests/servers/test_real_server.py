@@ -15,7 +15,8 @@ import pytest
 
 from custom_components.watched_sync.servers.jellyfin.dialect import JELLYFIN
 from scripts.lib.checking import Refusal
-from scripts.lib.contract import SECRET, main
+from scripts.lib.real import contract as running
+from scripts.lib.real.contract import SECRET, main
 from scripts.lib.real.jellyfin import RealJellyfin, dialect_at
 from scripts.lib.real.plex import RealPlex
 from tests.fakes.base import FakeClock, FaultKind
@@ -27,6 +28,12 @@ from tests.fakes.plex import FakePlex
 from .account_server import accounts_of
 
 pytestmark = pytest.mark.usefixtures("socket_enabled")
+
+
+@pytest.fixture(autouse=True)
+def secret_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(SECRET, raising=False)
+
 
 type AnyFake = FakePlex | FakeJellyfin
 
@@ -116,10 +123,8 @@ async def test_whole_contract_is_kept_over_tcp(kind: str, passed: int) -> None:
         assert (await outcome(process))["passed"] == passed
 
 
-@pytest.mark.parametrize(
-    "number",
-    [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.long)],
-)
+@pytest.mark.long
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 async def test_users_are_taken_away_when_it_is_stopped(number: signal.Signals) -> None:
     async with fake("10.11") as server, contract(server) as process:
         assert isinstance(server, FakeJellyfin)
@@ -132,6 +137,25 @@ async def test_users_are_taken_away_when_it_is_stopped(number: signal.Signals) -
             await process.communicate()
         assert ours(server) == []
         assert process.returncode != 0
+
+
+async def test_users_are_taken_away_whatever_happens(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with fake("10.11") as server:
+        assert isinstance(server, FakeJellyfin)
+        there: list[int] = []
+
+        def stop(*_: object) -> int:
+            there.append(len(ours(server)))
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr(running, "_run", stop)
+        arguments = ["--server", server.url, "--admin", "root"]
+        assert await asyncio.to_thread(main, arguments, lambda _: "root-password") == 2
+        assert there == [3]
+        assert ours(server) == []
+        assert server.tokens == {}
 
 
 async def test_users_of_a_killed_run_are_taken_away_by_the_next() -> None:

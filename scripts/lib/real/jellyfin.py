@@ -5,7 +5,6 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import chain
 import secrets
-from time import sleep
 from typing import Final, Self
 
 from custom_components.watched_sync.core.identity import MediaKind
@@ -38,9 +37,6 @@ _KINDS: Final = {
     "Episode": MediaKind.EPISODE,
 }
 _LEAVES: Final = "Movie,Episode"
-
-#: Seconds after which a change of a watched state was told of.
-_TOLD: Final = 0.8
 
 
 def dialect_at(url: str) -> Dialect | None:
@@ -189,9 +185,8 @@ class RealJellyfin:
             self.people[short].token = self.new_token(short)
             self.allow(short, libraries or frozenset(LIBRARIES))
         self._silence()
-        if sum([self.forget(short) for short in PEOPLE]):
-            # That is told of, in a moment, to whoever listens then.
-            sleep(_TOLD)
+        for short in PEOPLE:
+            self.forget(short)
 
     def end(self) -> None:
         """Sign all of them out, which ends what they play."""
@@ -250,19 +245,14 @@ class RealJellyfin:
                 stop,
             )
 
-    def forget(self, short: str) -> int:
-        """Take back whatever a person has watched; returns how much that was."""
+    def forget(self, short: str) -> None:
+        """Take back whatever a person has watched."""
         user_id = self.people[short].user_id
         members = ("Played", "PlayCount", "PlaybackPositionTicks", "LastPlayedDate")
-        touched = [
-            one["Id"]
-            for one in self.leaves(short)
-            if any(one["UserData"].get(name) for name in members)
-        ]
-        for item_id in touched:
-            path = self.dialect.played.format(user=user_id, item=item_id)
-            self.admin("DELETE", path, userId=user_id)
-        return len(touched)
+        for one in self.leaves(short):
+            if any(one["UserData"].get(name) for name in members):
+                path = self.dialect.played.format(user=user_id, item=one["Id"])
+                self.admin("DELETE", path, userId=user_id)
 
     # -- items ---------------------------------------------------------------
 
