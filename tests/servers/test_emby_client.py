@@ -43,7 +43,14 @@ from custom_components.watched_sync.servers.jellyfin.dialect import EMBY, JELLYF
 from tests.fakes.base import FakeClock, FaultKind
 from tests.fakes.emby import FakeEmby
 from tests.fakes.jellyfin import TICKS_PER_SECOND, FakeJellyfin, Phase
+from tests.fakes.jellyfin.oddities import (
+    MOVIES_ODD_LIBRARY,
+    TV_A_LIBRARY,
+    TV_B_LIBRARY,
+    TV_C_LIBRARY,
+)
 
+from .contract import pages_of
 from .sent import Sent, sent
 
 ADDRESS = "http://127.0.0.1:8096"
@@ -590,3 +597,44 @@ async def test_socket_lies_below_the_prefix_as_well(
     async with asyncio.timeout(PATIENCE):
         assert await anext(events) == Connected()
     await events.aclose()
+
+
+async def test_odd_libraries_are_read_whole_with_what_can_be_an_id(
+    session: ClientSession,
+) -> None:
+    """Each folder of a show is a show there."""
+    async with FakeEmby(oddities=True) as odd:
+        client = client_of(session, odd)
+        libraries = {one.title: one for one in await client.libraries()}
+        films = [
+            one.item.provider_ids
+            for page in await pages_of(
+                client, libraries[MOVIES_ODD_LIBRARY], MediaKind.MOVIE
+            )
+            for one in page.readings
+        ]
+        assert {one.imdb for one in films} <= {None, "tt0133093", "tt0468569"}
+        assert {one.tmdb for one in films} <= {None, "603", "155", "999001"}
+        folders = [
+            one.item
+            for name in (TV_A_LIBRARY, TV_B_LIBRARY, TV_C_LIBRARY)
+            for page in await pages_of(client, libraries[name], MediaKind.SHOW)
+            for one in page.readings
+        ]
+        places = {
+            (one.title, one.library_id): [
+                (leaf.item.season, leaf.item.episode)
+                for leaf in await client.fetch_leaves(one)
+            ]
+            for one in folders
+            if one.title in {"Two Homes", "Flat", "Daily"}
+        }
+        home, second = (
+            libraries[name].library_id for name in (TV_A_LIBRARY, TV_B_LIBRARY)
+        )
+        assert places == {
+            ("Two Homes", home): [(1, 1), (1, 2), (1, 3)],
+            ("Two Homes", second): [(1, 3), (1, 4), (1, 5)],
+            ("Flat", home): [(0, 1), (1, 1), (2, 1)],
+            ("Daily", home): [(None, None), (None, None)],
+        }

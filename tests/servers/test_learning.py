@@ -228,6 +228,20 @@ async def test_season_that_is_not_marked_whole_is_known_after_a_restart(
     assert again.capabilities.marks_containers
 
 
+async def test_episode_that_cannot_be_read_shows_nothing_of_marks(
+    session: ClientSession, jellyfin: FakeJellyfin, learnt: Learnt
+) -> None:
+    client = jellyfin_client(session, jellyfin, learnt)
+    episode_id = jellyfin.item_id("Chernobyl", season=1, episode=1)
+    leaf = await reading(client, episode_id)
+    jellyfin.spoil(episode_id, {"Type": "Planet"})
+    assert await client.is_whole(leaf)
+    assert learnt.flag(Trait.SEASON_MARK_WHOLE) is None
+    jellyfin.spoil(episode_id, {})
+    assert await client.is_whole(leaf)
+    assert learnt.flag(Trait.SEASON_MARK_WHOLE) is True
+
+
 async def test_version_is_read_again_once_the_server_was_away(
     session: ClientSession, jellyfin: FakeJellyfin, learnt: Learnt
 ) -> None:
