@@ -8,6 +8,8 @@ import pytest
 from tests.common import drained
 
 from .house import ONE_PLAY, USER, JellyfinSide, Side, act, bring_back, cut_off
+from .machine import TimeMachine
+from .test_catalogue import inventoried
 
 SHOW = "Sherlock"
 UP_TO = {"title": SHOW, "season": 3, "episode": 2, "scope": "up_to"}
@@ -49,9 +51,13 @@ async def test_catching_up_marks_exactly_what_comes_before_and_asks_little(
 
 
 async def test_catching_up_while_away_does_the_same_later(
-    hass: HomeAssistant, side: Side
+    hass: HomeAssistant, side: Side, machine: TimeMachine
 ) -> None:
     entry = await side.connect(hass, side.show(SHOW))
+    # While it is away only what was read before is known.
+    machine.running = True
+    await inventoried(machine, entry)
+    machine.running = False
     await cut_off(hass, entry, side)
     answer = await act(hass, "mark_watched", **UP_TO)
     assert [row["status"] for row in answer["operations"]] == ["queued"] * 4

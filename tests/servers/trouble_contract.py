@@ -34,6 +34,7 @@ class TroubleBench(Bench):
 class TroubleContract:
     """Inherited beside `MediaServerContract`."""
 
+    @pytest.mark.needs("switches")
     async def test_odd_row_costs_itself_alone(self, bench: TroubleBench) -> None:
         film, other = bench.item_id("Alien"), bench.item_id("Arrival")
         films = await library(bench.client, MOVIES_LIBRARY)
@@ -49,6 +50,7 @@ class TroubleContract:
             check_readings(found)
             assert other in found, members
 
+    @pytest.mark.needs("switches")
     @pytest.mark.parametrize("off", [-1000, -10, -1])
     @pytest.mark.parametrize("size", [1, 9, 18, 500])
     async def test_total_that_is_too_low_hides_nothing(
@@ -73,6 +75,7 @@ class TroubleContract:
         found = {one.item.item_id for page in pages for one in page.readings}
         assert found == set(bench.held(MOVIES_LIBRARY, MediaKind.MOVIE))
 
+    @pytest.mark.needs("switches")
     @pytest.mark.parametrize("size", [1, 9, 500])
     async def test_total_that_is_too_high_makes_no_listing_shorter(
         self, bench: TroubleBench, monkeypatch: pytest.MonkeyPatch, size: int
@@ -90,6 +93,7 @@ class TroubleContract:
         bench.server.totals_off = 0
         assert len(await bench.client.fetch_leaves(show)) == 19
 
+    @pytest.mark.needs("switches")
     async def test_views_that_are_no_libraries_of_ours_are_left_out(
         self, bench: TroubleBench
     ) -> None:
