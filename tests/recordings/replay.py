@@ -67,7 +67,7 @@ async def replay(name: str, recording: Json) -> list[Difference]:
     """Ask everything in *recording*, each sequence of a server of its own."""
     found: list[Difference] = []
     for sequence in recording["sequences"]:
-        async with _server(name) as server, ClientSession() as session:
+        async with recorded_server(name) as server, ClientSession() as session:
             one = _Replay(server, session, name, sequence["sequence"])
             for number, step in enumerate(sequence.get("steps", ()), 1):
                 await one.take(number, step)
@@ -78,7 +78,7 @@ async def replay(name: str, recording: Json) -> list[Difference]:
 
 
 @asynccontextmanager
-async def _server(name: str) -> AsyncIterator[FakeJellyfin]:
+async def recorded_server(name: str) -> AsyncIterator[FakeJellyfin]:
     """Start what was recorded: a server with neither music nor missing episodes."""
     version, _, odd = name.partition("-")
     server = FakeJellyfin(
@@ -243,7 +243,7 @@ class _Replay:
                 if done == "KeepAlive sent":
                     await socket.send_json({"MessageType": "KeepAlive"})
                 elif done != "opened":
-                    method, path, body = _ACTS[done]
+                    method, path, body = ACTS[done]
                     await self._ask(
                         {
                             "who": "kim",
@@ -257,7 +257,7 @@ class _Replay:
                 differs = self._differing(number)
                 for frame in told:
                     ours = await socket.receive_json(timeout=_FRAME_SECONDS)
-                    self._compare(differs, _shortened(ours), frame)
+                    self._compare(differs, shortened(ours), frame)
                 heard += len(told)
                 if len(self.server.sockets[0].sent) != heard:
                     differs("frames", len(self.server.sockets[0].sent), heard)
@@ -329,7 +329,7 @@ def _played(what: str, minutes: int) -> tuple[str, str, Json]:
 
 
 #: What the recorder did beside its socket, by what it called that.
-_ACTS: Final[Mapping[str, tuple[str, str, Json]]] = {
+ACTS: Final[Mapping[str, tuple[str, str, Json]]] = {
     "film marked": ("POST", f"/UserPlayedItems/{_FILM}", None),
     "film marked again": ("POST", f"/UserPlayedItems/{_FILM}", None),
     "season marked": ("POST", "/UserPlayedItems/{season:Doctor Who/1}", None),
@@ -350,7 +350,7 @@ def _by_act(frames: Iterable[Json]) -> list[tuple[str, list[Json]]]:
     return acts
 
 
-def _shortened(frame: Json) -> Json:
+def shortened(frame: Json) -> Json:
     """Leave of many rows as few as were recorded, and say how many there were."""
     if frame["MessageType"] == "UserDataChanged":
         rows = frame["Data"]["UserDataList"]

@@ -3,7 +3,6 @@
 from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from itertools import chain
 import secrets
 from typing import Final, Self
 
@@ -72,18 +71,21 @@ class RealJellyfin:
         self.url = url
         self.dialect = dialect
         self.people: dict[str, Person] = {}
-        self._token = token
-        self._user_id = user_id
-        self._folders = {
+        self.sees = dict(PEOPLE)
+        self.token = token
+        self.user_id = user_id
+        self.folders = {
             one["Name"]: one for one in self.admin("GET", dialect.views)["Items"]
         }
         for library in LIBRARIES:
-            if library not in self._folders:
+            if library not in self.folders:
                 raise Refusal(
                     f"there is no library {library}: make its files with "
                     "scripts/make-library, and add their folders to the server"
                 )
-        self.shelf = Shelf([one for name in LIBRARIES for one in self._rows(name)])
+        self.shelf = Shelf(
+            [_row(name, one) for name in LIBRARIES for one in self.rows(name)]
+        )
 
     @classmethod
     def sign_in(cls, url: str, dialect: Dialect, name: str, password: str) -> Self:
@@ -108,7 +110,7 @@ class RealJellyfin:
     ) -> Json:
         """Ask as the administrator, about themselves unless `userId` is given."""
         answer = self.ask(
-            self._token, _ADMIN_DEVICE, self._user_id, method, path, body, **query
+            self.token, _ADMIN_DEVICE, self.user_id, method, path, body, **query
         )
         return expect(answer, f"{method} {path}")
 
@@ -181,7 +183,7 @@ class RealJellyfin:
 
     def begin(self) -> None:
         """Have the people be as new: nothing played or watched, and just signed in."""
-        for short, libraries in PEOPLE.items():
+        for short, libraries in self.sees.items():
             self.people[short].token = self.new_token(short)
             self.allow(short, libraries or frozenset(LIBRARIES))
         self._silence()
@@ -216,10 +218,11 @@ class RealJellyfin:
         person = self.people[short]
         if person.libraries == frozenset(libraries):
             return
-        folders = [self._folders[one] for one in libraries]
+        folders = [self.folders[one] for one in libraries]
         self.set_policy(
             short,
-            EnableAllFolders=False,
+            # Of a server with nothing else on it this is what everybody begins with.
+            EnableAllFolders=self.folders.keys() <= set(libraries),
             # Emby names them by another id of theirs.
             EnabledFolders=[one.get("Guid", one["Id"]) for one in folders],
         )
@@ -289,21 +292,22 @@ class RealJellyfin:
             if one.get("NowPlayingItem") and one.get("UserName") in names
         ]
 
-    def _rows(self, library: str) -> list[Row]:
-        found = chain.from_iterable(
-            self.admin(
+    def rows(self, library: str) -> list[Json]:
+        """List the films, or the shows, seasons and episodes, of a library."""
+        return [
+            one
+            for kind in _KINDS
+            for one in self.admin(
                 "GET",
                 self.dialect.items,
-                parentId=self._folders[library]["Id"],
+                parentId=self.folders[library]["Id"],
                 recursive=True,
                 includeItemTypes=kind,
                 fields=self.dialect.fields,
                 enableUserData=False,
                 enableImages=False,
             )["Items"]
-            for kind in _KINDS
-        )
-        return [_row(library, one) for one in found]
+        ]
 
 
 def _row(library: str, row: Json) -> Row:
