@@ -33,12 +33,16 @@ from custom_components.watched_sync.naming.names import EXTERNAL_ID_EXAMPLES
 
 from . import rules
 from .core.test_reconcile import ALL, TABLE
+from .recordings.replay import NAMES, load
+from .servers.needs import Need
 
 ROOT = Path(__file__).parents[1]
 DOCS = sorted((ROOT / "docs").glob("*.md"))
 README = ROOT / "README.md"
 HOW_IT_DECIDES = ROOT / "docs" / "how-it-decides.md"
 MIRRORING = ROOT / "docs" / "mirroring.md"
+MAINTAINING = ROOT / "docs" / "maintaining.md"
+SUPPORTED_SERVERS = ROOT / "docs" / "supported-servers.md"
 SERVER_FACTS = ROOT / "docs" / "server-facts.md"
 PITFALLS = ROOT / "docs" / "pitfalls.md"
 TROUBLESHOOTING = ROOT / "docs" / "troubleshooting.md"
@@ -389,3 +393,20 @@ def test_the_reference_names_every_option_and_every_field_of_a_form() -> None:
         for name in one.get("data", {}).values()
     }
     assert named == shown
+
+
+def test_needs_of_the_contract_are_listed() -> None:
+    rows = rows_under(MAINTAINING, "need", "what is meant")
+    assert [need for need, _ in rows] == [f"`{one}`" for one in Need]
+
+
+def test_servers_that_were_recorded_are_those_that_were_tried() -> None:
+    tried = {
+        row[0]: row[2]
+        for header, rows in tables(SUPPORTED_SERVERS)
+        if header[0] == "server"
+        for row in rows
+    }
+    versions = {load(name)["version"] for name in NAMES}
+    assert set(re.findall(r"[0-9.]+[0-9]", tried["Jellyfin"])) == versions
+    assert tried["Plex Media Server"] == tried["Emby (experimental)"] == "none yet"
