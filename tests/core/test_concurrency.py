@@ -46,7 +46,7 @@ class Writes:
 
     def __init__(self) -> None:
         self._clock = HandClock()
-        self._concurrency = Concurrency(MOST, self._clock)  # type: ignore[arg-type]  # it has no wall time
+        self._concurrency = Concurrency(lambda: MOST, self._clock)  # type: ignore[arg-type]  # it has no wall time
 
     @property
     def allowed(self) -> int:

@@ -6,7 +6,7 @@ until they answer well again.
 """
 
 from collections import deque
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
 from .errors import Busy, Fault, Unreachable
@@ -31,18 +31,18 @@ _TROUBLE = (Busy, Fault, Unreachable)
 class Concurrency:
     """Says how many writes a server may be sent at once, by its answers to others."""
 
-    def __init__(self, most: int, clock: Clock) -> None:
-        """Allow *most* until an answer says otherwise."""
+    def __init__(self, most: Callable[[], int], clock: Clock) -> None:
+        """Allow as many as *most* says until an answer says otherwise."""
         self._most = most
         self._clock = clock
-        self._allowed = most
+        self._held_back = 0
         self._good = 0
         self._seconds: deque[float] = deque(maxlen=REMEMBERED)
 
     @property
     def allowed(self) -> int:
         """How many may be under way at once; one at least."""
-        return self._allowed
+        return max(self._most() - self._held_back, 1)
 
     @contextmanager
     def judging(self) -> Generator[None]:
@@ -60,15 +60,15 @@ class Concurrency:
 
     def _answered(self, seconds: float) -> None:
         self._seconds.append(seconds)
-        in_turn = self._allowed * min(self._seconds)
+        in_turn = self.allowed * min(self._seconds)
         if seconds > SLOW or seconds > max(SLOWER * in_turn, QUICK):
             self._fall_back()
             return
         self._good += 1
-        if self._good >= GOOD and self._allowed < self._most:
-            self._allowed += 1
+        if self._good >= GOOD and self._held_back:
+            self._held_back -= 1
             self._good = 0
 
     def _fall_back(self) -> None:
-        self._allowed = 1
+        self._held_back = self._most() - 1
         self._good = 0

@@ -168,7 +168,7 @@ class Delivery:
         self._outcomes: list[Outcome] = []
         self._readings: list[Reading] = []
         self._doubts = Doubts(clock, rng)
-        self._concurrency = Concurrency(server.capabilities.concurrency, clock)
+        self._concurrency = Concurrency(lambda: server.capabilities.concurrency, clock)
         self._recall_doubts()
         #: Operations refused with a 401 or 403 before, by their ids.
         self._refused_once: set[str] = set()
