@@ -481,6 +481,8 @@ def _why_it_may_not_stand(
         return "nobody knows the server's clock before its first answer"
     if any(_in_doubt(lane, one, played_at) for one in operations):
         return "it may have been our own mark"
+    if lane.records.undated.get(item.item_id, played_at) > played_at:
+        return "an odd row did not say when it was played"
     if _between_look_and_write(lane, item.item_id, played_at):
         return "it fell between our look and our write"
     return None

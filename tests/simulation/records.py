@@ -65,6 +65,8 @@ class Records:
     overruled: list[tuple[Operation, float, timedelta]] = field(default_factory=list)
     rejected: list[tuple[Operation, Reason | None]] = field(default_factory=list)
     oddities: list[str] = field(default_factory=list)
+    #: When a row last left out when its work was played.
+    undated: dict[str, float] = field(default_factory=dict)
     crashed_at: list[float] = field(default_factory=list)
     #: Whether the server has ever refused our sign-in.
     signed_out: bool = False

@@ -344,7 +344,10 @@ class SimulatedLane:
         """Make of a row what the clients make of an odd one, now and then."""
         if not self.world.troubled or self.world.odd.random() >= ODD_ROWS:
             return reading
-        return spoiled(self.world.odd, reading)
+        row = spoiled(self.world.odd, reading)
+        if row is not None and row.state.last_played is None:
+            self.records.undated[work_of(reading.item)] = self.world.loop.time()
+        return row
 
     async def stay_away(self, seconds: float) -> None:
         """Have the server be away; it is back when nothing keeps it away any more."""
