@@ -19,5 +19,7 @@ if __name__ == "__main__":
     enter_by_the_side()
     from scripts.lib.real.contract import main
 
-    signal.signal(signal.SIGTERM, interrupt)
+    # Ctrl-C as well: whoever is started in the background begins with that ignored.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, interrupt)
     raise SystemExit(main(sys.argv[1:]))
