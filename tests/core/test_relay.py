@@ -42,7 +42,7 @@ from custom_components.watched_sync.core.operation import (
 )
 from custom_components.watched_sync.core.outbox import Outcome, Result
 from custom_components.watched_sync.core.play_state import UNKNOWN, PlayState, Reading
-from custom_components.watched_sync.core.reconcile import Policy
+from custom_components.watched_sync.core.reconcile import Accept, Policy, Push
 from custom_components.watched_sync.core.relay import WIDE_FAULT_PATIENCE
 
 from .rig import Rig
@@ -627,6 +627,25 @@ async def test_what_is_another_work_by_now_is_no_sign_of_what_is_missing() -> No
         await rig.lane.take_in(other.values())
         await asyncio.sleep(5)
     assert rig.server.count() == asked
+
+
+@virtual
+@pytest.mark.parametrize("plays", [1, 2])
+async def test_a_mark_that_comes_late_dates_anew_and_overrules_nobody(
+    plays: int,
+) -> None:
+    """What waited meanwhile was not told of the write; a play would be one more."""
+    rig = Rig()
+    rig.server.add(movie())
+    delivery = rig.relay._delivery
+    await rig.server.probe()
+    shown = Reading(movie(), seen(plays=plays, last=at(-100)))
+    base = seen(last=at(-300))
+    operation = an_operation(MarkUnwatched(), base=base, asked_at=at(-200))
+    assert isinstance(delivery.judge(operation, shown), Accept)
+    delivery._doubts.note(movie(), MarkWatched(), {})
+    found = delivery.judge(operation, shown)
+    assert isinstance(found, Push if plays == 1 else Accept)
 
 
 def write_faults(request: Request) -> Trouble | None:

@@ -125,7 +125,7 @@ class Host(Protocol):
         ...
 
     def has_written(self) -> None:
-        """Hear that a write was carried out."""
+        """Note that a write was carried out."""
         ...
 
     async def reads_others(self, item: Item, error: ServerError) -> bool:
@@ -749,8 +749,11 @@ class Delivery:
             return any(map(remote.means_the_same_as, own))
         if any(map(remote.means_the_same_as, operation.traces_on(item_id))):
             return True
+        is_unsure = (
+            unsure_until is not None or self._doubts.about_item(reading.item) > 0
+        )
         return (
-            unsure_until is not None
+            is_unsure
             and base is not None
             and remote.means_the_same_as(base)
             and remote.play_count == base.play_count

@@ -103,7 +103,7 @@ class Doubts:
                 self._doubts += _left_by(one, until)
 
     def note(self, item: Item, change: Change, before: Mapping[str, PlayState]) -> None:
-        """Hear that nobody answered when *change* was sent to *item*.
+        """Record a write of *change* to *item* that timed out.
 
         *before* is what the items concerned showed then, by their ids. Where something
         else is in doubt already, either may have made what they show from now on.
@@ -113,7 +113,7 @@ class Doubts:
         self._doubts.append(Doubt(item, change, self._until(PATIENCE), before))
 
     def write_follows(self, item: Item) -> None:
-        """Hear that something is sent to *item*.
+        """Record a write to *item* that is about to be sent.
 
         If it soon shows what an earlier change would have left there, this says nothing
         of that one any more.

@@ -90,7 +90,7 @@ class Recent:
         self._forget(now)
 
     def wrote(self, states: Mapping[str, PlayState], *, alone: bool) -> None:
-        """Hear that items were written to and should show *states*, by their ids.
+        """Note that items were written to and should show *states*, by their ids.
 
         *alone* says that it was one item, and not all that is below another.
         """
@@ -112,7 +112,7 @@ class Recent:
             self._unmarks.pop(item_id, None)
 
     def hear(self, item_ids: Iterable[str]) -> None:
-        """Hear that the server tells of a change: what was read of these may differ.
+        """Note that the server tells of a change: what was read of these may differ.
 
         It also tells of what we have written, which explains nothing.
         """

@@ -208,7 +208,7 @@ class Relay:
         return True
 
     def has_written(self) -> None:
-        """Hear that a write was carried out: the server can, whatever failed before."""
+        """Note that a write was carried out: the server can, whatever failed before."""
         self._faulty_since = None
 
     async def reads_others(self, item: Item, error: ServerError) -> bool:
