@@ -15,6 +15,7 @@ from collections.abc import (
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from datetime import datetime, timedelta
+import random
 from typing import Any, Never, Self, override
 
 from aiohttp import ClientSession
@@ -31,6 +32,7 @@ from custom_components.watched_sync.core.ports import (
     ServerEvent,
     ServerInfo,
 )
+from custom_components.watched_sync.servers.jellyfin import dialect
 from custom_components.watched_sync.servers.jellyfin.client import JellyfinClient
 from tests.core.twins import (
     JELLYFIN,
@@ -53,6 +55,15 @@ from .storm import KINDS, Storm
 _USER = "kim"
 _DEVICE = "ours"
 _YEAR = 1999
+
+#: How many rows are odd where some are, and what is odd about them.
+_ODD_ROWS = 0.3
+_ODD_MEMBERS: tuple[Mapping[str, Any], ...] = (
+    {"ProductionYear": "soon", "PremiereDate": "never"},
+    {"ProviderIds": ["tt1"]},
+    {"RunTimeTicks": -1},
+    {"Path": None, "MediaSources": "none"},
+)
 
 
 class _Clock(FakeClock):
@@ -86,7 +97,7 @@ class OverHttp(ModelServer):
     """
 
     def __init__(self, clock: VirtualClock, profile: str) -> None:
-        """Be a Jellyfin of the release line *profile*."""
+        """Be a Jellyfin of the release line *profile*, or an Emby."""
         super().__init__(clock, JELLYFIN)
         self.fake = FakeJellyfin(clock=_Clock(self.server_now), profile=profile)
         self.states = _States(self._stored)
@@ -105,6 +116,7 @@ class OverHttp(ModelServer):
             self.fake.token_for(_USER, _DEVICE),
             user_id=self.fake.user_id(_USER),
             device_id=_DEVICE,
+            dialect=dialect.EMBY if self.fake.profile.emby else dialect.JELLYFIN,
         )
         turning = asyncio.create_task(self._turn_over_and_over())
         self._stack.callback(turning.cancel)
@@ -181,6 +193,12 @@ class OverHttp(ModelServer):
             season_id=row.season_id,
         )
         return held
+
+    def spoil_rows(self, rng: random.Random) -> None:
+        """Fill members of some rows oddly: each must cost nothing but itself."""
+        for item_id in self.items:
+            if rng.random() < _ODD_ROWS:
+                self.fake.spoil(item_id, rng.choice(_ODD_MEMBERS))
 
     # --- what others do, and what it shows ---------------------------------
 
@@ -331,14 +349,16 @@ class _PairOverHttp(Pair):
 def simulate_storm(seed: int, profile: str, kinds: Sequence[str] = KINDS) -> None:
     """Live through the storm of *seed* on a server of one *profile*.
 
-    That is `10.11` or `12.0`; *kinds* are those of its operations. Raises `Broken` if
-    it ends wrong.
+    That is `10.11`, `12.0` or `emby`; *kinds* are those of its operations. Some rows
+    have odd members in every other storm. Raises `Broken` if it ends wrong.
     """
-    clock = VirtualClock()
+    clock, odd = VirtualClock(), random.Random(f"{seed} odd")
 
     async def main() -> None:
         server = OverHttp(clock, profile)
         storm = Storm(seed, server, clock, kinds)
+        if odd.random() < 0.5:
+            server.spoil_rows(odd)
         async with server:
             await storm.live()
 

@@ -36,7 +36,7 @@ MIXED = PROFILES[:2]
 
 pytestmark = pytest.mark.usefixtures("socket_enabled")
 
-ON_BOTH = pytest.mark.parametrize("profile", ["10.11", "12.0"])
+ON_EACH = pytest.mark.parametrize("profile", ["10.11", "12.0", "emby"])
 
 
 @pytest.fixture(autouse=True)
@@ -46,7 +46,7 @@ def _virtual(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(transport, "_utc_now", VirtualClock().now)
 
 
-@ON_BOTH
+@ON_EACH
 def test_a_storm_ends_with_the_last_operations(profile: str) -> None:
     for seed in range(STORMS):
         simulate_storm(seed, profile)
@@ -64,7 +64,7 @@ def test_mark_with_an_old_date_is_copied() -> None:
 
 
 @pytest.mark.long
-@ON_BOTH
+@ON_EACH
 @pytest.mark.parametrize("first", range(STORMS, LONG_STORMS, STORMS_AT_ONCE))
 def test_many_storms_end_with_the_last_operations(profile: str, first: int) -> None:
     for seed in range(first, first + STORMS_AT_ONCE):
