@@ -604,6 +604,17 @@ def test_the_flag_goes_with_a_later_position_that_was_set_already() -> None:
     assert [one.change for one in outbox] == [SetProgress(60, watched=True)]
 
 
+def test_what_was_in_doubt_is_so_until_the_later_position_was_set() -> None:
+    """Or our own position would pass for what somebody else did since."""
+    for unsure, then in ((at(30), at(61)), (at(90), at(90)), (None, None)):
+        older = an_operation(item=OLD, unsure_until=unsure)
+        newer = an_operation(SetProgress(60), NEW, asked_at=at(60))
+        outbox = filled(older, newer)
+        outbox.settle(newer, Result.DELIVERED, at(61))
+        outbox.move(older, NEW)
+        assert [one.unsure_until for one in outbox] == [then]
+
+
 def test_what_somebody_else_did_later_stands_for_a_position_and_the_flag() -> None:
     older, newer = (
         an_operation(item=OLD),

@@ -361,12 +361,7 @@ class Outbox:
             and _overlap(operation, waiting)
         ]
         for waiting in behind:
-            followed = waiting.following(operation)
-            if followed.unsure_until is not None:
-                followed = replace(
-                    followed, unsure_until=max(followed.unsure_until, now)
-                )
-            self._put(followed)
+            self._put(_unsure_until(waiting.following(operation), now))
         return behind
 
     def unsend(self, operations: Iterable[Operation]) -> None:
@@ -446,7 +441,7 @@ class Outbox:
         for entry in self._history:
             done = entry.operation
             if done.is_for(item) and entry.settled_at > moved.asked_at:
-                moved = moved.following(done)
+                moved = _unsure_until(moved.following(done), entry.settled_at)
             elif done.is_for(item) and item.item_id in done.before:
                 agreed = done.change.apply(done.before[item.item_id])
             elif done.reaches(item) or done.item.is_same_work(item):
@@ -753,6 +748,16 @@ def _leaves_flag(entry: HistoryEntry) -> bool:
         and change.watched is None
         and entry.result in (Result.DELIVERED, Result.ALREADY_TRUE)
     )
+
+
+def _unsure_until(operation: Operation, until: datetime) -> Operation:
+    """Return *operation*; if it was in doubt, it is so until then at least.
+
+    What we have written up to then must not pass for somebody else's doing.
+    """
+    if operation.unsure_until is None or operation.unsure_until >= until:
+        return operation
+    return replace(operation, unsure_until=until)
 
 
 def _folded(earlier: Operation, later: Operation) -> Operation:
