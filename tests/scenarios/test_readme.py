@@ -489,17 +489,21 @@ def test_logger_logs_us_in_detail(example: Example) -> None:
     assert validated["logs"] == {watched_sync.__name__: logging.DEBUG}
 
 
+#: What everybody has who reads these examples.
+OTHER_PROGRAMS = {"cd", "docker", "git"}
+
+
 @of_kind("sh")
 def test_commands_are_there(example: Example) -> None:
-    for line in example.text.splitlines():
+    for line in example.text.replace("\\\n", "").splitlines():
         command = line.partition("#")[0].split()
         assert command
-        assert _is_runnable(command[0]), command[0]
+        assert command[0] in OTHER_PROGRAMS or _is_runnable(command[0]), command[0]
 
 
 @pytest.mark.parametrize("document", [README, *DOCS], ids=lambda one: one.name)
 def test_scripts_that_are_named_are_there(document: Path) -> None:
-    for name in re.findall(r"`(scripts/\w+)", document.read_text("utf-8")):
+    for name in re.findall(r"`(scripts/[\w-]+)", document.read_text("utf-8")):
         assert _is_runnable(name), name
 
 

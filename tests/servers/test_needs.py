@@ -17,7 +17,10 @@ _SHOWS: Final = {
         ("fail", "go_dark", "come_back", "restart", "push"),
         Need.FAULTS,
     ),
-    **dict.fromkeys(("tells_totals", "search_is_exact"), Need.SWITCHES),
+    **dict.fromkeys(
+        ("tells_totals", "search_is_exact", "spoil", "totals_off", "add_views"),
+        Need.SWITCHES,
+    ),
     **dict.fromkeys(("remove", "retitle", "add_show", "add_file"), Need.FILES),
     **dict.fromkeys(("take_picture", "image"), Need.PICTURES),
     **dict.fromkeys(("hide", "revoke", "hidden_from_sam"), Need.USERS),

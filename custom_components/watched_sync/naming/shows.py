@@ -250,3 +250,8 @@ async def _async_leaves(target: LaneItem) -> Sequence[Reading]:
         return await async_look_up(entry, lambda server, _: server.fetch_leaves(show))
     except ItemGone:
         raise CannotAsk(SkipReason.NOT_FOUND) from None
+    except CannotAsk:
+        # Those of a tracked show are known before the libraries were read.
+        if not (tracked := entry.runtime_data.coordinator.leaves(show.item_id)):
+            raise
+        return tracked
