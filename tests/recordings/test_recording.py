@@ -108,7 +108,7 @@ def noted_tokens(server: FakeJellyfin) -> set[str]:
         tokens.add(token)
         revoke(token)
 
-    server.revoke = note  # type: ignore[method-assign]
+    server.revoke = note  # type: ignore[method-assign]  # of this server alone
     return tokens
 
 

@@ -123,11 +123,11 @@ def option(**values: object) -> Switch:
     return switch
 
 
-def profile(**values: object) -> Switch:
+def profile(**values: Any) -> Switch:
     """Change the version that the simulated Jellyfin is."""
 
     def switch(server: FakeJellyfin, _: Patch) -> None:
-        changed = replace(server.profile, **values)  # type: ignore[arg-type]
+        changed = replace(server.profile, **values)
         for one in (server, server.states, server.sessions, server.states.merging):
             for name in ("profile", "_profile"):
                 if hasattr(one, name):
