@@ -33,9 +33,11 @@ from custom_components.watched_sync.core.identity import Item, MediaKind, Provid
 from custom_components.watched_sync.core.operation import (
     MarkUnwatched,
     MarkWatched,
+    Operation,
     SetProgress,
 )
 from custom_components.watched_sync.core.play_state import Reading
+from custom_components.watched_sync.runtime import WatchedSyncRuntime
 from custom_components.watched_sync.voice.assistants import Assistant
 from custom_components.watched_sync.voice.hearing import Asks, Heard, NeedsAnswer
 from custom_components.watched_sync.voice.speech import async_speech
@@ -1080,6 +1082,29 @@ async def test_server_that_is_away_hears_of_it_later(hass: HomeAssistant) -> Non
         "will be told later."
     )
     assert len(entry.runtime_data.lane.outbox) == 1
+
+
+async def test_what_was_accepted_is_said_so_though_the_entry_was_unloaded(
+    hass: HomeAssistant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entry, server = await house(hass)
+    entry.runtime_data.lane.remember([server.reading("m1")])
+    await lose_contact(hass, entry, server)
+    submit = WatchedSyncRuntime.async_submit
+
+    async def submit_and_unload(
+        self: WatchedSyncRuntime, *args: Any, **kwargs: Any
+    ) -> list[Operation]:
+        operations = await submit(self, *args, **kwargs)
+        assert await hass.config_entries.async_unload(entry.entry_id)
+        return operations
+
+    monkeypatch.setattr(WatchedSyncRuntime, "async_submit", submit_and_unload)
+    answer, _ = await say(hass, "I watched Arrival")
+    assert answer == (
+        "I marked Arrival (2016) as watched. Attic (Ada) cannot be reached at the "
+        "moment and will be told later."
+    )
 
 
 async def test_server_that_cannot_look_is_named(hass: HomeAssistant) -> None:

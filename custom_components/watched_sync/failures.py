@@ -67,6 +67,15 @@ def stopping() -> HomeAssistantError:
     return HomeAssistantError(translation_domain=DOMAIN, translation_key="stopping")
 
 
+def not_loaded(lane: str) -> HomeAssistantError:
+    """Say that an entry was unloaded while something was asked of it."""
+    return HomeAssistantError(
+        translation_domain=DOMAIN,
+        translation_key="not_loaded",
+        translation_placeholders={"lane": lane},
+    )
+
+
 def invalid(key: str, **placeholders: str) -> ServiceValidationError:
     """Say what an action got wrong; *key* names the sentence, the rest fills it in.
 

@@ -39,7 +39,7 @@ from .naming.found import by_work
 from .naming.names import external_ids
 from .naming.shows import ActionScope
 from .persons import owner_name
-from .runtime import WatchedSyncConfigEntry
+from .runtime import WatchedSyncConfigEntry, runtime_of
 from .voice.assistants import Assistant, Done, UpNext
 from .voice.hearing import Asks, Heard, NeedsAnswer, Which
 from .voice.speech import async_speech
@@ -494,7 +494,7 @@ def _done_row(done: Done) -> JsonObjectType:
                 "servers": [
                     {
                         "server": entry.title,
-                        "for": owner_name(entry.runtime_data.hass, entry),
+                        "for": owner_name(runtime_of(entry).hass, entry),
                         "delivery": delivery,
                     }
                     for _, entry, delivery in work

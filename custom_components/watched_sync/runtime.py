@@ -24,7 +24,7 @@ from .core.lane import Lane, Phase
 from .core.operation import Change, Operation, Origin, Scope
 from .core.ports import Catalogue, Clock, MediaServer, ServerInfo
 from .core.relay import Relay
-from .failures import REFUSALS, refusal, stopping
+from .failures import REFUSALS, not_loaded, refusal, stopping
 from .mirroring import Mirroring
 from .naming.joining import LookUps
 from .store import LedgerStore, OutboxStore
@@ -219,3 +219,15 @@ class WatchedSyncRuntime:
         """Try to deliver now, whatever the backoff says, and read what is new."""
         self.relay.nudge()
         await self.coordinator.async_request_refresh()
+
+
+def runtime_of(entry: WatchedSyncConfigEntry) -> WatchedSyncRuntime:
+    """Return what a loaded entry is made of.
+
+    It may be unloaded while an action waits for something: Home Assistant takes the
+    attribute away then. Raises a translated `HomeAssistantError` in that case.
+    """
+    try:
+        return entry.runtime_data
+    except AttributeError:
+        raise not_loaded(entry.title) from None

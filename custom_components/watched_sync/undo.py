@@ -10,7 +10,7 @@ from .core.operation import Operation
 from .core.undo import Batch, Restore, UndoPlan, knows, last_batch, plan_undo
 from .failures import nothing_to_undo, unknown_batch
 from .naming.asking import CannotAsk, SkipReason, async_ask
-from .runtime import WatchedSyncConfigEntry
+from .runtime import WatchedSyncConfigEntry, runtime_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ async def async_undo(
     `ServiceValidationError` if there is no such batch, and what `async_submit` raises.
     """
     undoes = newest_batch(entries).batch_id if batch_id is None else batch_id
-    known = [one for one in entries if knows(one.runtime_data.lane.outbox, undoes)]
+    known = [one for one in entries if knows(runtime_of(one).lane.outbox, undoes)]
     if not known:
         raise unknown_batch(undoes)
     planned = await asyncio.gather(*(_async_plan(entry, undoes) for entry in known))
@@ -79,7 +79,7 @@ def newest_batch(entries: Sequence[WatchedSyncConfigEntry]) -> Batch:
     batches = [
         batch
         for entry in entries
-        if (batch := last_batch(entry.runtime_data.lane.outbox)) is not None
+        if (batch := last_batch(runtime_of(entry).lane.outbox)) is not None
     ]
     if not batches:
         raise nothing_to_undo()
@@ -87,7 +87,7 @@ def newest_batch(entries: Sequence[WatchedSyncConfigEntry]) -> Batch:
 
 
 def _plan(entry: WatchedSyncConfigEntry, batch_id: str) -> UndoPlan:
-    runtime = entry.runtime_data
+    runtime = runtime_of(entry)
     return plan_undo(
         runtime.lane.outbox,
         runtime.lane.ledger,
@@ -107,7 +107,7 @@ async def _async_plan(entry: WatchedSyncConfigEntry, batch_id: str) -> Undone:
         except CannotAsk as err:
             unread = err.reason
         else:
-            await entry.runtime_data.lane.take_in(readings.values())
+            await runtime_of(entry).lane.take_in(readings.values())
             plan = _plan(entry, batch_id)
     return Undone(entry, plan, unread=unread)
 
@@ -116,7 +116,7 @@ async def _async_carry_out(undone: Undone, batch_id: str) -> Undone:
     """Plan once more, at the moment it is done, and do it in one write to disk."""
     if undone.plan.is_empty:
         return undone
-    runtime = undone.entry.runtime_data
+    runtime = runtime_of(undone.entry)
     done = undone
 
     def swap() -> tuple[Collection[str], Sequence[Operation]]:

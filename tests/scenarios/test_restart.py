@@ -1,10 +1,11 @@
 """Reload, restart and crash in the middle: everything resumes as it was."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 import shutil
+from typing import Any
 
 from homeassistant import loader
 from homeassistant.config_entries import ConfigEntryState
@@ -20,6 +21,7 @@ from pytest_homeassistant_custom_component.common import (
 from custom_components.watched_sync.core.errors import Reason
 from custom_components.watched_sync.core.lane import Phase
 from custom_components.watched_sync.core.operation import MarkWatched
+from custom_components.watched_sync.naming.joining import LookUps
 from tests.common import drained
 from tests.fakes.base import FaultKind
 
@@ -315,6 +317,37 @@ async def test_action_during_a_reload_is_kept_or_refused_but_never_swallowed(
     await bring_back(hass, entry, side)
     await drained(hass, entry)
     assert side.all_seen() == {(USER, leaf): ONE_PLAY for leaf in accepted}
+
+
+@pytest.mark.parametrize(
+    ("action", "data"),
+    [
+        ("mark_watched", {"item_id": f"{987654321:032d}"}),
+        ("mark_unwatched", {"external_id": "imdb://tt0987654321"}),
+        ("set_progress", {"title": "Nowhere to be found", "percent": 50}),
+        ("explain", {"item_id": f"{987654321:032d}"}),
+    ],
+)
+async def test_action_that_asks_a_server_while_its_entry_is_unloaded_is_refused(
+    hass: HomeAssistant,
+    side: Side,
+    monkeypatch: pytest.MonkeyPatch,
+    action: str,
+    data: dict[str, Any],
+) -> None:
+    entry = await side.connect(hass)
+    in_turn = LookUps.in_turn
+
+    async def unload_and_ask[T](self: LookUps, ask: Callable[[], Awaitable[T]]) -> T:
+        if entry.state is ConfigEntryState.LOADED:
+            assert await hass.config_entries.async_unload(entry.entry_id)
+        return await in_turn(self, ask)
+
+    monkeypatch.setattr(LookUps, "in_turn", unload_and_ask)
+    with pytest.raises(HomeAssistantError) as refused:
+        await act(hass, action, **data)
+    assert refused.value.translation_key == "not_loaded"
+    assert refused.value.translation_placeholders == {"lane": entry.title}
 
 
 async def test_home_assistant_that_stops_refuses_instead_of_forgetting(

@@ -15,7 +15,7 @@ from ..core.operation import Change, Operation, Scope
 from ..core.outbox import HistoryEntry, Outcome, Result
 from ..failures import invalid
 from ..naming.found import Skipped
-from ..runtime import WatchedSyncConfigEntry
+from ..runtime import WatchedSyncConfigEntry, runtime_of
 from .fields import ATTR_WAIT, WAIT_LIMIT
 from .planning import state_row
 
@@ -78,7 +78,7 @@ def waiting_row(
     entry: WatchedSyncConfigEntry, operation: Operation
 ) -> dict[str, JsonValueType]:
     """Return the row of an operation that waits; when it is tried at the earliest."""
-    lane = entry.runtime_data.lane
+    lane = runtime_of(entry).lane
     syncing = operation.operation_id in lane.in_flight
     times = (operation.not_before, lane.health.next_attempt)
     next_attempt = max((time for time in times if time is not None), default=None)

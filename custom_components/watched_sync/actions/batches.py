@@ -24,7 +24,7 @@ from ..failures import invalid
 from ..naming.found import LaneItem
 from ..permissions import Permit, async_permit
 from ..persons import owner_name
-from ..runtime import Request, WatchedSyncRuntime
+from ..runtime import Request, WatchedSyncRuntime, runtime_of
 from .for_whom import one_of_each
 from .lanes import enabled_lanes, lanes_of_caller
 from .limits import async_check_size
@@ -106,7 +106,7 @@ async def _async_accept(
     batch_id = ulid_now()
     return {
         entry_id: hass.async_create_task(
-            share[0].target.entry.runtime_data.async_submit(
+            runtime_of(share[0].target.entry).async_submit(
                 [one.request for one in share], batch_id=batch_id
             ),
             "watched_sync batch",

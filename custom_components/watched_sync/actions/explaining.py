@@ -31,7 +31,7 @@ from ..naming.asking import CannotAsk, SkipReason, async_ask
 from ..naming.found import LaneItem, Missing
 from ..naming.names import external_ids
 from ..preferences import preferences
-from ..runtime import WatchedSyncConfigEntry
+from ..runtime import WatchedSyncConfigEntry, runtime_of
 from .answers import failed_row, history_row, skipped_row, waiting_row
 from .fields import (
     ATTR_EPISODE,
@@ -160,7 +160,7 @@ async def _async_look(
 
 
 def _case(target: LaneItem, seen: _Seen) -> _Case:
-    outbox = target.entry.runtime_data.lane.outbox
+    outbox = runtime_of(target.entry).lane.outbox
     item = target.item
     if seen.reading is not None:
         item = seen.reading.item.completed_by(item)
@@ -185,7 +185,7 @@ def _case(target: LaneItem, seen: _Seen) -> _Case:
 
 def _row(case: _Case, words: Phrases) -> JsonObjectType:
     entry, item = case.target.entry, case.target.item
-    lane = entry.runtime_data.lane
+    lane = runtime_of(entry).lane
     agreed = lane.ledger.reading(item.item_id)
     last = case.seen.reading or agreed
     wanted = lane.outbox.desired(item, last.state if last else UNKNOWN)
@@ -214,7 +214,7 @@ def _row(case: _Case, words: Phrases) -> JsonObjectType:
         ],
         "not_copied": [
             {"config_entry_id": one.target_id, "reason": one.reason.value}
-            for one in entry.runtime_data.mirroring.skipped(item.item_id)
+            for one in runtime_of(entry).mirroring.skipped(item.item_id)
         ],
         "reason": explanation.why.value,
         "summary": words.sentence(explanation),
@@ -223,7 +223,7 @@ def _row(case: _Case, words: Phrases) -> JsonObjectType:
 
 def _lane_row(entry: WatchedSyncConfigEntry) -> JsonObjectType:
     """Return how a lane is, and by which rules it goes."""
-    runtime = entry.runtime_data
+    runtime = runtime_of(entry)
     health, lane = runtime.lane.health, runtime.lane
     chosen = preferences(entry)
     offset = runtime.server.clock_offset
@@ -278,7 +278,7 @@ def _why(case: _Case) -> Explanation:
 
 
 def _why_it_waits(case: _Case, operation: Operation) -> Explanation:
-    lane = case.target.entry.runtime_data.lane
+    lane = runtime_of(case.target.entry).lane
     name, health = case.lane_name, lane.health
     if operation.held:
         return Explanation(Why.WAITS_FOR_DECISION, name, operation)
@@ -329,7 +329,7 @@ def _why_by_rule(case: _Case, operation: Operation) -> Explanation:
     if reading is None or reading.state.watched is None:
         return Explanation(Why.STATE_UNKNOWN, name, operation)
     rule = _rule(case, operation)
-    match case.target.entry.runtime_data.relay.judge(operation, reading):
+    match runtime_of(case.target.entry).relay.judge(operation, reading):
         case NoOp():
             return Explanation(Why.ALREADY_TRUE, name, operation)
         case Push():

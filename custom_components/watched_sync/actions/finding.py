@@ -16,7 +16,7 @@ from ..naming.found import Skipped
 from ..naming.known import async_known_like, known_items
 from ..naming.names import ItemName, external_ids, title_words
 from ..naming.searching import Found, async_browse
-from ..runtime import WatchedSyncConfigEntry
+from ..runtime import WatchedSyncConfigEntry, runtime_of
 from .answers import lane_row, skipped_row
 from .fields import (
     ATTR_LIMIT,
@@ -79,7 +79,7 @@ async def _async_search(
 ) -> _Answer:
     """Search one lane; what is called exactly so comes first."""
     answer = _Answer(entry)
-    runtime = entry.runtime_data
+    runtime = runtime_of(entry)
     # More than are wanted: some may be of another year.
     most = FOUND_ITEMS_LIMIT
     try:

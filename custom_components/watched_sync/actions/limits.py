@@ -12,6 +12,7 @@ from ..core.operation import MarkUnwatched
 from ..core.play_state import Reading
 from ..failures import invalid
 from ..naming.asking import CannotAsk, async_ask
+from ..runtime import runtime_of
 from .fields import MARK_LIMIT, UNMARK_LIMIT
 from .for_whom import counted_for
 from .planning import Planned
@@ -84,7 +85,7 @@ async def _async_count(planned: Planned) -> int | None:
         return planned.count
     if not target.item.kind.is_container:
         return 1
-    lane = target.entry.runtime_data.lane
+    lane = runtime_of(target.entry).lane
     reading = target.reading or lane.ledger.reading(item_id)
     if reading is None or reading.leaf_count is None:
         if leaves := await lane.below(target.item):
@@ -109,7 +110,7 @@ async def _async_count_exactly(planned: Planned, count: int) -> int:
     ):
         return count
     leaves: Sequence[Reading] | None
-    leaves = await planned.target.entry.runtime_data.lane.below(item)
+    leaves = await runtime_of(planned.target.entry).lane.below(item)
     if not leaves:
         try:
             leaves = await async_ask(

@@ -24,7 +24,7 @@ from ..naming.asking import SkipReason
 from ..naming.found import Skipped
 from ..naming.libraries import async_library_names
 from ..preferences import preferences
-from ..runtime import WatchedSyncConfigEntry
+from ..runtime import WatchedSyncConfigEntry, runtime_of
 from .answers import skipped_row
 from .fields import (
     ATTR_LIBRARY,
@@ -152,7 +152,7 @@ async def _async_shelf(
     shelf: _Shelf, wanted: Selection, *, waiting: bool | None
 ) -> _Shelf:
     """Fill a shelf with what its lane has; *waiting* narrows it to what does or not."""
-    runtime = shelf.entry.runtime_data
+    runtime = runtime_of(shelf.entry)
     catalogue = runtime.catalogue
     try:
         if unseen := runtime.inventory.unseen:
@@ -180,7 +180,7 @@ async def _async_shelf(
 
 async def _async_waiting(entry: WatchedSyncConfigEntry) -> dict[str, Reading]:
     """Return what a change waits for, by its id; of a show, its episodes as well."""
-    runtime = entry.runtime_data
+    runtime = runtime_of(entry)
     items = {
         one.item.item_id: one.item
         for one in runtime.lane.outbox
@@ -201,11 +201,11 @@ async def _async_at_rest(
     """Return what nothing waits for."""
     passing = [one for one in awaited.values() if wanted.takes(one)]
     end = wanted.start + wanted.limit
-    found = await entry.runtime_data.catalogue.select(
+    found = await runtime_of(entry).catalogue.select(
         replace(wanted, start=0, limit=end + len(passing))
     )
     at_rest = [one for one in found.readings if one.item.item_id not in awaited]
-    listed = await entry.runtime_data.catalogue.readings(
+    listed = await runtime_of(entry).catalogue.readings(
         [one.item.item_id for one in passing]
     )
     return Selected(at_rest[wanted.start : end], found.total - len(listed))

@@ -19,7 +19,7 @@ from ..failures import invalid
 from ..naming.asking import CannotAsk, async_ask
 from ..naming.found import LaneItem, Missing, Resolution, Skipped
 from ..naming.shows import ActionScope
-from ..runtime import Request
+from ..runtime import Request, runtime_of
 from .answers import change_name, lane_row, skipped_row, status_of, waiting_time
 from .fields import (
     ATTR_CONFIRM,
@@ -83,7 +83,7 @@ async def _async_change(call: ServiceCall, change: Change | None) -> ServiceResp
     else:
         planned, skipped = await _async_plan(resolution, change, call.data)
     if call.data[ATTR_DRY_RUN]:
-        rows = [{**_row(one, None, "planned"), **forecast(one)} for one in planned]
+        rows = [_planned_row(one) for one in planned]
         return _response(None, rows, skipped)
     if not call.data[ATTR_CONFIRM]:
         by_entity = TargetSelection(call.data).has_any_target
@@ -142,7 +142,7 @@ async def _async_position(target: LaneItem, data: Mapping[str, Any]) -> float:
             position=_clock(seconds),
             duration=_clock(duration),
         )
-    capabilities = target.entry.runtime_data.server.capabilities
+    capabilities = runtime_of(target.entry).server.capabilities
     if not capabilities.can_hold(seconds, duration):
         raise invalid(
             "position_not_kept",
@@ -204,7 +204,7 @@ async def _async_submit(
 async def _async_submit_lane(
     group: Sequence[Planned], batch_id: str | None, wait: float
 ) -> list[JsonObjectType]:
-    runtime = group[0].target.entry.runtime_data
+    runtime = runtime_of(group[0].target.entry)
     # What the server showed just now is what the request was made upon.
     await runtime.lane.take_in(
         one.target.reading for one in group if one.target.reading is not None
@@ -217,11 +217,18 @@ async def _async_submit_lane(
         # What is not there yet hardly comes while somebody waits.
         expected = [one.operation_id for one in operations if not one.item.is_unseen]
         ended = await runtime.lane.ended(expected, wait)
+    keeps = runtime.server.capabilities.keeps_watched_at
     return [
-        _row(one, operation, status_of(outcome), outcome)
+        _row(one, operation, status_of(outcome), outcome, keeps_date=keeps)
         for one, operation in zip(group, operations, strict=True)
         for outcome in (ended.get(operation.operation_id),)
     ]
+
+
+def _planned_row(planned: Planned) -> JsonObjectType:
+    capabilities = runtime_of(planned.target.entry).server.capabilities
+    row = _row(planned, None, "planned", keeps_date=capabilities.keeps_watched_at)
+    return {**row, **forecast(planned)}
 
 
 def _row(
@@ -229,7 +236,14 @@ def _row(
     operation: Operation | None,
     status: str,
     outcome: Outcome | None = None,
+    *,
+    keeps_date: bool,
 ) -> JsonObjectType:
+    """Return the row of an answer; *keeps_date* is whether the server keeps dates.
+
+    Plex notes when it is told. What turns out to be watched already keeps its date. The
+    entry may be unloaded by now, which makes what was accepted no less so.
+    """
     item = planned.target.item
     row: JsonObjectType = {
         "operation_id": operation.operation_id if operation else None,
@@ -247,19 +261,9 @@ def _row(
             row["last_error"] = outcome.reason.value
     change = planned.request.change
     if isinstance(change, MarkWatched) and change.at is not None:
-        row["watched_at"] = "kept" if _keeps_date(planned, outcome) else "not_kept"
+        kept = keeps_date and (outcome is None or outcome.result is Result.DELIVERED)
+        row["watched_at"] = "kept" if kept else "not_kept"
     return row
-
-
-def _keeps_date(planned: Planned, outcome: Outcome | None) -> bool:
-    """Whether the date that comes with a mark gets through.
-
-    Plex notes when it is told. What turns out to be watched already keeps its date.
-    """
-    capabilities = planned.target.entry.runtime_data.server.capabilities
-    return capabilities.keeps_watched_at and (
-        outcome is None or outcome.result is Result.DELIVERED
-    )
 
 
 def _response(

@@ -9,7 +9,7 @@ from ..core.play_state import UNKNOWN, PlayState, Reading
 from ..core.reconcile import is_true_of
 from ..naming.asking import SkipReason
 from ..naming.found import LaneItem
-from ..runtime import Request
+from ..runtime import Request, runtime_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ def already_true(target: LaneItem, change: Change) -> SkipReason | None:
     A container always goes through the queue: its own flag does not tell of every
     position below.
     """
-    lane = target.entry.runtime_data.lane
+    lane = runtime_of(target.entry).lane
     if (
         target.reading is None
         or target.item.kind.is_container
@@ -50,7 +50,7 @@ def already_true(target: LaneItem, change: Change) -> SkipReason | None:
 
 def last_reading(target: LaneItem) -> Reading | None:
     """Return what the server showed just now, or else when it was last read."""
-    return target.reading or target.entry.runtime_data.lane.ledger.reading(
+    return target.reading or runtime_of(target.entry).lane.ledger.reading(
         target.item.item_id
     )
 

@@ -14,7 +14,7 @@ from ..core.undo import Kept, undone_batches
 from ..failures import invalid
 from ..naming.asking import SkipReason
 from ..naming.found import Skipped
-from ..runtime import WatchedSyncConfigEntry
+from ..runtime import WatchedSyncConfigEntry, runtime_of
 from ..undo import Undone, async_undo as async_take_back, newest_batch
 from .answers import (
     change_name,
@@ -36,12 +36,12 @@ async def async_sync_now(call: ServiceCall) -> ServiceResponse:
     lanes = (await async_choose_lanes(call, POLICY_CONTROL)).running
     if not call.data[ATTR_DRY_RUN]:
         for entry in lanes:
-            await entry.runtime_data.async_sync_now()
+            await runtime_of(entry).async_sync_now()
     return {
         "lanes": [
             {
                 **lane_row(entry),
-                "pending": len(entry.runtime_data.lane.outbox),
+                "pending": len(runtime_of(entry).lane.outbox),
             }
             for entry in lanes
         ]
@@ -67,13 +67,13 @@ async def _async_choose(call: ServiceCall) -> list[_Chosen]:
     operation_ids: list[str] | None = call.data.get(ATTR_OPERATION_ID)
     if operation_ids is None:
         return [
-            _Chosen(entry, list(entry.runtime_data.lane.outbox.rejected))
+            _Chosen(entry, list(runtime_of(entry).lane.outbox.rejected))
             for entry in lanes
         ]
     wanted = dict.fromkeys(operation_ids)
     chosen = []
     for entry in lanes:
-        outbox = entry.runtime_data.lane.outbox
+        outbox = runtime_of(entry).lane.outbox
         found = [
             operation
             for operation in (*outbox.rejected, *outbox)
@@ -103,7 +103,7 @@ async def async_retry(call: ServiceCall) -> ServiceResponse:
     if call.data[ATTR_DRY_RUN]:
         return _chosen_response(chosen, "planned")
     for one in chosen:
-        runtime = one.entry.runtime_data
+        runtime = runtime_of(one.entry)
         if one.operations:
             await runtime.async_retry(one.operation_ids)
         runtime.relay.nudge()
@@ -117,7 +117,7 @@ async def async_discard(call: ServiceCall) -> ServiceResponse:
         return _chosen_response(chosen, "planned")
     for one in chosen:
         if one.operations:
-            await one.entry.runtime_data.async_discard(one.operation_ids)
+            await runtime_of(one.entry).async_discard(one.operation_ids)
     return _chosen_response(chosen, "discarded")
 
 
@@ -125,7 +125,7 @@ async def async_get_queue(call: ServiceCall) -> ServiceResponse:
     """Return what waits and what was given up."""
     rows: list[JsonValueType] = []
     for entry in (await async_choose_lanes(call, POLICY_READ)).running:
-        outbox = entry.runtime_data.lane.outbox
+        outbox = runtime_of(entry).lane.outbox
         rows.extend(waiting_row(entry, operation) for operation in outbox)
         rows.extend(failed_row(entry, operation) for operation in outbox.rejected)
     return {"operations": rows}
@@ -168,7 +168,7 @@ async def _async_undone_rows(
     entry, plan = undone.entry, undone.plan
     ended: Mapping[str, Outcome] = {}
     if wait and undone.operations:
-        ended = await entry.runtime_data.lane.ended(
+        ended = await runtime_of(entry).lane.ended(
             [one.operation_id for one in undone.operations], wait
         )
     skipped = [
@@ -218,7 +218,7 @@ async def async_get_history(call: ServiceCall) -> ServiceResponse:
         raise invalid("limit_out_of_range", limit=str(HISTORY_LIMIT))
     found: list[tuple[WatchedSyncConfigEntry, HistoryEntry, Collection[str]]] = []
     for entry in (await async_choose_lanes(call, POLICY_READ)).running:
-        outbox = entry.runtime_data.lane.outbox
+        outbox = runtime_of(entry).lane.outbox
         undone = undone_batches(outbox)
         found.extend((entry, one, undone) for one in outbox.history)
     # Newest first; of what ended at one time, what came last.

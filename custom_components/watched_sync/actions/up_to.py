@@ -22,7 +22,7 @@ from ..failures import invalid
 from ..naming.asking import CannotAsk, SkipReason, async_ask
 from ..naming.found import LaneItem, Resolution, Skipped, nothing_found
 from ..naming.known import derived_container
-from ..runtime import Request, WatchedSyncConfigEntry
+from ..runtime import Request, WatchedSyncConfigEntry, runtime_of
 from .planning import Planned, already_true
 
 
@@ -109,7 +109,7 @@ async def _async_show(entry: WatchedSyncConfigEntry, episodes: Sequence[Item]) -
     ids = {episode.item_id for episode in episodes}
     containers = (derived_container(one, MediaKind.SHOW) for one in episodes)
     show = next(container for container in containers if container is not None)
-    lane = entry.runtime_data.lane
+    lane = runtime_of(entry).lane
     listed = await lane.below(show)
     if listed and ids <= {leaf.item.item_id for leaf in listed}:
         is_heard_of = lane.health.phase is Phase.READY
@@ -187,7 +187,7 @@ def _plan(
         whole = _whole_season(show, below, change, aired.__contains__)
         if whole is not None:
             request = Request(whole, change, include_specials=whole.is_special)
-            known = show.entry.runtime_data.lane.ledger.reading(whole.item_id)
+            known = runtime_of(show.entry).lane.ledger.reading(whole.item_id)
             target = LaneItem(show.entry, whole if known is None else known.item)
             stretch.planned.append(
                 Planned(target, request, _changing(show, below, change))
@@ -223,7 +223,7 @@ def _whole_season(
     repeatable = (
         isinstance(change, MarkUnwatched)
         or not show.true
-        or show.entry.runtime_data.server.capabilities.repeat_safe
+        or runtime_of(show.entry).server.capabilities.repeat_safe
     )
     if (
         len(wanting) <= 1
@@ -236,6 +236,6 @@ def _whole_season(
 
 def _changing(show: _Show, leaves: Iterable[Reading], change: Change) -> int:
     """Return how many episodes do not show, or want, what is asked for already."""
-    outbox = show.entry.runtime_data.lane.outbox
+    outbox = runtime_of(show.entry).lane.outbox
     states = [outbox.desired(leaf.item, leaf.state) for leaf in leaves]
     return sum(not is_true_of(change, state) for state in states)

@@ -15,7 +15,7 @@ from ..core.errors import (
 from ..core.lane import Phase
 from ..core.play_state import Reading
 from ..core.ports import Find, MediaServer
-from ..runtime import WatchedSyncConfigEntry
+from ..runtime import WatchedSyncConfigEntry, runtime_of
 from .joining import ServerAway
 
 
@@ -60,7 +60,7 @@ async def async_ask[T](
     A lane that is down or waits for a person is not bothered, and a question that
     fails tells the relay so.
     """
-    runtime = entry.runtime_data
+    runtime = runtime_of(entry)
     match runtime.lane.health.phase:
         case Phase.PARKED:
             raise Away(SkipReason.AUTH_REQUIRED)
@@ -96,7 +96,7 @@ async def async_look_up[T](
     The question is given what finds items by their ids. Where the libraries have to be
     read for that, those who are *patient* wait for it, out of turn.
     """
-    runtime = entry.runtime_data
+    runtime = runtime_of(entry)
     find, find_now = runtime.inventory.find, runtime.inventory.find_now
     try:
         return await runtime.look_ups.in_turn(
@@ -114,7 +114,7 @@ async def async_read(entry: WatchedSyncConfigEntry, item_id: str) -> Reading | N
     It is read together with what others ask for at the moment, and is what the lane
     knows of the item from now on. Raises CannotAsk.
     """
-    runtime = entry.runtime_data
+    runtime = runtime_of(entry)
 
     async def fetch(item_ids: Collection[str]) -> Mapping[str, Reading]:
         readings = await async_ask(entry, lambda server: server.fetch(item_ids))

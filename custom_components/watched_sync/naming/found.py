@@ -12,7 +12,7 @@ from ..core.matching import contradict
 from ..core.play_state import Reading
 from ..core.titles import Likeness, closeness, likeness
 from ..failures import invalid
-from ..runtime import WatchedSyncConfigEntry
+from ..runtime import WatchedSyncConfigEntry, runtime_of
 from ..words import async_kind
 from .asking import SkipReason
 
@@ -142,7 +142,7 @@ def _is_one_line(one: Item, other: Item) -> bool:
 def _candidate(work: Sequence[LaneItem], *, told_apart: bool) -> str:
     """Return one line: `Dune (2021), Movie: Attic (Ada), Cellar (Ada)`."""
     item = work[0].item
-    hass = work[0].entry.runtime_data.hass
+    hass = runtime_of(work[0].entry).hass
     name = f"{item.full_title}, {async_kind(hass, item.kind)}"
     ids = (target.item.provider_ids.address(item.kind) for target in work)
     if told_apart and (address := next(filter(None, ids), None)):

@@ -12,7 +12,7 @@ from ..core.errors import CatalogueError
 from ..core.identity import Item, MediaKind
 from ..core.play_state import Reading
 from ..core.ports import Catalogue
-from ..runtime import WatchedSyncConfigEntry
+from ..runtime import WatchedSyncConfigEntry, runtime_of
 from .found import LaneItem
 from .names import ItemName
 
@@ -39,7 +39,7 @@ async def async_known(
     ask: Callable[[Catalogue], Awaitable[Iterable[Reading]]],
 ) -> Known:
     """Return what a lane's catalogue answers, but for libraries that are left out."""
-    runtime = entry.runtime_data
+    runtime = runtime_of(entry)
     try:
         found = await ask(runtime.catalogue)
         # One that turned out to be damaged just now is not whole any more.
@@ -89,7 +89,7 @@ async def async_known_like(
 
 def known_item(entry: WatchedSyncConfigEntry, item_id: str) -> Item | None:
     """Return an item this lane has dealt with, without asking the server."""
-    runtime = entry.runtime_data
+    runtime = runtime_of(entry)
     if item := runtime.lane.ledger.item(item_id):
         return item
     if view := runtime.coordinator.view(item_id):
@@ -107,14 +107,14 @@ async def async_known_items(
             found[item_id] = LaneItem(entry, item)
     if missing := [one for one in item_ids if one not in found]:
         try:
-            listed = await entry.runtime_data.catalogue.readings(missing)
+            listed = await runtime_of(entry).catalogue.readings(missing)
         except CatalogueError as err:
             LOGGER.debug("%s: its catalogue cannot be asked: %r", entry.title, err)
             return found
         found |= {
             item_id: LaneItem(entry, one.item, listed=True)
             for item_id, one in listed.items()
-            if one.item.library_id not in entry.runtime_data.inventory.unseen
+            if one.item.library_id not in runtime_of(entry).inventory.unseen
         }
     return found
 
@@ -153,7 +153,7 @@ def derived_container(item: Item, kind: MediaKind) -> Item | None:
 
 def known_items(entry: WatchedSyncConfigEntry) -> Collection[Item]:
     """Return all items this lane can name by itself, with their seasons and shows."""
-    runtime = entry.runtime_data
+    runtime = runtime_of(entry)
     items = {
         view.item.item_id: view.item for view in runtime.coordinator.data.items.values()
     }

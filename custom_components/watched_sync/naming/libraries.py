@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from ..runtime import WatchedSyncConfigEntry
+from ..runtime import WatchedSyncConfigEntry, runtime_of
 from .asking import CannotAsk, async_look_up
 
 
@@ -12,7 +12,7 @@ async def async_library_names(entry: WatchedSyncConfigEntry) -> Mapping[str, str
     They are asked for once an hour; where the server cannot be asked they are those it
     told last, or none.
     """
-    look_ups = entry.runtime_data.look_ups
+    look_ups = runtime_of(entry).look_ups
     if look_ups.are_libraries_due:
         try:
             libraries = await async_look_up(entry, lambda server, _: server.libraries())

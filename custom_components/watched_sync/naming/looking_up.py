@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from ..core.play_state import Reading
 from ..core.ports import Find, MediaServer
-from ..runtime import WatchedSyncConfigEntry
+from ..runtime import WatchedSyncConfigEntry, runtime_of
 from .asking import CannotAsk, SkipReason, async_look_up
 from .found import LaneItem
 from .known import Known, async_known_by, async_known_like, known_items
@@ -82,7 +82,7 @@ async def _async_answer(known: Known, name: ItemName, *, awaited: bool) -> Answe
     if known.whole and name.title:
         like = await async_known_like(entry, name.title, name.kinds, SEARCH_LIMIT)
         answer.similar = like.targets
-    allows = entry.runtime_data.coordinator.allows
+    allows = runtime_of(entry).coordinator.allows
     try:
         readings = await async_look_up(
             entry,

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from ..core import gate
 from ..core.identity import Item, MediaKind
 from ..failures import invalid
-from ..runtime import WatchedSyncConfigEntry
+from ..runtime import WatchedSyncConfigEntry, runtime_of
 from .asking import CannotAsk, SkipReason, async_read
 from .found import (
     LaneItem,
@@ -108,7 +108,7 @@ async def async_resolve_id(
     While the server cannot be asked an id that is not known is believed, if it can be
     one: the first reading says what it is.
     """
-    own = entry.runtime_data.server.item_id(item_id)
+    own = runtime_of(entry).server.item_id(item_id)
     if own is None:
         told = gate.line(item_id, gate.NAME)
         raise invalid("impossible_item_id", item_id=told, lane=entry.title)

@@ -16,7 +16,7 @@ from ..core.titles import (
     telling_words,
     word_ends,
 )
-from ..runtime import WatchedSyncConfigEntry
+from ..runtime import WatchedSyncConfigEntry, runtime_of
 from .asking import CannotAsk
 from .found import nearest_first
 from .known import async_known_like
@@ -106,7 +106,7 @@ async def async_browse(
         if not known.whole:
             raise
         return listed
-    allows = entry.runtime_data.coordinator.allows
+    allows = runtime_of(entry).coordinator.allows
     found = [Found(one, is_now=True) for one in readings if allows(one.item)]
     there = {one.reading.item.item_id for one in found}
     found += [

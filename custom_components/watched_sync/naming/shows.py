@@ -10,6 +10,7 @@ from ..core.identity import Item, MediaKind
 from ..core.play_state import Reading
 from ..core.ports import Find, MediaServer
 from ..failures import invalid
+from ..runtime import runtime_of
 from .asking import CannotAsk, SkipReason, async_look_up
 from .found import LaneItem, Missing, Resolution, Skipped, nothing_found
 from .known import (
@@ -226,7 +227,7 @@ async def async_episodes(
         except CannotAsk as err:
             skipped.append(Skipped(target.entry, err.reason, target.item))
             continue
-        outbox = target.entry.runtime_data.lane.outbox
+        outbox = runtime_of(target.entry).lane.outbox
         # Specials are not meant, nor is what has no number to name it by.
         readings = [
             Reading(leaf.item, outbox.desired(leaf.item, leaf.state))
@@ -244,7 +245,7 @@ async def async_episodes(
 async def _async_leaves(target: LaneItem) -> Sequence[Reading]:
     """Return all episodes of a show; raises CannotAsk."""
     entry, show = target.entry, target.item
-    if leaves := await entry.runtime_data.lane.below(show):
+    if leaves := await runtime_of(entry).lane.below(show):
         return leaves
     try:
         return await async_look_up(entry, lambda server, _: server.fetch_leaves(show))
@@ -252,6 +253,6 @@ async def _async_leaves(target: LaneItem) -> Sequence[Reading]:
         raise CannotAsk(SkipReason.NOT_FOUND) from None
     except CannotAsk:
         # Those of a tracked show are known before the libraries were read.
-        if not (tracked := entry.runtime_data.coordinator.leaves(show.item_id)):
+        if not (tracked := runtime_of(entry).coordinator.leaves(show.item_id)):
             raise
         return tracked

@@ -7,7 +7,7 @@ from homeassistant.exceptions import ServiceValidationError
 
 from ..core.identity import NO_IDS, Item, MediaKind, ProviderIds
 from ..failures import invalid
-from ..runtime import WatchedSyncConfigEntry
+from ..runtime import WatchedSyncConfigEntry, runtime_of
 from .found import LaneItem, Missing, Resolution
 from .names import ItemName
 from .shows import ActionScope, numbered
@@ -110,7 +110,7 @@ def _waiting(
     episode: int | None,
 ) -> list[Item]:
     """Return what waits to be there, or was given up, and is what was named."""
-    outbox = entry.runtime_data.lane.outbox
+    outbox = runtime_of(entry).lane.outbox
     items = {
         one.item.item_id: one.item
         for one in (*outbox, *outbox.rejected)

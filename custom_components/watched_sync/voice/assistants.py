@@ -15,6 +15,7 @@ from homeassistant.components.media_player import (
     DOMAIN as MEDIA_PLAYER_DOMAIN,
     MediaPlayerState,
 )
+from homeassistant.config_entries import ConfigEntryState
 from homeassistant.const import ATTR_CONFIG_ENTRY_ID, ATTR_ENTITY_ID
 from homeassistant.core import Context, HomeAssistant, State
 from homeassistant.exceptions import ServiceValidationError
@@ -50,7 +51,7 @@ from ..naming.shows import ActionScope, Episodes, async_episodes
 from ..persons import owner_name, persons_called
 from ..players.memory import async_get_memory
 from ..preferences import person_of
-from ..runtime import WatchedSyncConfigEntry
+from ..runtime import WatchedSyncConfigEntry, runtime_of
 from ..undo import newest_batch
 from .hearing import (
     Asks,
@@ -527,8 +528,8 @@ class Assistant:
         rows = [
             (entry, view.item)
             for entry in place.lanes
-            for item_id in entry.runtime_data.coordinator.data.up_next
-            if (view := entry.runtime_data.coordinator.view(item_id)) is not None
+            for item_id in runtime_of(entry).coordinator.data.up_next
+            if (view := runtime_of(entry).coordinator.view(item_id)) is not None
             and not view.desired.watched
         ]
         return UpNext(rows=rows)
@@ -546,13 +547,16 @@ def _missed(
 
 def _item_of(entry: WatchedSyncConfigEntry, row: Mapping[str, Any]) -> Item:
     """Return the item a row of an answer is about, with all that is known of it."""
-    operation_id: str | None = row.get("operation_id")
-    if operation_id is not None:
-        operation = entry.runtime_data.lane.outbox.get(operation_id)
-        if operation is not None:
-            return operation.item
     item_id = row["item_id"]
-    return known_item(entry, item_id) or Item(item_id, MediaKind.UNKNOWN, row["title"])
+    known: Item | None = None
+    # What was accepted is so, and is answered, if the entry is unloaded by now.
+    if entry.state is ConfigEntryState.LOADED:
+        operation_id: str | None = row.get("operation_id")
+        if operation_id is not None:
+            operation = entry.runtime_data.lane.outbox.get(operation_id)
+            known = operation.item if operation is not None else None
+        known = known or known_item(entry, item_id)
+    return known or Item(item_id, MediaKind.UNKNOWN, row["title"])
 
 
 async def _async_items(

@@ -10,6 +10,8 @@ from enum import StrEnum
 import re
 from typing import Any, Final
 
+from homeassistant.config_entries import ConfigEntryState
+
 from ..actions.fields import ATTR_EXTERNAL_ID, ATTR_TITLE, ATTR_YEAR
 from ..core.identity import MediaKind
 from ..core.lane import Phase
@@ -164,5 +166,7 @@ def fields_of(name: ItemName) -> dict[str, Any]:
 
 
 def is_away(entry: WatchedSyncConfigEntry) -> bool:
-    """Whether what a lane accepts now is delivered only later."""
+    """Whether what a lane accepted is delivered only later."""
+    if entry.state is not ConfigEntryState.LOADED:
+        return True
     return entry.runtime_data.lane.health.phase is not Phase.READY
