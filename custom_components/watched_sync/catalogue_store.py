@@ -61,7 +61,7 @@ from .core.codec import (
 from .core.errors import CatalogueError
 from .core.identity import Item, MediaKind, ProviderIds
 from .core.play_state import Reading
-from .core.ports import Catalogue
+from .core.ports import Catalogue, Page
 from .core.titles import (
     NEARLY,
     Likeness,
@@ -634,6 +634,14 @@ class _Tables:
         )
         return Selected(found, total)
 
+    def page(self, start: int, limit: int) -> Page:
+        """Return the readings of the next rows."""
+        found = self.stored("number > ? ORDER BY number LIMIT ?", start, limit)
+        is_last = len(found) < limit
+        return Page(
+            [one.reading for one in found], None if is_last else found[-1].number
+        )
+
     def sweep(self, library_id: str, kind: MediaKind, round_no: int) -> Sweep:
         """Return what of a library was not seen in a round."""
         condition = "kind = ? AND place IN (SELECT place FROM places WHERE library = ?)"
@@ -794,6 +802,10 @@ class CatalogueStore(Catalogue):
     @override
     async def select(self, wanted: Selection) -> Selected:
         return await self._ask(lambda tables: tables.select(wanted))
+
+    @override
+    async def page(self, start: int = 0, limit: int = 500) -> Page:
+        return await self._ask(lambda tables: tables.page(start, limit))
 
     @override
     async def keep(

@@ -26,7 +26,7 @@ from custom_components.watched_sync.core.codec import DAMAGE, decode_row, encode
 from custom_components.watched_sync.core.errors import CatalogueError
 from custom_components.watched_sync.core.identity import Item, MediaKind, ProviderIds
 from custom_components.watched_sync.core.play_state import Reading
-from custom_components.watched_sync.core.ports import Catalogue
+from custom_components.watched_sync.core.ports import Catalogue, Page
 from custom_components.watched_sync.core.titles import Likeness, heard, likeness
 
 
@@ -39,6 +39,8 @@ class MemoryCatalogue(Catalogue):
         self._readings: dict[str, Reading] = {}
         self._bearing: defaultdict[LookupKey, set[str]] = defaultdict(set)
         self._seen: dict[str, int] = {}
+        self._numbers: dict[str, int] = {}
+        self._last_number = 0
         self._progress = Progress()
         self._is_closed = False
 
@@ -108,6 +110,21 @@ class MemoryCatalogue(Catalogue):
         return part_of(wanted, self._all())
 
     @override
+    async def page(self, start: int = 0, limit: int = 500) -> Page:
+        self._all()
+        after = sorted(
+            (number, item_id)
+            for item_id, number in self._numbers.items()
+            if number > start
+        )
+        found = after[:limit]
+        is_last = len(found) < limit
+        return Page(
+            [self._readings[item_id] for _, item_id in found],
+            None if is_last else found[-1][0],
+        )
+
+    @override
     async def keep(
         self, readings: Iterable[Reading], round_no: int | None = None
     ) -> None:
@@ -119,6 +136,8 @@ class MemoryCatalogue(Catalogue):
                 continue
             self._forget(kept.item.item_id)
             self._readings[kept.item.item_id] = kept
+            self._last_number += 1
+            self._numbers.setdefault(kept.item.item_id, self._last_number)
             for key in id_keys(kept.item.kind, kept.item.provider_ids):
                 self._bearing[key].add(kept.item.item_id)
             self._seen[kept.item.item_id] = (
@@ -130,6 +149,7 @@ class MemoryCatalogue(Catalogue):
         self._all()
         for item_id in item_ids:
             self._forget(item_id)
+            self._numbers.pop(item_id, None)
 
     def _forget(self, item_id: str) -> None:
         known = self._readings.pop(item_id, None)
