@@ -335,6 +335,7 @@ def full_row() -> dict[str, Any]:
         "undoes": "other",
         "bases": {"7": state},
         "unsure_until": moment,
+        "flag_asked_at": moment,
         "works": [item],
     }
 

@@ -494,6 +494,7 @@ def test_an_update_that_moves_an_operation_to_another_item_is_found_there() -> N
 # --- an item that came back under another id -----------------------------------------
 
 OLD, NEW = movie("old"), replace(movie("old"), item_id="new")
+OLDEST = replace(OLD, item_id="oldest")
 
 
 def test_an_operation_follows_its_item_to_its_new_id() -> None:
@@ -591,6 +592,34 @@ def test_a_flag_that_was_set_since_is_not_lost_to_a_later_position() -> None:
     outbox.add(newer)
     assert outbox.move(older, NEW) == [older]
     assert [one.change for one in outbox] == [SetProgress(60)]
+
+
+@pytest.mark.parametrize("done", [False, True])
+def test_a_flag_is_not_lost_to_an_older_one_that_a_later_position_took_along(
+    done: bool,  # noqa: FBT001 - parametrized
+) -> None:
+    """That all three are for one item turns out in another order than they came."""
+    oldest = an_operation(MarkUnwatched(), OLDEST)
+    older = an_operation(MarkWatched(), OLD, asked_at=at(30))
+    newest = an_operation(SetProgress(60), NEW, asked_at=at(60))
+    outbox = filled(oldest, older, newest)
+    assert outbox.move(oldest, NEW) == [oldest]
+    (both,) = [one for one in outbox if one.item == NEW]
+    assert both.change == SetProgress(60, watched=False)
+    if done:
+        outbox.settle(both, Result.DELIVERED, at(61))
+    assert outbox.move(older, NEW) == ([] if done else [older])
+    assert [one.change for one in outbox] == [SetProgress(60, watched=True)]
+
+
+def test_a_flag_that_a_later_position_took_along_stands_against_an_older_one() -> None:
+    oldest = an_operation(MarkUnwatched(), OLDEST)
+    older = an_operation(MarkWatched(), OLD, asked_at=at(30))
+    newest = an_operation(SetProgress(60), NEW, asked_at=at(60))
+    outbox = filled(oldest, older, newest)
+    assert outbox.move(older, NEW) == [older]
+    assert outbox.move(oldest, NEW) == [oldest]
+    assert [one.change for one in outbox] == [SetProgress(60, watched=True)]
 
 
 def test_the_flag_goes_with_a_later_position_that_was_set_already() -> None:

@@ -439,6 +439,7 @@ def encode_operation(operation: Operation) -> Json:
             "missing_since": operation.missing_since and _time(operation.missing_since),
             "undoes": operation.undoes,
             "unsure_until": operation.unsure_until and _time(operation.unsure_until),
+            "flag_asked_at": operation.flag_asked_at and _time(operation.flag_asked_at),
             "bases": {
                 item_id: encode_state(state)
                 for item_id, state in operation.bases.items()
@@ -483,6 +484,7 @@ def decode_operation(data: Mapping[str, Any]) -> Operation:
         undoes=_optional(data, "undoes", members.own_id),
         bases=_states(data, "bases"),
         unsure_until=_optional(data, "unsure_until", members.moment),
+        flag_asked_at=_optional(data, "flag_asked_at", members.moment),
         works={
             item.item_id: item
             for item in map(decode_item, members.rows(data.get("works", [])))

@@ -41,7 +41,7 @@ from .mirror import (
     keeping_place,
     verdict,
 )
-from .operation import Operation, Origin, Scope, fold
+from .operation import Operation, Origin, Scope, folded
 from .outbox import OutboxFull, Result
 from .play_state import UNKNOWN, PlayState, Reading, reading_of
 from .ports import Clock, Find, MediaServer
@@ -532,9 +532,9 @@ class Copier:
         A position that was asked for alone has left the flag to the copy. Else nothing
         is left of it; whoever copies from that lane hears of that.
         """
-        change = fold(copy.change, later.change)
-        if later.scope is Scope.ITEM and change != later.change:
-            return replace(later, operation_id=copy.operation_id, change=change)
+        both = folded(copy, later)
+        if later.scope is Scope.ITEM and both.change != later.change:
+            return replace(both, operation_id=copy.operation_id)
         lane.pass_over(copy)
         return Skip.LATER_CHANGE
 

@@ -133,6 +133,9 @@ class Operation:
 
     What is `held` waits for a person: it may have been delivered before.
 
+    `flag_asked_at` is when the flag that a position goes with was asked for, if that
+    was another operation's; None if it was this one's own.
+
     `undoes` names the batch that this operation takes back. What somebody else changed
     since then stays as it is, so a tree that takes back only reaches the episodes in
     `bases`: there each has the play state it must still show.
@@ -158,6 +161,7 @@ class Operation:
     unsure_until: datetime | None = None
     works: Mapping[str, Item] = field(default=_NO_WORKS)
     held: bool = False
+    flag_asked_at: datetime | None = None
 
     def is_for(self, item: Item) -> bool:
         """Whether this is for *item* itself, not only for what has its id by now."""
@@ -342,3 +346,31 @@ class Operation:
             if new:
                 traces[item_id] = (*known, *new)
         return self if traces == self.traces else replace(self, traces=traces)
+
+
+def folded(earlier: Operation, later: Operation) -> Operation:
+    """Return *later* with the flag that *earlier* asks for, if it leaves that open.
+
+    So it does with a flag that was asked for before that of *earlier*: that two
+    operations are for the same item may turn out late, and in another order. A copied
+    position that takes along what a person has asked for here is no mere copy any more:
+    that flag is news to the other lanes.
+    """
+    flag_asked_at = earlier.flag_asked_at or earlier.asked_at
+    change = later.change
+    if (
+        isinstance(change, SetProgress)
+        and later.flag_asked_at is not None
+        and later.flag_asked_at < flag_asked_at
+        and flag_of(earlier.change) is not None
+    ):
+        change = SetProgress(change.position)
+    both = fold(earlier.change, change)
+    if both == change:
+        return later
+    return replace(
+        later,
+        change=both,
+        origin=earlier.origin if later.origin is Origin.MIRROR else later.origin,
+        flag_asked_at=flag_asked_at,
+    )

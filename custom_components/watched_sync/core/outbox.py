@@ -15,7 +15,7 @@ from enum import StrEnum
 from .doubt import PATIENCE
 from .errors import Reason
 from .identity import Item
-from .operation import Operation, Origin, Scope, SetProgress, fold
+from .operation import Operation, Scope, SetProgress, folded
 from .play_state import PlayState
 
 #: Operations a lane holds at most; beyond that an operation is refused, not lost.
@@ -282,7 +282,7 @@ class Outbox:
         # What is held may have been delivered and taken back since.
         for earlier in (*overtaken, *given_up):
             if earlier.scope is operation.scope is Scope.ITEM and not earlier.held:
-                operation = _folded(earlier, operation)
+                operation = folded(earlier, operation)
         for waiting in overtaken:
             self._remove(waiting.operation_id)
         for rejected in given_up:
@@ -407,23 +407,22 @@ class Outbox:
         for entry in self._history:
             done = entry.operation
             if done.asked_at > operation.asked_at and _overtakes(done, moved):
-                if _leaves_flag(entry) and moved.scope is Scope.ITEM:
-                    moved = replace(moved, change=fold(moved.change, done.change))
+                if _leaves_flag_of(moved, entry):
+                    moved = replace(moved, change=folded(moved, done).change)
                     continue
                 self._remove(operation.operation_id)
                 return [operation]
         if later:
             self._remove(operation.operation_id)
             if later[0].scope is moved.scope is Scope.ITEM:
-                change = fold(moved.change, later[0].change)
-                self._put(replace(later[0], change=change).following(moved))
+                self._put(folded(moved, later[0]).following(moved))
             return [operation]
         overtaken = [
             one for one in others if self.place(one) < place and _overtakes(moved, one)
         ]
         for one in overtaken:
             if one.scope is moved.scope is Scope.ITEM and not one.held:
-                moved = _folded(one, moved)
+                moved = folded(one, moved)
             moved = moved.following(one)
             self._remove(one.operation_id)
         self.update(self._following_done(moved))
@@ -740,13 +739,19 @@ def _overlap(tree: Operation, other: Operation) -> bool:
     )
 
 
-def _leaves_flag(entry: HistoryEntry) -> bool:
-    """Whether nothing but a position was set."""
-    change = entry.operation.change
+def _leaves_flag_of(operation: Operation, entry: HistoryEntry) -> bool:
+    """Whether nothing but a position was set since a flag was asked for.
+
+    A position may have been set with a flag that is older.
+    """
+    done = entry.operation
     return (
-        isinstance(change, SetProgress)
-        and change.watched is None
+        operation.scope is Scope.ITEM
+        and isinstance(done.change, SetProgress)
         and entry.result in (Result.DELIVERED, Result.ALREADY_TRUE)
+        and (
+            done.change.watched is None or folded(operation, done).change != done.change
+        )
     )
 
 
@@ -758,18 +763,6 @@ def _unsure_until(operation: Operation, until: datetime) -> Operation:
     if operation.unsure_until is None or operation.unsure_until >= until:
         return operation
     return replace(operation, unsure_until=until)
-
-
-def _folded(earlier: Operation, later: Operation) -> Operation:
-    """Return *later* with the flag that *earlier* asks for, if it leaves that open.
-
-    A copied position that takes along what a person has asked for here is no mere copy
-    any more: that flag is news to the other lanes.
-    """
-    change = fold(earlier.change, later.change)
-    if change != later.change and later.origin is Origin.MIRROR:
-        return replace(later, change=change, origin=earlier.origin)
-    return replace(later, change=change)
 
 
 def _overtakes(new: Operation, old: Operation) -> bool:
