@@ -173,6 +173,24 @@ async def test_of_what_has_ended_it_was_noted_until_when() -> None:
 
 
 @virtual
+async def test_what_was_true_already_while_the_same_was_under_way_may_be_made_so_later() -> (
+    None
+):
+    """It ended because nothing under way would turn it: that would leave the same."""
+    clock = VirtualClock()
+    until = clock.now() + timedelta(seconds=60)
+    for item in (FILM, SHOW):
+        some = doubts(clock)
+        ended = an_operation(MarkWatched(), item, unsure_until=until)
+        some.recall([], [ended])
+        below = UNSEEN if item is FILM else Reading(episode(SHOW, 1, 1), unseen())
+        assert some.about([below]) == some.about_marking(item) == 60
+        assert some.about([replace(below, state=seen())]) == 0
+        some.see({below.item.item_id: replace(below, state=seen())})
+        assert some.about([below]) == 60
+
+
+@virtual
 async def test_flag_of_a_position_may_come_by_itself_in_another_life() -> None:
     operation = an_operation(
         SetProgress(600, watched=False), FILM, before={"m": seen()}

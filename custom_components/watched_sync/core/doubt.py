@@ -92,7 +92,9 @@ class Doubts:
 
         Of what is still *waiting* nobody knows when it was sent last, or whether that
         was answered: the process may have died in between. So it is in doubt as if it
-        had been sent just now. Of what has *ended* it was noted until when.
+        had been sent just now. Of what has *ended* it was noted until when. That was
+        true before it was sent, if nothing says what showed then: and as nothing ends
+        that something under way would turn, what may come would leave the same.
         """
         now = self._clock.now()
         for one in waiting:
@@ -100,6 +102,8 @@ class Doubts:
         for one in ended:
             if one.unsure_until is not None and one.unsure_until > now:
                 until = self._until(min(one.unsure_until - now, PATIENCE))
+                if not one.before:
+                    self._doubts.append(_own(one, until))
                 self._doubts += _left_by(one, until)
 
     def note(self, item: Item, change: Change, before: Mapping[str, PlayState]) -> None:
@@ -205,13 +209,7 @@ def _left_by(operation: Operation, until: float) -> Iterator[Doubt]:
     """
     if operation.before:
         before = operation.before if operation.unsure_until is None else _NOTHING
-        yield Doubt(
-            operation.item,
-            operation.change,
-            until,
-            before,
-            reaches_specials=operation.include_specials or operation.item.is_special,
-        )
+        yield replace(_own(operation, until), before=before)
         mark = flag_of(operation.change)
         if mark is not None and mark != operation.change:
             # Sent first, and by itself: it takes the position away.
@@ -232,6 +230,16 @@ def _left_by(operation: Operation, until: float) -> Iterator[Doubt]:
             if trace.position:
                 # It may have come by itself, and leave the flag as it will be then.
                 yield Doubt(item, SetProgress(trace.position), until)
+
+
+def _own(operation: Operation, until: float) -> Doubt:
+    """Return the doubt about the change of an operation."""
+    return Doubt(
+        operation.item,
+        operation.change,
+        until,
+        reaches_specials=operation.include_specials or operation.item.is_special,
+    )
 
 
 def may_add_play(change: Change) -> bool:
