@@ -173,9 +173,7 @@ async def test_of_what_has_ended_it_was_noted_until_when() -> None:
 
 
 @virtual
-async def test_what_was_true_already_while_the_same_was_under_way_may_be_made_so_later() -> (
-    None
-):
+async def test_what_was_true_already_may_be_made_so_by_what_is_under_way() -> None:
     """It ended because nothing under way would turn it: that would leave the same."""
     clock = VirtualClock()
     until = clock.now() + timedelta(seconds=60)

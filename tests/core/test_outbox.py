@@ -841,7 +841,10 @@ class OutboxMachine(RuleBasedStateMachine):
         gone = [old for old in self.waiting if overtaken(old)]
         for old in (*gone, *filter(overtaken, self.rejected)):
             if old.scope is new.scope is Scope.ITEM:
-                new = replace(new, change=fold(old.change, new.change))
+                both = fold(old.change, new.change)
+                if both != new.change:  # the position takes the flag along
+                    asked_at = old.flag_asked_at or old.asked_at
+                    new = replace(new, change=both, flag_asked_at=asked_at)
         self.waiting = [old for old in self.waiting if old not in gone] + [new]
         self.rejected = [old for old in self.rejected if not overtaken(old)]
         self.staged -= {old.operation_id for old in gone}
