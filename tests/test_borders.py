@@ -62,7 +62,7 @@ WORLD = {
 DISK = {"glob", "io", "os", "pathlib", "shutil", "sqlite3", "tempfile"}
 
 #: The only modules of the hall that may touch the disk.
-STORES = {"catalogue_store", "store"}
+STORES = {"catalogue_store", "export_files", "store"}
 
 #: The only rooms of the study that may wait for something.
 WAITING = {

@@ -26,6 +26,7 @@ from custom_components.watched_sync.catalogue_store import (
     CHUNK,
     VERSION,
     CatalogueStore,
+    KeptCatalogue,
     async_remove_catalogue,
     catalogue_path,
 )
@@ -336,6 +337,46 @@ async def test_a_file_of_no_use_is_thrown_away(
     assert line.startswith(f"{file.name} is ")
     with closing(written(file)) as db:
         assert db.execute("PRAGMA application_id").fetchone() == (APPLICATION_ID,)
+
+
+def contents(file: Path) -> dict[str, bytes]:
+    return {
+        one.name: one.read_bytes() for one in file.parent.rglob("*") if one.is_file()
+    }
+
+
+@pytest.mark.parametrize("spoil", [*BAD, Path.unlink])
+async def test_what_was_kept_of_a_lane_that_does_not_run_is_never_thrown_away(
+    file: Path, caplog: pytest.LogCaptureFixture, spoil: Callable[[Path], None]
+) -> None:
+    first = CatalogueStore(file)
+    await first.keep(read(*(movie(f"m{number}") for number in range(50))))
+    await first.close()
+    kept = KeptCatalogue(file)
+    assert ids(await kept.titled("Film m1", FILMS)) == ["m1"]
+    await kept.close()
+    spoil(file)
+    before = contents(file)
+    kept = KeptCatalogue(file)
+    for _ in range(2):
+        with pytest.raises(CatalogueError):
+            await kept.titled("Film m1", FILMS)
+    await kept.close()
+    assert contents(file) == before
+    assert lines_of(caplog) == []
+
+
+async def test_damage_that_is_met_in_what_was_kept_is_an_error(file: Path) -> None:
+    first = CatalogueStore(file)
+    await first.keep(read(movie("m1"), movie("m2")))
+    await first.close()
+    with closing(written(file)) as db, db:
+        db.execute("UPDATE items SET rest = 'x' WHERE id = 'm2'")
+    kept = KeptCatalogue(file)
+    with pytest.raises(CatalogueError):
+        await kept.page()
+    assert set(await kept.readings(["m1"])) == {"m1"}
+    await kept.close()
 
 
 async def spoil_while_open(catalogue: CatalogueStore, statement: str) -> None:

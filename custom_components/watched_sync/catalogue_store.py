@@ -924,6 +924,30 @@ class CatalogueStore(Catalogue):
             self._db = None
 
 
+class KeptCatalogue(CatalogueStore):
+    """The catalogue of a lane that does not run: looked at as it was left.
+
+    What its server said cannot be read again while the lane does not run, so a file of
+    no use is no reason to throw it away: it fails each call with `CatalogueError`, as
+    one does that is not there.
+    """
+
+    @override
+    def _open(self) -> sqlite3.Connection:
+        if not self._path.exists():
+            raise CatalogueError("no catalogue was kept")
+        if (why := _unfit(self._path)) is not None:
+            raise CatalogueError(f"the catalogue that was kept is {why}")
+        db = self._db = sqlite3.connect(self._path, timeout=_BUSY, isolation_level=None)
+        _prepare(db)
+        return db
+
+    @override
+    def _recover(self, err: Exception) -> None:
+        LOGGER.debug("%s cannot be used: %r", self._path.name, err)
+        self._disconnect()
+
+
 def _prepare(db: sqlite3.Connection) -> None:
     """Say how a file is to be used."""
     # Nobody else reads it, so that no memory needs to be shared by a third file: not

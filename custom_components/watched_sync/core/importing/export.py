@@ -4,15 +4,14 @@ from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-import json
 
 from ..identity import Item, MediaKind
 from ..members import mapping
 from ..play_state import PlayState, Reading
 from ..titles import plain
 from . import imdb, letterboxd, tautulli, trakt, watcharr
+from .arrays import entries
 from .faults import (
-    DamagedExport,
     ExportError,
     OnlyListed,
     UnknownFormat,
@@ -202,35 +201,20 @@ def _table(file: File, options: Options) -> _Part:
 
 
 def _array(file: File, options: Options) -> _Part:
-    entries = _entries(file.content)
-    objects = [one for one in entries if isinstance(one, dict)]
+    found = list(entries(file.content))
+    objects = [one for one in found if isinstance(one, dict)]
     name = next(
         (name for name, module in _ARRAYS.items() if any(map(module.is_play, objects))),
         None,
     )
     if name is None:
         raise UnknownFormat(list(objects[0] if objects else ())[:_TOLD])
-    rows = enumerate(entries, 1)
+    rows = enumerate(found, 1)
     if name == "tautulli":
         users = tautulli.users(objects, options.user)
         return _Part(file.name, name, tautulli.read, tautulli.of_users(rows, users))
     _refuse_user(options)
     return _Part(file.name, name, _ARRAYS[name].read, rows)
-
-
-def _entries(content: bytes) -> Sequence[object]:
-    """Return the entries of an array of JSON, which may lie in a few objects."""
-    try:
-        found = json.loads(content)
-    except (ValueError, RecursionError) as err:
-        raise DamagedExport("no JSON") from err
-    while isinstance(found, dict):
-        if (inner := found.get("response", found.get("data"))) is None:
-            raise UnknownFormat(list(found)[:_TOLD])
-        found = inner
-    if not isinstance(found, list):
-        raise UnknownFormat(())
-    return found
 
 
 def _refuse_user(options: Options) -> None:
