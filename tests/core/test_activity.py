@@ -60,6 +60,28 @@ class Witness:
 
 
 @virtual
+async def test_what_gave_way_while_it_was_under_way_is_ours_all_the_same() -> None:
+    """It is asked for once more while the first request is under way."""
+    witness = Witness()
+    rig, film = witness.rig, movie("m1")
+    rig.server.states["m1"] = seen()
+    await witness.read("m1")
+    rig.server.latency = 0.5
+    first = await rig.ask(MarkUnwatched(), film)
+    rig.start()
+    await rig.until(lambda: rig.server.count(Ask.WRITE) == 1)
+    await rig.ask(MarkUnwatched(), film)
+    await rig.drained()
+    await rig.stop()
+    unmarked, drained = witness.told
+    assert (unmarked.what, unmarked.item) == (What.UNWATCHED, film)
+    assert unmarked.operation is not None
+    assert unmarked.operation.operation_id == first.operation_id
+    assert drained == Activity(What.QUEUE_DRAINED, delivered=1)
+    assert rig.results() == [Result.SUPERSEDED, Result.ALREADY_TRUE]
+
+
+@virtual
 async def test_a_delivered_mark_is_told_with_its_operation() -> None:
     witness = Witness()
     operation = await witness.rig.ask(MarkWatched(), movie("m1"))

@@ -34,7 +34,7 @@ from custom_components.watched_sync.core.operation import (
     Operation,
     SetProgress,
 )
-from custom_components.watched_sync.core.outbox import Outbox, Result
+from custom_components.watched_sync.core.outbox import Outbox
 from custom_components.watched_sync.core.pace import Pace
 from custom_components.watched_sync.core.play_state import PlayState, Reading
 from custom_components.watched_sync.core.ports import Changed, Library, Page, Told
@@ -508,11 +508,6 @@ class Catalogued:
     # --- who listens -----------------------------------------------------------------
 
     def _hear(self, update: LaneUpdate) -> None:
-        for outcome in update.outcomes:
-            if outcome.result is Result.SUPERSEDED and outcome.operation.before:
-                # It gave way while its request was under way: what that did may pass
-                # for what others did.
-                self.works[outcome.operation.item.title].may_repeat += 1
         for one in self.chronicle.tell(update):
             if one.item is not None and one.what in _FLAGS:
                 self._heard(one, self.works[one.item.title], _FLAGS[one.what])

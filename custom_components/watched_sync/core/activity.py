@@ -113,7 +113,9 @@ class Chronicle:
         told: list[Activity] = []
         ours: set[str] = set()
         for _, (item_ids, ends) in self._mistakes.each(
-            update.outcomes, self._told_of, "The end of a change could not be told of"
+            (*update.overtaken, *update.outcomes),
+            self._told_of,
+            "The end of a change could not be told of",
         ):
             ours.update(item_ids)
             told += ends

@@ -166,6 +166,7 @@ class Delivery:
         self._policy = policy
         self._max_retry_age = max_retry_age
         self._outcomes: list[Outcome] = []
+        self._overtaken: list[Outcome] = []
         self._readings: list[Reading] = []
         self._doubts = Doubts(clock, rng)
         self._concurrency = Concurrency(lambda: server.capabilities.concurrency, clock)
@@ -227,8 +228,11 @@ class Delivery:
             if outcome.result is not Result.REJECTED
             or self._lane.outbox.is_rejected(outcome.operation.operation_id)
         )
-        update = LaneUpdate(outcomes, tuple(self._readings))
+        update = LaneUpdate(
+            outcomes, tuple(self._readings), overtaken=tuple(self._overtaken)
+        )
         self._outcomes.clear()
+        self._overtaken.clear()
         self._readings.clear()
         self._lane.publish(update)
         if update.outcomes:
@@ -1110,10 +1114,14 @@ class Delivery:
     ) -> None:
         now = self._clock.now()
         operation = self._noting_doubt(operation)
+        outcome = Outcome(operation, result, state)
         if not self._lane.outbox.settle(operation, result, now):
-            return  # overtaken by a later operation: that one decides
+            # Overtaken by a later operation: that one decides.
+            if result is Result.DELIVERED:
+                self._overtaken.append(outcome)
+            return
         self._lane.last_synced = now
-        self._outcomes.append(Outcome(operation, result, state))
+        self._outcomes.append(outcome)
 
     async def _knowing(self, readings: Iterable[Reading]) -> list[Reading]:
         """Return what was read with what was known of it before."""

@@ -83,7 +83,9 @@ class LaneUpdate:
     are items that are to be looked at again, as what was read of them may be what was;
     it is left out like `before`. `seen` are readings of what nobody has dealt with, and
     `gone` items that the server did not show when it was asked for them: news only to
-    whoever keeps what is in the libraries.
+    whoever keeps what is in the libraries. `overtaken` are operations that were carried
+    out although they had given way to a later one, as their request was under way by
+    then; they ended when they gave way.
     """
 
     outcomes: tuple[Outcome, ...] = ()
@@ -92,6 +94,7 @@ class LaneUpdate:
     doubted: frozenset[str] = frozenset()
     seen: tuple[Reading, ...] = ()
     gone: frozenset[str] = frozenset()
+    overtaken: tuple[Outcome, ...] = ()
 
 
 type LaneListener = Callable[[LaneUpdate], None]
