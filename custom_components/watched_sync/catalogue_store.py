@@ -15,6 +15,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from dataclasses import dataclass
+from datetime import date
 from itertools import batched
 import json
 import math
@@ -29,9 +30,10 @@ from zlib import crc32
 from homeassistant.core import HomeAssistant
 
 from .const import DOMAIN, LOGGER
-from .core import gate
+from .core import gate, members
 from .core.catalogue import (
     KINDS,
+    EpisodeCounts,
     LookupKey,
     Named,
     Progress,
@@ -51,17 +53,21 @@ from .core.catalogue import (
     title_keys,
 )
 from .core.codec import (
+    AIRED,
     DAMAGE,
+    LAST_PLAYED,
+    POSITION,
     Row,
     decode_progress,
     decode_row,
     encode_progress,
     encode_row,
+    shows_in,
 )
 from .core.errors import CatalogueError
 from .core.identity import Item, MediaKind, ProviderIds
 from .core.play_state import Reading
-from .core.ports import Catalogue, Page
+from .core.ports import Catalogue, CatalogueListener, Page
 from .core.titles import (
     NEARLY,
     Likeness,
@@ -435,6 +441,11 @@ class _Changes:
                 )
 
 
+def _ids_of(item: Item) -> set[str]:
+    """Return the ids of an item and of the shows it is in."""
+    return {item.item_id, *item.show_ids}
+
+
 def _offsets() -> array[int]:
     return array("H")
 
@@ -642,6 +653,39 @@ class _Tables:
             [one.reading for one in found], None if is_last else found[-1].number
         )
 
+    def count_episodes(
+        self, until: date, show_ids: Collection[str] | None
+    ) -> dict[str, EpisodeCounts]:
+        """Return how far shows are watched."""
+        condition = f"kind = {_EPISODE} AND season IS NOT 0"
+        values: list[object] = []
+        if show_ids is not None:
+            condition = (
+                f"+{condition} AND place IN"  # noqa: S608 - as above
+                f" (SELECT place FROM place_keys WHERE key IN {_EACH})"
+            )
+            values.append(_array(_numbers(map(parent_key, show_ids))))
+        found: dict[str, EpisodeCounts] = {}
+        for content, *counts, last_played in self._db.execute(
+            "SELECT content, count(*), sum(watched IS 1),"  # noqa: S608 - as above
+            f" sum(coalesce(json_extract(rest, '{POSITION}'), 0) > 0),"
+            f" max(json_extract(rest, '{LAST_PLAYED}'))"
+            " FROM items JOIN places USING (place)"
+            f" WHERE {condition} AND coalesce(json_extract(rest, '{AIRED}'), '') <= ?"
+            " GROUP BY place",
+            (*values, until.isoformat()),
+        ):
+            try:
+                shows = shows_in(content)
+                played = last_played and members.moment(last_played)
+            except DAMAGE as err:
+                raise sqlite3.DatabaseError("a row cannot be understood") from err
+            for show_id in shows:
+                if show_ids is None or show_id in show_ids:
+                    known = found.get(show_id, EpisodeCounts())
+                    found[show_id] = known.with_more(EpisodeCounts(*counts, played))
+        return found
+
     def sweep(self, library_id: str, kind: MediaKind, round_no: int) -> Sweep:
         """Return what of a library was not seen in a round."""
         condition = "kind = ? AND place IN (SELECT place FROM places WHERE library = ?)"
@@ -700,10 +744,11 @@ class _Tables:
             (json.dumps(encode_progress(progress)),),
         )
 
-    def keep(self, readings: Iterable[Reading], round_no: int | None) -> None:
+    def keep(self, readings: Iterable[Reading], round_no: int | None) -> frozenset[str]:
         """Write what is not there yet, or not the same, and mark all as seen.
 
-        What could not be read again is left out.
+        What could not be read again is left out. Returns the ids of what was written,
+        and of the shows it is in.
         """
         if round_no is None:
             round_no = self.progress().round_no
@@ -714,6 +759,7 @@ class _Tables:
         }
         known = {one.row.item_id: one for one in self.by_ids(read)}
         changes = _Changes(self._db)
+        written: set[str] = set()
         for item_id, (row, reading) in read.items():
             stored = known.get(item_id)
             if stored is not None and stored.row == row:
@@ -722,14 +768,21 @@ class _Tables:
                 # Seldom: the texts and numbers of most have passed the gate already.
                 passed = row if kept == reading else encode_row(kept)
                 changes.see(changes.put(passed, kept, stored), round_no)
+                written |= _ids_of(kept.item)
+                if stored is not None:
+                    written |= _ids_of(stored.reading.item)
         changes.write()
+        return frozenset(written)
 
-    def drop(self, item_ids: Collection[str]) -> None:
-        """Forget items."""
+    def drop(self, item_ids: Collection[str]) -> frozenset[str]:
+        """Forget items; return their ids, and those of the shows they were in."""
         changes = _Changes(self._db)
+        dropped: set[str] = set()
         for stored in self.by_ids(item_ids):
             changes.drop(stored)
+            dropped |= _ids_of(stored.reading.item)
         changes.write()
+        return frozenset(dropped)
 
 
 class CatalogueStore(Catalogue):
@@ -746,6 +799,8 @@ class CatalogueStore(Catalogue):
         self._is_given_up = False
         self._is_in_trouble = False
         self._closing: asyncio.Future[None] | None = None
+        self._listeners: dict[object, CatalogueListener] = {}
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._executor = ThreadPoolExecutor(1, f"{DOMAIN} {path.name}")
 
     # --- the port ----------------------------------------------------------------
@@ -800,6 +855,13 @@ class CatalogueStore(Catalogue):
         return {one.item.item_id: one for one in found}
 
     @override
+    async def count_episodes(
+        self, until: date, show_ids: Collection[str] | None = None
+    ) -> Mapping[str, EpisodeCounts]:
+        wanted = None if show_ids is None else frozenset(show_ids)
+        return await self._ask(lambda tables: tables.count_episodes(until, wanted))
+
+    @override
     async def select(self, wanted: Selection) -> Selected:
         return await self._ask(lambda tables: tables.select(wanted))
 
@@ -815,7 +877,7 @@ class CatalogueStore(Catalogue):
             await self._keep(some, round_no)
 
     async def _keep(self, some: Sequence[Reading], round_no: int | None) -> None:
-        await self._ask(lambda tables: tables.keep(some, round_no))
+        await self._change(lambda tables: tables.keep(some, round_no))
 
     @override
     async def drop(self, item_ids: Collection[str]) -> None:
@@ -823,7 +885,7 @@ class CatalogueStore(Catalogue):
             await self._drop(some)
 
     async def _drop(self, some: Collection[str]) -> None:
-        await self._ask(lambda tables: tables.drop(some))
+        await self._change(lambda tables: tables.drop(some))
 
     @override
     async def sweep(self, library_id: str, kind: MediaKind, round_no: int) -> Sweep:
@@ -846,6 +908,16 @@ class CatalogueStore(Catalogue):
         return await self._ask(_Tables.counts)
 
     @override
+    def add_listener(self, listener: CatalogueListener) -> Callable[[], None]:
+        key = object()
+        self._listeners[key] = listener
+
+        def remove() -> None:
+            self._listeners.pop(key, None)
+
+        return remove
+
+    @override
     async def close(self) -> None:
         if self._closing is None:
             self._closing = asyncio.ensure_future(self._end())
@@ -862,9 +934,26 @@ class CatalogueStore(Catalogue):
         """Do *work* in the thread, in one transaction. Raises `CatalogueError`."""
         if self._closing is not None:
             raise CatalogueError("the catalogue is closed")
-        return await asyncio.get_running_loop().run_in_executor(
-            self._executor, self._do, work
-        )
+        self._loop = asyncio.get_running_loop()
+        return await self._loop.run_in_executor(self._executor, self._do, work)
+
+    async def _change(self, work: Callable[[_Tables], frozenset[str]]) -> None:
+        """Do *work*, and have what it returns told, also if the caller has gone."""
+
+        def work_and_tell(tables: _Tables) -> None:
+            if changed := work(tables):
+                self._tell_soon(changed)
+
+        await self._ask(work_and_tell)
+
+    def _tell_soon(self, changed: frozenset[str] | None) -> None:
+        """Tell the listeners from the thread; what they ask then sees the change."""
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._tell, changed)
+
+    def _tell(self, changed: frozenset[str] | None) -> None:
+        for listener in list(self._listeners.values()):
+            listener(changed)
 
     def _do[T](self, work: Callable[[_Tables], T]) -> T:
         try:
@@ -916,6 +1005,7 @@ class CatalogueStore(Catalogue):
         _prepare(db)
         if not is_there:
             _create(db)
+            self._tell_soon(None)
         return db
 
     def _disconnect(self) -> None:

@@ -4,8 +4,8 @@ Somebody may read or control a lane if Home Assistant lets them read or control 
 the lane's own entities. Those of tracked items, and the switches for what is up next,
 are as many as people choose, and say nothing of the lane. How an item is named makes no
 difference, nor whether anything would change. What belongs to a person is controlled by
-them and by administrators only, and what the household shares by everybody. An
-automation or a script acts for no user and may do everything, as everywhere in Home
+them and by administrators only, and what the household shares by everybody; the panel
+and cards show no more than that. An automation or a script acts for no user and may do everything, as everywhere in Home
 Assistant.
 """
 
@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from homeassistant.auth.models import User
-from homeassistant.auth.permissions.const import POLICY_CONTROL
+from homeassistant.auth.permissions.const import POLICY_CONTROL, POLICY_READ
 from homeassistant.core import Context, HomeAssistant
 from homeassistant.exceptions import Unauthorized, UnknownUser
 from homeassistant.helpers import entity_registry as er
@@ -41,6 +41,16 @@ def may(
         return True
     own = _own_entities(hass, entry)
     return bool(own) and all(permissions.check_entity(one, policy) for one in own)
+
+
+def may_see(hass: HomeAssistant, user: User, entry: WatchedSyncConfigEntry) -> bool:
+    """Whether *user* is shown a lane in the panel and on cards.
+
+    That is less than to read it by an action: what others watch is theirs.
+    """
+    return may(hass, user, entry, POLICY_READ) and (
+        user.is_admin or _is_theirs(hass, user, entry)
+    )
 
 
 def _is_theirs(hass: HomeAssistant, user: User, entry: WatchedSyncConfigEntry) -> bool:

@@ -1,14 +1,19 @@
 """What every catalogue promises, whatever it keeps its readings in."""
 
+import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 import math
 from typing import Any
 
 import pytest
 
-from custom_components.watched_sync.core.catalogue import Progress, Selection
+from custom_components.watched_sync.core.catalogue import (
+    EpisodeCounts,
+    Progress,
+    Selection,
+)
 from custom_components.watched_sync.core.errors import CatalogueError
 from custom_components.watched_sync.core.identity import Item, MediaKind, ProviderIds
 from custom_components.watched_sync.core.play_state import PlayState, Reading
@@ -139,7 +144,55 @@ class CatalogueContract:
         await catalogue.drop([f"m{number}" for number in range(1_199)])
         assert (await catalogue.counts())[MediaKind.MOVIE] == 1
 
+    # --- who listens -------------------------------------------------------------
+
+    async def test_tells_what_changed_and_in_which_show(
+        self, catalogue: Catalogue
+    ) -> None:
+        told: set[str] = set()
+
+        def listen(changed: frozenset[str] | None) -> None:
+            told.update(changed or ())
+
+        one = episode(SHOW, 1, 1)
+        await catalogue.keep(read(movie("a"), movie("b"), one))
+        remove = catalogue.add_listener(listen)
+        await asyncio.sleep(0)
+        told.clear()
+        await catalogue.keep([*read(movie("a")), *read(one, state=seen())])
+        await catalogue.drop(["b", "not there"])
+        await asyncio.sleep(0)
+        assert told == {one.item_id, SHOW.item_id, "b"}
+        remove()
+        await catalogue.keep(read(movie("c")))
+        await asyncio.sleep(0)
+        assert "c" not in told
+
     # --- shows -------------------------------------------------------------------
+
+    async def test_counts_how_far_shows_are_watched(self, catalogue: Catalogue) -> None:
+        today = date(2022, 6, 1)
+        other = show("other")
+        begun = PlayState(watched=False, position=60.0, last_played=at(3))
+        aired = [replace(one, aired=today) for one in episodes(SHOW, {1: 3})]
+        coming = replace(episode(SHOW, 2, 1), aired=date(2022, 6, 2))
+        merged = replace(episode(other, 1, 1), listed_under=(SHOW.item_id,))
+        await catalogue.keep(
+            [
+                *read(aired[0], state=seen()),
+                *read(aired[1], state=begun),
+                *read(aired[2], coming, episode(SHOW, 0, 1), merged, SHOW, movie()),
+            ]
+        )
+        expected = {
+            SHOW.item_id: EpisodeCounts(
+                4, 1, 1, max(at(3), seen().last_played or at(0))
+            ),
+            other.item_id: EpisodeCounts(1),
+        }
+        assert await catalogue.count_episodes(today) == expected
+        of_one = await catalogue.count_episodes(today, [other.item_id, "not there"])
+        assert of_one == {other.item_id: EpisodeCounts(1)}
 
     async def test_lists_episodes_in_order(self, catalogue: Catalogue) -> None:
         found = episodes(SHOW, {2: 2, 1: 12, 0: 1})

@@ -1,7 +1,8 @@
 """The in-memory twin of the catalogue: all it has is a candidate for every answer."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from datetime import date
 from typing import override
 
 from custom_components.watched_sync.core.catalogue import (
@@ -9,12 +10,15 @@ from custom_components.watched_sync.core.catalogue import (
     LookupKey,
     Named,
     Progress,
+    EpisodeCounts,
     Selected,
     Selection,
     Sweep,
     copies,
+    counts_of,
     episodes_below,
     id_keys,
+    is_counted,
     likest,
     may_be_like,
     numbered,
@@ -25,8 +29,8 @@ from custom_components.watched_sync.core.catalogue import (
 from custom_components.watched_sync.core.codec import DAMAGE, decode_row, encode_row
 from custom_components.watched_sync.core.errors import CatalogueError
 from custom_components.watched_sync.core.identity import Item, MediaKind, ProviderIds
-from custom_components.watched_sync.core.play_state import Reading
-from custom_components.watched_sync.core.ports import Catalogue, Page
+from custom_components.watched_sync.core.play_state import PlayState, Reading
+from custom_components.watched_sync.core.ports import Catalogue, CatalogueListener, Page
 from custom_components.watched_sync.core.titles import Likeness, heard, likeness
 
 
@@ -41,6 +45,7 @@ class MemoryCatalogue(Catalogue):
         self._seen: dict[str, int] = {}
         self._numbers: dict[str, int] = {}
         self._last_number = 0
+        self._listeners: dict[object, CatalogueListener] = {}
         self._progress = Progress()
         self._is_closed = False
 
@@ -106,6 +111,21 @@ class MemoryCatalogue(Catalogue):
         return {one.item.item_id: one for one in self._of((MediaKind.SHOW,))}
 
     @override
+    async def count_episodes(
+        self, until: date, show_ids: Collection[str] | None = None
+    ) -> Mapping[str, EpisodeCounts]:
+        states: defaultdict[str, list[PlayState]] = defaultdict(list)
+        for one in self._all():
+            if is_counted(one.item, until):
+                for show_id in one.item.show_ids:
+                    states[show_id].append(one.state)
+        return {
+            show_id: counts_of(found)
+            for show_id, found in states.items()
+            if show_ids is None or show_id in show_ids
+        }
+
+    @override
     async def select(self, wanted: Selection) -> Selected:
         return part_of(wanted, self._all())
 
@@ -134,6 +154,7 @@ class MemoryCatalogue(Catalogue):
                 kept = decode_row(encode_row(reading))
             except DAMAGE:
                 continue
+            self._tell(self._readings.get(kept.item.item_id), kept)
             self._forget(kept.item.item_id)
             self._readings[kept.item.item_id] = kept
             self._last_number += 1
@@ -148,6 +169,7 @@ class MemoryCatalogue(Catalogue):
     async def drop(self, item_ids: Collection[str]) -> None:
         self._all()
         for item_id in item_ids:
+            self._tell(self._readings.get(item_id), None)
             self._forget(item_id)
             self._numbers.pop(item_id, None)
 
@@ -185,6 +207,24 @@ class MemoryCatalogue(Catalogue):
     @override
     async def counts(self) -> Mapping[MediaKind, int]:
         return {kind: len(self._of((kind,))) for kind in KINDS}
+
+    def _tell(self, before: Reading | None, now: Reading | None) -> None:
+        if before == now:
+            return
+        items = [one.item for one in (before, now) if one is not None]
+        changed = {shown for one in items for shown in (one.item_id, *one.show_ids)}
+        for listener in list(self._listeners.values()):
+            listener(frozenset(changed))
+
+    @override
+    def add_listener(self, listener: CatalogueListener) -> Callable[[], None]:
+        key = object()
+        self._listeners[key] = listener
+
+        def remove() -> None:
+            self._listeners.pop(key, None)
+
+        return remove
 
     @override
     async def close(self) -> None:

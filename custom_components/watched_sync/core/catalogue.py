@@ -8,13 +8,13 @@ has. So two stores that hold the same readings give the same answers in the same
 
 from collections.abc import Iterable, Sequence, Set as AbstractSet
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from heapq import nsmallest
 import math
 from operator import itemgetter
 
 from .identity import Item, MediaKind, ProviderIds
-from .play_state import Reading
+from .play_state import PlayState, Reading
 from .titles import (
     NEARLY,
     Likeness,
@@ -90,6 +90,29 @@ class Selected:
 
     readings: Sequence[Reading]
     total: int
+
+
+@dataclass(frozen=True, slots=True)
+class EpisodeCounts:
+    """How far a show is watched: episodes, those watched, and those begun.
+
+    `last_played` is when one of them was played last.
+    """
+
+    episodes: int = 0
+    watched: int = 0
+    begun: int = 0
+    last_played: datetime | None = None
+
+    def with_more(self, other: EpisodeCounts) -> EpisodeCounts:
+        """Return the counts of both together."""
+        played = (self.last_played, other.last_played)
+        return EpisodeCounts(
+            self.episodes + other.episodes,
+            self.watched + other.watched,
+            self.begun + other.begun,
+            max(filter(None, played), default=None),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +217,27 @@ def episodes_below(parent: Item, candidates: Iterable[Reading]) -> list[Reading]
         if one.item.kind is MediaKind.EPISODE and parent.covers(one.item)
     ]
     return sorted(found, key=lambda one: numbering(one.item))
+
+
+def is_counted(item: Item, until: date) -> bool:
+    """Whether an episode counts for its show: aired until a day, and no special."""
+    return (
+        item.kind is MediaKind.EPISODE
+        and not item.is_special
+        and (item.aired is None or item.aired <= until)
+    )
+
+
+def counts_of(states: Iterable[PlayState]) -> EpisodeCounts:
+    """Return how far a show is watched whose episodes have these states."""
+    found = list(states)
+    played = (one.last_played for one in found)
+    return EpisodeCounts(
+        len(found),
+        sum(one.watched is True for one in found),
+        sum(one.position > 0 for one in found),
+        max(filter(None, played), default=None),
+    )
 
 
 def copies(

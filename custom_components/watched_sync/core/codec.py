@@ -238,6 +238,12 @@ def _decode_counts(data: Mapping[str, Any]) -> tuple[int | None, int | None]:
     )
 
 
+#: Where a row's `rest` has what is counted, as paths of JSON.
+AIRED: Final = "$.item.aired"
+POSITION: Final = "$.state.position"
+LAST_PLAYED: Final = "$.state.last_played"
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
     """A reading as a row of the catalogue, made to be short.
@@ -266,6 +272,13 @@ def _text_of(place: _Place) -> str:
 @lru_cache(_PLACES)
 def _place_in(text: str) -> _Place:
     return _decode_place(members.mapping(json.loads(text)))
+
+
+def shows_in(place: str) -> tuple[str, ...]:
+    """Return the ids of the shows that a row's place names; raises one of `DAMAGE`."""
+    found = _place_in(place)
+    own = () if found.show_id is None else (found.show_id,)
+    return (*own, *found.listed_under)
 
 
 def encode_row(reading: Reading) -> Row:

@@ -1,12 +1,19 @@
 """The doors of the study: what the core needs from the world outside."""
 
-from collections.abc import AsyncGenerator, Collection, Iterable, Mapping, Sequence
+from collections.abc import (
+    AsyncGenerator,
+    Callable,
+    Collection,
+    Iterable,
+    Mapping,
+    Sequence,
+)
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Protocol
 
-from .catalogue import Progress, Selected, Selection, Sweep
+from .catalogue import EpisodeCounts, Progress, Selected, Selection, Sweep
 from .errors import Unsupported
 from .identity import Item, MediaKind, ProviderIds
 from .operation import Change, Operation
@@ -396,6 +403,9 @@ class Journal(Protocol):
         ...
 
 
+type CatalogueListener = Callable[[frozenset[str] | None], None]
+
+
 class Catalogue(Protocol):
     """What was last read of every item of one user's libraries.
 
@@ -450,6 +460,16 @@ class Catalogue(Protocol):
         """Return all shows by their ids, with the counts that were read with them."""
         ...
 
+    async def count_episodes(
+        self, until: date, show_ids: Collection[str] | None = None
+    ) -> Mapping[str, EpisodeCounts]:
+        """Return how far shows are watched by the ids of the shows, all for None.
+
+        Counted is what was aired until a day, and no specials; a show without such
+        episodes is not in it.
+        """
+        ...
+
     async def select(self, wanted: Selection) -> Selected:
         """Return one part of what passes the filters, and how many do."""
         ...
@@ -496,6 +516,14 @@ class Catalogue(Protocol):
 
     async def counts(self) -> Mapping[MediaKind, int]:
         """Return how many items of each kind are known; none is left out."""
+        ...
+
+    def add_listener(self, listener: CatalogueListener) -> Callable[[], None]:
+        """Have *listener* told which items changed; return what removes it.
+
+        It is told the ids of what was changed or dropped, and of the shows it is in,
+        soon after; None where everything may be another, as the catalogue began anew.
+        """
         ...
 
     async def close(self) -> None:
