@@ -666,7 +666,7 @@ class _Tables:
             )
             values.append(_array(_numbers(map(parent_key, show_ids))))
         found: dict[str, EpisodeCounts] = {}
-        for content, *counts, last_played in self._db.execute(
+        for content, count, watched, begun, last_played in self._db.execute(
             "SELECT content, count(*), sum(watched IS 1),"  # noqa: S608 - as above
             f" sum(coalesce(json_extract(rest, '{POSITION}'), 0) > 0),"
             f" max(json_extract(rest, '{LAST_PLAYED}'))"
@@ -683,7 +683,8 @@ class _Tables:
             for show_id in shows:
                 if show_ids is None or show_id in show_ids:
                     known = found.get(show_id, EpisodeCounts())
-                    found[show_id] = known.with_more(EpisodeCounts(*counts, played))
+                    more = EpisodeCounts(count, watched, begun, played)
+                    found[show_id] = known.with_more(more)
         return found
 
     def sweep(self, library_id: str, kind: MediaKind, round_no: int) -> Sweep:

@@ -5,8 +5,8 @@ the lane's own entities. Those of tracked items, and the switches for what is up
 are as many as people choose, and say nothing of the lane. How an item is named makes no
 difference, nor whether anything would change. What belongs to a person is controlled by
 them and by administrators only, and what the household shares by everybody; the panel
-and cards show no more than that. An automation or a script acts for no user and may do everything, as everywhere in Home
-Assistant.
+and cards show no more than that. An automation or a script acts for no user and may do
+everything, as everywhere in Home Assistant.
 """
 
 from collections.abc import Iterable

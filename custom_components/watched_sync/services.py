@@ -5,9 +5,6 @@ lane. What it returns is on disk; whether it has reached the server is a matter 
 queue, of `wait`, and of the status sensor.
 """
 
-from datetime import datetime, timedelta
-from typing import Any
-
 from homeassistant.const import ATTR_CONFIG_ENTRY_ID
 from homeassistant.core import HomeAssistant, SupportsResponse, callback
 from homeassistant.helpers import config_validation as cv
@@ -46,11 +43,14 @@ from .actions.fields import (
     DEFAULT_FOUND_ITEMS,
     DEFAULT_HISTORY_ROWS,
     DEFAULT_LISTED_ITEMS,
+    PERSONS,
     WHOLE_NUMBER,
+    duration,
+    moment,
+    number,
     valid_text,
 )
 from .actions.finding import DEFAULT_MEDIA_TYPES, async_find_media
-from .actions.for_whom import EVERYONE
 from .actions.listing import async_get_library
 from .actions.marking import (
     async_mark_unwatched,
@@ -84,42 +84,9 @@ SERVICE_GET_LIBRARY = "get_library"
 SERVICE_EXPLAIN = "explain"
 
 
-def _duration(value: Any) -> timedelta:
-    try:
-        period: timedelta = cv.time_period(value)
-    except OverflowError as err:
-        raise vol.Invalid(f"{value} is no time") from err
-    return period
-
-
-def _moment(value: Any) -> datetime:
-    """Read a date; the parser of Home Assistant's ends the process over some texts."""
-    if isinstance(value, str) and not value.isascii():
-        raise vol.Invalid("a date has no such characters")
-    moment: datetime = cv.datetime(value)
-    return moment
-
-
-def _number(value: Any) -> float:
-    try:
-        number: float = vol.Coerce(float)(value)
-    except OverflowError as err:
-        raise vol.Invalid("the number is too large") from err
-    return number
-
-
-def _persons(value: Any) -> list[str]:
-    """Return the entity ids of persons, or the word that means everyone."""
-    if value in (EVERYONE, [EVERYONE]):
-        return [EVERYONE]
-    persons: list[str] = cv.entities_domain("person")(value)
-    return persons
-
-
 _LANES: VolDictType = {
     vol.Optional(ATTR_CONFIG_ENTRY_ID): vol.All(cv.ensure_list, [valid_text]),
-    # Home Assistant's own validator iterates over whatever it is given.
-    vol.Optional(ATTR_PERSON): vol.All(vol.Any(str, [str]), _persons),
+    vol.Optional(ATTR_PERSON): PERSONS,
 }
 _DRY_RUN: VolDictType = {vol.Optional(ATTR_DRY_RUN, default=False): cv.boolean}
 
@@ -138,7 +105,7 @@ _NAMING: VolDictType = {
     **_ITEM,
     **_DRY_RUN,
     vol.Optional(ATTR_CONFIRM, default=False): cv.boolean,
-    vol.Optional(ATTR_WAIT, default=0): _number,
+    vol.Optional(ATTR_WAIT, default=0): number,
     vol.Optional(ATTR_WHEN_THERE, default=False): cv.boolean,
 }
 _MARK: VolDictType = {
@@ -146,13 +113,13 @@ _MARK: VolDictType = {
     vol.Optional(ATTR_SCOPE, default=ActionScope.ITEM): vol.Coerce(ActionScope),
     vol.Optional(ATTR_INCLUDE_SPECIALS, default=False): cv.boolean,
 }
-MARK_WATCHED_SCHEMA = vol.Schema({**_MARK, vol.Optional(ATTR_WATCHED_AT): _moment})
+MARK_WATCHED_SCHEMA = vol.Schema({**_MARK, vol.Optional(ATTR_WATCHED_AT): moment})
 MARK_UNWATCHED_SCHEMA = vol.Schema(_MARK)
 SET_PROGRESS_SCHEMA = vol.Schema(
     {
         **_NAMING,
-        vol.Optional(ATTR_POSITION): _duration,
-        vol.Optional(ATTR_PERCENT): _number,
+        vol.Optional(ATTR_POSITION): duration,
+        vol.Optional(ATTR_PERCENT): number,
     }
 )
 SYNC_NOW_SCHEMA = vol.Schema({**_LANES, **_DRY_RUN})
@@ -169,7 +136,7 @@ UNDO_SCHEMA = vol.Schema(
         **_LANES,
         **_DRY_RUN,
         vol.Optional(ATTR_BATCH_ID): valid_text,
-        vol.Optional(ATTR_WAIT, default=0): _number,
+        vol.Optional(ATTR_WAIT, default=0): number,
     }
 )
 GET_HISTORY_SCHEMA = vol.Schema(
@@ -199,7 +166,7 @@ GET_LIBRARY_SCHEMA = vol.Schema(
         vol.Optional(ATTR_LIBRARY): vol.All(cv.ensure_list, [valid_text]),
         vol.Optional(ATTR_WATCHED): cv.boolean,
         vol.Optional(ATTR_WAITING): cv.boolean,
-        vol.Optional(ATTR_MAX_DURATION): _duration,
+        vol.Optional(ATTR_MAX_DURATION): duration,
         vol.Optional(ATTR_QUERY): valid_text,
         vol.Optional(ATTR_LIMIT, default=DEFAULT_LISTED_ITEMS): WHOLE_NUMBER,
         vol.Optional(ATTR_START, default=0): WHOLE_NUMBER,

@@ -7,10 +7,10 @@ from typing import override
 
 from custom_components.watched_sync.core.catalogue import (
     KINDS,
+    EpisodeCounts,
     LookupKey,
     Named,
     Progress,
-    EpisodeCounts,
     Selected,
     Selection,
     Sweep,

@@ -251,6 +251,21 @@ def _iso(time: datetime | None) -> str | None:
 # --- why --------------------------------------------------------------------
 
 
+def why_listed(entry: WatchedSyncConfigEntry, operation: Operation) -> Explanation:
+    """Return what keeps an operation that waits, or was given up, as far as is known.
+
+    The server is not asked: it goes by what was last read.
+    """
+    lane = entry.runtime_data.lane
+    if lane.outbox.get(operation.operation_id) is None:
+        return Explanation(
+            Why.GIVEN_UP, entry.title, operation, error=_error(operation)
+        )
+    seen = _Seen(lane.ledger.reading_of(operation.item))
+    case = _Case(LaneItem(entry, operation.item), seen, [operation], (), ())
+    return _why_it_waits(case, operation)
+
+
 def _why(case: _Case) -> Explanation:
     """Return what keeps the item as it is: what waits, what failed, or what was."""
     if case.waiting:

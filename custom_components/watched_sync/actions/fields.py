@@ -1,10 +1,13 @@
 """What the fields of the actions are called, and how far their values may go."""
 
+from datetime import datetime, timedelta
 import re
 from typing import Any, Final
 
 from homeassistant.helpers import config_validation as cv
 import voluptuous as vol
+
+from .for_whom import EVERYONE
 
 ATTR_ITEM_ID: Final = "item_id"
 ATTR_EXTERNAL_ID: Final = "external_id"
@@ -85,3 +88,45 @@ def valid_text(value: Any) -> str:
     except UnicodeEncodeError as error:
         raise vol.Invalid("expected text without half a character") from error
     return text
+
+
+def duration(value: Any) -> timedelta:
+    """Return a time as Home Assistant takes it. Raises `vol.Invalid`."""
+    try:
+        period: timedelta = cv.time_period(value)
+    except OverflowError as err:
+        raise vol.Invalid(f"{value} is no time") from err
+    return period
+
+
+def moment(value: Any) -> datetime:
+    """Return a date and time. Raises `vol.Invalid`.
+
+    The parser of Home Assistant's ends the process over some texts.
+    """
+    if isinstance(value, str) and not value.isascii():
+        raise vol.Invalid("a date has no such characters")
+    found: datetime = cv.datetime(value)
+    return found
+
+
+def number(value: Any) -> float:
+    """Return a number that came as one or as text. Raises `vol.Invalid`."""
+    try:
+        found: float = vol.Coerce(float)(value)
+    except OverflowError as err:
+        raise vol.Invalid("the number is too large") from err
+    return found
+
+
+def _persons(value: Any) -> list[str]:
+    """Return the entity ids of persons, or the word that means everyone."""
+    if value in (EVERYONE, [EVERYONE]):
+        return [EVERYONE]
+    persons: list[str] = cv.entities_domain("person")(value)
+    return persons
+
+
+#: Persons in a schema. Home Assistant's own validator iterates over whatever it is
+#: given.
+PERSONS: Final = vol.All(vol.Any(str, [str]), _persons)

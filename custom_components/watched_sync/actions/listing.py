@@ -77,7 +77,7 @@ async def async_get_library(call: ServiceCall) -> ServiceResponse:
     )
     lanes = await async_choose_lanes(call, POLICY_READ)
     names = await asyncio.gather(*map(async_library_names, lanes.running))
-    chosen = _libraries(lanes.running, names, data.get(ATTR_LIBRARY))
+    chosen = chosen_libraries(lanes.running, names, data.get(ATTR_LIBRARY))
     # Of one lane the catalogue leaves out what comes before, of several it is needed.
     if len(lanes.running) > 1:
         wanted = replace(wanted, start=0, limit=start + limit)
@@ -115,7 +115,7 @@ async def async_get_library(call: ServiceCall) -> ServiceResponse:
     }
 
 
-def _libraries(
+def chosen_libraries(
     lanes: Sequence[WatchedSyncConfigEntry],
     names: Sequence[Mapping[str, str]],
     wanted: Collection[str] | None,

@@ -42,10 +42,7 @@ from .up_to import async_up_to
 
 async def async_mark_watched(call: ServiceCall) -> ServiceResponse:
     """Mark watched what the call names."""
-    at: datetime | None = call.data.get(ATTR_WATCHED_AT)
-    if at is not None and (at := dt_util.as_utc(at)) > dt_util.utcnow():
-        raise invalid("watched_in_future")
-    return await _async_change(call, MarkWatched(at))
+    return await _async_change(call, mark_asked(call.data))
 
 
 async def async_mark_unwatched(call: ServiceCall) -> ServiceResponse:
@@ -55,8 +52,22 @@ async def async_mark_unwatched(call: ServiceCall) -> ServiceResponse:
 
 async def async_set_progress(call: ServiceCall) -> ServiceResponse:
     """Set the position of what the call names."""
-    position: timedelta | None = call.data.get(ATTR_POSITION)
-    percent: float | None = call.data.get(ATTR_PERCENT)
+    check_progress(call.data)
+    return await _async_change(call, None)
+
+
+def mark_asked(data: Mapping[str, Any]) -> MarkWatched:
+    """Return the mark that is asked for; raises ServiceValidationError."""
+    at: datetime | None = data.get(ATTR_WATCHED_AT)
+    if at is not None and (at := dt_util.as_utc(at)) > dt_util.utcnow():
+        raise invalid("watched_in_future")
+    return MarkWatched(at)
+
+
+def check_progress(data: Mapping[str, Any]) -> None:
+    """Raise ServiceValidationError unless one position is asked for that can be one."""
+    position: timedelta | None = data.get(ATTR_POSITION)
+    percent: float | None = data.get(ATTR_PERCENT)
     if position is None and percent is None:
         raise invalid("no_position")
     if position is not None and percent is not None:
@@ -65,29 +76,47 @@ async def async_set_progress(call: ServiceCall) -> ServiceResponse:
         raise invalid("negative_position")
     if percent is not None and not 0 <= percent <= 100:  # noqa: PLR2004 - percent
         raise invalid("percent_out_of_range", percent=f"{percent:g}")
-    return await _async_change(call, None)
 
 
 async def _async_change(call: ServiceCall, change: Change | None) -> ServiceResponse:
     """Resolve, check and queue *change*; None is the progress the call speaks of."""
     wait = waiting_time(call)
     resolution = await async_resolve(call, POLICY_CONTROL, _missing(call.data))
-    if change is not None and call.data[ATTR_SCOPE] is ActionScope.UP_TO:
+    by_entity = TargetSelection(call.data).has_any_target
+    return await async_change(
+        resolution, change, call.data, wait=wait, one_by_one=by_entity
+    )
+
+
+async def async_change(
+    resolution: Resolution,
+    change: Change | None,
+    data: Mapping[str, Any],
+    *,
+    wait: float = 0,
+    one_by_one: bool = False,
+) -> JsonObjectType:
+    """Check and queue *change* for all that was found, or only say what would be.
+
+    None is the progress that *data*, the fields of the action, speak of. *one_by_one*
+    is whether each item was named by itself. Returns the answer of the action. Raises
+    ServiceValidationError, and what `WatchedSyncRuntime.async_submit` raises.
+    """
+    if change is not None and data[ATTR_SCOPE] is ActionScope.UP_TO:
         stretch = await async_up_to(
             resolution,
             change,
-            include_specials=call.data[ATTR_INCLUDE_SPECIALS],
+            include_specials=data[ATTR_INCLUDE_SPECIALS],
             today=dt_util.now().date(),
         )
         planned, skipped = stretch.planned, stretch.skipped
     else:
-        planned, skipped = await _async_plan(resolution, change, call.data)
-    if call.data[ATTR_DRY_RUN]:
+        planned, skipped = await _async_plan(resolution, change, data)
+    if data[ATTR_DRY_RUN]:
         rows = [_planned_row(one) for one in planned]
         return _response(None, rows, skipped)
-    if not call.data[ATTR_CONFIRM]:
-        by_entity = TargetSelection(call.data).has_any_target
-        await async_check_size(planned, one_by_one=by_entity)
+    if not data[ATTR_CONFIRM]:
+        await async_check_size(planned, one_by_one=one_by_one)
     batch_id = ulid_now() if planned else None
     rows = await _async_submit(planned, batch_id, wait)
     return _response(batch_id, rows, skipped)

@@ -154,9 +154,38 @@ def last_batch(outbox: Outbox) -> Batch | None:
     for batch_id, records in reversed(batches.items()):
         if batch_id in undone or records[0].operation.undoes is not None:
             continue
-        if any(record.result is None or any(_changes(record)) for record in records):
+        if _changed_something(records):
             return Batch(batch_id, records[0].operation.asked_at)
     return None
+
+
+def batches_since(outbox: Outbox, batch_id: str) -> list[Batch]:
+    """Return a batch and what was asked for after it, the newest first.
+
+    Left out is what takes back, what was taken back, and what changed nothing.
+    """
+    batches = _batches(outbox)
+    undone = _undone(batches)
+    order = list(batches)
+    later = order[order.index(batch_id) :] if batch_id in batches else []
+    return [
+        Batch(one, batches[one][0].operation.asked_at)
+        for one in reversed(later)
+        if one not in undone
+        and batches[one][0].operation.undoes is None
+        and _changed_something(batches[one])
+    ]
+
+
+def undoable_batches(outbox: Outbox) -> Collection[str]:
+    """Return the ids of the batches that changed something and stand yet."""
+    batches = _batches(outbox)
+    undone = _undone(batches)
+    return {
+        batch_id
+        for batch_id, records in batches.items()
+        if batch_id not in undone and _changed_something(records)
+    }
 
 
 def undone_batches(outbox: Outbox) -> Collection[str]:
@@ -245,6 +274,11 @@ def _undone(batches: _Batches) -> set[str]:
         if undoes is not None and batch_id not in undone:
             undone.add(undoes)
     return undone
+
+
+def _changed_something(records: Iterable[_Record]) -> bool:
+    """Whether some operation changed something, or may yet."""
+    return any(record.result is None or any(_changes(record)) for record in records)
 
 
 def _changes(record: _Record) -> Iterator[str]:
