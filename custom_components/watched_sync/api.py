@@ -69,6 +69,7 @@ from .const import DOMAIN
 from .core.identity import MediaKind
 from .core.operation import Change, MarkUnwatched
 from .core.works import Order, Standing, Wanted
+from .failures import as_message
 from .naming.found import Resolution, nothing_found
 from .naming.shows import ActionScope, async_refine
 
@@ -136,9 +137,7 @@ def _register(
                 msg["id"],
                 websocket_api.ERR_HOME_ASSISTANT_ERROR,
                 str(err),
-                translation_domain=err.translation_domain,
-                translation_key=err.translation_key,
-                translation_placeholders=err.translation_placeholders,
+                **as_message(err),
             )
         else:
             connection.send_result(msg["id"], found)

@@ -3,7 +3,7 @@
 The only file that knows which translation belongs to which error of the core.
 """
 
-from typing import Final
+from typing import Any, Final
 
 from homeassistant.exceptions import (
     ConfigEntryAuthFailed,
@@ -88,6 +88,15 @@ def invalid(key: str, **placeholders: str) -> ServiceValidationError:
             name: gate.line(value, _TOLD_BACK) for name, value in placeholders.items()
         },
     )
+
+
+def as_message(error: HomeAssistantError) -> dict[str, Any]:
+    """Return an error as the rest of a websocket message has it, with its key."""
+    return {
+        "translation_domain": error.translation_domain,
+        "translation_key": error.translation_key,
+        "translation_placeholders": error.translation_placeholders,
+    }
 
 
 def no_next_episode(name: str) -> ServiceValidationError:
