@@ -6,8 +6,9 @@ each one is also shown to catch a house in which it is broken.
 """
 
 import ast
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 import subprocess
 import sys
@@ -95,6 +96,7 @@ class House:
     packages: frozenset[str]
 
     @classmethod
+    @cache
     def standing(cls) -> House:
         """Return the house as it is."""
         modules: dict[str, ast.Module] = {}
@@ -120,7 +122,7 @@ class House:
 
     def imports(self, module: str) -> Iterator[Import]:
         """Return everything a module imports, wherever in it, types included."""
-        for node in ast.walk(self.modules[module]):
+        for node in nodes(self.modules[module]):
             if isinstance(node, ast.Import):
                 for alias in node.names:
                     yield Import(node.lineno, alias.name, None, None)
@@ -142,6 +144,12 @@ class House:
         up = node.level - (1 if module in self.packages else 0)
         parts = parts[: len(parts) - up]
         return ".".join([*parts, *([node.module] if node.module else [])])
+
+
+@cache
+def nodes(tree: ast.AST) -> Sequence[ast.AST]:
+    """Return all nodes below one: every rule goes through all of the house."""
+    return tuple(ast.walk(tree))
 
 
 def room(module: str) -> str:
@@ -194,7 +202,7 @@ def core_reads_no_clock_and_opens_nothing(house: House) -> Iterator[str]:
     for module, tree in house.modules.items():
         if room(module) != "core":
             continue
-        for node in ast.walk(tree):
+        for node in nodes(tree):
             match node:
                 case ast.Call(
                     func=ast.Attribute(
@@ -266,7 +274,7 @@ def stores_alone_touch_the_disk(house: House) -> Iterator[str]:
                 yield f"{module}:{one.line} knows SQL"
             if top in DISK and module not in STORES:
                 yield f"{module}:{one.line} reaches for the disk by {top}"
-        for node in ast.walk(tree):
+        for node in nodes(tree):
             match node:
                 case ast.Call(func=ast.Name(id="open")) if module not in STORES:
                     yield f"{module}:{node.lineno} opens a file"
@@ -277,7 +285,7 @@ def failures_alone_knows_the_words_of_errors(house: House) -> Iterator[str]:
     for module, tree in house.modules.items():
         if module == "failures":
             continue
-        for node in ast.walk(tree):
+        for node in nodes(tree):
             if not isinstance(node, ast.Call):
                 continue
             given = {keyword.arg for keyword in node.keywords}
@@ -295,7 +303,7 @@ def provider_ids_pass_the_gate(house: House) -> Iterator[str]:
     for module, tree in house.modules.items():
         if module == "core.identity":
             continue
-        for node in ast.walk(tree):
+        for node in nodes(tree):
             if isinstance(node, ast.Call) and named(node.func) == "ProviderIds":
                 yield f"{module}:{node.lineno} makes provider ids past the gate"
 
@@ -308,7 +316,7 @@ def naming_is_the_one_room_that_finds(house: House) -> Iterator[str]:
         if module in STORES:
             continue
         if not module.startswith("naming."):
-            for node in ast.walk(tree):
+            for node in nodes(tree):
                 match node:
                     case (
                         ast.Attribute(
