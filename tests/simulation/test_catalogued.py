@@ -23,7 +23,7 @@ from .catalogued import FLOORS, simulate
 from .records import Broken
 from .tally import Tally
 
-SEEDS = 40
+SEEDS = 25
 
 #: Worlds in which each of the seeded bugs has to show.
 BUG_SEEDS = 60
@@ -131,6 +131,7 @@ def test_two_listings_at_once_are_noticed(monkeypatch: pytest.MonkeyPatch) -> No
     assert _is_noticed("listed at once")
 
 
+@pytest.mark.long
 def test_listing_without_end_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Inventory, "_daily_in", lambda *_: 0.0)
     assert _is_noticed("goes on listing")

@@ -20,7 +20,7 @@ from .mirrored import FLOORS, Mirrored, simulate
 from .records import Broken
 from .tally import Tally
 
-SEEDS = 40
+SEEDS = 20
 GROUP = 20
 
 #: A world in which others watch hundreds of films at once.
@@ -66,6 +66,7 @@ def _caught(first: int = 0, *, calmer: bool = False, failing: bool = False) -> s
     return ""
 
 
+@pytest.mark.long
 def test_a_move_that_is_forgotten_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     original = Moves.settle
 
@@ -80,6 +81,7 @@ def test_a_move_that_is_forgotten_is_noticed(monkeypatch: pytest.MonkeyPatch) ->
     assert "PlayState" in _caught(calmer=True, failing=True)
 
 
+@pytest.mark.long
 def test_an_id_that_is_trusted_for_ever_is_noticed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -87,6 +89,7 @@ def test_an_id_that_is_trusted_for_ever_is_noticed(
     assert "PlayState" in _caught(first=10)
 
 
+@pytest.mark.long
 def test_copying_what_is_there_already_is_noticed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -124,6 +127,7 @@ def test_play_before_the_first_reading_that_is_not_copied_is_noticed(
     assert "PlayState" in _caught(first=0)
 
 
+@pytest.mark.long
 def test_burst_that_is_given_up_in_part_is_noticed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

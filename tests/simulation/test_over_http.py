@@ -100,6 +100,7 @@ def _mark_containers_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Recent, "written_alone", lambda _: frozenset())
 
 
+@pytest.mark.long
 def test_what_was_is_not_believed_where_it_is_shown(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -139,6 +140,7 @@ def test_positions_written_alone_are_noticed(monkeypatch: pytest.MonkeyPatch) ->
     assert "was wanted watched at 900 s, is unwatched" in story
 
 
+@pytest.mark.long
 def test_play_that_begins_taken_for_an_un_mark_is_noticed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -146,6 +148,7 @@ def test_play_that_begins_taken_for_an_un_mark_is_noticed(
     assert "PlayState" in _caught(simulate_pair, MIXED[0])
 
 
+@pytest.mark.long
 def test_play_counted_again_with_every_position_is_noticed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -14,7 +14,7 @@ from .pair import PROFILES, simulate
 from .records import Broken
 
 #: Worlds of each two versions; with `--long` there are a thousand in all.
-SEEDS = 30
+SEEDS = 15
 LONG_SEEDS = 250
 GROUP = 44
 
@@ -76,6 +76,7 @@ def test_play_counted_again_with_every_position_is_noticed(
     assert "was begun" in _caught(*PROFILES)
 
 
+@pytest.mark.long
 def test_change_taken_back_while_it_is_handed_over_is_noticed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -38,7 +38,7 @@ from .records import Broken
 from .tally import Tally
 from .world import simulate
 
-SEEDS = 300
+SEEDS = 150
 GROUP = 50
 
 #: Worlds in which each of the seeded bugs has to show.
@@ -224,6 +224,7 @@ def test_an_id_that_is_trusted_for_ever_is_noticed(
     assert "nobody had asked for" in _caught()
 
 
+@pytest.mark.long
 def test_what_is_hidden_and_passes_for_missing_is_noticed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -247,6 +248,7 @@ def test_what_passes_for_hidden_and_is_not_is_noticed(
     assert _caught(saying="was given up as forbidden")
 
 
+@pytest.mark.long
 def test_worlds_with_restores_are_looked_at_closely() -> None:
     """Of what this tries and counts there has to be enough to tell."""
     from tests.core.virtual import VirtualLoop, run  # noqa: PLC0415 - as above
@@ -291,6 +293,7 @@ def test_an_operation_that_ends_twice_is_noticed(
     assert "ended as superseded and as" in _caught()
 
 
+@pytest.mark.long
 def test_a_lane_that_waits_for_a_person_after_closing_hours_is_noticed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -306,6 +309,7 @@ def test_a_lane_that_waits_for_a_person_after_closing_hours_is_noticed(
     assert _caught(saying="still wait at the end")
 
 
+@pytest.mark.long
 def test_an_operation_that_is_given_up_in_closing_hours_is_noticed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

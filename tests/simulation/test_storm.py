@@ -59,6 +59,7 @@ def test_what_was_is_not_believed_where_it_is_shown(
         simulate(seed, "10.11")
 
 
+@pytest.mark.long
 def test_believing_what_was_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     _mark_containers_at_once(monkeypatch)
     monkeypatch.setattr(Recent, "contradicts", lambda *_: None)
