@@ -13,7 +13,13 @@ import zlib
 from homeassistant.core import HomeAssistant
 
 from .core.importing.export import Export, File, Options, read_export
-from .core.importing.faults import DamagedExport, ExportError
+from .core.importing.faults import (
+    DamagedExport,
+    ExportError,
+    NotAllowed,
+    NotThere,
+    TooLarge,
+)
 
 #: Bytes of one file, and of all files in an archive, unpacked.
 FILE_LIMIT: Final = 32 * 2**20
@@ -40,18 +46,6 @@ _DAMAGE: Final = (
 )
 
 
-class FileNotAllowed(ExportError):
-    """It is in no folder that may be read."""
-
-
-class FileNotThere(ExportError):
-    """There is no such file, or it cannot be opened."""
-
-
-class FileTooLarge(ExportError):
-    """There is more of it than is read."""
-
-
 def read(hass: HomeAssistant, name: str, options: Options, now: datetime) -> Export:
     """Return what an export says. Raises `ExportError`.
 
@@ -67,7 +61,7 @@ def read(hass: HomeAssistant, name: str, options: Options, now: datetime) -> Exp
         err.file = err.file or path.name
         raise
     except OSError as err:
-        raise _named(FileNotThere("it cannot be read"), name) from err
+        raise _named(NotThere("it cannot be read"), name) from err
 
 
 def _find(hass: HomeAssistant, name: str) -> Path:
@@ -78,11 +72,11 @@ def _find(hass: HomeAssistant, name: str) -> Path:
         ]
         there = [one.resolve() for one in allowed if one.is_file()]
     except (OSError, RuntimeError, ValueError) as err:
-        raise _named(FileNotThere("no such file"), name) from err
+        raise _named(NotThere("no such file"), name) from err
     if not allowed:
-        raise _named(FileNotAllowed("in no folder that may be read"), name)
+        raise _named(NotAllowed("in no folder that may be read"), name)
     if not there:
-        raise _named(FileNotThere("no such file"), name)
+        raise _named(NotThere("no such file"), name)
     return there[0]
 
 
@@ -120,7 +114,7 @@ def _unpacked(file: IO[bytes]) -> Iterator[File]:
         with zipfile.ZipFile(file) as archive:
             members = archive.infolist()
             if len(members) > MOST_FILES:
-                raise FileTooLarge("too many files")
+                raise TooLarge("too many files")
             for member in members:
                 name = member.filename
                 if not name.casefold().endswith(tuple(_IN_ARCHIVE)):
@@ -138,7 +132,7 @@ def _unpacked(file: IO[bytes]) -> Iterator[File]:
 def _bounded(file: IO[bytes], limit: int) -> bytes:
     content = file.read(limit + 1)
     if len(content) > limit:
-        raise FileTooLarge("too many bytes")
+        raise TooLarge("too many bytes")
     return content
 
 

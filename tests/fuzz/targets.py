@@ -34,6 +34,12 @@ from custom_components.watched_sync.core.errors import (
     WrongAddress,
 )
 from custom_components.watched_sync.core.identity import MediaKind
+from custom_components.watched_sync.core.importing.export import (
+    File,
+    Options,
+    read_export,
+)
+from custom_components.watched_sync.core.importing.faults import ExportError
 from custom_components.watched_sync.core.ledger import Ledger
 from custom_components.watched_sync.core.operation import (
     MarkUnwatched,
@@ -59,6 +65,7 @@ from custom_components.watched_sync.servers.plex.notifications import (
 )
 from custom_components.watched_sync.servers.transport import from_json, parse_url
 from tests.core import samples
+from tests.core.test_importing import ENTRIES, TABLES
 from tests.servers.json_strategies import ANYTHING
 
 from . import answers
@@ -88,8 +95,7 @@ def check_readings(found: object) -> None:
         stored = codec.encode_reading(one)
         orjson.dumps(stored)
         assert codec.decode_reading(json.loads(json.dumps(stored))) == one
-        assert len(one.item.title) <= gate.TITLE
-        assert one.item.title.isprintable()
+        assert one.item.title == gate.line(one.item.title, gate.TITLE)
         assert gate.length(one.state.position) is not None
 
 
@@ -254,6 +260,16 @@ def _stored[T](
     return check
 
 
+def _export(content: bytes) -> None:
+    files = [File("watched.csv", content)]
+    with suppress(ExportError):
+        found = read_export(files, now=_NOW, options=Options(all_watched=True))
+        check_readings(found.readings)
+        orjson.dumps([[one.row, one.title] for one in found.notes])
+        dates = (one.state.last_played for one in found.readings)
+        assert all(date is None or date <= _NOW for date in dates)
+
+
 def _steps(given: list[Any]) -> None:
     """Read one answer after the other: the ledger stays one that can be stored."""
     ledger = Ledger()
@@ -320,6 +336,20 @@ def _json_bytes(sound: st.SearchStrategy[Any]) -> st.SearchStrategy[bytes]:
     )
 
 
+def _table_bytes(sound: st.SearchStrategy[str]) -> st.SearchStrategy[bytes]:
+    """Draw tables with something put in."""
+
+    def spoil(table: str, at: int, put_in: bytes) -> bytes:
+        body = table.encode()
+        at %= len(body) + 1
+        return body[:at] + put_in + body[at:]
+
+    odd = st.binary(max_size=20) | st.text(max_size=20).map(
+        lambda text: text.encode(errors="surrogatepass")
+    )
+    return st.builds(spoil, sound, st.integers(0, 9999), odd)
+
+
 def _several(one: st.SearchStrategy[Any]) -> st.SearchStrategy[list[Any]]:
     return st.lists(one, min_size=1, max_size=4)
 
@@ -355,6 +385,11 @@ TARGETS: Final[Mapping[str, Target]] = {
     "stored moves": Target(
         _rows(samples.moves.map(codec.encode_move)),
         _stored(codec.decode_move, codec.encode_move),
+    ),
+    "exports": Target(
+        _json_bytes(mangled(st.lists(st.sampled_from(ENTRIES), min_size=1)))
+        | _table_bytes(st.sampled_from(TABLES)),
+        _export,
     ),
     "action data": Target(st.tuples(st.sampled_from(_SCHEMAS), _DATA), _call),
     "external ids": Target(

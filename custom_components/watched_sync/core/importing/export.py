@@ -1,9 +1,11 @@
 """An export as a whole: which format its files are, and what they say together."""
 
 from collections import Counter
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from itertools import islice
+from typing import Any
 
 from ..identity import Item, MediaKind
 from ..members import mapping
@@ -31,6 +33,9 @@ _MARK = b"\xef\xbb\xbf"
 
 #: Bytes in which the first sign of a text has to be.
 _START = 1024
+
+#: Entries by which it is seen what an array is.
+_LOOKED_AT = 100
 
 #: Before every play that has a date.
 _NEVER = datetime.min.replace(tzinfo=UTC)
@@ -201,20 +206,24 @@ def _table(file: File, options: Options) -> _Part:
 
 
 def _array(file: File, options: Options) -> _Part:
-    found = list(entries(file.content))
-    objects = [one for one in found if isinstance(one, dict)]
+    first = list(_objects(islice(entries(file.content), _LOOKED_AT)))
     name = next(
-        (name for name, module in _ARRAYS.items() if any(map(module.is_play, objects))),
+        (name for name, module in _ARRAYS.items() if any(map(module.is_play, first))),
         None,
     )
     if name is None:
-        raise UnknownFormat(list(objects[0] if objects else ())[:_TOLD])
-    rows = enumerate(found, 1)
+        raise UnknownFormat(list(first[0] if first else ())[:_TOLD])
+    # Read once more and not kept: a history may be larger than the memory is.
+    rows = enumerate(entries(file.content), 1)
     if name == "tautulli":
-        users = tautulli.users(objects, options.user)
+        users = tautulli.users(_objects(entries(file.content)), options.user)
         return _Part(file.name, name, tautulli.read, tautulli.of_users(rows, users))
     _refuse_user(options)
     return _Part(file.name, name, _ARRAYS[name].read, rows)
+
+
+def _objects(found: Iterable[object]) -> Iterator[Mapping[str, Any]]:
+    return (one for one in found if isinstance(one, dict))
 
 
 def _refuse_user(options: Options) -> None:

@@ -42,3 +42,15 @@ class WhoseRows(ExportError):
         super().__init__("rows of other users")
         self.users = tuple(sorted(users))
         self.asked = asked
+
+
+class NotAllowed(ExportError):
+    """It is in no folder that may be read."""
+
+
+class NotThere(ExportError):
+    """There is no such file, or it cannot be opened."""
+
+
+class TooLarge(ExportError):
+    """There is more of it than is read."""

@@ -9,6 +9,7 @@ from typing import Any
 
 from .. import gate, members
 from ..identity import NO_IDS, Item, MediaKind, ProviderIds
+from ..titles import split_year
 
 #: Dates that programs write where they do not know one: the beginning of their time.
 _NO_DATE = date(1970, 1, 1)
@@ -78,11 +79,14 @@ def episode(
     season: int,
     number: int,
     *,
+    show_year: int | None = None,
     title: str = "",
     ids: ProviderIds = NO_IDS,
     show_ids: ProviderIds = NO_IDS,
 ) -> Item:
     """Return an episode. Raises `ValueError` for one that nothing is known of."""
+    if show_title and show_year is not None and split_year(show_title)[1] is None:
+        show_title = f"{show_title} ({show_year})"
     return _named(
         Item(
             "",

@@ -54,13 +54,13 @@ def users(entries: Iterable[Mapping[str, Any]], user: str | None) -> Collection[
 
     Raises `WhoseRows` where that cannot be told.
     """
-    names = {str(one.get("user")): _names(one) for one in entries}
+    names = {_user(one): _names(one) for one in entries}
     if user is None and len(names) <= 1:
         return set(names)
     asked = (user or "").strip().casefold()
     found = {name for name, others in names.items() if asked in others}
     if len(found) != 1:
-        raise WhoseRows(names, user)
+        raise WhoseRows([name for name in names if name], user)
     return found
 
 
@@ -69,12 +69,18 @@ def of_users(
 ) -> Iterator[tuple[int, object]]:
     """Yield the rows of the users who are *wanted*, and those that make no sense."""
     for row, entry in rows:
-        if not isinstance(entry, dict) or str(entry.get("user")) in wanted:
+        if not isinstance(entry, dict) or _user(entry) in wanted:
             yield row, entry
 
 
+def _user(entry: Mapping[str, Any]) -> str:
+    """Return whose a row is, empty for one that does not say so."""
+    return id_text(entry.get("user")) or ""
+
+
 def _names(entry: Mapping[str, Any]) -> set[str]:
-    return {str(entry.get(one)).casefold() for one in _NAMED_BY if entry.get(one)}
+    """Return all that somebody is called by in a row."""
+    return {name.casefold() for one in _NAMED_BY if (name := id_text(entry.get(one)))}
 
 
 def read(entry: Mapping[str, Any]) -> Sequence[Saying]:

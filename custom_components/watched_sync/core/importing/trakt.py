@@ -73,6 +73,7 @@ def _episode(show: Mapping[str, Any], entry: Mapping[str, Any]) -> Item:
     return episode(
         text(show.get("title")),
         *numbers(entry.get("season"), entry.get("number")),
+        show_year=year(show.get("year")),
         title=text(entry.get("title")),
         ids=_ids(entry),
         show_ids=_ids(show),

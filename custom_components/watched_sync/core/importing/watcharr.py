@@ -55,8 +55,7 @@ def read(entry: Mapping[str, Any]) -> Sequence[Saying]:
         return [PassedOver(Reason.OTHER_KIND, text(content.get("title")))]
     if entry["status"] != _FINISHED:
         return [PassedOver(Reason.NOT_WATCHED, text(content.get("title")))]
-    released = text(content.get("release_date"))
-    item = film(text(content.get("title")), year(released[:4]), _ids(content))
+    item = film(text(content.get("title")), _year(content), _ids(content))
     return [Play(item, _watched_at(entry))]
 
 
@@ -70,7 +69,7 @@ def _episodes(entry: Mapping[str, Any], content: Mapping[str, Any]) -> Iterator[
             yield PassedOver(Reason.NOT_WATCHED, title, ids)
             continue
         place = numbers(one.get("seasonNumber"), one.get("episodeNumber"))
-        item = episode(title, *place, show_ids=ids)
+        item = episode(title, *place, show_year=_year(content), show_ids=ids)
         yield Play(item, moment(one.get("createdAt")), is_entry_date=True)
 
 
@@ -81,6 +80,10 @@ def _watched_at(entry: Mapping[str, Any]) -> datetime | None:
         if str(one.get("type")).startswith(_WATCHED_BY)
     ]
     return max((one for one in dates if one is not None), default=None)
+
+
+def _year(content: Mapping[str, Any]) -> int | None:
+    return year(text(content.get("release_date"))[:4])
 
 
 def _ids(content: Mapping[str, Any]) -> ProviderIds:
