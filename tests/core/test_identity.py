@@ -383,3 +383,15 @@ def test_an_episode_takes_over_what_its_own_show_tells() -> None:
     assert plain.of_show(OTHER_SHOW) is plain, "of another show"
     renamed = bare(PILOT, show_title="What had this id before")
     assert renamed.of_show(SHOW) is renamed
+
+
+@pytest.mark.parametrize(
+    "ids",
+    [
+        ProviderIds(),
+        ProviderIds.told(imdb="tt0000001", tmdb="603"),
+        ProviderIds.told(imdb="tt1234567890", tvdb="9999999999"),
+    ],
+)
+def test_ids_are_the_same_as_numbers(ids: ProviderIds) -> None:
+    assert ProviderIds.numbered(*ids.numbers) == ids

@@ -57,6 +57,12 @@ def ep(number: int, end: int | None = None, **changes: Any) -> Item:
             id="P5: not if two works claim it",
         ),
         pytest.param(
+            ep(1, show_provider_ids=ProviderIds(tvdb="1", tmdb="1")),
+            [ep(1, item_id="y", show_provider_ids=ProviderIds(tvdb="1", tmdb="1"))],
+            ["y"],
+            id="by its show, which has several ids",
+        ),
+        pytest.param(
             movie("x", provider_ids=ProviderIds()),
             [FILM],
             Skip.NO_IDS,

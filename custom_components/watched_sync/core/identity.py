@@ -74,6 +74,24 @@ class ProviderIds:
         """
         return cls(_imdb_id(imdb), _number(tmdb), _number(tvdb))
 
+    @classmethod
+    def numbered(cls, imdb: int, tmdb: int, tvdb: int) -> ProviderIds:
+        """Return the ids of these numbers, 0 where there is none (see `numbers`)."""
+        return cls(
+            f"tt{imdb:07}" if imdb else None,
+            str(tmdb) if tmdb else None,
+            str(tvdb) if tvdb else None,
+        )
+
+    @property
+    def numbers(self) -> tuple[int, int, int]:
+        """The same as numbers, 0 where there is none, for where many are kept."""
+        return (
+            int(self.imdb[2:]) if self.imdb else 0,
+            int(self.tmdb) if self.tmdb else 0,
+            int(self.tvdb) if self.tvdb else 0,
+        )
+
     def __bool__(self) -> bool:
         """Whether any id is known."""
         return bool(self.imdb or self.tmdb or self.tvdb)

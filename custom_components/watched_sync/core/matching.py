@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from itertools import combinations
 
-from .identity import Item, MediaKind, ProviderIds
+from .identity import NO_IDS, Item, MediaKind, ProviderIds
 from .mirror import Skip
 
 #: Years by which two databases may differ about one work.
@@ -24,8 +24,11 @@ def id_keys(kind: MediaKind, ids: ProviderIds) -> list[IdKey]:
 
 def contradict(one: ProviderIds, other: ProviderIds) -> bool:
     """Whether some id is known of both, and differs."""
-    pairs = ((one.imdb, other.imdb), (one.tmdb, other.tmdb), (one.tvdb, other.tvdb))
-    return any(ours and theirs and ours != theirs for ours, theirs in pairs)
+    return bool(
+        (one.imdb and other.imdb and one.imdb != other.imdb)
+        or (one.tmdb and other.tmdb and one.tmdb != other.tmdb)
+        or (one.tvdb and other.tvdb and one.tvdb != other.tvdb)
+    )
 
 
 class Shelf:
@@ -37,6 +40,11 @@ class Shelf:
         self._by_number: defaultdict[tuple[IdKey, int, int], list[Item]] = defaultdict(
             list
         )
+        self.put(items)
+
+    def put(self, items: Iterable[Item]) -> None:
+        """Put further items up."""
+        show_ids, show_keys = NO_IDS, list[IdKey]()
         for item in items:
             if item.kind not in (MediaKind.MOVIE, MediaKind.EPISODE):
                 continue
@@ -44,7 +52,10 @@ class Shelf:
                 self._by_id[key].append(item)
             if item.season is None:
                 continue
-            for key in id_keys(MediaKind.SHOW, item.show_provider_ids):
+            if item.show_provider_ids is not show_ids:  # most are of the same show
+                show_ids = item.show_provider_ids
+                show_keys = id_keys(MediaKind.SHOW, show_ids)
+            for key in show_keys:
                 for number in item.numbers:
                     self._by_number[key, item.season, number].append(item)
 
@@ -106,9 +117,13 @@ class Shelf:
         """Yield what holds one of the episodes that *item* holds."""
         if item.season is None:
             return
-        for place in item.numbers:
-            for show in id_keys(MediaKind.SHOW, item.show_provider_ids):
+        seen = set[str]()
+        for show in id_keys(MediaKind.SHOW, item.show_provider_ids):
+            for place in item.numbers:
                 for one in self._by_number.get((show, item.season, place), ()):
+                    if one.item_id in seen:
+                        continue
+                    seen.add(one.item_id)
                     is_other_show = contradict(
                         one.show_provider_ids, item.show_provider_ids
                     )

@@ -1,0 +1,373 @@
+"""What a plan has to know of whole libraries, packed so that it takes little memory.
+
+Some hundred bytes an item: numbers in columns, and texts in one long one. What may be
+the same work lies in one *unit*: two items that have an id of their own in common, or
+whose shows have, are always in the same. So every question of what is what can be
+answered within a unit, by the rules of `matching`, and no answer takes longer the more
+units there are.
+"""
+
+from array import array
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from itertools import combinations
+
+from .identity import NO_IDS, Item, MediaKind, ProviderIds
+from .matching import contradict
+from .play_state import PlayState, Reading
+
+#: Items of one side that may bear one id; what more than these bear names no work.
+MOST_BEARERS = 1_000
+
+_LEAVES = (MediaKind.MOVIE, MediaKind.EPISODE)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+#: In a column, what is not known; no number of a season, episode or year is this low.
+_NONE = -(2**31)
+_MOST = 2**31 - 1
+_NO_TIME = -(2**63)
+
+#: An entry of the index is a checksum of a key, and the row that bears it.
+_ROW_BITS = 24
+_ROWS = (1 << _ROW_BITS) - 1
+_CHECKSUM = (1 << 40) - 1
+_BUCKETS = 256
+
+#: So few bearers of one id are compared, each with each.
+_FEW = 8
+
+#: Rows that are looked at in one go.
+_SLICE = 100
+
+
+@dataclass(slots=True)
+class Show:
+    """The episodes of one side that name one show, by their rows.
+
+    `row` is the first of them. Of a film, which has a group of its own too, nothing
+    but the title and year is filled in.
+    """
+
+    side: int
+    row: int
+    show_id: str | None = None
+    ids: ProviderIds = NO_IDS
+    title: str | None = None
+    year: int | None = None
+    rows: array[int] = field(default_factory=lambda: array("I"))
+
+
+class Packed:
+    """The films and episodes of several sides, each a row of its own."""
+
+    def __init__(self) -> None:
+        """Begin with nothing."""
+        self._sides = array("B")
+        self._flags = array("B")
+        self._kinds = array("B")
+        self._group = array("I")
+        self._texts = bytearray()
+        self._ends = array("Q")
+        self._ids = array("Q")  # three for each row
+        self._numbers = array("i")  # season, episode, last episode and year of each
+        self._durations = array("d")
+        self._positions = array("d")
+        self._counts = array("I")
+        self._played = array("q")
+        self._parents = array("I")  # of each group, within its unit
+        self._groups: list[Show] = []
+        self._members: dict[int, array[int]] = {}  # the groups of each unit
+        self._by_show: dict[tuple[int, str | None, str | None, ProviderIds], int] = {}
+        self._shows: dict[tuple[int, str], Item] = {}
+        self._buckets = [array("Q") for _ in range(_BUCKETS)]
+
+    # --- taking in ---------------------------------------------------------------
+
+    def take_in(
+        self, side: int, readings: Iterable[Reading], *, server: int | None
+    ) -> Iterator[tuple[int, Item]]:
+        """Pack readings, and yield the row of each film and episode with its item.
+
+        Sides with the same *server* have items of one server: the same id is the
+        same item. None where that is so of no other side.
+        """
+        for reading in readings:
+            item = reading.item
+            if item.kind is MediaKind.SHOW:
+                self._shows[side, item.item_id] = item
+            elif item.kind in _LEAVES:
+                yield self._add(side, reading, server), item
+
+    def _add(self, side: int, reading: Reading, server: int | None) -> int:
+        item, state = reading.item, reading.state.keeping_flag()
+        row = len(self._sides)
+        kind = _LEAVES.index(item.kind)
+        self._sides.append(side)
+        self._kinds.append(kind)
+        self._flags.append(_packed_flags(state))
+        self._group.append(self._group_of(side, row, item))
+        self._texts += item.item_id.encode(errors="surrogatepass")
+        self._ends.append(len(self._texts))
+        self._numbers.extend(
+            (
+                _small(item.season),
+                _small(item.episode),
+                _small(item.episode_end),
+                _small(item.year),
+            )
+        )
+        self._durations.append(item.duration or 0.0)
+        self._positions.append(state.position)
+        self._counts.append(min(state.play_count, 2**32 - 1))
+        self._played.append(
+            _NO_TIME
+            if state.last_played is None
+            else (state.last_played - _EPOCH) // _MICROSECOND
+        )
+        ids = item.provider_ids.numbers
+        self._ids.extend(ids)
+        self._index(row, kind, ids)
+        if server is not None:
+            self._enter(hash((server, item.item_id)), row)
+        return row
+
+    def _index(self, row: int, kind: int, ids: tuple[int, int, int]) -> None:
+        for source, number in enumerate(ids):
+            if number:
+                self._enter(hash((kind, source, number)), row)
+
+    def _enter(self, key: int, row: int) -> None:
+        # Two keys with the same checksum put into one unit what need not be.
+        checksum = (key ^ key >> 40) & _CHECKSUM
+        self._buckets[checksum % _BUCKETS].append(checksum << _ROW_BITS | row)
+
+    def _group_of(self, side: int, row: int, item: Item) -> int:
+        """Return the group of an item: that of its show, or one of its own."""
+        if item.kind is MediaKind.MOVIE or not (
+            item.show_id or item.show_title or item.show_provider_ids
+        ):
+            return self._new_group(
+                Show(side, row, title=item.title, year=item.year), row
+            )
+        key = (side, item.show_id, item.show_title, item.show_provider_ids)
+        group = self._by_show.get(key)
+        if group is None:
+            group = self._by_show[key] = self._new_group(
+                Show(side, row, item.show_id, item.show_provider_ids, item.show_title),
+                row,
+            )
+        else:
+            self._groups[group].rows.append(row)
+        return group
+
+    def _new_group(self, group: Show, row: int) -> int:
+        group.rows.append(row)
+        self._groups.append(group)
+        self._parents.append(len(self._parents))
+        return len(self._parents) - 1
+
+    # --- units -------------------------------------------------------------------
+
+    def unite(self) -> Iterator[None]:
+        """Find the units, once everything was taken in; yield now and then."""
+        shows: defaultdict[tuple[str, str], list[int]] = defaultdict(list)
+        for number, group in enumerate(self._groups):
+            if number % _SLICE == 0:
+                yield
+            if not self.is_film(group):
+                self._complete(group)
+                for named in group.ids.named:
+                    shows[named].append(number)
+        for numbers in shows.values():
+            self._unite(numbers, self._are_other_shows, lambda number: number)
+            yield
+        for bucket in self._buckets:
+            self._unite_bucket(bucket)
+            yield
+        self._buckets = []
+        for number in range(len(self._groups)):
+            if number % _SLICE == 0:
+                yield
+            self._members.setdefault(self._root(number), array("I")).append(number)
+
+    def _complete(self, group: Show) -> None:
+        """Tell a group what only the row of its show says."""
+        if group.show_id is None:
+            return
+        show = self._shows.get((group.side, group.show_id))
+        if show is None:
+            return
+        episode = self.item(group.row)
+        told = episode.of_show(show)
+        if told is not episode:
+            group.ids, group.title = told.show_provider_ids, told.show_title
+            group.year = show.year
+
+    def _unite_bucket(self, bucket: array[int]) -> None:
+        """Put the bearers of each key in a bucket into one unit."""
+        run: list[int] = []
+        last = -1
+        for entry in sorted(bucket):
+            key, row = entry >> _ROW_BITS, entry & _ROWS
+            if key != last:
+                self._unite_rows(run)
+                run, last = [], key
+            run.append(row)
+        self._unite_rows(run)
+
+    def _unite_rows(self, rows: list[int]) -> None:
+        """Put the bearers of one key into one unit."""
+        if len(rows) > MOST_BEARERS and self._are_too_many(rows):
+            for row in rows:
+                self._flags[row] |= _CROWDED
+        else:
+            self._unite(rows, self._are_others, self._group.__getitem__)
+
+    def _unite(
+        self,
+        bearers: list[int],
+        are_others: Callable[[int, int], bool],
+        group_of: Callable[[int], int],
+    ) -> None:
+        """Put the groups of the bearers of one key into one unit.
+
+        A few are looked at in pairs, of which those that contradict stay apart: ids are
+        wrong here and there, and would make one unit of all.
+        """
+        if len(bearers) > _FEW:
+            for one in bearers:
+                self._unite_groups(group_of(bearers[0]), group_of(one))
+            return
+        for one, other in combinations(bearers, 2):
+            if not are_others(one, other):
+                self._unite_groups(group_of(one), group_of(other))
+
+    def _are_too_many(self, rows: Iterable[int]) -> bool:
+        borne = Counter(self._sides[row] for row in rows)
+        return max(borne.values()) > MOST_BEARERS
+
+    def _are_others(self, row: int, other: int) -> bool:
+        """Whether two are no copies, as an id of them or of their shows differs."""
+        ids, start, other_start = self._ids, 3 * row, 3 * other
+        for at in range(3):
+            ours, theirs = ids[start + at], ids[other_start + at]
+            if ours and theirs and ours != theirs:
+                return True
+        return self._are_other_shows(self._group[row], self._group[other])
+
+    def _are_other_shows(self, group: int, other: int) -> bool:
+        return contradict(self._groups[group].ids, self._groups[other].ids)
+
+    def _unite_groups(self, group: int, other: int) -> None:
+        first, second = self._root(group), self._root(other)
+        if first != second:
+            self._parents[max(first, second)] = min(first, second)
+
+    def _root(self, group: int) -> int:
+        parents = self._parents
+        while parents[group] != group:
+            parents[group] = parents[parents[group]]
+            group = parents[group]
+        return group
+
+    def units(self) -> Iterator[list[int]]:
+        """Yield the rows of each unit."""
+        for groups in self._members.values():
+            yield [row for one in groups for row in self._groups[one].rows]
+
+    # --- rows --------------------------------------------------------------------
+
+    def side(self, row: int) -> int:
+        """Return whose a row is."""
+        return self._sides[row]
+
+    def group_number(self, row: int) -> int:
+        """Return the number of the group a row is in."""
+        return self._group[row]
+
+    def is_film(self, group: Show) -> bool:
+        """Whether a group is that of a film."""
+        return self._kinds[group.row] == 0
+
+    @property
+    def groups(self) -> Sequence[Show]:
+        """All shows and films, by their numbers."""
+        return self._groups
+
+    def is_crowded(self, row: int) -> bool:
+        """Whether it bears an id that too many others bear."""
+        return bool(self._flags[row] & _CROWDED)
+
+    def may_matter(self, row: int) -> bool:
+        """Whether its state is anything but unwatched and not begun."""
+        return (
+            self._flags[row] & (_KNOWN | _WATCHED) != _KNOWN or self._positions[row] > 0
+        )
+
+    def item_id(self, row: int) -> str:
+        """Return the id of a row's item."""
+        start = self._ends[row - 1] if row else 0
+        return self._texts[start : self._ends[row]].decode(errors="surrogatepass")
+
+    def item(self, row: int) -> Item:
+        """Return what was kept of a row's item: its ids and numbers, and no title."""
+        kind = _LEAVES[self._kinds[row]]
+        season, episode, end, year = self._numbers[4 * row : 4 * row + 4]
+        imdb, tmdb, tvdb = self._ids[3 * row : 3 * row + 3]
+        group = self._groups[self._group[row]]
+        is_film = kind is MediaKind.MOVIE
+        return Item(
+            item_id=self.item_id(row),
+            kind=kind,
+            title=(group.title or "") if is_film else "",
+            year=None if year == _NONE else year,
+            provider_ids=ProviderIds.numbered(imdb, tmdb, tvdb)
+            if imdb or tmdb or tvdb
+            else NO_IDS,
+            duration=self._durations[row] or None,
+            show_id=group.show_id,
+            show_title=None if is_film else group.title,
+            show_provider_ids=group.ids,
+            season=None if season == _NONE else season,
+            episode=None if episode == _NONE else episode,
+            episode_end=None if end == _NONE else end,
+        )
+
+    def state(self, row: int) -> PlayState:
+        """Return the play state of a row; what has begun again is watched."""
+        flags, played = self._flags[row], self._played[row]
+        if (
+            flags == _KNOWN
+            and played == _NO_TIME
+            and not (self._positions[row] or self._counts[row])
+        ):
+            return NEVER
+        return PlayState(
+            watched=bool(flags & _WATCHED) if flags & _KNOWN else None,
+            position=self._positions[row],
+            play_count=self._counts[row],
+            last_played=None if played == _NO_TIME else _EPOCH + played * _MICROSECOND,
+            hides_position=bool(flags & _HIDES),
+        )
+
+
+#: What an item shows that nobody has begun.
+NEVER = PlayState(watched=False)
+
+_KNOWN, _WATCHED, _HIDES, _CROWDED = 1, 2, 4, 8
+
+
+def _packed_flags(state: PlayState) -> int:
+    return (
+        (state.watched is not None) * _KNOWN
+        | bool(state.watched) * _WATCHED
+        | state.hides_position * _HIDES
+    )
+
+
+def _small(number: int | None) -> int:
+    """Return a number as a column takes it; one that is far too large is unknown."""
+    return number if number is not None and abs(number) <= _MOST else _NONE
