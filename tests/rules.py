@@ -64,7 +64,7 @@ IMPORTABLE = PLATFORMS | set(
 WORDS_TOP = set(
     "title config config_subentries options selector device_automation system_health "
     "issues entity entity_component device exceptions services conversation common "
-    "triggers conditions".split()
+    "triggers conditions config_panel".split()
 )
 FLOW_KEYS = set(
     "flow_title step error abort progress create_entry initiate_flow entry_type".split()

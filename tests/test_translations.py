@@ -21,11 +21,12 @@ SAME_AS_IN_ENGLISH = {
         "PIN",
         "Person",
         "Position",
+        "Position {time}",
         "Server",
         "Token",
     },
     "es": {"PIN", "Token", "no"},
-    "fr": {"Position", "{count} minute", "{count} minutes"},
+    "fr": {"Position", "Position {time}", "{count} minute", "{count} minutes"},
     "nl": {"Conflict", "Details", "Offline", "Server", "Servers", "Token"},
 }
 

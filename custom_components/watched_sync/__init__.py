@@ -78,6 +78,7 @@ from .issues import (
 from .mirroring import Mirroring
 from .moves import async_watch_address
 from .naming.joining import LookUps
+from .panel import async_setup_face, async_update_panel
 from .players.following import (
     async_follow,
     async_forget as async_forget_followed,
@@ -108,6 +109,7 @@ async def async_setup(hass: HomeAssistant, _: ConfigType) -> bool:
     async_setup_api(hass)
     await async_setup_images(hass)
     await async_start_memory(hass)
+    await async_setup_face(hass)
     return True
 
 
@@ -120,6 +122,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: WatchedSyncConfigEntry) 
     if async_is_checked(hass, entry.entry_id):
         raise being_checked(entry.title)
     await async_start_memory(hass)  # it ends with the last entry
+    await async_update_panel(hass)
     journal = OutboxStore(hass, entry.entry_id)
     ledger = LedgerStore(hass, entry.entry_id)
     try:
@@ -390,6 +393,7 @@ async def async_unload_entry(
     await runtime.ledger.async_flush()
     await _close_catalogue(runtime)
     async_forget_images(hass, entry)
+    await async_update_panel(hass)
     return True
 
 
@@ -410,6 +414,7 @@ async def async_remove_entry(
     async_remove_issues(hass, entry.entry_id)
     async_forget_followed(hass, entry.entry_id)
     async_name_devices(hass)
+    await async_update_panel(hass)
     if not hass.config_entries.async_entries(DOMAIN):
         await async_end_memory(hass)
         await async_remove_images(hass)

@@ -60,6 +60,8 @@ SECTION_DELIVERY: Final = "delivery"
 CONF_UP_NEXT_SWITCHES: Final = "up_next_switches"
 #: Library ids, as a list; an empty one, or none, means all of them.
 CONF_LIBRARIES: Final = "libraries"
+#: Whether the page is in the sidebar; it is one for all entries.
+CONF_PANEL: Final = "panel"
 #: Percent.
 CONF_WATCHED_THRESHOLD: Final = "watched_threshold"
 #: Config entry ids, as a list.

@@ -15,6 +15,7 @@ from .const import (
     CONF_LIBRARIES,
     CONF_MAX_RETRY_AGE,
     CONF_MIRROR_TO,
+    CONF_PANEL,
     CONF_PERSON,
     CONF_UP_NEXT_SWITCHES,
     CONF_WATCHED_THRESHOLD,
@@ -40,11 +41,13 @@ class Preferences:
     `libraries` are library ids of its server; an empty set means all of them.
     `watched_threshold` is the percentage from which a playback counts as watched.
     `mirror_to` are the ids of the config entries that changes are copied to, in no
-    order that matters. Whose plays they are is asked of `person_of`.
+    order that matters. `panel` says whether the entry has nothing against the page in
+    the sidebar. Whose plays they are is asked of `person_of`.
     """
 
     up_next_switches: int = DEFAULT_UP_NEXT_SWITCHES
     libraries: frozenset[str] = frozenset()
+    panel: bool = True
     watched_threshold: int = DEFAULT_WATCHED_THRESHOLD
     mirror_to: tuple[str, ...] = ()
     conflict_policy: Policy = Policy.NEWEST
@@ -65,6 +68,7 @@ def preferences(entry: ConfigEntry[Any]) -> Preferences:
             CONF_UP_NEXT_SWITCHES, DEFAULT_UP_NEXT_SWITCHES, 0, MAX_UP_NEXT_SWITCHES
         ),
         libraries=frozenset(entities.ids(CONF_LIBRARIES)),
+        panel=entities.is_not_off(CONF_PANEL),
         watched_threshold=playback.number(
             CONF_WATCHED_THRESHOLD,
             DEFAULT_WATCHED_THRESHOLD,
@@ -94,6 +98,10 @@ class _Section:
         if not isinstance(chosen, int | float) or isinstance(chosen, bool):
             return default
         return int(chosen) if least <= chosen <= most else default
+
+    def is_not_off(self, key: str) -> bool:
+        """Whether nobody switched it off."""
+        return self._chosen.get(key) is not False
 
     def ids(self, key: str) -> list[str]:
         """Return the ids in a list."""

@@ -11,6 +11,7 @@ from homeassistant.config_entries import (
 from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import section
 from homeassistant.helpers.selector import (
+    BooleanSelector,
     NumberSelector,
     NumberSelectorConfig,
     NumberSelectorMode,
@@ -27,6 +28,7 @@ from ..const import (
     CONF_LIBRARIES,
     CONF_MAX_RETRY_AGE,
     CONF_MIRROR_TO,
+    CONF_PANEL,
     CONF_PERSON,
     CONF_UP_NEXT_SWITCHES,
     CONF_WATCHED_THRESHOLD,
@@ -46,6 +48,7 @@ from ..const import (
 )
 from ..core.errors import ServerError
 from ..core.reconcile import Policy
+from ..panel import async_want_panel, is_panel_wanted
 from ..preferences import preferences
 from ..runtime import WatchedSyncConfigEntry
 from .check import CheckSteps
@@ -76,6 +79,8 @@ class WatchedSyncOptionsFlow(CheckSteps):
                 user_input[SECTION_PLAYBACK],
                 user_input[SECTION_DELIVERY],
             )
+            if entities[CONF_PANEL]:
+                async_want_panel(self.hass, self.config_entry)
             return self.async_create_entry(
                 data={
                     CONF_PERSON: user_input[CONF_PERSON],
@@ -100,6 +105,11 @@ class WatchedSyncOptionsFlow(CheckSteps):
         suggested = {
             CONF_PERSON: likely_person(self.hass, entry.data, entry),
             **entry.options,
+        }
+        # The page is one for all entries: the form says whether it is there.
+        suggested[SECTION_ENTITIES] = {
+            **entry.options.get(SECTION_ENTITIES, {}),
+            CONF_PANEL: is_panel_wanted(self.hass.config_entries.async_entries(DOMAIN)),
         }
         # An entry that was removed cannot be copied to again: it would be another.
         suggested[SECTION_MIRROR] = {
@@ -177,6 +187,7 @@ def _schema(
             )
         ),
         vol.Optional(CONF_LIBRARIES, default=list): library_selector(libraries),
+        vol.Required(CONF_PANEL, default=True): BooleanSelector(),
     }
     playback = {
         vol.Required(

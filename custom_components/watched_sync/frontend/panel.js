@@ -1,0 +1,49 @@
+/* Watched Sync, MIT. Made from frontend/ by scripts/frontend; contains Lit, BSD-3-Clause, copyright Google LLC. */
+import"./part-BVP5DN2H.js";import{a as z,b as H,c as U}from"./part-RDBYGJVU.js";import{c as _}from"./part-S6XI5KL4.js";import{a as m,b as T}from"./part-BEXR3Z6B.js";import{A as f,a as i,c as $,d as a,g as c,i as y,j as p,k as w,m as C,q as E,r as R,s as u,t as j,u as g,v as L,w as n}from"./part-SBIJS2AT.js";var d=[{path:"up-next",title:"card.title_up_next",icon:"film",load:()=>import("./part-D5TJSWK7.js"),render:h=>a`<ws-page-up-next .context=${h}></ws-page-up-next>`}];function v(h){let[x,...t]=h.split("/").filter(Boolean).map(decodeURIComponent);return{page:d.find(o=>o.path===x)??d[0],rest:t}}var r=class extends y{constructor(){super();this.narrow=!1;this.trouble="";this.loaded=new Set;this.language="";this.pushed=!1;this.follow=new _(this,()=>this.hass&&this.who?{hass:this.hass,whose:this.whose}:void 0);this.moved=()=>this.requestUpdate();new L(this)}connectedCallback(){super.connectedCallback(),window.addEventListener("location-changed",this.moved),window.addEventListener("popstate",this.moved)}disconnectedCallback(){super.disconnectedCallback(),window.removeEventListener("location-changed",this.moved),window.removeEventListener("popstate",this.moved),clearTimeout(this.timer)}get wanted(){return new URLSearchParams(location.search)}get person(){return this.who?z(this.who,this.wanted.get("person")??void 0):""}get whose(){return this.who?H(this.who,this.person):{}}address(t,e){let o=this.wanted;for(let[b,k]of Object.entries(t))k===null?o.delete(b):o.set(b,k);let l=o.toString(),s=e===void 0?location.pathname:`/watched/${e}`;return l?`${s}?${l}`:s}willUpdate(t){let{hass:e}=this;e&&this.language!==e.language&&(this.language=e.language,this.begin(e));let{page:o}=v(this.route?.path??"");this.loaded.has(o.path)||o.load().then(()=>{this.loaded=new Set([...this.loaded,o.path])}),this.wanted.has("open")&&!this.loaded.has("work")&&import("./part-J55VS3M2.js").then(()=>{this.loaded=new Set([...this.loaded,"work"])})}async begin(t){try{await j(t),this.who=await U(t),this.trouble=""}catch(e){if(!E(e))throw e;this.trouble=g()&&e.code==="unknown_command"?n("card.not_there"):f(e),this.timer=setTimeout(()=>{this.begin(t)},1e4)}}open(t){this.pushed=!0,u(this.address({open:t}))}close(){this.wanted.has("open")&&(this.pushed?history.back():u(this.address({open:null}),!0),this.pushed=!1)}render(){let{hass:t,who:e}=this,{page:o,rest:l}=v(this.route?.path??"");return a`
+      <header>
+        <button class="round" aria-label=${n("panel.menu")} @click=${()=>R(this,"hass-toggle-menu")}>${m("menu")}</button>
+        <h1>${n("panel.title")}</h1>
+        <nav aria-label=${n("panel.pages")}>${d.length<2?c:d.map(s=>a`<a class="tab"
+          href=${this.address({open:null},s.path)} aria-current=${s===o?"page":"false"}>
+          ${m(s.icon)}<span>${n(s.title)}</span></a>`)}</nav>
+        <ws-persons .persons=${e?.persons??[]} .chosen=${this.person}
+          @ws-person=${s=>u(this.address({person:s.detail,open:null}))}></ws-persons>
+      </header>
+      <main @ws-open=${s=>this.open(s.detail.ref)}>
+        ${this.trouble||this.follow.error?a`<p class="trouble">${m("alert")}
+            <span>${this.trouble||this.follow.error&&f(this.follow.error)}</span></p>`:t&&e&&g()&&this.loaded.has(o.path)?o.render({hass:t,who:e,whose:this.whose,view:this.follow.view,rest:l,narrow:this.narrow}):c}
+      </main>
+      ${this.renderSheet()}`}renderSheet(){let t=this.wanted.get("open");return!t||!this.hass||!this.who||!this.loaded.has("work")?c:a`<ws-sheet .label=${n("card.details")} @ws-close=${()=>this.close()}>
+      <ws-work .hass=${this.hass} .whose=${this.whose} .who=${this.who} .ref=${t}></ws-work>
+    </ws-sheet>`}};r.styles=[T,$`
+    :host {
+      display: flex; flex-direction: column; height: 100%; overflow: auto; scrollbar-gutter: stable;
+      background: var(--primary-background-color);
+      --ws-card: var(--card-background-color, #fff);
+    }
+    header {
+      position: sticky; top: 0; z-index: 4; display: flex; align-items: center; gap: 8px 16px;
+      min-height: var(--header-height, 56px); padding: 0 12px;
+      background: var(--app-header-background-color, var(--ws-card));
+      color: var(--app-header-text-color, var(--ws-text));
+      border-block-end: 1px solid var(--ws-line);
+    }
+    h1 { margin: 0; font-size: 20px; font-weight: 500; }
+    nav { display: flex; gap: 4px; flex: 1; }
+    .tab {
+      display: flex; align-items: center; gap: 8px; min-height: 40px; padding: 0 14px; border-radius: 20px;
+      color: inherit; text-decoration: none; font-size: 14px; font-weight: 500;
+    }
+    .tab:hover { background: color-mix(in srgb, currentcolor 10%, transparent); }
+    .tab[aria-current='page'] { background: var(--ws-tint); color: var(--ws-text); }
+    main { flex: 1; padding: 20px 24px 32px; width: 100%; max-width: 1600px; margin: 0 auto; }
+    .trouble { display: grid; justify-items: center; gap: 12px; padding: 15vh 16px; text-align: center; }
+    .trouble .icon { width: 40px; height: 40px; }
+    :host([narrow]) main { padding: 16px 16px 88px; }
+    :host([narrow]) nav:has(a) {
+      position: fixed; inset-inline: 0; bottom: 0; z-index: 4; justify-content: space-around;
+      padding: 6px 4px calc(6px + env(safe-area-inset-bottom)); background: var(--ws-card); color: var(--ws-text);
+      border-block-start: 1px solid var(--ws-line);
+    }
+    :host([narrow]) .tab { flex-direction: column; gap: 2px; font-size: 12px; padding: 4px 10px; min-width: 60px; }
+  `],i([p({attribute:!1})],r.prototype,"hass",2),i([p({type:Boolean,reflect:!0})],r.prototype,"narrow",2),i([p({attribute:!1})],r.prototype,"route",2),i([p({attribute:!1})],r.prototype,"panel",2),i([w()],r.prototype,"who",2),i([w()],r.prototype,"trouble",2),i([w()],r.prototype,"loaded",2),r=i([C("watched-sync-panel")],r);export{r as WatchedSyncPanel};

@@ -1,0 +1,2 @@
+/* Watched Sync, MIT. Made from frontend/ by scripts/frontend; contains Lit, BSD-3-Clause, copyright Google LLC. */
+var o=["up_next","films","show"];function s(r){if(r.what!==void 0&&!o.includes(r.what))throw new Error(`what is one of ${o.join(", ")}`);if(r.look!==void 0&&!["posters","list"].includes(r.look))throw new Error("look is posters or list");let{rows:e}=r;if(e!==void 0&&!(Number.isInteger(e)&&e>=1&&e<=4))throw new Error("rows is a whole number from 1 to 4");return r}export{o as a,s as b};

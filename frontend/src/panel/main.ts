@@ -1,0 +1,199 @@
+// The page *Watched* in Home Assistant's sidebar: its head, its tabs, and the sheet that
+// lies over a page. Every state has an address of its own:
+//   /watched/<page>/…?person=<key>&open=<ref>
+import { LitElement, css, html, nothing, type PropertyValues } from 'lit';
+import { property, state } from 'lit/decorators.js';
+import { define } from '../define.js';
+import type { Who, Whose, Work } from '../api.js';
+import { isWsError, navigate, tell, type Hass } from '../hass.js';
+import { icon } from '../parts/icons.js';
+import '../parts/persons.js';
+import '../parts/sheet.js';
+import { shared } from '../parts/style.js';
+import { ViewController } from '../view.js';
+import { askWho, firstPerson, whoseOf } from '../who.js';
+import { WordsController, complaint, hasWords, loadWords, t } from '../words.js';
+import { PAGES, pageAt } from './pages.js';
+
+interface Route {
+  prefix: string;
+  path: string;
+}
+
+@define('watched-sync-panel')
+export class WatchedSyncPanel extends LitElement {
+  @property({ attribute: false }) hass: Hass | undefined;
+
+  @property({ type: Boolean, reflect: true }) narrow = false;
+
+  @property({ attribute: false }) route: Route | undefined;
+
+  @property({ attribute: false }) panel: unknown;
+
+  @state() private who: Who | undefined;
+
+  @state() private trouble = '';
+
+  /** Pages whose code is there. */
+  @state() private loaded: ReadonlySet<string> = new Set();
+
+  private language = '';
+
+  /** Whether the sheet was opened here, so that closing it is going back. */
+  private pushed = false;
+
+  private timer: ReturnType<typeof setTimeout> | undefined;
+
+  private readonly follow = new ViewController(
+    this,
+    () => (this.hass && this.who ? { hass: this.hass, whose: this.whose } : undefined),
+  );
+
+  constructor() {
+    super();
+    new WordsController(this);
+  }
+
+  override connectedCallback(): void {
+    super.connectedCallback();
+    window.addEventListener('location-changed', this.moved);
+    window.addEventListener('popstate', this.moved);
+  }
+
+  override disconnectedCallback(): void {
+    super.disconnectedCallback();
+    window.removeEventListener('location-changed', this.moved);
+    window.removeEventListener('popstate', this.moved);
+    clearTimeout(this.timer);
+  }
+
+  /** Home Assistant tells of paths, not of what follows a question mark. */
+  private readonly moved = (): void => this.requestUpdate();
+
+  private get wanted(): URLSearchParams {
+    return new URLSearchParams(location.search);
+  }
+
+  private get person(): string {
+    return this.who ? firstPerson(this.who, this.wanted.get('person') ?? undefined) : '';
+  }
+
+  private get whose(): Whose {
+    return this.who ? whoseOf(this.who, this.person) : {};
+  }
+
+  /** The address of a page, or of this one, with other words behind the question mark. */
+  private address(changes: Record<string, string | null>, page?: string): string {
+    const wanted = this.wanted;
+    for (const [key, value] of Object.entries(changes)) {
+      if (value === null) wanted.delete(key);
+      else wanted.set(key, value);
+    }
+    const search = wanted.toString();
+    const path = page === undefined ? location.pathname : `/watched/${page}`;
+    return search ? `${path}?${search}` : path;
+  }
+
+  protected override willUpdate(_: PropertyValues): void {
+    const { hass } = this;
+    if (hass && this.language !== hass.language) {
+      this.language = hass.language;
+      void this.begin(hass);
+    }
+    const { page } = pageAt(this.route?.path ?? '');
+    if (!this.loaded.has(page.path)) {
+      void page.load().then(() => { this.loaded = new Set([...this.loaded, page.path]); });
+    }
+    if (this.wanted.has('open') && !this.loaded.has('work')) {
+      void import('../parts/work.js').then(() => { this.loaded = new Set([...this.loaded, 'work']); });
+    }
+  }
+
+  private async begin(hass: Hass): Promise<void> {
+    try {
+      await loadWords(hass);
+      this.who = await askWho(hass);
+      this.trouble = '';
+    } catch (error) {
+      if (!isWsError(error)) throw error;
+      this.trouble = hasWords() && error.code === 'unknown_command' ? t('card.not_there') : complaint(error);
+      this.timer = setTimeout(() => void this.begin(hass), 10_000);
+    }
+  }
+
+  private open(ref: string): void {
+    this.pushed = true;
+    navigate(this.address({ open: ref }));
+  }
+
+  private close(): void {
+    if (!this.wanted.has('open')) return;
+    if (this.pushed) history.back();
+    else navigate(this.address({ open: null }), true);
+    this.pushed = false;
+  }
+
+  protected override render() {
+    const { hass, who } = this;
+    const { page, rest } = pageAt(this.route?.path ?? '');
+    return html`
+      <header>
+        <button class="round" aria-label=${t('panel.menu')} @click=${() => tell(this, 'hass-toggle-menu')}>${icon('menu')}</button>
+        <h1>${t('panel.title')}</h1>
+        <nav aria-label=${t('panel.pages')}>${PAGES.length < 2 ? nothing : PAGES.map((one) => html`<a class="tab"
+          href=${this.address({ open: null }, one.path)} aria-current=${one === page ? 'page' : 'false'}>
+          ${icon(one.icon)}<span>${t(one.title)}</span></a>`)}</nav>
+        <ws-persons .persons=${who?.persons ?? []} .chosen=${this.person}
+          @ws-person=${(event: CustomEvent<string>) => navigate(this.address({ person: event.detail, open: null }))}></ws-persons>
+      </header>
+      <main @ws-open=${(event: CustomEvent<Work>) => this.open(event.detail.ref)}>
+        ${this.trouble || this.follow.error ? html`<p class="trouble">${icon('alert')}
+            <span>${this.trouble || (this.follow.error && complaint(this.follow.error))}</span></p>`
+          : hass && who && hasWords() && this.loaded.has(page.path) ? page.render({
+            hass, who, whose: this.whose, view: this.follow.view, rest, narrow: this.narrow,
+          }) : nothing}
+      </main>
+      ${this.renderSheet()}`;
+  }
+
+  private renderSheet() {
+    const ref = this.wanted.get('open');
+    if (!ref || !this.hass || !this.who || !this.loaded.has('work')) return nothing;
+    return html`<ws-sheet .label=${t('card.details')} @ws-close=${() => this.close()}>
+      <ws-work .hass=${this.hass} .whose=${this.whose} .who=${this.who} .ref=${ref}></ws-work>
+    </ws-sheet>`;
+  }
+
+  static override styles = [shared, css`
+    :host {
+      display: flex; flex-direction: column; height: 100%; overflow: auto; scrollbar-gutter: stable;
+      background: var(--primary-background-color);
+      --ws-card: var(--card-background-color, #fff);
+    }
+    header {
+      position: sticky; top: 0; z-index: 4; display: flex; align-items: center; gap: 8px 16px;
+      min-height: var(--header-height, 56px); padding: 0 12px;
+      background: var(--app-header-background-color, var(--ws-card));
+      color: var(--app-header-text-color, var(--ws-text));
+      border-block-end: 1px solid var(--ws-line);
+    }
+    h1 { margin: 0; font-size: 20px; font-weight: 500; }
+    nav { display: flex; gap: 4px; flex: 1; }
+    .tab {
+      display: flex; align-items: center; gap: 8px; min-height: 40px; padding: 0 14px; border-radius: 20px;
+      color: inherit; text-decoration: none; font-size: 14px; font-weight: 500;
+    }
+    .tab:hover { background: color-mix(in srgb, currentcolor 10%, transparent); }
+    .tab[aria-current='page'] { background: var(--ws-tint); color: var(--ws-text); }
+    main { flex: 1; padding: 20px 24px 32px; width: 100%; max-width: 1600px; margin: 0 auto; }
+    .trouble { display: grid; justify-items: center; gap: 12px; padding: 15vh 16px; text-align: center; }
+    .trouble .icon { width: 40px; height: 40px; }
+    :host([narrow]) main { padding: 16px 16px 88px; }
+    :host([narrow]) nav:has(a) {
+      position: fixed; inset-inline: 0; bottom: 0; z-index: 4; justify-content: space-around;
+      padding: 6px 4px calc(6px + env(safe-area-inset-bottom)); background: var(--ws-card); color: var(--ws-text);
+      border-block-start: 1px solid var(--ws-line);
+    }
+    :host([narrow]) .tab { flex-direction: column; gap: 2px; font-size: 12px; padding: 4px 10px; min-width: 60px; }
+  `];
+}

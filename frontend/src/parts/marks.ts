@@ -1,0 +1,124 @@
+// What was just ticked: it stays in sight for ten seconds, with a way back.
+import type { ReactiveController, ReactiveControllerHost } from 'lit';
+import { Api, type Whose, type Work } from '../api.js';
+import { isWsError, tell, type Hass } from '../hass.js';
+import { complaint, t } from '../words.js';
+import { ask } from './ask.js';
+
+/** Milliseconds for which what was ticked can be taken back where it stands. */
+export const LINGERS = 10_000;
+
+export interface Ticked {
+  work: Work;
+  /** Where it stood among the others. */
+  at: number;
+  /** null until the change is stored. */
+  batch_id: string | null;
+}
+
+const CONFIRMED = ['mark_needs_confirmation', 'unmark_needs_confirmation',
+  'unknown_size_needs_confirmation'];
+
+/** Say something in Home Assistant's own way, at the edge of the window. */
+export const toast = (host: HTMLElement) => (message: string): void => {
+  tell(host, 'hass-notification', { message });
+};
+
+/**
+ * Do something; what Home Assistant refuses is told, and what it wants to have confirmed
+ * is asked. Returns undefined if it was not done.
+ */
+export async function attempt<Answer>(
+  host: HTMLElement,
+  action: (confirm: { confirm?: true }) => Promise<Answer>,
+  say: (message: string) => void = toast(host),
+): Promise<Answer | undefined> {
+  let confirm: { confirm?: true } = {};
+  for (;;) {
+    try {
+      return await action(confirm);
+    } catch (error) {
+      if (!isWsError(error)) throw error;
+      if (confirm.confirm || !CONFIRMED.includes(error.translation_key ?? '')) {
+        say(complaint(error));
+        return undefined;
+      }
+      const count = error.translation_placeholders?.['count'];
+      const text = count ? t('ask.many', { count }) : t('ask.unknown');
+      if (!await ask(host, text, t('ask.go_on'))) return undefined;
+      confirm = { confirm: true };
+    }
+  }
+}
+
+export class Marks implements ReactiveController {
+  readonly ticked = new Map<string, Ticked>();
+
+  /** What a screen reader is to say. */
+  said = '';
+
+  private readonly timers = new Map<string, ReturnType<typeof setTimeout>>();
+
+  constructor(private readonly host: ReactiveControllerHost & HTMLElement) {
+    host.addController(this);
+  }
+
+  hostConnected(): void {
+    // Timers begin with what is ticked.
+  }
+
+  hostDisconnected(): void {
+    this.timers.forEach((timer) => clearTimeout(timer));
+    this.timers.clear();
+    this.ticked.clear();
+  }
+
+  /** The works to show: those given, and what was ticked where it stood. */
+  among(works: readonly Work[]): Work[] {
+    const shown = works.filter(({ ref }) => !this.ticked.has(ref));
+    [...this.ticked.values()].sort((one, other) => one.at - other.at)
+      .forEach(({ work, at }) => shown.splice(Math.min(at, shown.length), 0, work));
+    return shown;
+  }
+
+  /** Mark a work as watched; it stood at a place among the others. */
+  async tick(hass: Hass, whose: Whose, work: Work, at: number): Promise<void> {
+    const ticked: Ticked = { work, at, batch_id: null };
+    this.ticked.set(work.ref, ticked);
+    this.host.requestUpdate();
+    const done = await attempt(this.host, (confirm) => (
+      new Api(hass).mark(whose, true, work.ref, confirm)
+    ));
+    if (done === undefined) {
+      this.ticked.delete(work.ref);
+      this.host.requestUpdate();
+      return;
+    }
+    ticked.batch_id = done.batch_id;
+    if (done.batch_id === null) {
+      // It was watched already: there is nothing to take back.
+      this.forget(work.ref);
+      return;
+    }
+    this.said = t('card.ticked', { title: work.full_title });
+    this.host.requestUpdate();
+    this.timers.set(work.ref, setTimeout(() => this.forget(work.ref), LINGERS));
+  }
+
+  /** Take the tick back. */
+  async untick(hass: Hass, whose: Whose, ref: string): Promise<void> {
+    const ticked = this.ticked.get(ref);
+    if (!ticked?.batch_id) return;
+    const { batch_id } = ticked;
+    clearTimeout(this.timers.get(ref));
+    const done = await attempt(this.host, () => new Api(hass).undo(whose, { batch_id }));
+    if (done !== undefined) this.said = t('card.unticked', { title: ticked.work.full_title });
+    this.forget(ref);
+  }
+
+  private forget(ref: string): void {
+    this.timers.delete(ref);
+    this.ticked.delete(ref);
+    this.host.requestUpdate();
+  }
+}

@@ -1,0 +1,91 @@
+// Works side by side, to scroll through, or one below the other.
+import { LitElement, css, html } from 'lit';
+import { property } from 'lit/decorators.js';
+import { styleMap } from 'lit/directives/style-map.js';
+import { repeat } from 'lit/directives/repeat.js';
+import { define } from '../define.js';
+import { Api, type SyncState, type Waiting, type Whose, type Work } from '../api.js';
+import type { Hass } from '../hass.js';
+import { Marks, attempt } from './marks.js';
+import './poster.js';
+import { shared } from './style.js';
+
+export type Look = 'posters' | 'list';
+
+/** How the delivery of what is shown goes: the worst of what waits for it, or its own. */
+export function syncOf(work: Work, waiting: readonly Waiting[]): {
+  sync: SyncState; error: string | null;
+} {
+  const own = waiting.filter(({ ref }) => ref === work.ref);
+  const failed = own.find((row) => row.status === 'failed');
+  if (failed) return { sync: 'failed', error: failed.last_error };
+  if (own.length) return { sync: 'pending', error: null };
+  return { sync: work.sync_state, error: work.last_error };
+}
+
+@define('ws-shelf')
+export class Shelf extends LitElement {
+  @property({ attribute: false }) hass!: Hass;
+
+  @property({ attribute: false }) whose: Whose = {};
+
+  @property({ attribute: false }) works: readonly Work[] = [];
+
+  @property({ attribute: false }) waiting: readonly Waiting[] = [];
+
+  @property({ reflect: true }) look: Look = 'posters';
+
+  /** Rows to scroll sideways; 0: all there are, one below the other. */
+  @property({ type: Number }) rows = 0;
+
+  @property() label = '';
+
+  readonly marks = new Marks(this);
+
+  private async tick(work: Work, at: number): Promise<void> {
+    if (work.watched === true) {
+      await attempt(this, (confirm) => new Api(this.hass).mark(this.whose, false, work.ref, confirm));
+    } else {
+      await this.marks.tick(this.hass, this.whose, work, at);
+    }
+  }
+
+  protected override render() {
+    const works = this.marks.among(this.works);
+    const sideways = this.look === 'posters' && this.rows > 0;
+    return html`
+      <ul class="${this.look} ${sideways ? 'sideways' : ''}" aria-label=${this.label}
+        style=${styleMap(sideways ? { '--rows': String(Math.min(this.rows, works.length || 1)) } : {})}>
+        ${repeat(works, (work) => work.ref, (work, at) => {
+          const ticked = this.marks.ticked.get(work.ref);
+          const { sync, error } = syncOf(ticked ? { ...work, sync_state: 'synced' } : work, this.waiting);
+          return html`<li><ws-poster .work=${work} .look=${this.look} .sync=${sync} .error=${error}
+            .ticked=${ticked !== undefined} .undoable=${Boolean(ticked?.batch_id)}
+            @ws-tick=${() => void this.tick(work, at)}
+            @ws-untick=${() => void this.marks.untick(this.hass, this.whose, work.ref)}></ws-poster></li>`;
+        })}
+      </ul>
+      <div class="unseen" role="status">${this.marks.said}</div>`;
+  }
+
+  static override styles = [shared, css`
+    :host { display: block; min-width: 0; }
+    ul { list-style: none; margin: 0; padding: 0; }
+    .posters {
+      display: grid; gap: 18px 14px;
+      grid-template-columns: repeat(auto-fill, minmax(var(--ws-poster, 118px), 1fr));
+    }
+    .sideways {
+      grid-template-columns: none; grid-template-rows: repeat(var(--rows), auto);
+      grid-auto-flow: column; grid-auto-columns: clamp(104px, 27%, var(--ws-poster, 148px));
+      overflow-x: auto; overscroll-behavior-x: contain; scroll-snap-type: x proximity;
+      scrollbar-width: thin; scrollbar-color: var(--ws-line) transparent;
+      margin: -6px calc(-1 * var(--ws-edge, 0px)) 0;
+      padding: 6px var(--ws-edge, 0px) 8px; scroll-padding-inline: var(--ws-edge, 0px);
+    }
+    .sideways li { scroll-snap-align: start; min-width: 0; }
+    .list { display: grid; gap: 4px; }
+    .list li { padding: 6px 0; }
+    .list li + li { border-block-start: 1px solid var(--ws-line); padding-block-start: 10px; }
+  `];
+}

@@ -1,0 +1,39 @@
+import { strict as assert, test } from './assert.js';
+import type { Who } from '../src/api.js';
+import { firstPerson, whoseOf } from '../src/who.js';
+
+const who = {
+  me: 'person.bo',
+  is_admin: false,
+  persons: [
+    { key: 'person.ada', name: 'Ada', picture: null, me: false },
+    { key: 'person.bo', name: 'Bo', picture: null, me: true },
+    { key: 'user cy', name: 'Cy', picture: null, me: false },
+  ],
+  lanes: [
+    { config_entry_id: 'one', owner: 'person.ada' },
+    { config_entry_id: 'two', owner: 'user cy' },
+    { config_entry_id: 'three', owner: 'shared' },
+  ],
+} as unknown as Who;
+
+test('whoever is signed in comes first', () => {
+  assert.equal(firstPerson(who), 'person.bo');
+});
+
+test('a person asked for comes before, as long as they are there', () => {
+  assert.equal(firstPerson(who, 'person.ada'), 'person.ada');
+  assert.equal(firstPerson(who, 'person.gone'), 'person.bo');
+});
+
+test('without a person of one\'s own it is the first, or nobody in particular', () => {
+  const persons = who.persons.map((person) => ({ ...person, me: false }));
+  assert.equal(firstPerson({ ...who, persons }), 'person.ada');
+  assert.equal(firstPerson({ ...who, persons: [] }), '');
+});
+
+test('a person is named as such, one who is none by their lanes', () => {
+  assert.deepEqual(whoseOf(who, 'person.ada'), { person: 'person.ada' });
+  assert.deepEqual(whoseOf(who, 'user cy'), { config_entry_id: ['two'] });
+  assert.deepEqual(whoseOf(who, ''), {});
+});
