@@ -132,7 +132,17 @@ export function ago(iso: string, now = Date.now()): string {
   return format.format(Math.round(seconds), 'second');
 }
 
-/** A position or a length, as in `1:23:45` or `23:45`. */
+/** How long something takes, as in `1 hr 56 min`. */
+export function length(seconds: number): string {
+  const minutes = Math.max(1, Math.round(seconds / 60));
+  const say = (value: number, unit: string) => new Intl.NumberFormat(spoken || 'en', {
+    style: 'unit', unit, unitDisplay: 'short',
+  }).format(value);
+  return [[Math.floor(minutes / 60), 'hour'], [minutes % 60, 'minute']]
+    .filter(([value]) => value).map(([value, unit]) => say(value as number, unit as string)).join(' ');
+}
+
+/** A position, as in `1:23:45` or `23:45`. */
 export function clock(seconds: number): string {
   const whole = Math.max(0, Math.round(seconds));
   const parts = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, whole % 60];

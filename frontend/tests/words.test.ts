@@ -1,6 +1,6 @@
 import { strict as assert, test } from './assert.js';
 import type { Hass } from '../src/hass.js';
-import { ago, clock, complaint, hasWords, loadWords, reason, t, tn } from '../src/words.js';
+import { ago, clock, complaint, hasWords, length, loadWords, reason, t, tn } from '../src/words.js';
 
 const asked: string[] = [];
 const table: Record<string, Record<string, string>> = {
@@ -65,4 +65,10 @@ test('how long ago is said in the unit that fits', () => {
   const now = Date.parse('2026-11-30T12:00:00Z');
   assert.equal(ago('2026-11-30T11:58:00Z', now), 'vor 2 Minuten');
   assert.equal(ago('2026-11-28T12:00:00Z', now), 'vorgestern');
+});
+
+test('a length is said in hours and minutes', () => {
+  assert.equal(length(6960), '1 Std. 56 Min.');
+  assert.equal(length(3600), '1 Std.');
+  assert.equal(length(20), '1 Min.');
 });

@@ -220,6 +220,7 @@ export class WatchedSyncCard extends LitElement {
     const waiting = Object.values(view.waiting.rows);
     return html`<ws-shelf .hass=${this.hass} .whose=${this.whose} .waiting=${waiting}
         .works=${look === 'list' ? works.slice(0, this.rows * 5) : works} .look=${look} .rows=${this.rows}
+        .others=${this.who?.persons.filter(({ key }) => key !== this.person) ?? []}
         .label=${t(`card.title_${this.what}`)}></ws-shelf>
       ${works.length === 0 ? this.renderNothing() : nothing}`;
   }

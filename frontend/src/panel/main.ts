@@ -150,7 +150,7 @@ export class WatchedSyncPanel extends LitElement {
         ${this.trouble || this.follow.error ? html`<p class="trouble">${icon('alert')}
             <span>${this.trouble || (this.follow.error && complaint(this.follow.error))}</span></p>`
           : hass && who && hasWords() && this.loaded.has(page.path) ? page.render({
-            hass, who, whose: this.whose, view: this.follow.view, rest, narrow: this.narrow,
+            hass, who, person: this.person, whose: this.whose, view: this.follow.view, rest, narrow: this.narrow,
           }) : nothing}
       </main>
       ${this.renderSheet()}`;

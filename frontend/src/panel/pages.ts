@@ -1,18 +1,18 @@
 // The pages of the panel, in the order of their tabs. A page is a module of its own,
 // loaded when it is opened.
-import type { TemplateResult } from 'lit';
-import { html } from 'lit';
-import type { Who, Whose } from '../api.js';
+import { html, type TemplateResult } from 'lit';
+import type { View, Who, Whose } from '../api.js';
 import type { Hass } from '../hass.js';
 import type { Icon } from '../parts/icons.js';
-import type { View } from '../api.js';
 import type { Key } from '../words.js';
 
 /** What a page is given. */
 export interface PageContext {
   hass: Hass;
   who: Who;
-  /** The person shown, as the commands name them. */
+  /** The key of the person shown; empty for nobody in particular. */
+  person: string;
+  /** The same person, as the commands name them. */
   whose: Whose;
   /** What is up next, waits, and how the lanes are; undefined until it is told. */
   view: View | undefined;

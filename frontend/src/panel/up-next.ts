@@ -18,13 +18,14 @@ export class UpNextPage extends LitElement {
   }
 
   protected override render() {
-    const { hass, view, whose } = this.context;
+    const { hass, person, view, who, whose } = this.context;
     if (!view) return nothing;
     const { order, rows } = view.up_next;
     const reading = Object.values(view.health.rows)
       .find((lane) => lane.loaded && lane.inventory !== 'complete');
     return html`
       <ws-shelf .hass=${hass} .whose=${whose} .works=${order.flatMap((ref) => rows[ref] ?? [])}
+        .others=${who.persons.filter(({ key }) => key !== person)}
         .waiting=${Object.values(view.waiting.rows)} .label=${t('card.title_up_next')}></ws-shelf>
       ${order.length ? nothing : html`<p class="quiet">${icon(reading ? 'cloud' : 'check')}
         <span>${reading ? t('card.reading', { lane: reading.lane }) : t('card.nothing_up_next')}</span></p>`}`;

@@ -76,11 +76,11 @@ export class Episodes extends LitElement {
           ${season.episodes.map((work) => html`<button data-ref=${work.ref}
             class="square ${work.watched ? 'watched' : work.unaired ? 'unaired' : ''} ${work.sync_state}"
             tabindex=${work.ref === stop ? 0 : -1} aria-pressed=${work.ref === this.chosen ? 'true' : 'false'}
-            aria-label=${about(work)} title=${[work.number, work.title].filter(Boolean).join(' · ')}
+            title=${[work.number, work.title].filter(Boolean).join(' · ')}
             @click=${() => tell(this, 'ws-episode', work)}>
             ${!work.watched && share(work) > 0 ? html`<span class="part"
               style=${styleMap({ inlineSize: `${Math.round(share(work) * 100)}%` })}></span>` : nothing}
-            <span class="number">${shortNumber(work)}</span>
+            <span class="number">${shortNumber(work)}</span><span class="unseen">: ${about(work)}</span>
             ${work.sync_state === 'failed' ? html`<span class="dot"></span>`
               : work.sync_state === 'synced' ? nothing : html`<span class="dot waits"></span>`}
           </button>`)}

@@ -11,7 +11,7 @@ const initials = (name: string): string => name.split(/\s+/).slice(0, 2)
   .map((part) => [...part][0] ?? '').join('').toUpperCase();
 
 /** One face: the picture of the person, or the initials. */
-export const face = (person: Person) => html`<span class="face" title=${person.name}>
+export const face = (person: Person) => html`<span class="face" title=${person.name} aria-hidden="true">
   ${person.picture ? html`<img alt="" src=${person.picture}>` : initials(person.name)}</span>`;
 
 export const faceStyle = css`
@@ -37,8 +37,8 @@ export class Persons extends LitElement {
     if (this.persons.length < 2) return nothing;
     return html`<div role="group" aria-label=${t('card.whose')}>
       ${this.persons.map((person) => html`<button aria-pressed=${person.key === this.chosen ? 'true' : 'false'}
-        aria-label=${person.name} @click=${() => tell(this, 'ws-person', person.key)}>
-        ${face(person)}${person.key === this.chosen ? html`<span class="name">${person.name}</span>` : nothing}
+        @click=${() => tell(this, 'ws-person', person.key)}>
+        ${face(person)}<span class=${person.key === this.chosen ? 'name' : 'unseen'}>${person.name}</span>
       </button>`)}
     </div>`;
   }

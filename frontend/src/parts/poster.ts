@@ -3,10 +3,11 @@ import { LitElement, css, html, nothing } from 'lit';
 import { property } from 'lit/decorators.js';
 import { styleMap } from 'lit/directives/style-map.js';
 import { define } from '../define.js';
-import type { SyncState, Work } from '../api.js';
+import type { Person, SyncState, Work } from '../api.js';
 import { tell } from '../hass.js';
-import { WordsController, clock, day, reason, t } from '../words.js';
+import { WordsController, day, length, reason, t } from '../words.js';
 import { icon } from './icons.js';
+import { face, faceStyle } from './persons.js';
 import './picture.js';
 import { shared } from './style.js';
 
@@ -43,6 +44,9 @@ export class Poster extends LitElement {
 
   @property({ attribute: false }) error: string | null = null;
 
+  /** Who has seen it, of those it is not about. */
+  @property({ attribute: false }) seen: readonly Person[] = [];
+
   @property({ reflect: true }) look: 'posters' | 'list' = 'posters';
 
   constructor() {
@@ -64,27 +68,32 @@ export class Poster extends LitElement {
     const part = share(work);
     const failed = this.sync === 'failed';
     const left = work.duration && part > 0 && part < 1 && !this.ticked && work.kind !== 'show'
-      ? t('work.left', { time: clock(work.duration - work.position) }) : '';
+      ? t('work.left', { time: length(work.duration - work.position) }) : '';
     const why = failed && this.error ? reason(this.error) : '';
-    const about = [work.full_title, work.watched || this.ticked ? t('state.watched') : '', left,
+    // For those who do not see it; what can be read is not said twice.
+    const more = [work.watched || this.ticked ? t('state.watched') : '',
       work.unaired && work.aired ? t('work.airs', { day: day(work.aired) }) : '',
-      failed ? `${t('state.failed')}: ${why}` : '',
+      this.seen.length ? `${t('work.seen_by')} ${this.seen.map(({ name }) => name).join(', ')}` : '',
+      failed ? t('state.failed') : '',
       this.sync === 'pending' || this.sync === 'syncing' ? t('state.pending') : '',
     ].filter(Boolean).join(', ');
     return html`
       <div class="whole ${work.unaired ? 'unaired' : ''} ${this.ticked ? 'ticked' : ''}">
-        <button class="open" aria-label=${about} aria-haspopup="dialog" @click=${() => this.send('ws-open')}>
+        <button class="open" aria-haspopup="dialog" @click=${() => this.send('ws-open')}>
           <span class="frame">
             <ws-picture src=${work.picture ?? nothing} .label=${title}></ws-picture>
             ${part > 0 && !this.ticked ? html`<span class="bar"><span
               style=${styleMap({ inlineSize: `${(part * 100).toFixed(1)}%` })}></span></span>` : nothing}
+            ${this.seen.length && !this.ticked ? html`<span class="seen ${part > 0 ? 'above' : ''}">
+              ${this.seen.slice(0, 4).map(face)}</span>` : nothing}
           </span>
-          <span class="text" aria-hidden="true">
+          <span class="text">
             <span class="line title">${title}</span>
             <span class="line quiet">${below}</span>
-            ${why ? html`<span class="line bad" title=${why}>${why}</span>`
+            ${why ? html`<span class="why bad" title=${why}>${why}</span>`
               : left ? html`<span class="line quiet left">${left}</span>` : nothing}
           </span>
+          ${more ? html`<span class="unseen">, ${more}</span>` : nothing}
         </button>
         ${this.renderState(failed, why)}
         ${this.renderAction()}
@@ -100,7 +109,7 @@ export class Poster extends LitElement {
   private renderAction() {
     const { work } = this;
     if (this.ticked) {
-      return html`<span class="mark"></span>${this.undoable ? html`
+      return html`<span class="tick on" aria-hidden="true"><span>${icon('check')}</span></span>${this.undoable ? html`
         <button class="undo" aria-label=${`${t('card.undo')}: ${work.full_title}`}
           @click=${() => this.send('ws-untick')}>${icon('undo')}<span>${t('card.undo')}</span></button>`
         : nothing}`;
@@ -115,7 +124,7 @@ export class Poster extends LitElement {
       @click=${() => this.send('ws-tick')}><span>${icon('check')}</span></button>`;
   }
 
-  static override styles = [shared, css`
+  static override styles = [shared, faceStyle, css`
     :host { display: block; min-width: 0; }
     .whole { position: relative; }
     .open { display: block; width: 100%; border-radius: var(--ws-round); }
@@ -146,23 +155,29 @@ export class Poster extends LitElement {
       width: 30px; height: 30px; border-radius: 50%; background: rgb(20 20 20 / 62%); color: #fff; font-size: 14px;
     }
     .state.failed { background: #b3261e; }
+    .why { display: -webkit-box; -webkit-line-clamp: 2; -webkit-box-orient: vertical; overflow: hidden; }
+    .seen { position: absolute; inset-block-end: 8px; inset-inline-start: 8px; display: flex; }
+    .seen.above { inset-block-end: 20px; }
+    .seen .face { width: 24px; height: 24px; font-size: 9px; box-shadow: 0 0 0 1.5px rgb(20 20 20 / 60%); }
+    .seen .face + .face { margin-inline-start: -6px; }
     .unaired ws-picture { filter: grayscale(.7); opacity: .5; }
     .when {
       position: absolute; inset-block-start: 8px; inset-inline-end: 8px; max-width: calc(100% - 16px);
       padding: 3px 9px; border-radius: 12px; background: rgb(20 20 20 / 75%); color: #fff; font-size: 12px;
     }
     .ticked ws-picture { filter: grayscale(1) brightness(.55); }
-    .ticked .text { opacity: .7; }
     .undo {
       position: absolute; inset-inline: 8px; inset-block-start: 0; margin-block-start: calc(75% - 22px);
       display: flex; align-items: center; justify-content: center; gap: 8px; height: 44px; border-radius: 22px;
       background: #fff; color: #141414; font-size: 14px; font-weight: 500; overflow: hidden;
     }
-    .undo::after {
-      content: ''; position: absolute; inset-inline-start: 0; bottom: 0; height: 3px; width: 100%;
-      background: var(--ws-accent); transform-origin: left; animation: run 10s linear forwards;
+    .undo > * { position: relative; }
+    .undo::before {
+      content: ''; position: absolute; inset: 0; background: color-mix(in srgb, var(--ws-accent) 30%, #fff);
+      transform-origin: left; animation: run 10s linear forwards;
     }
-    :host(:dir(rtl)) .undo::after { transform-origin: right; }
+    :host(:dir(rtl)) .undo::before { transform-origin: right; }
+    .undo:hover { box-shadow: 0 0 0 2px rgb(255 255 255 / 55%); }
     @keyframes run { to { transform: scaleX(0); } }
 
     :host([look='list']) .open { display: grid; grid-template-columns: 52px 1fr; gap: 14px; align-items: center; padding-inline-end: 56px; }
@@ -176,6 +191,9 @@ export class Poster extends LitElement {
     :host([look='list']) .state { inset-block-start: calc(50% - 15px); inset-inline: auto 52px; background: none; color: var(--ws-quiet); }
     :host([look='list']) .state.failed { color: var(--ws-error); }
     :host([look='list']) .when { inset-block-start: calc(50% - 13px); background: var(--ws-faint); color: var(--ws-text); }
+    :host([look='list']) .undo::before { background: color-mix(in srgb, var(--ws-accent) 28%, var(--ws-card)); }
+    :host([look='list']) .seen { display: none; }
+    :host([look='list']) .ticked .tick { display: none; }
     :host([look='list']) .undo {
       inset-inline: auto 0; inset-block-start: calc(50% - 22px); margin: 0; padding: 0 16px;
       background: var(--ws-tint); color: var(--ws-text);

@@ -4,7 +4,7 @@ import { property } from 'lit/decorators.js';
 import { styleMap } from 'lit/directives/style-map.js';
 import { repeat } from 'lit/directives/repeat.js';
 import { define } from '../define.js';
-import { Api, type SyncState, type Waiting, type Whose, type Work } from '../api.js';
+import { Api, type Person, type SyncState, type Waiting, type Whose, type Work } from '../api.js';
 import type { Hass } from '../hass.js';
 import { Marks, attempt } from './marks.js';
 import './poster.js';
@@ -33,6 +33,9 @@ export class Shelf extends LitElement {
 
   @property({ attribute: false }) waiting: readonly Waiting[] = [];
 
+  /** Those whose faces may be shown: they are not whom this is about. */
+  @property({ attribute: false }) others: readonly Person[] = [];
+
   @property({ reflect: true }) look: Look = 'posters';
 
   /** Rows to scroll sideways; 0: all there are, one below the other. */
@@ -60,6 +63,7 @@ export class Shelf extends LitElement {
           const ticked = this.marks.ticked.get(work.ref);
           const { sync, error } = syncOf(ticked ? { ...work, sync_state: 'synced' } : work, this.waiting);
           return html`<li><ws-poster .work=${work} .look=${this.look} .sync=${sync} .error=${error}
+            .seen=${this.others.filter(({ key }) => work.seen_by.includes(key))}
             .ticked=${ticked !== undefined} .undoable=${Boolean(ticked?.batch_id)}
             @ws-tick=${() => void this.tick(work, at)}
             @ws-untick=${() => void this.marks.untick(this.hass, this.whose, work.ref)}></ws-poster></li>`;

@@ -1,13 +1,14 @@
 // Everything about one film or show: its seasons, who has seen it, which servers agree.
 import { LitElement, css, html, nothing, type PropertyValues } from 'lit';
 import { property, state } from 'lit/decorators.js';
+import { styleMap } from 'lit/directives/style-map.js';
 import { define } from '../define.js';
 import {
   Api, type LaneState, type LibraryChange, type Show, type Whose, type Who, type Work, type WorkDetails,
 } from '../api.js';
 import { isWsError, type Hass } from '../hass.js';
 import { ViewController } from '../view.js';
-import { WordsController, clock, complaint, day, reason, t } from '../words.js';
+import { WordsController, clock, complaint, day, length, reason, t } from '../words.js';
 import './episodes.js';
 import { icon } from './icons.js';
 import { attempt } from './marks.js';
@@ -137,7 +138,7 @@ export class WorkView extends LitElement {
         <div class="names">
           <h2>${main.title}</h2>
           <span class="quiet">${[main.year,
-            main.duration && main.kind === 'movie' ? clock(main.duration) : '',
+            main.duration && main.kind === 'movie' ? length(main.duration) : '',
             show && main.episodes ? t('work.of', { count: main.watched_episodes ?? 0, all: main.episodes }) : '',
           ].filter(Boolean).join(' · ')}</span>
           ${this.renderSeen(details)}
@@ -174,7 +175,7 @@ export class WorkView extends LitElement {
     const watched = work.watched === true;
     return html`<section class="looked" aria-live="polite">
       ${isEpisode ? html`<h3>${[work.number, work.title].filter(Boolean).join(' · ')}</h3>
-        <span class="quiet">${[work.aired ? day(work.aired) : '', work.duration ? clock(work.duration) : '']
+        <span class="quiet">${[work.aired ? day(work.aired) : '', work.duration ? length(work.duration) : '']
           .filter(Boolean).join(' · ')}</span>` : nothing}
       ${work.unaired ? html`<p class="quiet">${t('state.unaired')}</p>` : html`
         <div class="actions">
@@ -196,6 +197,7 @@ export class WorkView extends LitElement {
       <label for="position">${t('work.position')}</label>
       <input id="position" type="range" min="0" max=${Math.floor(work.duration)} step="10" .value=${String(Math.round(shown))}
         aria-valuetext=${clock(shown)}
+        style=${styleMap({ '--ws-at': `${((100 * shown) / work.duration).toFixed(1)}%` })}
         @input=${(event: Event) => { this.position = Number((event.target as HTMLInputElement).value); }}>
       <span class="time">${clock(shown)}</span>
       <button class="pill" ?disabled=${!moved} @click=${() => void this.change(
@@ -221,7 +223,7 @@ export class WorkView extends LitElement {
     const failed = lane.sync_state === 'failed';
     const waits = lane.sync_state === 'pending' || lane.sync_state === 'syncing';
     return html`
-      <span class="said">${lane.watched ? t('state.watched')
+      <span class="said ${lane.watched ? 'yes' : 'quiet'}">${lane.watched ? icon('check') : nothing}${lane.watched ? t('state.watched')
         : lane.watched === null ? t('state.unknown')
           : lane.position > 0 ? t('work.at', { time: clock(lane.position) }) : t('state.unwatched')}</span>
       <span class="sync ${failed ? 'bad' : 'quiet'}" title=${waits ? t('state.pending') : ''}>
@@ -235,7 +237,7 @@ export class WorkView extends LitElement {
   static override styles = [shared, faceStyle, Notice.styles, css`
     :host { display: block; }
     .wait { min-height: 240px; }
-    .head { display: flex; gap: 18px; margin-block-end: 16px; padding-inline-end: 36px; align-items: end; }
+    .head { display: flex; gap: 18px; margin-block-end: 16px; padding-inline-end: 36px; align-items: center; }
     .head ws-picture { width: 104px; flex: none; }
     .names { display: grid; gap: 6px; min-width: 0; font-size: 14px; }
     h2 { margin: 0; font-size: 24px; line-height: 30px; font-weight: 600; letter-spacing: -.01em; overflow-wrap: anywhere; }
@@ -245,12 +247,31 @@ export class WorkView extends LitElement {
     h3 { margin: 0 0 2px; font-size: 17px; line-height: 24px; font-weight: 600; }
     .actions { display: flex; gap: 8px; flex-wrap: wrap; margin-block: 14px 6px; }
     .position { display: flex; align-items: center; gap: 12px; min-height: 52px; flex-wrap: wrap; }
-    .position input { flex: 1; min-width: 120px; height: 40px; accent-color: var(--ws-accent); }
+    .position input {
+      flex: 1; min-width: 120px; height: 44px; margin: 0; appearance: none; background: none; cursor: pointer;
+      --ws-track: linear-gradient(var(--ws-accent) 0 0) 0 / var(--ws-at) 100% no-repeat,
+        color-mix(in srgb, var(--ws-text) 22%, var(--ws-card));
+    }
+    .position input:dir(rtl) {
+      --ws-track: linear-gradient(var(--ws-accent) 0 0) 100% / var(--ws-at) 100% no-repeat,
+        color-mix(in srgb, var(--ws-text) 22%, var(--ws-card));
+    }
+    input::-webkit-slider-runnable-track { height: 6px; border-radius: 3px; background: var(--ws-track); }
+    input::-moz-range-track { height: 6px; border-radius: 3px; background: var(--ws-track); }
+    input::-webkit-slider-thumb {
+      appearance: none; width: 20px; height: 20px; margin-block-start: -7px; border-radius: 50%;
+      background: var(--ws-accent); border: 3px solid var(--ws-card); box-shadow: 0 0 0 1px var(--ws-accent);
+    }
+    input::-moz-range-thumb {
+      width: 14px; height: 14px; border-radius: 50%; background: var(--ws-accent);
+      border: 3px solid var(--ws-card); box-shadow: 0 0 0 1px var(--ws-accent);
+    }
     .time { font-variant-numeric: tabular-nums; min-width: 52px; text-align: end; }
     .agree { display: flex; gap: 8px; align-items: center; margin: 12px 0 4px; }
     .lanes ul { list-style: none; margin: 0; padding: 0; }
     .lanes li { display: grid; grid-template-columns: minmax(0, 1fr) auto; gap: 2px 12px; padding: 8px 0; }
-    .said { text-align: end; }
+    .said { display: flex; gap: 6px; align-items: center; }
+    .said .icon { color: #1b7a3d; }
     .sync { grid-column: 1 / -1; display: flex; gap: 8px; align-items: center; flex-wrap: wrap; font-size: 13px; }
     .sync:empty { display: none; }
   `];
