@@ -31,12 +31,12 @@ const context = await browser.newContext({
   serviceWorkers: 'block', // Home Assistant's would fetch a hundred files in advance
 });
 if (options.tokens) {
-  await context.addInitScript((tokens) => {
+  await context.addInitScript(({ language, ...tokens }) => {
     localStorage.setItem('hassTokens', JSON.stringify(tokens));
-    localStorage.setItem('selectedLanguage', JSON.stringify('en'));
+    localStorage.setItem('selectedLanguage', JSON.stringify(language));
     // The sidebar takes no more room than it must.
     localStorage.setItem('dockedSidebar', JSON.stringify('auto'));
-  }, options.tokens);
+  }, { ...options.tokens, language: options.language });
 }
 const page = await context.newPage();
 page.setDefaultTimeout(options.timeout ?? 30000);
@@ -154,6 +154,25 @@ const commands = {
   async shot({ file, full }) {
     await page.screenshot({ path: file, animations: 'disabled', fullPage: full ?? false });
   },
+  /** Return what axe finds wrong in the first match, by the rules of WCAG 2.2 AA. */
+  async axe({ at }) {
+    const source = path.join(root, 'frontend', 'node_modules', 'axe-core', 'axe.min.js');
+    await page.evaluate(fs.readFileSync(source, 'utf8'));
+    return page.locator(at).first().evaluate(async (element) => {
+      const runOnly = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'];
+      const { violations } = await globalThis.axe.run(element, { runOnly });
+      return violations.flatMap(({ id, nodes }) => nodes.map((node) => (
+        `${id}: ${node.target.flat().at(-1)}: ${node.failureSummary}`
+      )));
+    });
+  },
+  /** Return what has the focus, through all shadow roots, as its text or label. */
+  focused: () => page.evaluate(() => {
+    let element = document.activeElement;
+    while (element?.shadowRoot?.activeElement) element = element.shadowRoot.activeElement;
+    return element?.getAttribute('aria-label') ?? element?.textContent?.trim() ?? '';
+  }),
+  back: () => page.goBack().then(() => undefined),
   resize: ({ width, height }) => page.setViewportSize({ width, height }),
   /** Return what went wrong in the page since the last time this was asked. */
   errors: () => errors.splice(0),

@@ -31,6 +31,7 @@ class Browser:
         dark: bool = False,
         size: tuple[int, int] = (1280, 900),
         scale: float = 1,
+        language: str = "en",
         pictures: Path | None = None,
     ) -> None:
         self.url = url
@@ -42,6 +43,7 @@ class Browser:
             "width": size[0],
             "height": size[1],
             "scale": scale,
+            "language": language,
         }
         self._process: asyncio.subprocess.Process | None = None
 
@@ -157,6 +159,20 @@ class Browser:
         file = self.pictures / f"{name}.png"
         await self._do("shot", file=str(file), full=full)
         return file
+
+    async def axe(self, at: str) -> list[str]:
+        """Return what is wrong in the first match for people with disabilities."""
+        found: list[str] = await self._do("axe", at=at)
+        return found
+
+    async def focused(self) -> str:
+        """Return the label, or the text, of what has the focus."""
+        found: str = await self._do("focused")
+        return found
+
+    async def back(self) -> None:
+        """Go back in history."""
+        await self._do("back")
 
     async def errors(self) -> list[str]:
         """Return what went wrong in the page since this was last asked."""

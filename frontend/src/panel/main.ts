@@ -138,7 +138,8 @@ export class WatchedSyncPanel extends LitElement {
     const { page, rest } = pageAt(this.route?.path ?? '');
     return html`
       <header>
-        <button class="round" aria-label=${t('panel.menu')} @click=${() => tell(this, 'hass-toggle-menu')}>${icon('menu')}</button>
+        ${this.narrow ? html`<button class="round" aria-label=${t('panel.menu')}
+          @click=${() => tell(this, 'hass-toggle-menu')}>${icon('menu')}</button>` : nothing}
         <h1>${t('panel.title')}</h1>
         <nav aria-label=${t('panel.pages')}>${PAGES.length < 2 ? nothing : PAGES.map((one) => html`<a class="tab"
           href=${this.address({ open: null }, one.path)} aria-current=${one === page ? 'page' : 'false'}>
@@ -166,13 +167,13 @@ export class WatchedSyncPanel extends LitElement {
 
   static override styles = [shared, css`
     :host {
-      display: flex; flex-direction: column; height: 100%; overflow: auto; scrollbar-gutter: stable;
+      display: flex; flex-direction: column; height: 100%; overflow: auto;
       background: var(--primary-background-color);
       --ws-card: var(--card-background-color, #fff);
     }
     header {
       position: sticky; top: 0; z-index: 4; display: flex; align-items: center; gap: 8px 16px;
-      min-height: var(--header-height, 56px); padding: 0 12px;
+      min-height: var(--header-height, 56px); padding: 0 24px;
       background: var(--app-header-background-color, var(--ws-card));
       color: var(--app-header-text-color, var(--ws-text));
       border-block-end: 1px solid var(--ws-line);
@@ -188,6 +189,7 @@ export class WatchedSyncPanel extends LitElement {
     main { flex: 1; padding: 20px 24px 32px; width: 100%; max-width: 1600px; margin: 0 auto; }
     .trouble { display: grid; justify-items: center; gap: 12px; padding: 15vh 16px; text-align: center; }
     .trouble .icon { width: 40px; height: 40px; }
+    :host([narrow]) header { padding: 0 8px; }
     :host([narrow]) main { padding: 16px 16px 88px; }
     :host([narrow]) nav:has(a) {
       position: fixed; inset-inline: 0; bottom: 0; z-index: 4; justify-content: space-around;

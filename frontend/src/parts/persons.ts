@@ -51,6 +51,7 @@ export class Persons extends LitElement {
       border-radius: 20px; font-size: 14px; font-weight: 500;
     }
     button[aria-pressed='true'] { background: var(--ws-tint); padding-inline-end: 14px; }
+    button[aria-pressed='true'] .face { background: var(--ws-card); }
     button[aria-pressed='false'] .face { opacity: .75; }
     button:hover .face { opacity: 1; }
   `];

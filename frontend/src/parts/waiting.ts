@@ -5,7 +5,7 @@ import { repeat } from 'lit/directives/repeat.js';
 import { define } from '../define.js';
 import { Api, type Waiting, type Whose } from '../api.js';
 import type { Hass } from '../hass.js';
-import { WordsController, clock, t, tn } from '../words.js';
+import { WordsController, ago, clock, reason, t, tn } from '../words.js';
 import { icon } from './icons.js';
 import { attempt } from './marks.js';
 import { Notice } from './notice.js';
@@ -15,6 +15,18 @@ import { shared } from './style.js';
 function wanted(row: Waiting): string {
   if (row.change === 'set_progress') return t('waiting.position', { time: clock(row.position ?? 0) });
   return t(row.change === 'mark_watched' ? 'waiting.watched' : 'waiting.unwatched');
+}
+
+const WHYS = ['waits_for_server', 'waits_for_sign_in', 'waits_for_decision', 'being_delivered', 'missing',
+  'may_have_been_written', 'retries_later', 'waits_for_turn', 'given_up'] as const;
+
+/** Why it is not delivered yet, or will not be, and when it is tried again. */
+function why(row: Waiting): string {
+  const known = WHYS.find((one) => one === row.why);
+  const cause = row.last_error && row.why !== 'being_delivered' ? reason(row.last_error) : '';
+  const next = row.status !== 'failed' && row.next_attempt && Date.parse(row.next_attempt) > Date.now()
+    ? t('waiting.next', { time: ago(row.next_attempt) }) : '';
+  return [known ? t(`why.${known}`) : row.text, cause, next].filter(Boolean).join(' · ');
 }
 
 @define('ws-waiting')
@@ -58,7 +70,7 @@ export class WaitingList extends LitElement {
           <span class="title">${row.title}</span>
           <span class="quiet">${wanted(row)} · ${row.lane}</span>
           <span class=${row.status === 'failed' ? 'bad' : 'quiet'}>
-            ${icon(row.status === 'failed' ? 'alert' : 'cloud')}<span>${row.text}</span></span>
+            ${icon(row.status === 'failed' ? 'alert' : 'cloud')}<span title=${row.text}>${why(row)}</span></span>
           ${row.status === 'failed' ? html`<span class="actions">
             <button class="pill main" aria-label=${`${t('waiting.retry')}: ${row.title}`}
               @click=${() => this.act('retry', row)}>${icon('retry')}${t('waiting.retry')}</button>

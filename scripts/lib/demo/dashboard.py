@@ -1,4 +1,4 @@
-"""The demo's dashboard: nothing but cards that Home Assistant brings along."""
+"""The demo's dashboard: the one to copy, and what to try."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from .home import put
 
 type Json = dict[str, Any]
 
-#: The dashboard that people are offered to copy; it is written for Attic and alex.
+#: The dashboard that people are offered to copy.
 READY_MADE: Final = Path(__file__).parents[3] / "dashboards" / "watched_sync.yaml"
 
 URL_PATH: Final = "watched-sync"
@@ -69,11 +69,11 @@ def write_dashboard(
 def dashboard(lanes: Sequence[LaneCards], control: str) -> Json:
     """Return the whole dashboard; *control* is the address of the servers' page.
 
-    What people copy comes first, for each lane, and then all lanes side by side.
+    What people copy comes first, and then all lanes side by side.
     """
     return {
         "views": [
-            *chain.from_iterable(_ready_made(lane) for lane in lanes),
+            *yaml.safe_load(READY_MADE.read_text(encoding="utf-8"))["views"],
             {
                 "title": "What to try",
                 "path": "home",
@@ -86,20 +86,6 @@ def dashboard(lanes: Sequence[LaneCards], control: str) -> Json:
             },
         ]
     }
-
-
-def _ready_made(lane: LaneCards) -> list[Json]:
-    """Return the views that a person copies, made out for one lane."""
-    text = READY_MADE.read_text(encoding="utf-8")
-    device = slugify(lane.device)
-    text = text.replace("attic_alex", device).replace(
-        "name: Attic", f"name: {lane.device}"
-    )
-    views: list[Json] = yaml.safe_load(text)["views"]
-    return [
-        {**view, "title": lane.device, "path": f"{view['path']}-{device}"}
-        for view in views
-    ]
 
 
 def _lane_section(lane: LaneCards) -> Json:

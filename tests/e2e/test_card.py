@@ -1,0 +1,259 @@
+"""The card and the page, as people use them: tick, take back, look into a show."""
+
+import asyncio
+from collections.abc import Callable
+import json
+
+import pytest
+
+from .browser import Browser
+from .house import House, no_complaints, synced
+
+pytestmark = pytest.mark.e2e
+
+DASHBOARD = "/watched-sync/to-watch"
+CARD = "watched-sync-card"
+SHEET = "ws-sheet >> dialog"
+
+
+def poster(title: str) -> str:
+    """Return where the poster of a work is, in the first card."""
+    return f"{CARD} >> nth=0 >> ws-poster:has-text('{title}')"
+
+
+def tick(title: str) -> str:
+    return f"{poster(title)} >> button.tick"
+
+
+def undo(title: str) -> str:
+    return f"{poster(title)} >> button.undo"
+
+
+def episode(number: int, *, season: int = 2) -> str:
+    """Return where the square of an episode of Severance is."""
+    name = f"S{season:02d}E{number:02d}"
+    return f"ws-episodes >> button.square:has-text('{name}')"
+
+
+async def until(true: Callable[[], bool], what: str) -> None:
+    """Wait until something is so on a server."""
+    try:
+        async with asyncio.timeout(30):
+            while True:
+                if true():
+                    return
+                await asyncio.sleep(0.05)
+    except TimeoutError:
+        pytest.fail(f"never so: {what}")
+
+
+async def read(house: House) -> None:
+    """Wait until the libraries were read: then the card knows every show."""
+    async with house.client() as client, asyncio.timeout(60):
+        while True:
+            who = await client.command("watched_sync/who")
+            if all(lane["inventory"] == "complete" for lane in who["lanes"]):
+                return
+            await asyncio.sleep(0.2)
+
+
+def plays(house: House, title: str) -> int:
+    """Return how often a film was played, as Plex counts."""
+    count: int = house.plex.state("alex", house.plex.rating_key(title)).view_count
+    return count
+
+
+def seen_episodes(house: House, season: int) -> list[int]:
+    """Return the episodes of a season of Severance that Plex has as watched."""
+    return [
+        number
+        for number in range(1, 11)
+        if house.plex.state(
+            "alex", house.plex.rating_key("Severance", season=season, episode=number)
+        ).view_count
+    ]
+
+
+async def test_a_tick_is_told_to_the_servers_and_taken_back(house: House) -> None:
+    await read(house)
+    async with house.browser() as browser, house.client() as client:
+        await browser.go(DASHBOARD)
+        await browser.click(tick("Oppenheimer"))
+        await browser.wait(undo("Oppenheimer"))
+        await until(lambda: plays(house, "Oppenheimer") == 1, "it is marked")
+        await browser.click(undo("Oppenheimer"))
+        await browser.wait(tick("Oppenheimer"))
+        await until(lambda: plays(house, "Oppenheimer") == 0, "it is taken back")
+        await synced(client)
+
+        # Not taken back: it goes after ten seconds.
+        await browser.click(tick("Oppenheimer"))
+        await until(lambda: plays(house, "Oppenheimer") == 1, "it is marked again")
+        await browser.wait(poster("Oppenheimer"), gone=True)
+
+        # A show: everything up to an episode, and all of that back.
+        before = seen_episodes(house, 2)
+        await browser.click(f"{poster('Severance')} >> button.open")
+        await browser.wait(SHEET)
+        await browser.click(episode(8))
+        await browser.click("ws-work >> button:has-text('Watched up to here')")
+        await until(
+            lambda: seen_episodes(house, 2) == list(range(1, 9)), "they are marked"
+        )
+        await browser.wait(f"{episode(8)}.watched")
+        await browser.click("ws-work >> .notice >> button:has-text('Undo')")
+        await until(lambda: seen_episodes(house, 2) == before, "all is taken back")
+        await browser.wait("ws-work >> .notice:has-text('Taken back')")
+        await browser.press("Escape")
+        await browser.wait(SHEET, gone=True)
+        await synced(client)
+        await no_complaints(browser)
+    assert house.complaints() == []
+
+
+async def test_what_waits_has_a_cloud_and_what_failed_a_reason(house: House) -> None:
+    await read(house)
+    chip = f"{CARD} >> nth=0 >> button.chip"
+    machine = house.simulation.machines["jellyfin"]
+    async with house.browser() as browser, house.client() as client:
+        await browser.go(DASHBOARD)
+        assert await browser.count(chip) == 0
+        await house.jellyfin.go_dark()
+        await browser.click(tick("Past Lives"))
+        await browser.wait(f"{poster('Past Lives')} >> .state.waits")
+        await browser.click(chip)
+        await browser.wait("ws-waiting >> text=Past Lives (2023)")
+        await browser.press("Escape")
+        await house.jellyfin.come_back()
+        await client.action(
+            "watched_sync.sync_now", config_entry_id=await lane(house, "Cellar")
+        )
+        await browser.wait(chip, gone=True)
+
+        # Refused for good: it stays to be looked at, says why, and works in the end.
+        machine.refuse(on=True)
+        await browser.click(tick("Doctor Who"))
+        await browser.wait(f"{chip}.alarm:has-text('1 failed')")
+        await browser.wait(f"{poster('Doctor Who')} >> .state.failed")
+        await browser.wait(f"{poster('Doctor Who')} >> .why.bad")
+        await browser.click(chip)
+        await browser.wait("ws-waiting >> li:has-text('Doctor Who')")
+        assert await browser.axe("ws-sheet") == []
+        machine.refuse(on=False)
+        await browser.click("ws-waiting >> button:has-text('Try again')")
+        await browser.wait("ws-waiting >> text=Nothing is waiting")
+        await browser.press("Escape")
+        await browser.wait(chip, gone=True)
+        await synced(client)
+        await no_complaints(browser, had_outage=True)
+
+
+async def lane(house: House, server: str) -> str:
+    """Return the config entry of the lane of a server."""
+    async with house.client() as client:
+        who = await client.command("watched_sync/who")
+    (found,) = (
+        one["config_entry_id"] for one in who["lanes"] if one["server"] == server
+    )
+    return str(found)
+
+
+async def test_it_works_on_a_phone_in_the_dark_with_a_keyboard_alone(
+    house: House,
+) -> None:
+    await read(house)
+    async with house.browser(dark=True, size=(390, 844)) as browser:
+        await browser.go(DASHBOARD)
+        await browser.wait(poster("Oppenheimer"))
+        assert await browser.axe(CARD) == []
+
+        await reach(browser, "Mark as watched: Oppenheimer (2023)")
+        await browser.press("Enter")
+        await browser.wait(undo("Oppenheimer"))
+        await reach(browser, "Undo: Oppenheimer (2023)")
+        await browser.press("Enter")
+        await browser.wait(tick("Oppenheimer"))
+
+        await reach(browser, "Severance", exactly=False)
+        await browser.press("Enter")
+        await browser.wait(episode(5))
+        await browser.settled()
+        assert await browser.axe("ws-sheet") == []
+        await reach(browser, "S02E05", exactly=False)
+        await browser.press("ArrowRight")
+        assert "S02E06" in await browser.focused()
+        await browser.press("Enter")
+        await browser.wait("ws-work >> h3:has-text('S02E06')")
+        await browser.press("Escape")
+        await browser.wait(SHEET, gone=True)
+        # The focus is where it was.
+        assert "Severance" in await browser.focused()
+        await no_complaints(browser)
+
+
+async def reach(browser: Browser, label: str, *, exactly: bool = True) -> None:
+    """Press the tab key until something with a label has the focus."""
+    seen = []
+    for _ in range(80):
+        await browser.press("Tab")
+        focused = await browser.focused()
+        seen.append(focused)
+        if focused == label or (not exactly and label in focused):
+            return
+    pytest.fail(f"{label} has never the focus: {json.dumps(seen)}")
+
+
+async def test_the_page_has_addresses_and_speaks_five_languages(house: House) -> None:
+    await read(house)
+    async with house.browser() as browser:
+        await browser.go("/watched")
+        await browser.click("ws-poster:has-text('Severance') >> button.open")
+        await browser.wait(SHEET)
+        await browser.settled()
+        assert await browser.axe("watched-sync-panel") == []
+        # Going back closes it, as everywhere; the address opens it for somebody else.
+        await browser.back()
+        await browser.wait(SHEET, gone=True)
+        assert await browser.path() == "/watched"
+        await browser.wait("ws-poster:has-text('Oppenheimer')")
+        await no_complaints(browser)
+    for language, words in {
+        "de": "Als Nächstes",
+        "es": "A continuación",
+        "fr": "À suivre",
+        "nl": "Als volgende",
+    }.items():
+        async with house.browser(language=language) as browser:
+            await browser.go(DASHBOARD)
+            await browser.wait(f"{CARD} >> h2:text-is('{words}')")
+
+
+async def test_a_dashboard_makes_itself_and_the_card_has_an_editor(
+    house: House,
+) -> None:
+    await read(house)
+    async with house.client() as client, house.browser() as browser:
+        await browser.go("/config/lovelace/dashboards")
+        await browser.click("ha-button:has-text('Add dashboard')")
+        await browser.click("dashboard-card:has-text('Watched Sync')")
+        await browser.fill("dialog-lovelace-dashboard-detail >> input", "Evenings")
+        await browser.click("dialog-lovelace-dashboard-detail >> text=Create")
+        made = await client.command("lovelace/dashboards/list")
+        assert [one["title"] for one in made][-1] == "Evenings"
+        path = made[-1]["url_path"]
+        config = await client.command("lovelace/config", url_path=path)
+        assert config == {"strategy": {"type": "custom:watched-sync"}}
+        await browser.go(f"/{path}/watched")
+        await browser.wait(f"{CARD} >> nth=1 >> ws-poster")
+
+        await client.command(
+            "lovelace/config/save",
+            url_path=path,
+            config={"views": [{"path": "one", "cards": [{"type": f"custom:{CARD}"}]}]},
+        )
+        await browser.go(f"/{path}/one?edit=1")
+        await browser.click("hui-card-options >> text=Edit")
+        await browser.wait(f"{CARD}-editor >> ha-form")
+        await browser.click(f"{CARD}-editor >> text=Films not seen yet")
+        await browser.wait(f"hui-dialog-edit-card >> {CARD} >> h2:text('Films')")
+        await browser.shot("editor")
