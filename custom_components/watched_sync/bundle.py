@@ -3,7 +3,7 @@
 from typing import Final
 
 #: Of the files in `frontend/`: their address changes with it.
-FILES: Final = "381475daad362ecc"
+FILES: Final = "69b7667aeaec5d4b"
 
 #: Of all that they were made from.
-SOURCES: Final = "61b5fa5f0b1b5cab"
+SOURCES: Final = "d8ca222599a14d87"

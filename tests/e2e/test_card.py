@@ -126,7 +126,7 @@ async def test_what_waits_has_a_cloud_and_what_failed_a_reason(house: House) -> 
         await browser.press("Escape")
         await house.jellyfin.come_back()
         await client.action(
-            "watched_sync.sync_now", config_entry_id=await lane(house, "Cellar")
+            "watched_sync.sync_now", {"config_entry_id": await lane(house, "Cellar")}
         )
         await browser.wait(chip, gone=True)
 
