@@ -19,7 +19,7 @@ from ..common import MOVIE, MemoryServer, drained, lane_entry, mark, setup_lane
 
 CHOSEN: dict[str, Any] = {
     "person": "person.ada",
-    "entities": {"up_next_switches": 2, "libraries": ["films"]},
+    "entities": {"up_next_switches": 2, "libraries": ["films"], "panel": False},
     "playback": {"watched_threshold": 75},
     "mirror": {"mirror_to": []},
     "delivery": {"conflict_policy": "server", "max_retry_age": 7},
@@ -120,7 +120,7 @@ async def test_nothing_has_to_be_chosen(hass: HomeAssistant) -> None:
     )
     assert entry.options == {
         "person": "shared",
-        "entities": {"up_next_switches": 10, "libraries": []},
+        "entities": {"up_next_switches": 10, "libraries": [], "panel": True},
         "playback": {"watched_threshold": 90},
         "mirror": {"mirror_to": []},
         "delivery": {"conflict_policy": "newest", "max_retry_age": 30},
