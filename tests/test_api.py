@@ -17,7 +17,9 @@ from custom_components.watched_sync.browsing import feed
 from custom_components.watched_sync.core.catalogue import Progress
 from custom_components.watched_sync.core.errors import Refused
 from custom_components.watched_sync.core.identity import ProviderIds
+from custom_components.watched_sync.core.operation import MarkUnwatched
 from custom_components.watched_sync.core.play_state import PlayState, Reading
+from custom_components.watched_sync.runtime import Request
 
 from .common import (
     EPISODES,
@@ -42,13 +44,17 @@ class Client:
     def __init__(self, client: Any) -> None:
         """Talk over *client*."""
         self._client = client
+        self._events: list[dict[str, Any]] = []
 
     async def _send(self, command: str, data: dict[str, Any]) -> dict[str, Any]:
         await self._client.send_json_auto_id(
             {"type": f"watched_sync/{command}", **data}
         )
-        answer: dict[str, Any] = await self._client.receive_json()
-        return answer
+        while True:
+            message: dict[str, Any] = await self._client.receive_json()
+            if message["type"] == "result":
+                return message
+            self._events.append(message["event"])
 
     async def ask(self, command: str, /, **data: Any) -> Any:
         """Return the answer to a command."""
@@ -65,6 +71,8 @@ class Client:
 
     async def event(self) -> dict[str, Any]:
         """Return the next event of a subscription."""
+        if self._events:
+            return self._events.pop(0)
         message: dict[str, Any] = await self._client.receive_json()
         assert message["type"] == "event", message
         event: dict[str, Any] = message["event"]
@@ -687,17 +695,21 @@ async def test_subscription_tells_all_and_then_what_changed(
     assert (row["show"], row["number"]) == ("Severance", "S01E01")
     assert event["waiting"] == {"order": [], "rows": {}, "pending": 0, "failed": 0}
     assert event["health"]["order"] == ["lane1"]
-    server.gate.clear()
+
+    async def told(*, watched: bool) -> None:
+        """Wait until the film is told to be as it was asked for, and at rest."""
+        while True:
+            event = await client.event()
+            assert event["type"] == "changed"
+            row = event.get("library", {}).get("works", {}).get(FILM, {})
+            if (row.get("watched"), row.get("sync_state")) == (watched, "synced"):
+                return
+
+    await told(watched=False)
     await mark(entry)
-    server.gate.set()
-    await drained(hass, entry)
-    work = None
-    while work is None or work["sync_state"] != "synced":
-        event = await client.event()
-        assert event["type"] == "changed"
-        assert "health" not in event or event["health"]["rows"]
-        work = event.get("library", {}).get("works", {}).get(FILM, work)
-    assert work["watched"] is True
+    await told(watched=True)
+    await entry.runtime_data.async_submit([Request(MOVIE, MarkUnwatched())])
+    await told(watched=False)
     await hass.config_entries.async_unload(entry.entry_id)
     while "health" not in event or event["health"]["rows"]["lane1"]["loaded"]:
         event = await client.event()

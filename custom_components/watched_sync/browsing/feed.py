@@ -12,10 +12,11 @@ from homeassistant.util.json import JsonObjectType, JsonValueType
 
 from ..actions.summaries import async_words
 from ..const import LOGGER
+from ..core.works import View
 from ..runtime import WatchedSyncConfigEntry, WatchedSyncRuntime
 from .refs import async_item_line, ref_of
 from .rows import lane_health_row, line_row
-from .shelves import Following, Shelves
+from .shelves import Shelves
 from .waiting import waiting_counts, waiting_rows
 from .whose import Audience, loaded
 
@@ -71,7 +72,10 @@ class Feed:
         self._sections = {name: _Section() for name in ("up_next", "waiting", "health")}
         self._stirred = asyncio.Event()
         self._heard: dict[str, tuple[WatchedSyncRuntime, list[Callable[[], None]]]] = {}
-        self._follow: tuple[Following, Callable[[], None]] | None = None
+        self._view: View | None = None
+        self._removed = 0
+        # From the first moment on: what changes after a page was read is told.
+        self._changed, self._end_following = shelves.async_follow()
         self._task: asyncio.Task[None] | None = None
         self._remove_signal: Callable[[], None] | None = None
 
@@ -152,30 +156,19 @@ class Feed:
     async def _library(self, audience: Audience) -> JsonObjectType | None:
         """Return the works that changed since they were told."""
         view = await self._shelves.async_view(audience)
-        if self._follow is None or self._follow[0].view is not view:
-            # Whoever looks at the page reads it when it is opened.
-            is_first = self._follow is None
-            self._end_following()
-            self._follow = self._shelves.async_follow(view)
-            return None if is_first else {"reload": True}
-        following = self._follow[0]
-        changed = set(following.changed)
-        following.changed.clear()
-        if not changed:
-            return None
+        before = (self._view, self._removed)
+        self._view, self._removed = view, view.removed
+        changed = set(self._changed)
+        self._changed.clear()
         lines = [line for key in changed if (line := view.line(key)) is not None]
-        if len(changed) > MOST_WORKS or len(lines) < len(changed):
+        is_other = before[0] is not None and before != (view, view.removed)
+        if is_other or len(lines) > MOST_WORKS:
             return {"reload": True}
         owners, today = audience.owners, dt_util.now().date()
         works: dict[str, JsonValueType] = {
             ref_of(one): line_row(self._hass, one, owners, today) for one in lines
         }
-        return {"works": works}
-
-    def _end_following(self) -> None:
-        if self._follow is not None:
-            self._follow[1]()
-            self._follow = None
+        return {"works": works} if works else None
 
     # --- hearing -----------------------------------------------------------------
 

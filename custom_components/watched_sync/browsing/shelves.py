@@ -91,14 +91,6 @@ def _concerned(items: Iterable[Item]) -> set[str]:
     return {one for item in items for one in (item.item_id, *item.show_ids)}
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Following:
-    """A view, and the keys of the works in it that changed since they were taken."""
-
-    view: View
-    changed: set[CopyKey] = field(default_factory=set)
-
-
 class Shelves:
     """Every film and show of the loaded lanes, once for each work."""
 
@@ -108,7 +100,7 @@ class Shelves:
         self.works = Works()
         self._shelves: dict[str, _Shelf] = {}
         self._views: OrderedDict[tuple[object, ...], View] = OrderedDict()
-        self._followings: list[Following] = []
+        self._changed: list[set[CopyKey]] = []
         self._one_at_a_time = asyncio.Lock()
 
     async def async_view(self, audience: Audience) -> View:
@@ -129,12 +121,8 @@ class Shelves:
             return view
 
     def _forget_views(self) -> None:
-        followed = [one.view for one in self._followings]
-        for key, view in list(self._views.items()):
-            if len(self._views) <= _VIEWS:
-                break
-            if view not in followed:
-                del self._views[key]
+        while len(self._views) > _VIEWS:
+            self._views.popitem(last=False)
 
     def is_whole(self, entry: WatchedSyncConfigEntry) -> bool:
         """Whether the libraries of a lane were read to their end."""
@@ -142,11 +130,15 @@ class Shelves:
         return shelf is not None and shelf.is_whole
 
     @callback
-    def async_follow(self, view: View) -> tuple[Following, Callable[[], None]]:
-        """Have noted from now on what changes in a view; also returns what ends it."""
-        following = Following(view)
-        self._followings.append(following)
-        return following, lambda: self._followings.remove(following)
+    def async_follow(self) -> tuple[set[CopyKey], Callable[[], None]]:
+        """Return a set for the keys of works that change, and what ends filling it."""
+        changed: set[CopyKey] = set()
+        self._changed.append(changed)
+
+        def end() -> None:
+            self._changed = [one for one in self._changed if one is not changed]
+
+        return changed, end
 
     # --- up to date --------------------------------------------------------------
 
@@ -274,8 +266,8 @@ class Shelves:
             work = self.works.by_key(key)
             for view in self._views.values():
                 view.put(key, work)
-            for following in self._followings:
-                following.changed.add(key)
+            for changed in self._changed:
+                changed.add(key)
 
 
 def _is_show(reading: Reading | None) -> bool:

@@ -389,15 +389,17 @@ def line_of_copies(
     )
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class View:
     """The works of some *lanes*, ready to be looked through again and again.
 
-    *seen* are all lanes by which somebody counts who has watched something.
+    *seen* are all lanes by which somebody counts who has watched something. `removed`
+    counts how often a work was taken away from it.
     """
 
     lanes: tuple[str, ...]
     seen: frozenset[str]
+    removed: int = 0
     _lines: dict[CopyKey, Line] = field(default_factory=dict)
     _found: dict[Wanted, Sequence[Line]] = field(default_factory=dict)
 
@@ -406,8 +408,8 @@ class View:
         line = None if work is None else line_of(work, self.lanes, self.seen)
         if line is not None:
             self._lines[key] = line
-        else:
-            self._lines.pop(key, None)
+        elif self._lines.pop(key, None) is not None:
+            self.removed += 1
         self._found.clear()
 
     def line(self, key: CopyKey) -> Line | None:
