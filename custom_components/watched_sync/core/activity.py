@@ -1,7 +1,9 @@
 """What happened on a lane, told once: what was delivered, what failed, what others did.
 
 It is read out of what the lane publishes. What was read for the first time has not
-happened now, and what our own writes cause is told once, when they are confirmed.
+happened now, and what our own writes cause is told once, when they are confirmed. What
+a levelling changes was watched long ago: that is told as a whole when it is done, and
+only what fails is told one by one.
 """
 
 from collections import Counter
@@ -15,7 +17,7 @@ from .identity import Item
 from .lane import LaneUpdate
 from .ledger import Ledger
 from .mistakes import Mistakes
-from .operation import Operation, Scope
+from .operation import Operation, Origin, Scope
 from .outbox import Outbox, Outcome, Result
 from .play_state import POSITION_TOLERANCE, PlayState, Reading
 
@@ -41,6 +43,7 @@ class What(StrEnum):
     QUEUE_DRAINED = "queue_drained"
     CONFLICT = "conflict"
     NOT_FOLLOWED = "not_followed"
+    LEVELLED = "levelled"
 
 
 class Lost(StrEnum):
@@ -76,7 +79,9 @@ class Activity:
     is why something failed. `again` says that the item was watched before as well.
     `delivered` is how many operations came to an end before the queue was empty.
     `left_out` counts the others of its kind that came at the same time and are not
-    told. `playback` is what a player said that led to no item.
+    told. `playback` is what a player said that led to no item. `levelled` is what a
+    levelling did here, now that it has ended or was stopped, as the answers of the
+    action have it.
     """
 
     what: What
@@ -88,6 +93,7 @@ class Activity:
     delivered: int = 0
     left_out: int = 0
     playback: LostPlayback | None = None
+    levelled: Mapping[str, object] | None = None
 
     @property
     def origin(self) -> str:
@@ -121,7 +127,10 @@ class Chronicle:
             told += ends
         if observing:
             told.extend(self._observed_moves(update.readings, update.before, ours))
-        self._delivered += sum(one.result in _ARRIVED for one in update.outcomes)
+        self._delivered += sum(
+            one.result in _ARRIVED and not _is_of_levelling(one)
+            for one in update.outcomes
+        )
         if self._delivered and not len(self._outbox):
             told.append(Activity(What.QUEUE_DRAINED, delivered=self._delivered))
             self._delivered = 0
@@ -132,10 +141,12 @@ class Chronicle:
         match outcome.result:
             case Result.DELIVERED:
                 moves = dict(self._delivered_moves(outcome))
+                if _is_of_levelling(outcome):
+                    return moves.keys(), []
                 return moves.keys(), [one for one in moves.values() if one is not None]
             case Result.REJECTED:
                 return (), [_ended(What.SYNC_FAILED, outcome)]
-            case Result.OVERRULED:
+            case Result.OVERRULED if not _is_of_levelling(outcome):
                 return (), [_ended(What.CONFLICT, outcome)]
             case _:
                 return (), []
@@ -234,6 +245,10 @@ def marked_together(activities: Iterable[Activity]) -> list[list[Activity]]:
             batch_id = one.operation.batch_id if one.operation else None
             batches.setdefault((one.what, one.origin, batch_id), []).append(one)
     return list(batches.values())
+
+
+def _is_of_levelling(outcome: Outcome) -> bool:
+    return outcome.operation.origin is Origin.LEVEL
 
 
 def _ended(what: What, outcome: Outcome) -> Activity:

@@ -193,7 +193,7 @@ class Copier:
         """Take in which copies gave way here before they arrived."""
         for outcome in update.outcomes:
             copy = outcome.operation
-            if outcome.result is Result.SUPERSEDED and copy.origin is Origin.MIRROR:
+            if outcome.result is Result.SUPERSEDED and copy.origin.is_copy:
                 self._note_passed_over(copy)
 
     def _note_passed_over(self, copy: Operation) -> None:
@@ -215,7 +215,7 @@ class Copier:
         )
         if (
             asked is None
-            or asked.origin is Origin.MIRROR
+            or asked.origin.is_copy
             or not is_true_of(asked.change, reading.state)
         ):
             return

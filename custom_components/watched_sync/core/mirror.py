@@ -21,7 +21,6 @@ from .operation import (
     MarkUnwatched,
     MarkWatched,
     Operation,
-    Origin,
     Scope,
     SetProgress,
     flag_of,
@@ -261,7 +260,7 @@ class Moves:
             return False
         seen_otherwise_at = self._seen_to_move(item_id, now)
         pending = {} if waiting is None else waiting.told
-        is_copy = cause is not None and cause.origin is Origin.MIRROR
+        is_copy = cause is not None and cause.origin.is_copy
         if is_copy:
             targets = ()
         before = {one: pending.get(one, known) for one in (*targets, *pending)}
@@ -607,7 +606,7 @@ def asked_since(
         done = entry.operation
         if (
             done.asked_at > asked_at
-            and done.origin is not Origin.MIRROR
+            and not done.origin.is_copy
             and entry.result in (Result.DELIVERED, Result.ALREADY_TRUE)
             and flag_of(done.change) is not None
             and done.reaches(item)

@@ -103,6 +103,16 @@ class Origin(StrEnum):
     PLAYBACK = "playback"
     MIRROR = "mirror"
     UNDO = "undo"
+    LEVEL = "level"
+
+    @property
+    def is_copy(self) -> bool:
+        """Whether it makes a lane follow others, which therefore know of it already.
+
+        That goes for what takes a levelling back as well: the others keep what they
+        had before it.
+        """
+        return self in (Origin.MIRROR, Origin.LEVEL)
 
 
 _NO_STATES: Mapping[str, PlayState] = MappingProxyType({})
@@ -371,6 +381,6 @@ def folded(earlier: Operation, later: Operation) -> Operation:
     return replace(
         later,
         change=both,
-        origin=earlier.origin if later.origin is Origin.MIRROR else later.origin,
+        origin=earlier.origin if later.origin.is_copy else later.origin,
         flag_asked_at=flag_asked_at,
     )

@@ -23,7 +23,7 @@ from .operation import (
     Scope,
     SetProgress,
 )
-from .outbox import Outbox, Result
+from .outbox import HistoryEntry, Outbox, Result
 from .play_state import UNKNOWN, PlayState
 from .ports import Capabilities
 from .reconcile import CLOCK_TOLERANCE, is_true_of
@@ -205,14 +205,17 @@ def plan_undo(
     *,
     capabilities: Capabilities,
     clock_offset: timedelta | None = None,
+    kept: Iterable[HistoryEntry] | None = None,
 ) -> UndoPlan:
     """Plan what takes the batch *batch_id* back on a server with *capabilities*.
 
     What waits, or was given up, is dropped. Where it was written already, or may have
     been, that is taken back as well: the reading before delivery tells which it is.
-    *clock_offset* is the server's clock minus ours.
+    *clock_offset* is the server's clock minus ours. Where somebody has *kept* what the
+    batch did, as the history does not hold all of it, that is taken back and nothing
+    else that is done.
     """
-    batches = _batches(outbox)
+    batches = _batches(outbox, None if kept is None else {batch_id: kept})
     own = batches.get(batch_id, [])
     discards = tuple(one.operation for one in own if one.result is None)
     untouched = [
@@ -253,10 +256,20 @@ def _waiting(outbox: Outbox) -> Iterator[_Record]:
     yield from map(_Record, outbox)
 
 
-def _batches(outbox: Outbox) -> _Batches:
-    """Return all that is known, by batch, in the order in which it was asked for."""
+def _batches(
+    outbox: Outbox, kept: Mapping[str, Iterable[HistoryEntry]] | None = None
+) -> _Batches:
+    """Return all that is known, by batch, in the order in which it was asked for.
+
+    Of a batch of which somebody has *kept* entries, those and no others count as done.
+    """
+    kept = kept or {}
+    done = [
+        *(one for entries in kept.values() for one in entries),
+        *(one for one in outbox.history if one.operation.batch_id not in kept),
+    ]
     records = [
-        *(_Record(one.operation, one.result, one.settled_at) for one in outbox.history),
+        *(_Record(one.operation, one.result, one.settled_at) for one in done),
         *_waiting(outbox),
     ]
     records.sort(key=lambda record: record.operation.asked_at)
