@@ -93,6 +93,7 @@ async def test_nothing_has_happened_at_first(hass: HomeAssistant) -> None:
         "queue_drained",
         "conflict",
         "not_followed",
+        "levelled",
     ]
     registered = er.async_get(hass).async_get(EVENT)
     assert registered is not None

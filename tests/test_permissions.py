@@ -26,9 +26,13 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry, MockUs
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
 from custom_components.watched_sync.const import DOMAIN
-from custom_components.watched_sync.core.operation import SetProgress
+from custom_components.watched_sync.core.level import Plan, Step, fingerprint
+from custom_components.watched_sync.core.levelling import Asked
+from custom_components.watched_sync.core.operation import MarkWatched, SetProgress
+from custom_components.watched_sync.core.play_state import PlayState
 from custom_components.watched_sync.images import picture_path
 from custom_components.watched_sync.intent import async_setup_intents
+from custom_components.watched_sync.levelling.carrying_out import levellings
 from custom_components.watched_sync.llm import async_get_tools
 from custom_components.watched_sync.runtime import Request, WatchedSyncRuntime
 from custom_components.watched_sync.voice.assistants import Assistant
@@ -137,6 +141,17 @@ class House:
         await runtime.async_submit([Request(MOVIE, SetProgress(position))])
         await drained(self.hass, self.entry)
 
+    async def level(self) -> str:
+        """Have the entry brought level, and return the batch of that."""
+        found = levellings(self.hass)
+        entry_id = self.entry.entry_id
+        for under_way in found.under_way(entry_id):
+            return under_way.batch_id
+        shown = PlayState(watched=False)
+        step = Step("m1", MarkWatched(), shown, "elsewhere", "1", fingerprint(MOVIE))
+        plan = Plan("plan", {entry_id: [step]}, {}, {}, {})
+        return (await found.async_start(plan, Asked("watched", ()))).batch_id
+
 
 @pytest.fixture
 async def house(
@@ -163,14 +178,17 @@ async def house(
 
 async def by_action(house: House, action: str, user: User | None) -> bool:
     """Whether an action that names the entry is carried out."""
+    fields = FIELDS.get(action, {})
     if action == "undo":
         await house.change_something()
+    if action == "level":
+        fields = {"batch_id": await house.level(), "stop": True}
     before = house.done()
     try:
         answer = await house.hass.services.async_call(
             DOMAIN,
             action,
-            {"config_entry_id": [house.entry.entry_id], **FIELDS.get(action, {})},
+            {"config_entry_id": [house.entry.entry_id], **fields},
             blocking=True,
             return_response=True,
             context=Context(user_id=user.id if user else None),

@@ -75,6 +75,11 @@ from .issues import (
     async_unsupported_server,
     async_watch,
 )
+from .levelling.carrying_out import async_start_levellings
+from .levelling.offers import (
+    async_attach as async_attach_offers,
+    async_withdraw as async_withdraw_offers,
+)
 from .mirroring import Mirroring
 from .moves import async_watch_address
 from .naming.joining import LookUps
@@ -110,6 +115,7 @@ async def async_setup(hass: HomeAssistant, _: ConfigType) -> bool:
     await async_setup_images(hass)
     await async_start_memory(hass)
     await async_setup_face(hass)
+    await async_start_levellings(hass)
     return True
 
 
@@ -123,6 +129,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: WatchedSyncConfigEntry) 
         raise being_checked(entry.title)
     await async_start_memory(hass)  # it ends with the last entry
     await async_update_panel(hass)
+    levellings = await async_start_levellings(hass)
     journal = OutboxStore(hass, entry.entry_id)
     ledger = LedgerStore(hass, entry.entry_id)
     try:
@@ -309,6 +316,10 @@ async def async_setup_entry(hass: HomeAssistant, entry: WatchedSyncConfigEntry) 
     async_follow(hass, entry)
     async_follow_person(hass, entry)
     activity.async_release()
+    entry.async_on_unload(
+        levellings.async_attach(entry, is_restored=journal.is_restored)
+    )
+    entry.async_on_unload(async_attach_offers(hass, entry, is_new=journal.is_new))
 
     @callback
     def begin(_: HomeAssistant) -> None:
@@ -412,12 +423,16 @@ async def async_remove_entry(
     await LedgerStore(hass, entry.entry_id).async_remove()
     await async_remove_catalogue(hass, entry.entry_id)
     async_remove_issues(hass, entry.entry_id)
+    levellings = await async_start_levellings(hass)
+    await levellings.async_forget(entry.entry_id)
+    async_withdraw_offers(hass, entry.entry_id)
     async_forget_followed(hass, entry.entry_id)
     async_name_devices(hass)
     await async_update_panel(hass)
     if not hass.config_entries.async_entries(DOMAIN):
         await async_end_memory(hass)
         await async_remove_images(hass)
+        await levellings.async_remove()
 
 
 async def async_remove_config_entry_device(

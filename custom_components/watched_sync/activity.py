@@ -128,6 +128,18 @@ def async_tell_lost(
     async_dispatcher_send(hass, _IN_BRIEF, happened)
 
 
+@callback
+def async_tell_levelled(
+    hass: HomeAssistant, entry: WatchedSyncConfigEntry, levelled: Mapping[str, object]
+) -> None:
+    """Tell what a levelling did on a lane, now that it has ended or was stopped."""
+    happened = LaneActivity(
+        entry.entry_id, entry.title, Activity(What.LEVELLED, levelled=levelled)
+    )
+    async_dispatcher_send(hass, _ACTIVITY, happened)
+    async_dispatcher_send(hass, _IN_BRIEF, happened)
+
+
 class ActivityFeed:
     """Tells what happens on one lane, once there is somebody to hear it."""
 
@@ -261,6 +273,8 @@ def _attributes(activity: Activity) -> dict[str, Any]:
         attributes["reason"] = playback.why.value
         if playback.title is not None:
             attributes["title"] = playback.title
+    if activity.levelled is not None:
+        attributes |= activity.levelled
     if activity.left_out:
         attributes["left_out"] = activity.left_out
     return attributes

@@ -88,6 +88,7 @@ CONF_REPORT_PROGRESS: Final = "report_progress"
 
 # Repair issues, each followed by `_<entry id>`.
 ISSUE_CHECK_NOT_PUT_BACK: Final = "check_not_put_back"
+ISSUE_LEVEL_OFFER: Final = "level_offer"
 ISSUE_MASS_CHANGE: Final = "mass_change"
 ISSUE_OUTBOX_DAMAGED: Final = "outbox_damaged"
 ISSUE_OUTBOX_LOST: Final = "outbox_lost"

@@ -124,6 +124,15 @@ def unknown_batch(batch_id: str) -> ServiceValidationError:
     )
 
 
+def levelling_to_be_named(batch_id: str) -> ServiceValidationError:
+    """Say that the last batch is a levelling, which is only taken back by its name."""
+    return ServiceValidationError(
+        translation_domain=DOMAIN,
+        translation_key="levelling_to_be_named",
+        translation_placeholders={"batch_id": batch_id, "action": f"{DOMAIN}.undo"},
+    )
+
+
 def nothing_left_to_undo() -> ServiceValidationError:
     """Say that the last change cannot be taken back, as it was changed since."""
     return ServiceValidationError(

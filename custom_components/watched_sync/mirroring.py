@@ -24,7 +24,6 @@ from .core.errors import ServerError
 from .core.identity import Item
 from .core.lane import Lane, LaneUpdate, Phase
 from .core.mirror import Held, Moves, Skip, Skipped
-from .core.operation import Origin
 from .core.ports import Clock, MediaServer
 from .preferences import preferences
 from .store import LedgerStore
@@ -184,7 +183,7 @@ class Mirroring:
     @callback
     def _lane_changed(self, update: LaneUpdate) -> None:
         self._announce()
-        if any(one.operation.origin is Origin.MIRROR for one in update.outcomes):
+        if any(one.operation.origin.is_copy for one in update.outcomes):
             # A copy may have given way, which no reading tells.
             self._ledger.save_later()
         if len(self._moves) or self._asking:

@@ -1,7 +1,7 @@
 """Dialogs that settle a repair issue: try again or give up, and take note of a loss."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any, Final, override
 
 from homeassistant.components.repairs import RepairsFlow, RepairsFlowResult
@@ -18,15 +18,30 @@ import voluptuous as vol
 
 from .const import (
     CONF_PERSON,
+    ISSUE_LEVEL_OFFER,
     ISSUE_MASS_CHANGE,
     ISSUE_PERSON_NEEDED,
     ISSUE_RESTORED,
     ISSUE_UNDELIVERABLE,
 )
-from .core.errors import Reason
+from .core.errors import JournalError, Reason
+from .core.level import Plan
+from .core.levelling import Asked
 from .core.operation import Operation
 from .dialogs.person import async_person_selector, likely_person
 from .issues import async_look, async_mass_change, async_person_needed
+from .levelling.carrying_out import UnderWay, levellings
+from .levelling.offers import (
+    LEFT,
+    LEVEL,
+    STARTED,
+    Offer,
+    async_settle,
+    lanes_of,
+    names,
+    offer_of,
+)
+from .levelling.planning import LaneSide, NotRead, async_plan
 from .markdown import plain
 from .runtime import WatchedSyncConfigEntry
 from .words import async_change, async_reason
@@ -54,6 +69,9 @@ async def async_create_fix_flow(
     if issue_id.startswith(f"{ISSUE_MASS_CHANGE}_"):
         entry_id = str((data or {}).get("entry_id"))
         return MassChangeFlow(hass.config_entries.async_get_entry(entry_id))
+    if issue_id.startswith(f"{ISSUE_LEVEL_OFFER}_"):
+        entry_id = str((data or {}).get("entry_id"))
+        return LevelOfferFlow(hass.config_entries.async_get_entry(entry_id))
     if issue_id.startswith(f"{ISSUE_PERSON_NEEDED}_"):
         entry_id = str((data or {}).get("entry_id"))
         return PersonFlow(hass.config_entries.async_get_entry(entry_id))
@@ -321,6 +339,98 @@ class MassChangeFlow(RepairsFlow):
         """Look again: the end of a dialog withdraws the issue, come what may."""
         if (entry := _if_loaded(self._entry)) is not None:
             async_mass_change(self.hass, entry, entry.runtime_data.mirroring.held)
+
+
+class LevelOfferFlow(RepairsFlow):
+    """Shows how lanes differ, and brings them level or leaves them as they are."""
+
+    def __init__(self, entry: WatchedSyncConfigEntry | None) -> None:
+        """Speak of what is offered because of the lane of *entry*."""
+        self._entry = entry
+        self._offer: Offer | None = None
+
+    async def async_step_init(
+        self, _: dict[str, str] | None = None
+    ) -> RepairsFlowResult:
+        """Show how much would change where, as it is now."""
+        if (planned := await self._async_plan()) is None:
+            return self.async_abort(reason=self._why)
+        offer, lanes, plan = planned
+        if not plan.total:
+            await async_settle(self.hass, offer, LEVEL)
+            return self.async_create_entry(data={})
+        counts = plan.counts.values()
+        titles = {lane.entry_id: plain(lane.title) for lane in lanes}
+        return self.async_show_menu(
+            step_id="init",
+            menu_options=["start", "leave"],
+            description_placeholders={
+                "names": names(lanes),
+                "count": str(plan.total),
+                "lanes": "\n".join(
+                    f"- {titles[target_id]}: {len(steps)}"
+                    for target_id, steps in plan.steps.items()
+                    if steps
+                ),
+                "watched": str(
+                    sum(one.films_to_mark + one.episodes_to_mark for one in counts)
+                ),
+                "positions": str(
+                    sum(one.film_positions + one.episode_positions for one in counts)
+                ),
+                "left_out": str(sum(sum(one.left_out.values()) for one in counts)),
+            },
+        )
+
+    async def async_step_start(
+        self, _: dict[str, str] | None = None
+    ) -> RepairsFlowResult:
+        """Bring them level, as they are now: what was shown may be a minute old."""
+        if (planned := await self._async_plan()) is None:
+            return self.async_abort(reason=self._why)
+        offer, _lanes, plan = planned
+        asked = Asked(
+            offer.question.what.value, offer.side_ids, tuple(sorted(offer.sources))
+        )
+        try:
+            if plan.total:
+                await levellings(self.hass).async_start(plan, asked)
+        except UnderWay:
+            return self.async_abort(reason="levelling_under_way")
+        except JournalError:
+            return self.async_abort(reason="not_started")
+        await async_settle(self.hass, offer, STARTED)
+        return self.async_create_entry(data={})
+
+    async def async_step_leave(
+        self, _: dict[str, str] | None = None
+    ) -> RepairsFlowResult:
+        """Leave them as they are, and never ask again."""
+        if self._offer is None:
+            return self.async_abort(reason="not_loaded")
+        await async_settle(self.hass, self._offer, LEFT)
+        return self.async_create_entry(data={})
+
+    _why = "not_loaded"
+
+    async def _async_plan(
+        self,
+    ) -> tuple[Offer, Sequence[WatchedSyncConfigEntry], Plan] | None:
+        """Return what is offered and what it comes to now; None sets why not."""
+        self._why = "not_loaded"
+        if (entry := _if_loaded(self._entry)) is None:
+            return None
+        offer = self._offer or offer_of(self.hass, entry)
+        if offer is None or (lanes := lanes_of(self.hass, offer)) is None:
+            return None
+        self._offer = offer
+        try:
+            sides = [LaneSide(lane) for lane in lanes]
+            plan = await async_plan(self.hass, sides, offer.question)
+        except NotRead:
+            self._why = "not_read"
+            return None
+        return offer, lanes, plan
 
 
 class PersonFlow(RepairsFlow):

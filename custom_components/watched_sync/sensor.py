@@ -11,7 +11,7 @@ from homeassistant.components.sensor import (
     SensorEntityDescription,
 )
 from homeassistant.const import EntityCategory
-from homeassistant.core import HomeAssistant
+from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .core.codec import encode_change
@@ -23,6 +23,7 @@ from .entity import (
     TrackedItemEntity,
     WatchedSyncEntity,
 )
+from .levelling.carrying_out import async_listen_progress, levellings
 from .runtime import WatchedSyncConfigEntry
 
 # Nothing is read here: the coordinator tells.
@@ -104,7 +105,18 @@ class SyncStatusSensor(WatchedSyncEntity, SensorEntity):
     _attr_device_class = SensorDeviceClass.ENUM
     _attr_entity_category = EntityCategory.DIAGNOSTIC
     _attr_options = [status.value for status in SyncStatus]  # noqa: RUF012 - Home Assistant's own declaration
-    _unrecorded_attributes = frozenset({"queue", "oldest"})
+    _unrecorded_attributes = frozenset({"queue", "oldest", "levelling"})
+
+    @override
+    async def async_added_to_hass(self) -> None:
+        """Follow what brings the lane level."""
+        await super().async_added_to_hass()
+        self.async_on_remove(async_listen_progress(self.hass, self._got_on))
+
+    @callback
+    def _got_on(self, entry_id: str) -> None:
+        if entry_id == self.coordinator.config_entry.entry_id:
+            self.async_write_ha_state()
 
     @property
     @override
@@ -128,11 +140,27 @@ class SyncStatusSensor(WatchedSyncEntity, SensorEntity):
             "oldest": snapshot.oldest if snapshot.waits else None,
             "last_error": snapshot.last_error,
             "reads_failing_since": snapshot.reads_failing_since,
+            "levelling": self._levelling,
             "queue": [
                 *(_short(operation, "queued") for operation in waiting),
                 *(_short(operation, "failed") for operation in snapshot.given_up),
             ],
         }
+
+    @property
+    def _levelling(self) -> dict[str, str | int] | None:
+        """How far a levelling is that writes to this lane, None if there is none."""
+        entry_id = self.coordinator.config_entry.entry_id
+        for levelling in levellings(self.hass).under_way(entry_id):
+            part = levelling.parts[entry_id]
+            tally = part.tally
+            return {
+                "batch_id": levelling.batch_id,
+                "state": part.state.value,
+                "done": tally["total"] - tally["left"],
+                "total": tally["total"],
+            }
+        return None
 
 
 class ItemsKnownSensor(WatchedSyncEntity, SensorEntity):

@@ -15,9 +15,12 @@ from .actions.explaining import async_explain
 from .actions.fields import (
     ATTR_BATCH_ID,
     ATTR_CONFIRM,
+    ATTR_DIRECTION,
     ATTR_DRY_RUN,
     ATTR_EPISODE,
     ATTR_EXTERNAL_ID,
+    ATTR_GO_ON,
+    ATTR_INCLUDE_PROBABLE,
     ATTR_INCLUDE_SPECIALS,
     ATTR_ITEM_ID,
     ATTR_LANGUAGE,
@@ -32,17 +35,23 @@ from .actions.fields import (
     ATTR_QUERY,
     ATTR_SCOPE,
     ATTR_SEASON,
+    ATTR_SINCE,
+    ATTR_SOURCE,
     ATTR_START,
+    ATTR_STOP,
     ATTR_TITLE,
     ATTR_WAIT,
     ATTR_WAITING,
     ATTR_WATCHED,
     ATTR_WATCHED_AT,
+    ATTR_WHAT,
     ATTR_WHEN_THERE,
     ATTR_YEAR,
     DEFAULT_FOUND_ITEMS,
     DEFAULT_HISTORY_ROWS,
     DEFAULT_LISTED_ITEMS,
+    DIRECTION_BOTH,
+    DIRECTION_FROM,
     PERSONS,
     WHOLE_NUMBER,
     duration,
@@ -51,6 +60,7 @@ from .actions.fields import (
     valid_text,
 )
 from .actions.finding import DEFAULT_MEDIA_TYPES, async_find_media
+from .actions.levelling import async_level
 from .actions.listing import async_get_library
 from .actions.marking import (
     async_mark_unwatched,
@@ -67,6 +77,7 @@ from .actions.queue import (
 )
 from .const import DOMAIN
 from .core.identity import MediaKind
+from .core.level import What
 from .naming.names import EXTERNAL_ID_EXAMPLES
 from .naming.shows import ActionScope
 
@@ -82,6 +93,7 @@ SERVICE_GET_HISTORY = "get_history"
 SERVICE_FIND_MEDIA = "find_media"
 SERVICE_GET_LIBRARY = "get_library"
 SERVICE_EXPLAIN = "explain"
+SERVICE_LEVEL = "level"
 
 
 _LANES: VolDictType = {
@@ -172,6 +184,28 @@ GET_LIBRARY_SCHEMA = vol.Schema(
         vol.Optional(ATTR_START, default=0): WHOLE_NUMBER,
     }
 )
+LEVEL_SCHEMA = vol.Schema(
+    {
+        **_LANES,
+        **_DRY_RUN,
+        vol.Optional(ATTR_DIRECTION): vol.In((DIRECTION_BOTH, DIRECTION_FROM)),
+        vol.Optional(ATTR_SOURCE): vol.All(cv.ensure_list, [valid_text]),
+        vol.Optional(ATTR_WHAT, default=What.WATCHED_AND_PROGRESS): vol.Coerce(What),
+        vol.Optional(ATTR_SINCE): moment,
+        vol.Optional(ATTR_TITLE): valid_text,
+        vol.Optional(ATTR_YEAR): WHOLE_NUMBER,
+        vol.Optional(ATTR_SEASON): WHOLE_NUMBER,
+        vol.Optional(ATTR_EPISODE): WHOLE_NUMBER,
+        vol.Optional(ATTR_EXTERNAL_ID): valid_text,
+        vol.Optional(ATTR_INCLUDE_SPECIALS, default=True): cv.boolean,
+        vol.Optional(ATTR_INCLUDE_PROBABLE, default=False): cv.boolean,
+        vol.Optional(ATTR_CONFIRM): valid_text,
+        vol.Optional(ATTR_WAIT, default=0): number,
+        vol.Optional(ATTR_BATCH_ID): valid_text,
+        vol.Optional(ATTR_STOP, default=False): cv.boolean,
+        vol.Optional(ATTR_GO_ON, default=False): cv.boolean,
+    }
+)
 EXPLAIN_SCHEMA = vol.Schema({**_ITEM, vol.Optional(ATTR_LANGUAGE): valid_text})
 
 
@@ -231,6 +265,7 @@ def async_setup_services(hass: HomeAssistant) -> None:
             SupportsResponse.ONLY,
         ),
         (SERVICE_EXPLAIN, async_explain, EXPLAIN_SCHEMA, SupportsResponse.ONLY),
+        (SERVICE_LEVEL, async_level, LEVEL_SCHEMA, SupportsResponse.OPTIONAL),
     ):
         hass.services.async_register(
             DOMAIN,

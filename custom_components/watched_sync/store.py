@@ -686,16 +686,13 @@ class PictureSecret:
         await _remove(self._hass, self._store)
 
 
-class CheckNotes:
-    """What a check has to put back: on the disk before it writes.
+class _Notes:
+    """A file that is on the disk when `async_save` returns."""
 
-    It is there for a minute, and only if Home Assistant did not end meanwhile.
-    """
-
-    def __init__(self, hass: HomeAssistant, entry_id: str) -> None:
+    def __init__(self, hass: HomeAssistant, key: str) -> None:
         """Prepare; nothing is read or written yet."""
         self._hass = hass
-        self._store = _RecordingStore(hass, f"{DOMAIN}.{entry_id}.check", self._wrote)
+        self._store = _RecordingStore(hass, key, self._wrote)
         self._error: Exception | None = None
 
     async def async_load(self) -> dict[str, Any] | None:
@@ -706,7 +703,7 @@ class CheckNotes:
         try:
             return (await _load(self._hass, self._store)).data
         except (StorageNewer, StorageUnreadable) as err:
-            LOGGER.warning("The note of a check cannot be read: %r", err)
+            LOGGER.warning("%s cannot be read: %r", self._store.key, err)
             return None
 
     async def async_save(self, data: dict[str, Any]) -> None:
@@ -727,6 +724,37 @@ class CheckNotes:
     @callback
     def _wrote(self, error: Exception | None) -> None:
         self._error = error
+
+
+class CheckNotes(_Notes):
+    """What a check has to put back: on the disk before it writes.
+
+    It is there for a minute, and only if Home Assistant did not end meanwhile.
+    """
+
+    def __init__(self, hass: HomeAssistant, entry_id: str) -> None:
+        """Prepare; nothing is read or written yet."""
+        super().__init__(hass, f"{DOMAIN}.{entry_id}.check")
+
+
+class LevellingsStore(_Notes):
+    """Which levellings there are, and what a person has said to the offer of one."""
+
+    def __init__(self, hass: HomeAssistant) -> None:
+        """Prepare; nothing is read or written yet."""
+        super().__init__(hass, f"{DOMAIN}.levellings")
+
+
+class LevellingStore(_Notes):
+    """One levelling: its steps, and how they ended.
+
+    Private like all of it, as it says what a household watches. It has a file of its
+    own: what is over is not written again with whatever comes after it.
+    """
+
+    def __init__(self, hass: HomeAssistant, batch_id: str) -> None:
+        """Prepare; nothing is read or written yet."""
+        super().__init__(hass, f"{DOMAIN}.levelling.{batch_id}")
 
 
 class PlayersStore:

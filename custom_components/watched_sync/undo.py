@@ -6,9 +6,17 @@ from dataclasses import dataclass
 
 from homeassistant.util.ulid import ulid_now
 
+from .core.errors import JournalError
+from .core.levelling import Levelling
 from .core.operation import Operation
 from .core.undo import Batch, Restore, UndoPlan, knows, last_batch, plan_undo
-from .failures import nothing_to_undo, unknown_batch
+from .failures import (
+    levelling_to_be_named,
+    nothing_to_undo,
+    refusal,
+    unknown_batch,
+)
+from .levelling.carrying_out import Unknown, levellings
 from .naming.asking import CannotAsk, SkipReason, async_ask
 from .runtime import WatchedSyncConfigEntry, runtime_of
 
@@ -31,12 +39,14 @@ class Undone:
 class Undo:
     """An undo: which batch it takes back, lane by lane.
 
-    `batch_id` is the batch it became itself, None if nothing had to be queued.
+    `batch_id` is the batch it became itself, None if nothing had to be queued. What a
+    `levelling` did is taken back bit by bit, so that of it no lane is named.
     """
 
     undoes: str
     batch_id: str | None
     lanes: Sequence[Undone]
+    levelling: Levelling | None = None
 
 
 async def async_undo(
@@ -51,6 +61,8 @@ async def async_undo(
     `ServiceValidationError` if there is no such batch, and what `async_submit` raises.
     """
     undoes = newest_batch(entries).batch_id if batch_id is None else batch_id
+    if entries and levellings(runtime_of(entries[0]).hass).knows(undoes):
+        return await _async_undo_levelling(entries, undoes, dry_run=dry_run)
     known = [one for one in entries if knows(runtime_of(one).lane.outbox, undoes)]
     if not known:
         raise unknown_batch(undoes)
@@ -71,10 +83,30 @@ async def async_undo(
     return Undo(undoes, new_batch if queued else None, lanes)
 
 
-def newest_batch(entries: Sequence[WatchedSyncConfigEntry]) -> Batch:
-    """Return the last batch that changed something; raises if there is none.
+async def _async_undo_levelling(
+    entries: Sequence[WatchedSyncConfigEntry], undoes: str, *, dry_run: bool
+) -> Undo:
+    """Begin to take back what a levelling did on these lanes; it goes on by itself."""
+    found = levellings(runtime_of(entries[0]).hass)
+    try:
+        levelling = await found.async_find(undoes)
+        entry_ids = {entry.entry_id for entry in entries} & levelling.parts.keys()
+        if not entry_ids:
+            raise unknown_batch(undoes)
+        if not dry_run:
+            levelling = await found.async_take_back(undoes, entry_ids)
+    except Unknown as err:
+        raise unknown_batch(undoes) from err
+    except JournalError as err:
+        raise refusal(err) from err
+    return Undo(undoes, levelling.undo_batch_id, (), levelling)
 
-    That is a `ServiceValidationError`.
+
+def newest_batch(entries: Sequence[WatchedSyncConfigEntry]) -> Batch:
+    """Return the last batch that changed something.
+
+    Raises `ServiceValidationError` if there is none, and if it is a levelling: that
+    may be ten thousand items, so it has to be named.
     """
     batches = [
         batch
@@ -83,7 +115,10 @@ def newest_batch(entries: Sequence[WatchedSyncConfigEntry]) -> Batch:
     ]
     if not batches:
         raise nothing_to_undo()
-    return max(batches, key=lambda batch: batch.asked_at)
+    newest = max(batches, key=lambda batch: batch.asked_at)
+    if levellings(runtime_of(entries[0]).hass).knows(newest.batch_id):
+        raise levelling_to_be_named(newest.batch_id)
+    return newest
 
 
 def _plan(entry: WatchedSyncConfigEntry, batch_id: str) -> UndoPlan:

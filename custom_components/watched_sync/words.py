@@ -37,6 +37,12 @@ def async_change(hass: HomeAssistant, change: Change) -> str:
     return _word(hass, "services", f"{encode_change(change)['type']}.name")
 
 
+@callback
+def async_sentence(hass: HomeAssistant, key: str) -> str:
+    """Return what an error says that has no blanks to be filled in."""
+    return _word(hass, "exceptions", f"{key}.message")
+
+
 def _word(hass: HomeAssistant, category: str, key: str) -> str:
     language = hass.config.language
     words = async_get_cached_translations(hass, language, category, DOMAIN)

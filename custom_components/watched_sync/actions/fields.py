@@ -36,6 +36,17 @@ ATTR_WATCHED: Final = "watched"
 ATTR_WAITING: Final = "waiting"
 ATTR_MAX_DURATION: Final = "max_duration"
 ATTR_START: Final = "start"
+ATTR_DIRECTION: Final = "direction"
+ATTR_SOURCE: Final = "source"
+ATTR_WHAT: Final = "what"
+ATTR_SINCE: Final = "since"
+ATTR_INCLUDE_PROBABLE: Final = "include_probable"
+ATTR_STOP: Final = "stop"
+ATTR_GO_ON: Final = "go_on"
+
+#: Which way to level: each lane follows all others, or all of them one source.
+DIRECTION_BOTH: Final = "both"
+DIRECTION_FROM: Final = "from"
 
 #: Items one action marks, or un-marks, without being told that this is meant.
 MARK_LIMIT: Final = 50

@@ -12,6 +12,8 @@ from ..core.operation import Operation
 from ..core.outbox import HISTORY_LIMIT, HistoryEntry, Outcome, Result
 from ..core.undo import Kept, undone_batches
 from ..failures import invalid
+from ..levelling.answers import progress_row
+from ..levelling.carrying_out import levellings
 from ..naming.asking import SkipReason
 from ..naming.found import Skipped
 from ..runtime import WatchedSyncConfigEntry, runtime_of
@@ -153,7 +155,14 @@ async def async_undo(call: ServiceCall) -> ServiceResponse:
             for one in undo.lanes
         )
     )
+    if undo.levelling is not None:
+        if wait:
+            await levellings(call.hass).async_wait(undo.undoes, wait)
+        levelled = {"levelling": progress_row(call.hass, undo.levelling)}
+    else:
+        levelled = {}
     return {
+        **levelled,
         "batch_id": undo.batch_id,
         "undone_batch_id": undo.undoes,
         "operations": [row for rows, _ in answers for row in rows],

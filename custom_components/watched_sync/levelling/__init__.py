@@ -1,0 +1,1 @@
+"""Bringing servers level: plan it, carry it out, offer it."""
