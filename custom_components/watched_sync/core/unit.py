@@ -11,6 +11,7 @@ from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import batched
+from typing import NamedTuple
 
 from .identity import Item
 from .level import Question, Side, What
@@ -20,7 +21,7 @@ from .operation import Change, MarkUnwatched, flag_of, fold
 from .packing import Packed
 from .ports import Capabilities
 from .reconcile import Policy
-from .wanted import LONG_AGO, Level, Shown, wanted
+from .wanted import Level, Shown, wanted
 
 #: Questions that are answered in one go, some tens of microseconds each.
 _SLICE = 100
@@ -53,25 +54,27 @@ class Known:
         return self.was.item
 
     @property
-    def place(self) -> tuple[int, int, int, str]:
-        """Where it stands among others, whatever order they were read in."""
-        item = self.item
-        return (self.side, item.season or 0, item.episode or 0, item.item_id)
-
-    @property
     def is_touched(self) -> bool:
         """Whether it shows anything but that nobody has begun it."""
         return self.was.state.watched is not False or self.was.is_begun
 
-    def follow(self, source: Known, change: Change) -> None:
-        """Change so that it is level with *source*."""
-        played = source.now.played_at
+    def follow(self, following: _Following) -> None:
+        """Change so that it is level with what it follows."""
+        change, played = following.change, following.played_at
         state = change.apply(self.now.state)
-        if played != LONG_AGO:
+        if played > self.now.played_at:
             state = replace(state, last_played=played)
         self.now = Shown(self.item, state)
         self.change = change if self.change is None else fold(self.change, change)
-        self.source = source
+        self.source = following.source
+
+
+class _Following(NamedTuple):
+    """That an item is to change, what it follows and when that was played."""
+
+    source: Known
+    change: Change
+    played_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +172,9 @@ class Unit:
         self._rows = rows
         self._known: defaultdict[int, dict[str, Known]] = defaultdict(dict)
         self._shelves: dict[int, Shelf] = {}
-        self._came_to: dict[tuple[Known, int], Level | Skip | None] = {}
+        self._copied_by: dict[Known, list[Known]] = {}
+        self._sources_of: defaultdict[Known, list[Known]] = defaultdict(list)
+        self._came_to: dict[tuple[Known, int], _Following | Level | Skip] = {}
         self._equal: set[Known] = set()
         self._changed: set[Known] = set()
         self._work = 0
@@ -181,7 +186,7 @@ class Unit:
             one = rules.known(row)
             self._known[one.side].setdefault(one.item.item_id, one)
             yield from self._pause()
-        active = sorted(self._sources(), key=lambda one: one.place)
+        active = sorted(self._sources(), key=_by_place)
         for number in range(1 if rules.sources else _MOST_ROUNDS):
             active = yield from self._go_round(active, is_first=number == 0)
             if not active:
@@ -192,19 +197,27 @@ class Unit:
         self, active: Iterable[Known], *, is_first: bool
     ) -> Generator[None, None, list[Known]]:
         """Have all copies of what is *active* follow; return those that changed."""
-        claims: defaultdict[Known, list[Known]] = defaultdict(list)
+        affected = set[Known]()
         for source in active:
-            yield from self._claim(source, claims, is_first=is_first)
-        changed = []
-        for copy, sources in claims.items():
+            if source not in self._copied_by:
+                yield from self._look_for(source, is_first=is_first)
+            affected.update(self._copied_by[source])
+            if not is_first:
+                affected.add(source)  # it may follow something else by now
+        changes: dict[Known, _Following] = {}
+        for copy in sorted(affected, key=_by_place):
             yield from self._pause()
-            came_to = yield from self._follow(copy, sources)
-            if came_to is None:
-                changed.append(copy)
+            sources = sorted(self._sources_of[copy], key=_by_place)
+            came_to = yield from self._following(copy, sources)
+            if isinstance(came_to, _Following):
+                changes[copy] = came_to
             if is_first:
                 self._note(copy, sources, came_to)
-        self._changed.update(changed)
-        return sorted(changed, key=lambda one: one.place)
+        # Only now, so that it makes no difference who is looked at first.
+        for copy, following in changes.items():
+            copy.follow(following)
+        self._changed.update(changes)
+        return list(changes)
 
     def _pause(self) -> Generator[None]:
         self._work += 1
@@ -217,14 +230,9 @@ class Unit:
             if not self._rules.sources or side in self._rules.sources:
                 yield from filter(self._rules.is_asked_of, known.values())
 
-    def _claim(
-        self,
-        source: Known,
-        claims: defaultdict[Known, list[Known]],
-        *,
-        is_first: bool,
-    ) -> Generator[None]:
+    def _look_for(self, source: Known, *, is_first: bool) -> Generator[None]:
         """Note what is to follow *source*, and where nothing can."""
+        self._copied_by[source] = followers = list[Known]()
         for target in self._rules.targets:
             if target == source.side:
                 continue
@@ -233,7 +241,8 @@ class Unit:
             if not isinstance(copies, Skip):
                 for copy in copies:
                     if self._rules.is_meant(source, copy):
-                        claims[copy].append(source)
+                        followers.append(copy)
+                        self._sources_of[copy].append(source)
             elif is_first and source.is_named and source.was.state.watched is not None:
                 self._came_to[source, target] = copies
 
@@ -274,10 +283,10 @@ class Unit:
             and not contradict(one.item.show_provider_ids, other.item.show_provider_ids)
         )
 
-    def _follow(
+    def _following(
         self, copy: Known, sources: Sequence[Known]
-    ) -> Generator[None, None, Level | Skip | None]:
-        """Have a copy follow the source that counts; return why it does not."""
+    ) -> Generator[None, None, _Following | Level | Skip]:
+        """Return what a copy is to follow, or why it does not change."""
         source = self._counting(copy, sources)
         if isinstance(source, Skip):
             return source
@@ -288,11 +297,15 @@ class Unit:
             back = yield from self._copies(copy, source.side)
             if isinstance(back, Skip) or source not in back:
                 return Skip.AMBIGUOUS  # it may be something else's copy as well
-        copy.follow(source, change)
-        return None
+        if flag_of(change) is None and not _holds_all(source.item, copy.item):
+            return Skip.OTHER_FILE
+        return _Following(source, change, source.now.played_at)
 
     def _note(
-        self, copy: Known, sources: Iterable[Known], came_to: Level | Skip | None
+        self,
+        copy: Known,
+        sources: Iterable[Known],
+        came_to: _Following | Level | Skip,
     ) -> None:
         """Note what came of a copy; of several copies, one that follows is enough."""
         for one in sources:
@@ -335,7 +348,7 @@ class Unit:
     def _settled(self) -> Settled:
         changed = [
             (one, one.source, one.change)
-            for one in sorted(self._changed, key=lambda each: each.place)
+            for one in sorted(self._changed, key=_by_place)
             if one.source is not None and one.change is not None
         ]
         equal = Counter(one.side for one in self._equal - self._changed)
@@ -348,6 +361,12 @@ class Unit:
             and not (came_to is Skip.OVERRULED and source in self._changed)
         ]
         return Settled(changed, equal, left_out)
+
+
+def _by_place(one: Known) -> tuple[int, int, int, str]:
+    """Return where one stands among others, whatever order they were read in."""
+    item = one.item
+    return (one.side, item.season or 0, item.episode or 0, item.item_id)
 
 
 def _by_date(one: Known) -> tuple[datetime, float]:
