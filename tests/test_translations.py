@@ -26,8 +26,8 @@ SAME_AS_IN_ENGLISH = {
         "Token",
     },
     "es": {"PIN", "Token", "no"},
-    "fr": {"Position", "Position {time}", "{count} minute", "{count} minutes"},
-    "nl": {"Conflict", "Details", "Offline", "Server", "Servers", "Token"},
+    "fr": {"Films", "Position", "Position {time}", "{count} minute", "{count} minutes"},
+    "nl": {"Conflict", "Details", "Films", "Offline", "Server", "Servers", "Token"},
 }
 
 #: Names that no language changes. Quick Connect is none of them: Jellyfin itself

@@ -224,7 +224,7 @@ export interface HistoryRow {
   items: number;
   asked_at: string;
   settled_at: string;
-  result: string;
+  result: 'delivered' | 'already_true' | 'overruled' | 'superseded' | 'rejected' | 'discarded';
   cause: Cause;
   undone: boolean;
   undo: 'batch' | 'row' | 'no';
@@ -307,7 +307,7 @@ export class Api {
   /** Take a batch back, or everything since it, or one row, or else the last batch. */
   undo(
     whose: Whose,
-    what: { batch_id?: string; since?: string; operation_id?: string } = {},
+    what: { batch_id?: string; since?: string; operation_id?: string; dry_run?: true } = {},
   ): Promise<Done> {
     return this.ask('undo', { ...whose, ...what });
   }

@@ -9,6 +9,8 @@ export interface Connection {
 
 export interface Hass {
   language: string;
+  /** Whether Home Assistant itself can be reached. */
+  connected?: boolean;
   user?: { id: string; is_admin: boolean };
   connection: Connection;
   callWS<Answer>(message: Record<string, unknown>): Promise<Answer>;

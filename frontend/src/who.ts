@@ -17,5 +17,20 @@ export function whoseOf(who: Who, person: string): Whose {
   return lanes.length ? { config_entry_id: lanes.map((lane) => lane.config_entry_id) } : {};
 }
 
+/** Several persons at once, as they are named to the commands. */
+export function whoseOfAll(who: Who, persons: readonly string[]): Whose {
+  if (persons.every((person) => person.startsWith('person.'))) return { person: [...persons] };
+  const lanes = who.lanes.filter(({ owner }) => persons.includes(owner));
+  return { config_entry_id: lanes.map((lane) => lane.config_entry_id) };
+}
+
+/** Those whom it is about. */
+export function meant(who: Who, { person, config_entry_id }: Whose): string[] {
+  const keys = [person ?? []].flat();
+  const entries = [config_entry_id ?? []].flat();
+  const owners = who.lanes.filter((lane) => entries.includes(lane.config_entry_id)).map(({ owner }) => owner);
+  return who.persons.map(({ key }) => key).filter((key) => keys.includes(key) || owners.includes(key));
+}
+
 /** Who is there, as Home Assistant says now. */
 export const askWho = (hass: Hass): Promise<Who> => new Api(hass).who();

@@ -111,6 +111,30 @@ export function complaint(error: WsError): string {
 
 export const number = (value: number): string => new Intl.NumberFormat(spoken || 'en').format(value);
 
+/** How much of a whole, from a number out of 100. */
+export const percent = (value: number): string => new Intl.NumberFormat(spoken || 'en', {
+  style: 'percent',
+}).format(value / 100);
+
+/** The time of a moment, as in `20:15`. */
+export const time = (iso: string): string => new Intl.DateTimeFormat(spoken || 'en', {
+  timeStyle: 'short',
+}).format(new Date(iso));
+
+/** A moment, as in `30 Nov 2026, 20:15`. */
+export const moment = (iso: string): string => new Intl.DateTimeFormat(spoken || 'en', {
+  dateStyle: 'medium', timeStyle: 'short',
+}).format(new Date(iso));
+
+/** A day of the past as people call it: `Today`, `Yesterday`, then by its date. */
+export function dayName(date: string, now = new Date()): string {
+  const today = new Date(now.getFullYear(), now.getMonth(), now.getDate(), 12);
+  const days = Math.round((new Date(`${date}T12:00:00`).getTime() - today.getTime()) / 86_400_000);
+  if (days < -1 || days > 0) return day(date);
+  const text = new Intl.RelativeTimeFormat(spoken || 'en', { numeric: 'auto' }).format(days, 'day');
+  return text.charAt(0).toLocaleUpperCase(spoken || 'en') + text.slice(1);
+}
+
 /** A day, as in `3 December 2026`; the year only where it is not this one. */
 export function day(iso: string): string {
   const date = new Date(iso.length === 10 ? `${iso}T12:00:00` : iso);

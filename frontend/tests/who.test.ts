@@ -1,6 +1,6 @@
 import { strict as assert, test } from './assert.js';
 import type { Who } from '../src/api.js';
-import { firstPerson, whoseOf } from '../src/who.js';
+import { firstPerson, meant, whoseOf, whoseOfAll } from '../src/who.js';
 
 const who = {
   me: 'person.bo',
@@ -36,4 +36,15 @@ test('a person is named as such, one who is none by their lanes', () => {
   assert.deepEqual(whoseOf(who, 'person.ada'), { person: 'person.ada' });
   assert.deepEqual(whoseOf(who, 'user cy'), { config_entry_id: ['two'] });
   assert.deepEqual(whoseOf(who, ''), {});
+});
+
+test('several persons are named as such, with one who is none by their lanes', () => {
+  assert.deepEqual(whoseOfAll(who, ['person.ada', 'person.bo']), { person: ['person.ada', 'person.bo'] });
+  assert.deepEqual(whoseOfAll(who, ['user cy']), { config_entry_id: ['two'] });
+});
+
+test('whom it is about is told from how they are named', () => {
+  assert.deepEqual(meant(who, { person: 'person.ada' }), ['person.ada']);
+  assert.deepEqual(meant(who, whoseOf(who, 'user cy')), ['user cy']);
+  assert.deepEqual(meant(who, {}), []);
 });

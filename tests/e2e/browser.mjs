@@ -108,6 +108,12 @@ async function ready() {
   await settled();
 }
 
+/** Have the frontend show another address, as a link in it does. */
+const show = (to) => page.evaluate((there) => {
+  history.pushState(null, '', there);
+  window.dispatchEvent(new CustomEvent('location-changed', { detail: { replace: false } }));
+}, to);
+
 const commands = {
   /** Open a page of Home Assistant, without a reload if it is there already. */
   async go({ to }) {
@@ -117,10 +123,7 @@ const commands = {
       // also once all is still, as that moment may be a long one.
       for (let round = 0; round < 5; round++) {
         if (await here() !== to) {
-          await page.evaluate((there) => {
-            history.pushState(null, '', there);
-            window.dispatchEvent(new CustomEvent('location-changed', { detail: { replace: false } }));
-          }, to);
+          await show(to);
         }
         await page.waitForTimeout(round ? 300 : 120);
         if (round && await here() === to) {
@@ -147,6 +150,21 @@ const commands = {
   text: ({ at }) => page.locator(at).first().innerText(),
   value: ({ at }) => page.locator(at).first().inputValue(),
   path: () => new URL(page.url()).pathname,
+  search: () => new URL(page.url()).search,
+  /** Open a page of Home Assistant for a moment. */
+  async turn({ to }) {
+    await show(to);
+    await page.waitForTimeout(120);
+  },
+  /** Return the bytes of the heap and the nodes that are held once all waste is gone. */
+  async memory() {
+    const session = await context.newCDPSession(page);
+    for (let round = 0; round < 3; round++) await session.send('HeapProfiler.collectGarbage');
+    const { usedSize } = await session.send('Runtime.getHeapUsage');
+    const { nodes } = await session.send('Memory.getDOMCounters');
+    await session.detach();
+    return { heap: usedSize, nodes };
+  },
   /** Wait until an entity's state has arrived in the frontend. */
   state: ({ entity, state }) => page.waitForFunction(([id, wanted]) => (
     document.querySelector('home-assistant').hass.states[id]?.state === wanted

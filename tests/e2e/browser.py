@@ -150,6 +150,20 @@ class Browser:
         found: str = await self._do("path")
         return found
 
+    async def search(self) -> str:
+        """Return what follows the path in the page's address, from the `?` on."""
+        found: str = await self._do("search")
+        return found
+
+    async def turn_to(self, path: str) -> None:
+        """Open a page of Home Assistant for a moment, without waiting for its end."""
+        await self._do("turn", to=path)
+
+    async def memory(self) -> dict[str, int]:
+        """Return the bytes and the nodes that the page holds, without waste."""
+        found: dict[str, int] = await self._do("memory")
+        return found
+
     async def state(self, entity_id: str, state: str) -> None:
         """Wait until the frontend knows that an entity has a state."""
         await self._do("state", entity=entity_id, state=state)

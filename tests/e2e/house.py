@@ -13,6 +13,7 @@ from typing import Any, Self
 
 import pytest
 
+from custom_components.watched_sync.const import PERSON_SHARED
 from custom_components.watched_sync.core.slots import STEADY_AFTER
 from scripts.lib.demo import dashboard
 from scripts.lib.demo.client import Client
@@ -26,6 +27,7 @@ from .browser import Browser
 USER = "demo"
 PASSWORD = "demo"
 VIEWER = "alex"
+HOUSEMATE = "kim"
 
 PLEX = "attic_alex"
 JELLYFIN = "cellar_alex"
@@ -65,9 +67,12 @@ class House:
         configuration: str = "",
         sentences: Sequence[str] = (),
         blueprints: bool = False,
+        household: bool = False,
     ) -> None:
         """Prepare; nothing is started.
 
+        A *household* is two persons, each with lanes on both servers: Alex, who owns
+        the home, and Kim, who is no administrator and whose password is her name.
         *configuration* is YAML for the end of configuration.yaml; *sentences* are the
         languages whose sentence files are copied, and *blueprints* says whether ours
         are, all as a person does by hand.
@@ -82,6 +87,9 @@ class House:
         self._configuration = configuration
         self._sentences = sentences
         self._blueprints = blueprints
+        self._persons = {VIEWER: "person.alex", HOUSEMATE: "person.kim"}
+        if not household:
+            self._persons = {VIEWER: PERSON_SHARED}
         self.logs: list[str] = []
 
     async def __aenter__(self) -> Self:
@@ -116,26 +124,30 @@ class House:
     async def _furnish(self) -> Access:
         hello = self.simulation.hello()
         entries = []
-        if self._connect["plex"]:
-            token = hello["plex"]["users"][VIEWER]["token"]
-            entries.append(
-                await plex_entry(
-                    hello["plex"]["url"],
-                    token,
-                    plex_tv=hello["plex_tv"]["url"],
-                    track=self._track["plex"],
+        for user, person in self._persons.items():
+            tracks = user == VIEWER
+            if self._connect["plex"]:
+                token = hello["plex"]["users"][user]["token"]
+                entries.append(
+                    await plex_entry(
+                        hello["plex"]["url"],
+                        token,
+                        plex_tv=hello["plex_tv"]["url"],
+                        track=self._track["plex"] if tracks else (),
+                        person=person,
+                    )
                 )
-            )
-        if self._connect["jellyfin"]:
-            password = hello["jellyfin"]["users"][VIEWER]["password"]
-            entries.append(
-                await jellyfin_entry(
-                    hello["jellyfin"]["url"],
-                    VIEWER,
-                    password,
-                    track=self._track["jellyfin"],
+            if self._connect["jellyfin"]:
+                password = hello["jellyfin"]["users"][user]["password"]
+                entries.append(
+                    await jellyfin_entry(
+                        hello["jellyfin"]["url"],
+                        user,
+                        password,
+                        track=self._track["jellyfin"] if tracks else (),
+                        person=person,
+                    )
                 )
-            )
         folder = self.folder / "home"
         wanted = {
             "port": free_port(),
@@ -144,6 +156,8 @@ class House:
             "configuration": self._configuration,
             "entries": entries,
         }
+        if HOUSEMATE in self._persons:
+            wanted |= {"owner": VIEWER.capitalize(), "others": [HOUSEMATE.capitalize()]}
         access = Access(**json.loads(await _furnish(folder, wanted)))
         copy_texts(folder, languages=self._sentences, blueprints=self._blueprints)
         if entries:

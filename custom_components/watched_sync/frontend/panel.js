@@ -1,26 +1,33 @@
 /* Watched Sync, MIT. Made from frontend/ by scripts/frontend; contains Lit, BSD-3-Clause, copyright Google LLC. */
-import"./part-CNEYR3FF.js";import{a as z,b as H,c as U}from"./part-VH7M2IO2.js";import{a as _}from"./part-RD24UX4I.js";import"./part-HPKEYAQL.js";import{a as g,b as T}from"./part-MOSS2EEM.js";import{A as f,a as i,c as $,d as a,g as p,i as y,j as d,k as c,m as C,q as E,r as R,s as u,t as j,u as m,v as L,w as n}from"./part-A6PSBI2K.js";var h=[{path:"up-next",title:"card.title_up_next",icon:"film",load:()=>import("./part-2RR7JXKS.js"),render:l=>a`<ws-page-up-next .context=${l}></ws-page-up-next>`}];function v(l){let[x,...t]=l.split("/").filter(Boolean).map(decodeURIComponent);return{page:h.find(r=>r.path===x)??h[0],rest:t}}var o=class extends y{constructor(){super();this.narrow=!1;this.trouble="";this.loaded=new Set;this.language="";this.pushed=!1;this.follow=new _(this,()=>this.hass&&this.who?{hass:this.hass,whose:this.whose}:void 0);this.moved=()=>this.requestUpdate();new L(this)}connectedCallback(){super.connectedCallback(),window.addEventListener("location-changed",this.moved),window.addEventListener("popstate",this.moved)}disconnectedCallback(){super.disconnectedCallback(),window.removeEventListener("location-changed",this.moved),window.removeEventListener("popstate",this.moved),clearTimeout(this.timer)}get wanted(){return new URLSearchParams(location.search)}get person(){return this.who?z(this.who,this.wanted.get("person")??void 0):""}get whose(){return this.who?H(this.who,this.person):{}}address(t,e){let r=this.wanted;for(let[b,k]of Object.entries(t))k===null?r.delete(b):r.set(b,k);let w=r.toString(),s=e===void 0?location.pathname:`/watched/${e}`;return w?`${s}?${w}`:s}willUpdate(t){let{hass:e}=this;e&&this.language!==e.language&&(this.language=e.language,this.begin(e));let{page:r}=v(this.route?.path??"");this.loaded.has(r.path)||r.load().then(()=>{this.loaded=new Set([...this.loaded,r.path])}),this.wanted.has("open")&&!this.loaded.has("work")&&import("./part-42SZNYWS.js").then(()=>{this.loaded=new Set([...this.loaded,"work"])})}async begin(t){try{await j(t),this.who=await U(t),this.trouble=""}catch(e){if(!E(e))throw e;this.trouble=m()&&e.code==="unknown_command"?n("card.not_there"):f(e),this.timer=setTimeout(()=>{this.begin(t)},1e4)}}open(t){this.pushed=!0,u(this.address({open:t}))}close(){this.wanted.has("open")&&(this.pushed?history.back():u(this.address({open:null}),!0),this.pushed=!1)}render(){let{hass:t,who:e}=this,{page:r,rest:w}=v(this.route?.path??"");return a`
+import"./part-A6YQVFPU.js";import{a as L,b as z,e as H}from"./part-KFAKAD5T.js";import{a as u,b as j,c as v}from"./part-DFQ6FQXO.js";import{c as B}from"./part-5Q5QJS7W.js";import{a as A,b as R,c as f}from"./part-QQ5WEMTT.js";import{a as p,b as T}from"./part-KJILK6BW.js";import{A as m,a as n,c as x,d as r,g as o,i as b,j as c,k as w,m as $,q as k,r as y,t as E,u as g,v as _,w as a,x as C}from"./part-JNOPQXH2.js";function V(l,h){return l?.language!==h?.language||l?.connection!==h?.connection||l?.connected!==h?.connected||l?.user?.id!==h?.user?.id}var i=class extends b{constructor(){super();this.narrow=!1;this.trouble="";this.loaded=new Set;this.language="";this.pushed=!1;this.shown="";this.tops=new Map;this.isBack=!1;this.follow=new B(this,()=>this.hass&&this.who?{hass:this.hass,whose:this.whose}:void 0);this.moved=e=>{this.isBack=e.type==="popstate",this.requestUpdate()};this.scrolled=()=>{this.tops.set(this.shown,this.scrollTop)};new _(this)}connectedCallback(){super.connectedCallback(),window.addEventListener("location-changed",this.moved),window.addEventListener("popstate",this.moved),this.addEventListener("scroll",this.scrolled,{passive:!0})}disconnectedCallback(){super.disconnectedCallback(),window.removeEventListener("location-changed",this.moved),window.removeEventListener("popstate",this.moved),this.removeEventListener("scroll",this.scrolled),clearTimeout(this.timer)}get person(){return this.who?L(this.who,u().get("person")??void 0):""}get whose(){return this.who?z(this.who,this.person):{}}willUpdate(e){let{hass:t}=this;t&&this.language!==t.language&&(this.language=t.language,this.begin(t));let{page:s}=f(this.route?.path??"");this.loaded.has(s.path)||s.load().then(()=>{this.loaded=new Set([...this.loaded,s.path])}),u().has("open")&&!this.loaded.has("work")&&import("./part-KWK67PGC.js").then(()=>{this.loaded=new Set([...this.loaded,"work"])})}updated(){let{page:e}=f(this.route?.path??"");this.shown!==e.path&&(this.shown=e.path,this.scrollBack(e.path,this.isBack?this.tops.get(e.path)??0:0))}async scrollBack(e,t){for(let s=0;s<120&&this.shown===e;s+=1){if(this.scrollTop=t,Math.abs(this.scrollTop-t)<1)return;await new Promise(requestAnimationFrame)}}async begin(e){try{await E(e),this.who=await H(e),this.trouble=""}catch(t){if(!k(t))throw t;this.trouble=g()&&t.code==="unknown_command"?a("card.not_there"):m(t),this.timer=setTimeout(()=>{this.begin(e)},1e4)}}open(e){this.pushed=!0,v({open:e})}close(){u().has("open")&&(this.pushed?history.back():v({open:null},!0),this.pushed=!1)}render(){let{hass:e,who:t}=this,{page:s,rest:q}=f(this.route?.path??"");return r`
       <header>
-        ${this.narrow?a`<button class="round" aria-label=${n("panel.menu")}
-          @click=${()=>R(this,"hass-toggle-menu")}>${g("menu")}</button>`:p}
-        <h1>${n("panel.title")}</h1>
-        <nav aria-label=${n("panel.pages")}>${h.length<2?p:h.map(s=>a`<a class="tab"
-          href=${this.address({open:null},s.path)} aria-current=${s===r?"page":"false"}>
-          ${g(s.icon)}<span>${n(s.title)}</span></a>`)}</nav>
-        <ws-persons .persons=${e?.persons??[]} .chosen=${this.person}
-          @ws-person=${s=>u(this.address({person:s.detail,open:null}))}></ws-persons>
+        ${this.narrow?r`<button class="round" aria-label=${a("panel.menu")}
+          @click=${()=>y(this,"hass-toggle-menu")}>${p("menu")}</button>`:o}
+        <h1>${a("panel.title")}</h1>
+        <nav aria-label=${a("panel.pages")}>${R.map(d=>this.renderTab(d,d===s))}</nav>
+        <ws-persons .persons=${t?.persons??[]} .chosen=${this.person}
+          @ws-person=${d=>v({person:d.detail,open:null})}></ws-persons>
       </header>
-      <main @ws-open=${s=>this.open(s.detail.ref)}>
-        ${this.trouble||this.follow.error?a`<p class="trouble">${g("alert")}
-            <span>${this.trouble||this.follow.error&&f(this.follow.error)}</span></p>`:t&&e&&m()&&this.loaded.has(r.path)?r.render({hass:t,who:e,person:this.person,whose:this.whose,view:this.follow.view,rest:w,narrow:this.narrow}):p}
+      ${g()?this.renderBanners():o}
+      <main @ws-open=${d=>this.open(d.detail.ref)}>
+        ${this.trouble||this.follow.error?r`<p class="trouble">${p("alert")}
+            <span>${this.trouble||this.follow.error&&m(this.follow.error)}</span></p>`:e&&t&&g()&&this.loaded.has(s.path)?s.render({hass:e,who:t,person:this.person,whose:this.whose,view:this.follow.view,rest:q,narrow:this.narrow}):o}
       </main>
-      ${this.renderSheet()}`}renderSheet(){let t=this.wanted.get("open");return!t||!this.hass||!this.who||!this.loaded.has("work")?p:a`<ws-sheet .label=${n("card.details")} @ws-close=${()=>this.close()}>
-      <ws-work .hass=${this.hass} .whose=${this.whose} .who=${this.who} .ref=${t}></ws-work>
-    </ws-sheet>`}};o.styles=[T,$`
+      ${this.renderSheet()}`}renderTab(e,t){let s=e.path==="waiting"?this.follow.view?.waiting.failed??0:0;return r`<a class="tab" href=${j(e.path)} aria-current=${t?"page":"false"}>
+      <span class="sign">${p(e.icon)}${s?r`<span class="badge" aria-hidden="true"></span>`:o}</span>
+      <span>${a(e.title)}</span>${s?r`<span class="unseen">, ${C("card.failed",s)}</span>`:o}</a>`}renderBanners(){let e=Object.values(this.follow.view?.health.rows??{});return r`<div class="banners" role="status">
+      ${this.hass?.connected===!1?r`<p class="banner">${p("alert")}<span>${a("panel.disconnected")}</span></p>`:o}
+      ${e.map(t=>t.status==="offline"?r`<p class="banner">${p("cloud")}
+          <span>${a("panel.offline",{lane:t.lane})}</span></p>`:t.status==="auth_required"?r`<p class="banner">${p("alert")}
+          <span>${a("panel.sign_in_needed",{lane:t.lane})}</span>
+          ${this.who?.is_admin?r`<a class="pill" href=${A}>${a("panel.sign_in")}</a>`:o}</p>`:o)}
+    </div>`}renderSheet(){let e=u().get("open");return!e||!this.hass||!this.who||!this.loaded.has("work")?o:r`<ws-sheet .label=${a("card.details")} @ws-close=${()=>this.close()}>
+      <ws-work .hass=${this.hass} .whose=${this.whose} .who=${this.who} .ref=${e}></ws-work>
+    </ws-sheet>`}};i.styles=[T,x`
     :host {
       display: flex; flex-direction: column; height: 100%; overflow: auto;
       background: var(--primary-background-color);
-      --ws-card: var(--card-background-color, #fff);
+      --ws-card: var(--card-background-color, #fff); --ws-head: var(--header-height, 56px);
     }
     header {
       position: sticky; top: 0; z-index: 4; display: flex; align-items: center; gap: 8px 16px;
@@ -29,6 +36,7 @@ import"./part-CNEYR3FF.js";import{a as z,b as H,c as U}from"./part-VH7M2IO2.js";
       color: var(--app-header-text-color, var(--ws-text));
       border-block-end: 1px solid var(--ws-line);
     }
+    ws-persons { margin-inline-start: auto; }
     h1 { margin: 0; font-size: 20px; font-weight: 500; }
     nav { display: flex; gap: 4px; flex: 1; }
     .tab {
@@ -37,10 +45,22 @@ import"./part-CNEYR3FF.js";import{a as z,b as H,c as U}from"./part-VH7M2IO2.js";
     }
     .tab:hover { background: color-mix(in srgb, currentcolor 10%, transparent); }
     .tab[aria-current='page'] { background: var(--ws-tint); color: var(--ws-text); }
+    .sign { position: relative; display: flex; }
+    .badge {
+      position: absolute; inset-block-start: -3px; inset-inline-end: -4px; width: 10px; height: 10px; border-radius: 50%;
+      background: var(--ws-error); box-shadow: 0 0 0 2px var(--app-header-background-color, var(--ws-card));
+    }
+    .banners:empty { display: none; }
+    .banner {
+      display: flex; align-items: center; gap: 12px; margin: 0; padding: 10px 24px; min-height: 44px; font-size: 14px;
+      background: color-mix(in srgb, var(--warning-color, #ffa600) 18%, var(--ws-card)); border-block-end: 1px solid var(--ws-line);
+    }
+    .banner .pill { margin-inline-start: auto; }
     main { flex: 1; padding: 20px 24px 32px; width: 100%; max-width: 1600px; margin: 0 auto; }
     .trouble { display: grid; justify-items: center; gap: 12px; padding: 15vh 16px; text-align: center; }
     .trouble .icon { width: 40px; height: 40px; }
     :host([narrow]) header { padding: 0 8px; }
+    :host([narrow]) .banner { padding-inline: 16px; }
     :host([narrow]) main { padding: 16px 16px 88px; }
     :host([narrow]) nav:has(a) {
       position: fixed; inset-inline: 0; bottom: 0; z-index: 4; justify-content: space-around;
@@ -48,4 +68,4 @@ import"./part-CNEYR3FF.js";import{a as z,b as H,c as U}from"./part-VH7M2IO2.js";
       border-block-start: 1px solid var(--ws-line);
     }
     :host([narrow]) .tab { flex-direction: column; gap: 2px; font-size: 12px; padding: 4px 10px; min-width: 60px; }
-  `],i([d({attribute:!1})],o.prototype,"hass",2),i([d({type:Boolean,reflect:!0})],o.prototype,"narrow",2),i([d({attribute:!1})],o.prototype,"route",2),i([d({attribute:!1})],o.prototype,"panel",2),i([c()],o.prototype,"who",2),i([c()],o.prototype,"trouble",2),i([c()],o.prototype,"loaded",2),o=i([C("watched-sync-panel")],o);export{o as WatchedSyncPanel};
+  `],n([c({attribute:!1,hasChanged:V})],i.prototype,"hass",2),n([c({type:Boolean,reflect:!0})],i.prototype,"narrow",2),n([c({attribute:!1})],i.prototype,"route",2),n([c({attribute:!1})],i.prototype,"panel",2),n([w()],i.prototype,"who",2),n([w()],i.prototype,"trouble",2),n([w()],i.prototype,"loaded",2),i=n([$("watched-sync-panel")],i);export{i as WatchedSyncPanel};

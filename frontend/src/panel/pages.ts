@@ -6,6 +6,9 @@ import type { Hass } from '../hass.js';
 import type { Icon } from '../parts/icons.js';
 import type { Key } from '../words.js';
 
+/** Where Home Assistant asks to sign in again. */
+export const SIGN_IN = '/config/integrations/integration/watched_sync';
+
 /** What a page is given. */
 export interface PageContext {
   hass: Hass;
@@ -37,6 +40,20 @@ export const PAGES: readonly Page[] = [
     icon: 'film',
     load: () => import('./up-next.js'),
     render: (context) => html`<ws-page-up-next .context=${context}></ws-page-up-next>`,
+  },
+  {
+    path: 'library',
+    title: 'library.title',
+    icon: 'library',
+    load: () => import('./library.js'),
+    render: (context) => html`<ws-page-library .context=${context}></ws-page-library>`,
+  },
+  {
+    path: 'waiting',
+    title: 'health.tab',
+    icon: 'cloud',
+    load: () => import('./waiting.js'),
+    render: (context) => html`<ws-page-waiting .context=${context}></ws-page-waiting>`,
   },
 ];
 

@@ -49,13 +49,16 @@ export class Poster extends LitElement {
 
   @property({ reflect: true }) look: 'posters' | 'list' = 'posters';
 
+  /** Whether the tab key stops at it; among many it does at one, and arrows do the rest. */
+  @property({ attribute: false }) reachable = true;
+
   constructor() {
     super();
     new WordsController(this);
   }
 
-  override focus(): void {
-    this.renderRoot.querySelector<HTMLElement>('.open')?.focus();
+  override focus(options?: FocusOptions): void {
+    this.renderRoot.querySelector<HTMLElement>('.open')?.focus(options);
   }
 
   private send(type: string): void {
@@ -79,12 +82,12 @@ export class Poster extends LitElement {
     ].filter(Boolean).join(', ');
     return html`
       <div class="whole ${work.unaired ? 'unaired' : ''} ${this.ticked ? 'ticked' : ''}">
-        <button class="open" aria-haspopup="dialog" @click=${() => this.send('ws-open')}>
+        <button class="open" aria-haspopup="dialog" tabindex=${this.reachable ? 0 : -1} @click=${() => this.send('ws-open')}>
           <span class="frame">
             <ws-picture src=${work.picture ?? nothing} .label=${title}></ws-picture>
-            ${part > 0 && !this.ticked ? html`<span class="bar"><span
+            ${part > 0 && part < 1 && !this.ticked ? html`<span class="bar"><span
               style=${styleMap({ inlineSize: `${(part * 100).toFixed(1)}%` })}></span></span>` : nothing}
-            ${this.seen.length && !this.ticked ? html`<span class="seen ${part > 0 ? 'above' : ''}">
+            ${this.seen.length && !this.ticked ? html`<span class="seen ${part > 0 && part < 1 ? 'above' : ''}">
               ${this.seen.slice(0, 4).map(face)}</span>` : nothing}
           </span>
           <span class="text">
@@ -118,7 +121,7 @@ export class Poster extends LitElement {
       return work.aired ? html`<span class="when" aria-hidden="true">${day(work.aired)}</span>` : nothing;
     }
     const watched = work.watched === true;
-    return html`<button class="tick ${watched ? 'on' : ''}" aria-pressed=${watched ? 'true' : 'false'}
+    return html`<button class="tick ${watched ? 'on' : ''}" tabindex=${this.reachable ? 0 : -1} aria-pressed=${watched ? 'true' : 'false'}
       aria-label=${t(watched ? 'card.unmark' : 'card.mark', { title: work.full_title })}
       title=${t(watched ? 'state.watched' : 'card.tick')}
       @click=${() => this.send('ws-tick')}><span>${icon('check')}</span></button>`;

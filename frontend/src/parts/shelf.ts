@@ -53,6 +53,11 @@ export class Shelf extends LitElement {
     }
   }
 
+  protected override updated(): void {
+    // What was ticked lingers, also where nothing else is left.
+    this.toggleAttribute('busy', this.marks.ticked.size > 0);
+  }
+
   protected override render() {
     const works = this.marks.among(this.works);
     const sideways = this.look === 'posters' && this.rows > 0;

@@ -32,7 +32,7 @@ export const shared = css`
   .pill {
     display: inline-flex; align-items: center; justify-content: center; gap: 8px;
     min-height: 40px; padding: 0 16px; border-radius: 20px; background: var(--ws-faint);
-    font-size: 14px; font-weight: 500; white-space: nowrap;
+    font-size: 14px; font-weight: 500; white-space: nowrap; color: inherit; text-decoration: none;
     transition: background-color .15s;
   }
   .pill:hover:not(:disabled) { background: color-mix(in srgb, var(--ws-text) 13%, var(--ws-card)); }

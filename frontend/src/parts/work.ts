@@ -4,10 +4,11 @@ import { property, state } from 'lit/decorators.js';
 import { styleMap } from 'lit/directives/style-map.js';
 import { define } from '../define.js';
 import {
-  Api, type LaneState, type LibraryChange, type Show, type Whose, type Who, type Work, type WorkDetails,
+  Api, type LaneState, type LibraryChange, type Person, type Show, type Whose, type Who, type Work, type WorkDetails,
 } from '../api.js';
 import { isWsError, type Hass } from '../hass.js';
 import { ViewController } from '../view.js';
+import { meant, whoseOfAll } from '../who.js';
 import { WordsController, clock, complaint, day, length, reason, t } from '../words.js';
 import './episodes.js';
 import { icon } from './icons.js';
@@ -184,9 +185,40 @@ export class WorkView extends LitElement {
           ${isEpisode ? html`<button class="pill" @click=${() => this.mark(work, true, 'up_to')}>
             ${icon('upTo')}${t('work.up_to')}</button>` : nothing}
         </div>
+        ${this.renderTogether(work)}
         ${this.renderPosition(work)}`}
       ${this.renderLanes(work)}
     </section>`;
+  }
+
+  /** Whoever else was in the room, to have seen it as well in one tap. */
+  private renderTogether(work: Work) {
+    const { details, who } = this;
+    if (!details || !who) return nothing;
+    const us = meant(who, this.whose);
+    const others = who.persons.filter(({ key }) => !us.includes(key) && !(
+      work.watched === true
+      && details.household.some((row) => row.key === key && row.watched === true)
+    ));
+    if (us.length === 0 || others.length === 0) return nothing;
+    const button = (persons: readonly Person[], name: string) => html`<button class="pill with"
+      aria-label=${t('work.together_with', { name })} @click=${() => void this.together(work, us, persons)}>
+      ${persons.length === 1 ? persons.map(face) : nothing}<span>${name}</span></button>`;
+    return html`<div class="together" role="group" aria-label=${t('work.together')}>
+      <span class="quiet">${t('work.together')}</span>
+      ${others.map((person) => button([person], person.name))}
+      ${others.length > 1 ? button(others, t('work.everyone')) : nothing}
+    </div>`;
+  }
+
+  private async together(work: Work, us: readonly string[], others: readonly Person[]): Promise<void> {
+    if (!this.who) return;
+    const whose = whoseOfAll(this.who, [...us, ...others.map(({ key }) => key)]);
+    const said = t('work.together_with', {
+      name: new Intl.ListFormat(this.hass.language).format(others.map(({ name }) => name)),
+    });
+    const mark = (api: Api, confirm: { confirm?: true }) => api.mark(whose, true, work.ref, confirm);
+    if (await this.notice.change(this.hass, whose, said, mark)) await this.read();
   }
 
   private renderPosition(work: Work) {
@@ -246,6 +278,10 @@ export class WorkView extends LitElement {
     .looked { margin-block-start: 20px; padding-block-start: 18px; border-block-start: 1px solid var(--ws-line); font-size: 14px; }
     h3 { margin: 0 0 2px; font-size: 17px; line-height: 24px; font-weight: 600; }
     .actions { display: flex; gap: 8px; flex-wrap: wrap; margin-block: 14px 6px; }
+    .together { display: flex; align-items: center; gap: 8px; flex-wrap: wrap; margin-block: 8px 2px; font-size: 13px; }
+    .with { padding-inline: 6px 14px; min-height: 36px; }
+    .with .face { width: 26px; height: 26px; font-size: 10px; }
+    .with span:only-child { padding-inline-start: 8px; }
     .position { display: flex; align-items: center; gap: 12px; min-height: 52px; flex-wrap: wrap; }
     .position input {
       flex: 1; min-width: 120px; height: 44px; margin: 0; appearance: none; background: none; cursor: pointer;

@@ -1,26 +1,26 @@
 /* Watched Sync, MIT. Made from frontend/ by scripts/frontend; contains Lit, BSD-3-Clause, copyright Google LLC. */
-import{a as B,b as T}from"./part-HPKEYAQL.js";import{a as W,b as _,c as q}from"./part-BDEEEBUB.js";import{a as u,b as j}from"./part-MOSS2EEM.js";import{B as b,D as z,a as l,c as g,d as i,f as m,g as d,i as w,j as p,m as y,r as v,v as $,w as n,y as S}from"./part-A6PSBI2K.js";var A="important",L=" !"+A,E=_(class extends q{constructor(e){if(super(e),e.type!==W.ATTRIBUTE||e.name!=="style"||e.strings?.length>2)throw Error("The `styleMap` directive must be used in the `style` attribute and must be the only part in the attribute.")}render(e){return Object.keys(e).reduce((r,t)=>{let s=e[t];return s==null?r:r+`${t=t.includes("-")?t:t.replace(/(?:^(webkit|moz|ms|o)|)(?=[A-Z])/g,"-$&").toLowerCase()}:${s};`},"")}update(e,[r]){let{style:t}=e.element;if(this.ft===void 0)return this.ft=new Set(Object.keys(r)),this.render(r);for(let s of this.ft)r[s]==null&&(this.ft.delete(s),s.includes("-")?t.removeProperty(s):t[s]=null);for(let s in r){let c=r[s];if(c!=null){this.ft.add(s);let a=typeof c=="string"&&c.endsWith(L);s.includes("-")||a?t.setProperty(s,a?c.slice(0,-11):c,a?A:""):t[s]=c}}return m}});function O(e){if(e.kind==="episode")return{title:e.show??e.title,below:[e.number,e.title].filter(Boolean).join(" · ")};let r=e.kind==="show"&&e.episodes&&typeof e.watched_episodes=="number"?n("work.of",{count:e.watched_episodes,all:e.episodes}):"";return{title:e.title,below:[e.year??"",r].filter(Boolean).join(" · ")}}function R(e){return e.kind==="show"?e.episodes?(e.watched_episodes??0)/e.episodes:0:e.duration?Math.min(1,e.position/e.duration):0}var o=class extends w{constructor(){super();this.ticked=!1;this.undoable=!1;this.sync="synced";this.error=null;this.seen=[];this.look="posters";new $(this)}focus(){this.renderRoot.querySelector(".open")?.focus()}send(t){v(this,t,this.work)}render(){let{work:t}=this,{title:s,below:c}=O(t),a=R(t),f=this.sync==="failed",x=t.duration&&a>0&&a<1&&!this.ticked&&t.kind!=="show"?n("work.left",{time:z(t.duration-t.position)}):"",h=f&&this.error?S(this.error):"",k=[t.watched||this.ticked?n("state.watched"):"",t.unaired&&t.aired?n("work.airs",{day:b(t.aired)}):"",this.seen.length?`${n("work.seen_by")} ${this.seen.map(({name:C})=>C).join(", ")}`:"",f?n("state.failed"):"",this.sync==="pending"||this.sync==="syncing"?n("state.pending"):""].filter(Boolean).join(", ");return i`
+import{a as B,b as T}from"./part-5Q5QJS7W.js";import{a as W,b as _,c as q}from"./part-AATP5AOF.js";import{a as u,b as j}from"./part-KJILK6BW.js";import{D as f,F as z,a as l,c as g,d as i,f as m,g as c,i as w,j as d,m as y,r as $,v,w as n,y as S}from"./part-JNOPQXH2.js";var A="important",L=" !"+A,E=_(class extends q{constructor(e){if(super(e),e.type!==W.ATTRIBUTE||e.name!=="style"||e.strings?.length>2)throw Error("The `styleMap` directive must be used in the `style` attribute and must be the only part in the attribute.")}render(e){return Object.keys(e).reduce((r,t)=>{let s=e[t];return s==null?r:r+`${t=t.includes("-")?t:t.replace(/(?:^(webkit|moz|ms|o)|)(?=[A-Z])/g,"-$&").toLowerCase()}:${s};`},"")}update(e,[r]){let{style:t}=e.element;if(this.ft===void 0)return this.ft=new Set(Object.keys(r)),this.render(r);for(let s of this.ft)r[s]==null&&(this.ft.delete(s),s.includes("-")?t.removeProperty(s):t[s]=null);for(let s in r){let p=r[s];if(p!=null){this.ft.add(s);let a=typeof p=="string"&&p.endsWith(L);s.includes("-")||a?t.setProperty(s,a?p.slice(0,-11):p,a?A:""):t[s]=p}}return m}});function O(e){if(e.kind==="episode")return{title:e.show??e.title,below:[e.number,e.title].filter(Boolean).join(" · ")};let r=e.kind==="show"&&e.episodes&&typeof e.watched_episodes=="number"?n("work.of",{count:e.watched_episodes,all:e.episodes}):"";return{title:e.title,below:[e.year??"",r].filter(Boolean).join(" · ")}}function F(e){return e.kind==="show"?e.episodes?(e.watched_episodes??0)/e.episodes:0:e.duration?Math.min(1,e.position/e.duration):0}var o=class extends w{constructor(){super();this.ticked=!1;this.undoable=!1;this.sync="synced";this.error=null;this.seen=[];this.look="posters";this.reachable=!0;new v(this)}focus(t){this.renderRoot.querySelector(".open")?.focus(t)}send(t){$(this,t,this.work)}render(){let{work:t}=this,{title:s,below:p}=O(t),a=F(t),b=this.sync==="failed",x=t.duration&&a>0&&a<1&&!this.ticked&&t.kind!=="show"?n("work.left",{time:z(t.duration-t.position)}):"",h=b&&this.error?S(this.error):"",k=[t.watched||this.ticked?n("state.watched"):"",t.unaired&&t.aired?n("work.airs",{day:f(t.aired)}):"",this.seen.length?`${n("work.seen_by")} ${this.seen.map(({name:C})=>C).join(", ")}`:"",b?n("state.failed"):"",this.sync==="pending"||this.sync==="syncing"?n("state.pending"):""].filter(Boolean).join(", ");return i`
       <div class="whole ${t.unaired?"unaired":""} ${this.ticked?"ticked":""}">
-        <button class="open" aria-haspopup="dialog" @click=${()=>this.send("ws-open")}>
+        <button class="open" aria-haspopup="dialog" tabindex=${this.reachable?0:-1} @click=${()=>this.send("ws-open")}>
           <span class="frame">
-            <ws-picture src=${t.picture??d} .label=${s}></ws-picture>
-            ${a>0&&!this.ticked?i`<span class="bar"><span
-              style=${E({inlineSize:`${(a*100).toFixed(1)}%`})}></span></span>`:d}
-            ${this.seen.length&&!this.ticked?i`<span class="seen ${a>0?"above":""}">
-              ${this.seen.slice(0,4).map(B)}</span>`:d}
+            <ws-picture src=${t.picture??c} .label=${s}></ws-picture>
+            ${a>0&&a<1&&!this.ticked?i`<span class="bar"><span
+              style=${E({inlineSize:`${(a*100).toFixed(1)}%`})}></span></span>`:c}
+            ${this.seen.length&&!this.ticked?i`<span class="seen ${a>0&&a<1?"above":""}">
+              ${this.seen.slice(0,4).map(B)}</span>`:c}
           </span>
           <span class="text">
             <span class="line title">${s}</span>
-            <span class="line quiet">${c}</span>
-            ${h?i`<span class="why bad" title=${h}>${h}</span>`:x?i`<span class="line quiet left">${x}</span>`:d}
+            <span class="line quiet">${p}</span>
+            ${h?i`<span class="why bad" title=${h}>${h}</span>`:x?i`<span class="line quiet left">${x}</span>`:c}
           </span>
-          ${k?i`<span class="unseen">, ${k}</span>`:d}
+          ${k?i`<span class="unseen">, ${k}</span>`:c}
         </button>
-        ${this.renderState(f,h)}
+        ${this.renderState(b,h)}
         ${this.renderAction()}
-      </div>`}renderState(t,s){return t?i`<span class="state failed" title=${s}>${u("alert")}</span>`:this.sync==="synced"?d:i`<span class="state waits" title=${n("state.pending")}>${u("cloud")}</span>`}renderAction(){let{work:t}=this;if(this.ticked)return i`<span class="tick on" aria-hidden="true"><span>${u("check")}</span></span>${this.undoable?i`
+      </div>`}renderState(t,s){return t?i`<span class="state failed" title=${s}>${u("alert")}</span>`:this.sync==="synced"?c:i`<span class="state waits" title=${n("state.pending")}>${u("cloud")}</span>`}renderAction(){let{work:t}=this;if(this.ticked)return i`<span class="tick on" aria-hidden="true"><span>${u("check")}</span></span>${this.undoable?i`
         <button class="undo" aria-label=${`${n("card.undo")}: ${t.full_title}`}
-          @click=${()=>this.send("ws-untick")}>${u("undo")}<span>${n("card.undo")}</span></button>`:d}`;if(t.unaired)return t.aired?i`<span class="when" aria-hidden="true">${b(t.aired)}</span>`:d;let s=t.watched===!0;return i`<button class="tick ${s?"on":""}" aria-pressed=${s?"true":"false"}
+          @click=${()=>this.send("ws-untick")}>${u("undo")}<span>${n("card.undo")}</span></button>`:c}`;if(t.unaired)return t.aired?i`<span class="when" aria-hidden="true">${f(t.aired)}</span>`:c;let s=t.watched===!0;return i`<button class="tick ${s?"on":""}" tabindex=${this.reachable?0:-1} aria-pressed=${s?"true":"false"}
       aria-label=${n(s?"card.unmark":"card.mark",{title:t.full_title})}
       title=${n(s?"state.watched":"card.tick")}
       @click=${()=>this.send("ws-tick")}><span>${u("check")}</span></button>`}};o.styles=[j,T,g`
@@ -98,4 +98,4 @@ import{a as B,b as T}from"./part-HPKEYAQL.js";import{a as W,b as _,c as q}from".
       background: var(--ws-tint); color: var(--ws-text);
     }
     :host([look='list']) .ticked .state { inset-inline-end: 120px; }
-  `],l([p({attribute:!1})],o.prototype,"work",2),l([p({type:Boolean})],o.prototype,"ticked",2),l([p({type:Boolean})],o.prototype,"undoable",2),l([p({attribute:!1})],o.prototype,"sync",2),l([p({attribute:!1})],o.prototype,"error",2),l([p({attribute:!1})],o.prototype,"seen",2),l([p({reflect:!0})],o.prototype,"look",2),o=l([y("ws-poster")],o);export{E as a,R as b};
+  `],l([d({attribute:!1})],o.prototype,"work",2),l([d({type:Boolean})],o.prototype,"ticked",2),l([d({type:Boolean})],o.prototype,"undoable",2),l([d({attribute:!1})],o.prototype,"sync",2),l([d({attribute:!1})],o.prototype,"error",2),l([d({attribute:!1})],o.prototype,"seen",2),l([d({reflect:!0})],o.prototype,"look",2),l([d({attribute:!1})],o.prototype,"reachable",2),o=l([y("ws-poster")],o);export{E as a,F as b};

@@ -1,2 +1,0 @@
-/* Watched Sync, MIT. Made from frontend/ by scripts/frontend; contains Lit, BSD-3-Clause, copyright Google LLC. */
-import{n as r}from"./part-A6PSBI2K.js";function p(n,t){let e=n.persons.map(({key:s})=>s),o=n.persons.find(({me:s})=>s)?.key;return[t,o,e[0]].find(s=>s!==void 0&&e.includes(s))??""}function h(n,t){if(t.startsWith("person."))return{person:t};let e=n.lanes.filter(({owner:o})=>o===t);return e.length?{config_entry_id:e.map(o=>o.config_entry_id)}:{}}var a=n=>new r(n).who();export{p as a,h as b,a as c};
