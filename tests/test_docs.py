@@ -23,6 +23,7 @@ from custom_components.watched_sync.core.facts import (
     Product,
     Words,
 )
+from custom_components.watched_sync.core.importing.rows import Reason as Passing
 from custom_components.watched_sync.core.learnt import Trait
 from custom_components.watched_sync.core.mirror import Skip
 from custom_components.watched_sync.core.outbox import Result
@@ -41,6 +42,7 @@ DOCS = sorted((ROOT / "docs").glob("*.md"))
 README = ROOT / "README.md"
 HOW_IT_DECIDES = ROOT / "docs" / "how-it-decides.md"
 MIRRORING = ROOT / "docs" / "mirroring.md"
+IMPORTING = ROOT / "docs" / "importing.md"
 MAINTAINING = ROOT / "docs" / "maintaining.md"
 SUPPORTED_SERVERS = ROOT / "docs" / "supported-servers.md"
 SERVER_FACTS = ROOT / "docs" / "server-facts.md"
@@ -240,6 +242,11 @@ def test_every_reason_to_skip_something_is_explained() -> None:
 def test_every_reason_not_to_copy_is_explained() -> None:
     rows = rows_under(MIRRORING, "reason", "why nothing was copied")
     assert quoted(rows) == list(Skip)
+
+
+def test_every_reason_to_pass_a_row_of_an_export_over_is_explained() -> None:
+    rows = rows_under(IMPORTING, "reason", "meaning")
+    assert quoted(rows) == list(Passing)
 
 
 def test_every_result_in_the_history_is_explained() -> None:

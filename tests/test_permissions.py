@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from http import HTTPStatus
+from pathlib import Path
 from typing import Any, Final
 
 from homeassistant.auth.const import GROUP_ID_ADMIN, GROUP_ID_READ_ONLY, GROUP_ID_USER
@@ -26,6 +27,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry, MockUs
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
 from custom_components.watched_sync.const import DOMAIN
+from custom_components.watched_sync.core.catalogue import Progress
 from custom_components.watched_sync.core.level import Plan, Step, fingerprint
 from custom_components.watched_sync.core.levelling import Asked
 from custom_components.watched_sync.core.operation import MarkWatched, SetProgress
@@ -101,6 +103,7 @@ class House:
     entry: MockConfigEntry
     other: MockConfigEntry
     client: ClientSessionGenerator
+    folder: Path
 
     async def person(self, name: str) -> User | None:
         """Return one of the persons of the table."""
@@ -152,10 +155,24 @@ class House:
         plan = Plan("plan", {entry_id: [step]}, {}, {}, {})
         return (await found.async_start(plan, Asked("watched", ()))).batch_id
 
+    async def export(self) -> str:
+        """Put a history where it may be read from, and return the name of the file."""
+        runtime: WatchedSyncRuntime = self.entry.runtime_data
+        await runtime.catalogue.note(Progress(finished_at=runtime.clock.now()))
+        self.hass.config.media_dirs = {"local": str(self.folder)}
+        self.hass.config.allowlist_external_dirs = {str(self.folder)}
+        file = self.folder / "export.csv"
+        await self.hass.async_add_executor_job(
+            file.write_text, "Title,Year,WatchedDate\nArrival,2016,\n"
+        )
+        return file.name
+
 
 @pytest.fixture
 async def house(
-    hass: HomeAssistant, hass_client_no_auth: ClientSessionGenerator
+    hass: HomeAssistant,
+    hass_client_no_auth: ClientSessionGenerator,
+    tmp_path: Path,
 ) -> House:
     """Two entries in a Home Assistant with everything that leads to them."""
     for component in ("homeassistant", "http", "llm", "config"):
@@ -170,7 +187,7 @@ async def house(
         hass,
         MemoryServer([], server_id="server-2", server_name="Cellar", user_id="user-2"),
     )
-    return House(hass, entry, other, hass_client_no_auth)
+    return House(hass, entry, other, hass_client_no_auth, tmp_path)
 
 
 # --- the ways in ------------------------------------------------------------------
@@ -183,6 +200,8 @@ async def by_action(house: House, action: str, user: User | None) -> bool:
         await house.change_something()
     if action == "level":
         fields = {"batch_id": await house.level(), "stop": True}
+    if action == "import_history":
+        fields = {"file": await house.export()}
     before = house.done()
     try:
         answer = await house.hass.services.async_call(

@@ -30,6 +30,16 @@ from .core.errors import (
     WrongAddress,
     WrongServer,
 )
+from .core.importing.faults import (
+    DamagedExport,
+    ExportError,
+    NotAllowed,
+    NotThere,
+    OnlyListed,
+    TooLarge,
+    UnknownFormat,
+    WhoseRows,
+)
 from .core.lane import LaneClosed
 from .core.outbox import OUTBOX_LIMIT, OutboxFull
 
@@ -97,6 +107,35 @@ def as_message(error: HomeAssistantError) -> dict[str, Any]:
         "translation_key": error.translation_key,
         "translation_placeholders": error.translation_placeholders,
     }
+
+
+def unreadable_export(error: ExportError) -> ServiceValidationError:
+    """Say why the export of another program cannot be read."""
+    file = error.file
+    match error:
+        case NotAllowed():
+            return invalid("export_not_allowed", file=file)
+        case NotThere():
+            return invalid("export_not_there", file=file)
+        case TooLarge():
+            return invalid("export_too_large", file=file)
+        case DamagedExport(line=int(line)):
+            return invalid("export_damaged_line", file=file, line=str(line))
+        case DamagedExport():
+            return invalid("export_damaged", file=file)
+        case OnlyListed():
+            return invalid("export_only_listed", file=file)
+        case WhoseRows(users=(), asked=str(user)):
+            return invalid("export_without_users", file=file, user=user)
+        case WhoseRows(users=users, asked=None):
+            return invalid("export_several_users", file=file, users=", ".join(users))
+        case WhoseRows(users=users, asked=str(user)):
+            names = ", ".join(users)
+            return invalid("export_unknown_user", file=file, user=user, users=names)
+        case UnknownFormat(found=found) if found:
+            return invalid("export_unknown", file=file, found=", ".join(found))
+        case _:
+            return invalid("export_empty", file=file)
 
 
 def no_next_episode(name: str) -> ServiceValidationError:

@@ -13,12 +13,14 @@ import voluptuous as vol
 
 from .actions.explaining import async_explain
 from .actions.fields import (
+    ATTR_ALL_WATCHED,
     ATTR_BATCH_ID,
     ATTR_CONFIRM,
     ATTR_DIRECTION,
     ATTR_DRY_RUN,
     ATTR_EPISODE,
     ATTR_EXTERNAL_ID,
+    ATTR_FILE,
     ATTR_GO_ON,
     ATTR_INCLUDE_PROBABLE,
     ATTR_INCLUDE_SPECIALS,
@@ -40,6 +42,7 @@ from .actions.fields import (
     ATTR_START,
     ATTR_STOP,
     ATTR_TITLE,
+    ATTR_USER,
     ATTR_WAIT,
     ATTR_WAITING,
     ATTR_WATCHED,
@@ -60,6 +63,7 @@ from .actions.fields import (
     valid_text,
 )
 from .actions.finding import DEFAULT_MEDIA_TYPES, async_find_media
+from .actions.importing import async_import_history
 from .actions.levelling import async_level
 from .actions.listing import async_get_library
 from .actions.marking import (
@@ -94,6 +98,7 @@ SERVICE_FIND_MEDIA = "find_media"
 SERVICE_GET_LIBRARY = "get_library"
 SERVICE_EXPLAIN = "explain"
 SERVICE_LEVEL = "level"
+SERVICE_IMPORT_HISTORY = "import_history"
 
 
 _LANES: VolDictType = {
@@ -206,6 +211,18 @@ LEVEL_SCHEMA = vol.Schema(
         vol.Optional(ATTR_GO_ON, default=False): cv.boolean,
     }
 )
+IMPORT_HISTORY_SCHEMA = vol.Schema(
+    {
+        **_LANES,
+        **_DRY_RUN,
+        vol.Required(ATTR_FILE): valid_text,
+        vol.Optional(ATTR_USER): valid_text,
+        vol.Optional(ATTR_ALL_WATCHED, default=False): cv.boolean,
+        vol.Optional(ATTR_INCLUDE_PROBABLE, default=False): cv.boolean,
+        vol.Optional(ATTR_CONFIRM): valid_text,
+        vol.Optional(ATTR_WAIT, default=0): number,
+    }
+)
 EXPLAIN_SCHEMA = vol.Schema({**_ITEM, vol.Optional(ATTR_LANGUAGE): valid_text})
 
 
@@ -266,6 +283,12 @@ def async_setup_services(hass: HomeAssistant) -> None:
         ),
         (SERVICE_EXPLAIN, async_explain, EXPLAIN_SCHEMA, SupportsResponse.ONLY),
         (SERVICE_LEVEL, async_level, LEVEL_SCHEMA, SupportsResponse.OPTIONAL),
+        (
+            SERVICE_IMPORT_HISTORY,
+            async_import_history,
+            IMPORT_HISTORY_SCHEMA,
+            SupportsResponse.OPTIONAL,
+        ),
     ):
         hass.services.async_register(
             DOMAIN,

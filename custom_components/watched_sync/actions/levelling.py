@@ -4,16 +4,19 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from homeassistant.auth.permissions.const import POLICY_CONTROL, POLICY_READ
+from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import HomeAssistant, ServiceCall, ServiceResponse
 from homeassistant.util import dt as dt_util
 from homeassistant.util.json import JsonObjectType
 
+from ..const import DOMAIN
 from ..core.errors import JournalError
 from ..core.level import Plan, Question, What
 from ..core.levelling import Asked, Levelling
 from ..failures import invalid, refusal
 from ..levelling.answers import async_plan_rows, progress_row
 from ..levelling.carrying_out import UnderWay, Unknown, levellings
+from ..levelling.kept import KeptSide
 from ..levelling.offers import async_settle_among
 from ..levelling.planning import LaneSide, NotRead, PlanSide, async_plan
 from ..naming.asking import SkipReason
@@ -51,12 +54,15 @@ async def async_level(call: ServiceCall) -> ServiceResponse:
     if call.data[ATTR_STOP] or call.data[ATTR_GO_ON] or ATTR_BATCH_ID in call.data:
         return await _async_steer(call)
     lanes = (await async_choose_lanes(call, POLICY_CONTROL)).for_whom()
-    if len(lanes.running) < 2:  # noqa: PLR2004 - two are the least
+    kept = _kept(call, lanes)
+    if len(lanes.running) + len(kept) < 2:  # noqa: PLR2004 - two are the least
         raise invalid(
             "level_needs_two", lanes=", ".join(one.title for one in lanes.running)
         )
     what: What = call.data[ATTR_WHAT]
-    sources = _sources(call, lanes)
+    sources = _sources(call, [*lanes.running, *kept])
+    if sources.issuperset(entry.entry_id for entry in lanes.running):
+        raise invalid("level_nobody_follows")
     if what is What.EXACT and not sources:
         raise invalid("level_exact_needs_source")
     since: datetime | None = call.data.get(ATTR_SINCE)
@@ -71,10 +77,13 @@ async def async_level(call: ServiceCall) -> ServiceResponse:
     )
     return await async_answer(
         call,
-        [LaneSide(entry) for entry in lanes.running],
+        [
+            *(LaneSide(entry) for entry in lanes.running),
+            *(KeptSide(call.hass, entry) for entry in kept),
+        ],
         question,
         title=title,
-        not_loaded=lanes.not_loaded,
+        not_loaded=[entry for entry in lanes.not_loaded if entry not in kept],
     )
 
 
@@ -146,12 +155,31 @@ async def async_begin(hass: HomeAssistant, plan: Plan, asked: Asked) -> Levellin
         raise invalid("levelling_under_way") from err
     except JournalError as err:
         raise refusal(err) from err
-    if asked.title is None:
+    # A file brings something in, and leaves the lanes as different as they were.
+    is_among_lanes = all(map(hass.config_entries.async_get_entry, asked.source_ids))
+    if asked.title is None and is_among_lanes:
         await async_settle_among(hass, asked.side_ids)
     return levelling
 
 
-def _sources(call: ServiceCall, lanes: Lanes) -> frozenset[str]:
+def _kept(call: ServiceCall, lanes: Lanes) -> list[WatchedSyncConfigEntry]:
+    """Return the entries that are named as sources and do not run.
+
+    What was read of their libraries is known all the same. Raises Unauthorized.
+    """
+    named: list[str] = call.data.get(ATTR_SOURCE, [])
+    found = [
+        entry
+        for entry in call.hass.config_entries.async_entries(DOMAIN)
+        if entry.entry_id in named and entry.state is not ConfigEntryState.LOADED
+    ]
+    lanes.permit.check(found)
+    return found
+
+
+def _sources(
+    call: ServiceCall, entries: Sequence[WatchedSyncConfigEntry]
+) -> frozenset[str]:
     """Return the ids of the lanes that the others are to follow, none for both ways.
 
     They are named by themselves, or by the persons they belong to.
@@ -166,14 +194,12 @@ def _sources(call: ServiceCall, lanes: Lanes) -> frozenset[str]:
     for source in named:
         found = {
             entry.entry_id
-            for entry in lanes.running
+            for entry in entries
             if source in (entry.entry_id, person_of(entry))
         }
         if not found:
             raise invalid("level_source_unknown", source=source)
         sources |= found
-    if len(sources) == len(lanes.running):
-        raise invalid("level_nobody_follows")
     return frozenset(sources)
 
 
