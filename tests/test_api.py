@@ -7,17 +7,25 @@ from typing import Any
 
 from homeassistant.auth.const import GROUP_ID_USER
 from homeassistant.config_entries import ConfigEntryState
-from homeassistant.core import HomeAssistant
+from homeassistant.core import Context, HomeAssistant
+from homeassistant.setup import async_setup_component
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry, MockUser
 from pytest_homeassistant_custom_component.typing import WebSocketGenerator
 
-from custom_components.watched_sync import api
+from custom_components.watched_sync import api, causes
 from custom_components.watched_sync.browsing import feed
+from custom_components.watched_sync.causes import cause_of, note_cause
 from custom_components.watched_sync.core.catalogue import Progress
 from custom_components.watched_sync.core.errors import Refused
 from custom_components.watched_sync.core.identity import ProviderIds
-from custom_components.watched_sync.core.operation import MarkUnwatched
+from custom_components.watched_sync.core.operation import (
+    Cause,
+    CauseKind,
+    MarkUnwatched,
+    MarkWatched,
+    Origin,
+)
 from custom_components.watched_sync.core.play_state import PlayState, Reading
 from custom_components.watched_sync.runtime import Request
 
@@ -663,16 +671,186 @@ async def test_history_tells_what_was_done(
     row = answer["rows"][0]
     assert (row["batch_id"], row["batch_size"]) == (batch_id, 2)
     assert (row["change"], row["result"]) == ("mark_watched", "delivered")
-    assert (row["undone"], row["undo"]) == (False, "batch")
+    assert (row["undone"], row["undo"]) == (False, "row")
     assert (row["owner"], row["title"]) == (ADA, "Arrival (2016)")
     await client.ask("undo", batch_id=batch_id)
     for one in (entry, other):
         await drained(hass, one)
     rows = (await client.ask("history", limit=4))["rows"]
     assert [one["undone"] for one in rows] == [False, False, True, True]
-    assert [one["undo"] for one in rows] == ["batch", "batch", "no", "no"]
+    assert [one["undo"] for one in rows] == ["row", "row", "no", "no"]
     assert [one["undoes"] for one in rows] == [batch_id, batch_id, None, None]
     assert len((await client.ask("history", start=3, limit=4))["rows"]) == 1
+
+
+# --- by what it came about -----------------------------------------------------------
+
+
+async def told(client: Client, **data: Any) -> list[str]:
+    """Return the sentences of the history, newest first."""
+    return [row["text"] for row in (await client.ask("history", **data))["rows"]]
+
+
+async def test_history_tells_who_did_it(hass: HomeAssistant, connect: Connect) -> None:
+    entry, _ = await lane(hass, 1, ADA)
+    client = await connect(await a_user(hass, ADA))
+    await client.ask("mark_watched", ref=FILM)
+    await drained(hass, entry)
+    [row] = (await client.ask("history"))["rows"]
+    assert row["cause"] == {"kind": "person", "name": None, "person": ADA}
+    assert row["text"] == (
+        "Arrival (2016) was marked as watched on Server 1 (Ada), by Ada."
+    )
+    await client.ask("undo")
+    await drained(hass, entry)
+    assert (await told(client, language="de"))[0] == (
+        "Zurückgenommen: Arrival (2016) wurde auf Server 1 (Ada) als nicht gesehen"
+        " markiert, von Ada."
+    )
+    # What the server showed already, and a user who is no person.
+    admin = await connect(None)
+    await admin.ask("mark_unwatched", ref=FILM)
+    await admin.ask("set_progress", ref="item.lane1.m2", position=90)
+    await drained(hass, entry)
+    texts = await told(client)
+    assert "the server showed that already, by a user." in texts[1]
+    assert texts[0] == "Contact (1997) was set to 0:01:30 on Server 1 (Ada), by a user."
+
+
+async def test_history_names_the_automation_and_the_script(
+    hass: HomeAssistant, connect: Connect
+) -> None:
+    entry, _ = await lane(hass, 1, "shared")
+    marks = {
+        "action": "watched_sync.mark_watched",
+        "data": {"item_id": "m1", "config_entry_id": "lane1"},
+    }
+    scripts = {
+        "bed": {"alias": "Bed", "sequence": [{**marks, "data": {"item_id": "m2"}}]}
+    }
+    assert await async_setup_component(hass, "script", {"script": scripts})
+    automation = {
+        "alias": "Bedtime",
+        "triggers": {"trigger": "event", "event_type": "good_night"},
+        "actions": [marks],
+    }
+    assert await async_setup_component(hass, "automation", {"automation": automation})
+    hass.bus.async_fire("good_night")
+    await hass.async_block_till_done()
+    await hass.services.async_call("script", "bed", blocking=True)
+    await drained(hass, entry)
+    client = await connect(None)
+    rows = (await client.ask("history"))["rows"]
+    causes = {row["item_id"]: row["cause"] for row in rows}
+    assert causes["m1"] == {"kind": "automation", "name": "Bedtime", "person": None}
+    assert causes["m2"] == {"kind": "script", "name": "Bed", "person": None}
+    assert any("by the automation “Bedtime”." in one for one in await told(client))
+
+
+async def test_history_tells_what_was_said_played_and_copied(
+    hass: HomeAssistant, connect: Connect
+) -> None:
+    entry, _ = await lane(hass, 1, "shared")
+    runtime = entry.runtime_data
+    context = Context()
+    note_cause(hass, context, CauseKind.VOICE)
+    for cause, origin, item_id in (
+        (cause_of(hass, context), Origin.USER, "m1"),
+        (cause_of(hass, Context(parent_id=context.id)), Origin.USER, "m2"),
+        (Cause(CauseKind.PLAYER, "Living room"), Origin.PLAYBACK, "e1x1"),
+        (Cause(CauseKind.MIRROR, "Attic"), Origin.MIRROR, "e1x2"),
+        (None, Origin.PLAYBACK, "e2x1"),
+        (cause_of(hass, Context()), Origin.USER, "e2x2"),
+        (cause_of(hass, None), Origin.USER, "e0x1"),
+    ):
+        item = runtime.server.items[item_id]
+        await runtime.async_submit(
+            [Request(item, MarkWatched())], origin=origin, cause=cause
+        )
+        await drained(hass, entry)
+    client = await connect(None)
+    rows = (await client.ask("history"))["rows"]
+    assert [row["cause"]["kind"] for row in reversed(rows)] == [
+        "voice",
+        "voice",
+        "player",
+        "mirror",
+        "player",
+        "unknown",
+        "unknown",
+    ]
+    texts = [row["text"] for row in reversed(rows)]
+    assert texts[0].endswith(", by voice.")
+    assert texts[2].endswith(", played on Living room.")
+    assert texts[3].endswith(", copied from Attic.")
+    assert texts[5].endswith("as watched on Server 1 (Shared).")
+
+
+async def test_only_so_many_contexts_are_remembered(
+    hass: HomeAssistant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(causes, "CONTEXTS_KEPT", 2)
+    contexts = [Context() for _ in range(3)]
+    for one in contexts:
+        note_cause(hass, one, CauseKind.ASSISTANT)
+    found = [cause_of(hass, one) for one in contexts]
+    assert [one is None for one in found] == [True, False, False]
+
+
+# --- taking back parts ---------------------------------------------------------------
+
+
+async def test_undo_of_one_row_leaves_its_batch(
+    hass: HomeAssistant, connect: Connect
+) -> None:
+    entry, server = await lane(hass, 1, "shared")
+    client = await connect(None)
+    refs = [FILM, "item.lane1.m2", "item.lane1.e1x1"]
+    batch_id = (await client.ask("mark_watched", ref=refs))["batch_id"]
+    await drained(hass, entry)
+    rows = (await client.ask("history"))["rows"]
+    assert {row["undo"] for row in rows} == {"row"}
+    row = next(one for one in rows if one["item_id"] == "m2")
+    ask = {"operation_id": row["operation_id"]}
+    plan = await client.ask("undo", **ask, dry_run=True)
+    assert [one["status"] for one in plan["operations"]] == ["planned"]
+    answer = await client.ask("undo", **ask)
+    [undone] = answer["operations"]
+    assert (undone["item_id"], undone["change"]) == ("m2", "mark_unwatched")
+    await drained(hass, entry)
+    watched = [key for key, one in server.states.items() if one.watched]
+    assert watched == ["m1", "e1x1"]
+    rows = (await client.ask("history"))["rows"]
+    assert [one["undone"] for one in rows] == [False] * 4
+    error = await client.refused("undo", **ask)
+    assert error["translation_key"] == "row_not_undoable"
+    error = await client.refused("undo", operation_id="never")
+    assert error["translation_key"] == "row_not_undoable"
+    await client.ask("undo", batch_id=batch_id)
+    await drained(hass, entry)
+    assert not any(one.watched for one in server.states.values())
+
+
+async def test_undo_of_everything_since(hass: HomeAssistant, connect: Connect) -> None:
+    entry, server = await lane(hass, 1, ADA)
+    other, twin = await lane(hass, 2, ADA, *OTHERS)
+    client = await connect(await a_user(hass, ADA))
+    batches = []
+    for ref in ("item.lane1.m2", FILM, "item.lane2.xe1x1", "item.lane1.e1x2"):
+        batches.append((await client.ask("mark_watched", ref=ref))["batch_id"])
+        for one in (entry, other):
+            await drained(hass, one)
+    await client.ask("undo", batch_id=batches[3])
+    answer = await client.ask("undo", since=batches[1])
+    assert answer["undone_batch_ids"] == [batches[2], batches[1]]
+    for one in (entry, other):
+        await drained(hass, one)
+    assert [key for key, one in server.states.items() if one.watched] == ["m2"]
+    assert not any(one.watched for one in twin.states.values())
+    error = await client.refused("undo", since="never")
+    assert error["translation_key"] == "unknown_batch"
+    error = await client.refused("undo", since="a", batch_id="b")
+    assert error["code"] == "invalid_format"
 
 
 # --- the subscription ----------------------------------------------------------------

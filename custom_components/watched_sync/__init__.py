@@ -17,6 +17,7 @@ from homeassistant.util.hass_dict import HassKey
 from .activity import ActivityFeed
 from .api import async_setup_api
 from .catalogue_store import CatalogueStore, async_remove_catalogue, catalogue_path
+from .causes import async_setup_causes
 from .checks import (
     async_end as async_end_check,
     async_is_under_way as async_is_checked,
@@ -111,6 +112,7 @@ LAST_ANSWERS: Final = 5.0
 async def async_setup(hass: HomeAssistant, _: ConfigType) -> bool:
     """Register the actions; they work on whatever entries are loaded."""
     async_setup_services(hass)
+    async_setup_causes(hass)
     async_setup_api(hass)
     await async_setup_images(hass)
     await async_start_memory(hass)

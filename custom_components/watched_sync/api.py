@@ -14,6 +14,7 @@ Errors carry the translation key of the sentence; what is refused is refused as 
 """
 
 from collections.abc import Awaitable, Callable
+from itertools import chain
 from typing import Any, Final
 
 from homeassistant.auth.permissions.const import POLICY_CONTROL
@@ -32,6 +33,7 @@ from homeassistant.helpers.typing import VolDictType
 from homeassistant.util.json import JsonObjectType
 import voluptuous as vol
 
+from .actions.answers import change_name, lane_row
 from .actions.fields import (
     ATTR_BATCH_ID,
     ATTR_CONFIRM,
@@ -58,6 +60,7 @@ from .actions.fields import (
 from .actions.lanes import async_lanes
 from .actions.marking import async_change, check_progress, mark_asked
 from .actions.queue import async_discard, async_retry, async_sync_now, async_undo
+from .actions.summaries import async_words
 from .browsing.feed import Feed
 from .browsing.pages import async_item, async_library, async_show, async_works
 from .browsing.refs import async_targets
@@ -65,6 +68,7 @@ from .browsing.rows import lane_health_row, person_rows
 from .browsing.shelves import async_shelves
 from .browsing.story import story_rows
 from .browsing.whose import Audience, audience
+from .causes import cause_of
 from .const import DOMAIN
 from .core.identity import MediaKind
 from .core.operation import Change, MarkUnwatched
@@ -72,6 +76,7 @@ from .core.works import Order, Standing, Wanted
 from .failures import as_message
 from .naming.found import Resolution, nothing_found
 from .naming.shows import ActionScope, async_refine
+from .undo import UndoneRow, async_undo_row, batches_from
 
 type Message = dict[str, Any]
 type Handler = Callable[[HomeAssistant, ActiveConnection, Message], Awaitable[Any]]
@@ -249,7 +254,8 @@ async def _history(
 ) -> JsonObjectType:
     """Return a part of what was done."""
     looking = _audience(hass, connection, msg)
-    return story_rows(hass, looking, msg[ATTR_START], msg[ATTR_LIMIT])
+    words = await async_words(hass, msg.get(ATTR_LANGUAGE))
+    return story_rows(hass, looking, words, msg[ATTR_START], msg[ATTR_LIMIT])
 
 
 # --- changes -------------------------------------------------------------------------
@@ -303,7 +309,8 @@ async def _async_change(
     scope = msg.get(ATTR_SCOPE, ActionScope.ITEM)
     name = resolution.targets[0].item.full_title
     resolution = await async_refine(resolution, name, None, None, scope)
-    return await async_change(resolution, change, msg)
+    cause = cause_of(hass, connection.context(msg))
+    return await async_change(resolution, change, msg, cause=cause)
 
 
 def _action(
@@ -313,7 +320,7 @@ def _action(
 
     async def handler(
         hass: HomeAssistant, connection: ActiveConnection, msg: Message
-    ) -> ServiceResponse:
+    ) -> Any:
         data = {key: value for key, value in msg.items() if key not in ("id", "type")}
         context = connection.context(msg)
         return await handle(
@@ -321,6 +328,65 @@ def _action(
         )
 
     return handler
+
+
+_take_back: Final = _action(async_undo, wait=0)
+
+
+async def _undo(hass: HomeAssistant, connection: ActiveConnection, msg: Message) -> Any:
+    """Take back a batch, everything from a batch on, or one row of the history."""
+    since = msg.pop("since", None)
+    operation_id = msg.pop(ATTR_OPERATION_ID, None)
+    if since is None and operation_id is None:
+        return await _take_back(hass, connection, msg)
+    context = connection.context(msg)
+    lanes = await async_lanes(
+        hass,
+        context,
+        POLICY_CONTROL,
+        entry_ids=msg.get(ATTR_CONFIG_ENTRY_ID),
+        persons=msg.get(ATTR_PERSON),
+    )
+    if operation_id is not None:
+        undone = await async_undo_row(
+            lanes.running,
+            operation_id,
+            dry_run=msg[ATTR_DRY_RUN],
+            cause=cause_of(hass, context),
+        )
+        return _row_answer(undone)
+    answers: list[dict[str, Any]] = [
+        await _take_back(hass, connection, {**msg, ATTR_BATCH_ID: batch_id})
+        for batch_id in batches_from(lanes.running, since)
+    ]
+    return {
+        "undone_batch_ids": [one["undone_batch_id"] for one in answers],
+        "operations": [*chain.from_iterable(one["operations"] for one in answers)],
+        "skipped": [*chain.from_iterable(one["skipped"] for one in answers)],
+    }
+
+
+def _row_answer(undone: UndoneRow) -> JsonObjectType:
+    """Return what became of a row, as the action answers for a batch."""
+    status = "queued" if undone.operations else "planned"
+    ids: list[str | None] = [one.operation_id for one in undone.operations]
+    ids = ids or [None] * len(undone.restores)
+    return {
+        "batch_id": undone.operations[0].batch_id if undone.operations else None,
+        "operations": [
+            {
+                "operation_id": operation_id,
+                **lane_row(undone.entry),
+                "item_id": one.item.item_id,
+                "title": one.item.full_title,
+                "change": change_name(one.change),
+                "status": status,
+                "not_restored": [*sorted(loss.value for loss in one.losses)],
+            }
+            for operation_id, one in zip(ids, undone.restores, strict=True)
+        ],
+        "skipped": [],
+    }
 
 
 _OPERATIONS: VolDictType = {
@@ -356,7 +422,11 @@ _COMMANDS: Final[tuple[tuple[str, VolDictType, Handler], ...]] = (
     ("works", {**_WHOSE, vol.Required("ref"): _refs(PAGE_LIMIT)}, _works),
     ("item", _ONE, _item),
     ("show", _ONE, _show),
-    ("history", {**_WHOSE, **_PAGE}, _history),
+    (
+        "history",
+        {**_WHOSE, **_PAGE, vol.Optional(ATTR_LANGUAGE): valid_text},
+        _history,
+    ),
     ("mark_watched", {**_MARK, vol.Optional(ATTR_WATCHED_AT): moment}, _mark_watched),
     ("mark_unwatched", _MARK, _mark_unwatched),
     (
@@ -373,9 +443,11 @@ _COMMANDS: Final[tuple[tuple[str, VolDictType, Handler], ...]] = (
         {
             **_WHOSE,
             vol.Optional(ATTR_DRY_RUN, default=False): bool,
-            vol.Optional(ATTR_BATCH_ID): valid_text,
+            vol.Exclusive(ATTR_BATCH_ID, "what"): valid_text,
+            vol.Exclusive("since", "what"): valid_text,
+            vol.Exclusive(ATTR_OPERATION_ID, "what"): valid_text,
         },
-        _action(async_undo, wait=0),
+        _undo,
     ),
     ("retry", _OPERATIONS, _action(async_retry)),
     ("discard", _OPERATIONS, _action(async_discard)),

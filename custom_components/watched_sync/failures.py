@@ -172,6 +172,13 @@ def levelling_to_be_named(batch_id: str) -> ServiceValidationError:
     )
 
 
+def row_not_undoable() -> ServiceValidationError:
+    """Say that a row of the history cannot be taken back by itself, or any more."""
+    return ServiceValidationError(
+        translation_domain=DOMAIN, translation_key="row_not_undoable"
+    )
+
+
 def nothing_left_to_undo() -> ServiceValidationError:
     """Say that the last change cannot be taken back, as it was changed since."""
     return ServiceValidationError(

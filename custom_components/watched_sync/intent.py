@@ -16,7 +16,9 @@ from homeassistant.helpers import config_validation as cv, intent
 import voluptuous as vol
 
 from .actions.fields import WHOLE_NUMBER
+from .causes import note_cause
 from .core.identity import MediaKind
+from .core.operation import CauseKind
 from .core.titles import unquoted
 from .naming.asking import SkipReason
 from .naming.shows import ActionScope
@@ -86,6 +88,7 @@ class _Handler(intent.IntentHandler):
             intent_obj.assistant,
             said.get("area") or said.get("preferred_area_id"),
         )
+        note_cause(intent_obj.hass, intent_obj.context, CauseKind.VOICE)
         texts = {key: slot.get("text") for key, slot in slots.items()}
         readings = _readings(_heard(said, texts), texts, assistant, speech)
         if "it" in said:

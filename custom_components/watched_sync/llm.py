@@ -31,8 +31,10 @@ import voluptuous as vol
 
 from .actions.fields import WHOLE_NUMBER
 from .actions.finding import DEFAULT_MEDIA_TYPES
+from .causes import note_cause
 from .const import DOMAIN
 from .core.identity import Item, MediaKind
+from .core.operation import CauseKind
 from .core.play_state import Reading
 from .naming.asking import SkipReason
 from .naming.found import by_work
@@ -152,6 +154,7 @@ class _Tool(Tool):
             llm_context.assistant,
             async_get_match_preferences(hass, llm_context).area_id,
         )
+        note_cause(hass, assistant.context, CauseKind.ASSISTANT)
         try:
             args = self.parameters(
                 {

@@ -21,7 +21,7 @@ from .core.errors import (
 from .core.identity import Item
 from .core.inventory import Inventory
 from .core.lane import Lane, Phase
-from .core.operation import Change, Operation, Origin, Scope
+from .core.operation import Cause, Change, Operation, Origin, Scope
 from .core.ports import Catalogue, Clock, MediaServer, ServerInfo
 from .core.relay import Relay
 from .failures import REFUSALS, not_loaded, refusal, stopping
@@ -102,13 +102,14 @@ class WatchedSyncRuntime:
         *,
         origin: Origin = Origin.USER,
         batch_id: str | None = None,
+        cause: Cause | None = None,
     ) -> list[Operation]:
         """Accept requests: when this returns they are on disk, as one batch.
 
         All are accepted or none. Raises a translated `HomeAssistantError` if they
         cannot be written, if too many wait already, or while shutting down.
         """
-        operations = self.plan(requests, origin=origin, batch_id=batch_id)
+        operations = self.plan(requests, origin=origin, batch_id=batch_id, cause=cause)
         await self.async_enqueue(operations)
         return operations
 
@@ -118,6 +119,7 @@ class WatchedSyncRuntime:
         *,
         origin: Origin = Origin.USER,
         batch_id: str | None = None,
+        cause: Cause | None = None,
     ) -> list[Operation]:
         """Return the operations *requests* become, without queueing them."""
         now = self.clock.now()
@@ -132,6 +134,7 @@ class WatchedSyncRuntime:
                 origin=origin,
                 scope=Scope.TREE if request.item.kind.is_container else Scope.ITEM,
                 include_specials=request.include_specials,
+                cause=cause,
             )
             for request in requests
         ]

@@ -25,6 +25,7 @@ from homeassistant.helpers.event import async_track_time_interval
 from homeassistant.util import dt as dt_util
 
 from .actions.batches import async_submit_together
+from .causes import cause_of
 from .core import gate
 from .core.identity import Item, MediaKind
 from .core.operation import MarkUnwatched, MarkWatched, Operation, Origin, Scope
@@ -128,7 +129,11 @@ class UpNextList(WatchedSyncEntity, TodoListEntity):
     async def _async_take_back(self, item: Item) -> None:
         """Undo the very mark that ticked an item off; else mark it unwatched."""
         if (batch_id := _mark_alone(self._outbox, item)) is not None:
-            await async_undo([self.coordinator.config_entry], batch_id)
+            await async_undo(
+                [self.coordinator.config_entry],
+                batch_id,
+                cause=cause_of(self.hass, self._context),
+            )
         view = self.coordinator.view(item.item_id)
         if view is None or _is_done(view.desired):
             # It was marked along with others, or played since.

@@ -2,23 +2,34 @@
 
 import asyncio
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from homeassistant.util.ulid import ulid_now
 
 from .core.errors import JournalError
 from .core.levelling import Levelling
-from .core.operation import Operation
-from .core.undo import Batch, Restore, UndoPlan, knows, last_batch, plan_undo
+from .core.operation import Cause, Operation
+from .core.undo import (
+    Batch,
+    Restore,
+    UndoPlan,
+    asked_at,
+    batches_since,
+    knows,
+    last_batch,
+    plan_row,
+    plan_undo,
+)
 from .failures import (
     levelling_to_be_named,
     nothing_to_undo,
     refusal,
+    row_not_undoable,
     unknown_batch,
 )
 from .levelling.carrying_out import Unknown, levellings
 from .naming.asking import CannotAsk, SkipReason, async_ask
-from .runtime import WatchedSyncConfigEntry, runtime_of
+from .runtime import Request, WatchedSyncConfigEntry, runtime_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +65,7 @@ async def async_undo(
     batch_id: str | None = None,
     *,
     dry_run: bool = False,
+    cause: Cause | None = None,
 ) -> Undo:
     """Take a batch back on these lanes, for None the last one that changed something.
 
@@ -71,7 +83,8 @@ async def async_undo(
         return Undo(undoes, None, planned)
     new_batch = ulid_now()
     answers = await asyncio.gather(
-        *(_async_carry_out(one, new_batch) for one in planned), return_exceptions=True
+        *(_async_carry_out(one, new_batch, cause) for one in planned),
+        return_exceptions=True,
     )
     lanes: list[Undone] = []
     for answer in answers:
@@ -147,7 +160,9 @@ async def _async_plan(entry: WatchedSyncConfigEntry, batch_id: str) -> Undone:
     return Undone(entry, plan, unread=unread)
 
 
-async def _async_carry_out(undone: Undone, batch_id: str) -> Undone:
+async def _async_carry_out(
+    undone: Undone, batch_id: str, cause: Cause | None
+) -> Undone:
     """Plan once more, at the moment it is done, and do it in one write to disk."""
     if undone.plan.is_empty:
         return undone
@@ -162,12 +177,80 @@ async def _async_carry_out(undone: Undone, batch_id: str) -> Undone:
         return [one.operation_id for one in plan.discards], operations
 
     def operation(restore: Restore) -> Operation:
-        return restore.operation(
+        made = restore.operation(
             operation_id=ulid_now(),
             batch_id=batch_id,
             undoes=undone.plan.batch_id,
             asked_at=runtime.clock.now(),
         )
+        return replace(made, cause=cause)
 
     await runtime.async_exchange(swap)
     return done
+
+
+# --- other parts of what was done ---------------------------------------------------
+
+
+def batches_from(entries: Sequence[WatchedSyncConfigEntry], batch_id: str) -> list[str]:
+    """Return a batch, and those that were asked for on these lanes after it.
+
+    The newest comes first: in that order they can be taken back. Raises
+    `ServiceValidationError` if nothing is known of the batch.
+    """
+    outboxes = [runtime_of(entry).lane.outbox for entry in entries]
+    since = [at for one in outboxes if (at := asked_at(one, batch_id)) is not None]
+    if not since:
+        raise unknown_batch(batch_id)
+    found = {
+        one.batch_id: one.asked_at
+        for outbox in outboxes
+        for one in batches_since(outbox, min(since))
+    }
+    return sorted(found, key=found.__getitem__, reverse=True)
+
+
+@dataclass(frozen=True, slots=True)
+class UndoneRow:
+    """An operation of the history that was taken back by itself.
+
+    `restores` make its items as they were, `operations` are what they were queued as;
+    none if that was only planned.
+    """
+
+    entry: WatchedSyncConfigEntry
+    restores: Sequence[Restore]
+    operations: Sequence[Operation]
+
+
+async def async_undo_row(
+    entries: Sequence[WatchedSyncConfigEntry],
+    operation_id: str,
+    *,
+    dry_run: bool = False,
+    cause: Cause | None = None,
+) -> UndoneRow:
+    """Make the items of one operation of the history as they were before it.
+
+    It becomes an ordinary change: the rest of its batch stays, and may be taken back
+    later. Raises `ServiceValidationError` if the operation is not in the history, or
+    all of its items were changed since, and what `async_submit` raises.
+    """
+    for entry in entries:
+        runtime = runtime_of(entry)
+        restores = plan_row(
+            runtime.lane.outbox,
+            runtime.lane.ledger,
+            operation_id,
+            capabilities=runtime.server.capabilities,
+            clock_offset=runtime.server.clock_offset,
+        )
+        if not restores:
+            continue
+        operations: Sequence[Operation] = ()
+        if not dry_run:
+            operations = await runtime.async_submit(
+                [Request(one.item, one.change) for one in restores], cause=cause
+            )
+        return UndoneRow(entry, restores, operations)
+    raise row_not_undoable()

@@ -1,6 +1,7 @@
 """What is stored comes back the same, and damage is never taken for emptiness."""
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from datetime import timedelta, timezone
 import json
 from typing import Any
@@ -32,7 +33,13 @@ from custom_components.watched_sync.core.identity import Item, ProviderIds
 from custom_components.watched_sync.core.ledger import Ledger
 from custom_components.watched_sync.core.members import DamagedRow
 from custom_components.watched_sync.core.mirror import Move
-from custom_components.watched_sync.core.operation import Change, MarkWatched, Operation
+from custom_components.watched_sync.core.operation import (
+    Cause,
+    CauseKind,
+    Change,
+    MarkWatched,
+    Operation,
+)
 from custom_components.watched_sync.core.outbox import HistoryEntry, Outbox, Result
 from custom_components.watched_sync.core.play_state import PlayState, Reading
 
@@ -449,3 +456,15 @@ def test_a_damaged_row_tells_what_it_was_about_as_far_as_it_can() -> None:
     for row in (None, 5, {}, {"item": 5}, {"item": {"title": 5, "id": 5}}):
         assert title_in(row) is None
         assert item_id_in(row) is None
+
+
+def test_by_what_an_operation_came_about_is_kept() -> None:
+    """An older file has nothing of it; what a later version knows is passed over."""
+    cause = Cause(CauseKind.AUTOMATION, "Bedtime", "person.ada")
+    data = encode_operation(replace(an_operation(), cause=cause))
+    assert decode_operation(data).cause == cause
+    bare = encode_operation(replace(an_operation(), cause=Cause(CauseKind.VOICE)))
+    assert decode_operation(bare).cause == Cause(CauseKind.VOICE)
+    assert decode_operation({**data, "cause": {"kind": "dream"}}).cause is None
+    del data["cause"]
+    assert decode_operation(data).cause is None

@@ -17,6 +17,7 @@ from homeassistant.core import Context
 from homeassistant.util.hass_dict import HassKey
 from homeassistant.util.ulid import ulid_now
 
+from ..causes import cause_of
 from ..core.operation import MarkUnwatched, Operation
 from ..core.play_state import UNKNOWN
 from ..core.reconcile import is_true_of
@@ -103,11 +104,11 @@ async def _async_accept(
     shares: dict[str, list[Planned]] = {}
     for one in planned:
         shares.setdefault(one.target.entry.entry_id, []).append(one)
-    batch_id = ulid_now()
+    batch_id, cause = ulid_now(), cause_of(hass, permit.context)
     return {
         entry_id: hass.async_create_task(
             runtime_of(share[0].target.entry).async_submit(
-                [one.request for one in share], batch_id=batch_id
+                [one.request for one in share], batch_id=batch_id, cause=cause
             ),
             "watched_sync batch",
         )

@@ -12,8 +12,16 @@ from homeassistant.util import dt as dt_util
 from homeassistant.util.json import JsonObjectType, JsonValueType
 from homeassistant.util.ulid import ulid_now
 
+from ..causes import cause_of
 from ..core.errors import Reason
-from ..core.operation import Change, MarkUnwatched, MarkWatched, Operation, SetProgress
+from ..core.operation import (
+    Cause,
+    Change,
+    MarkUnwatched,
+    MarkWatched,
+    Operation,
+    SetProgress,
+)
 from ..core.outbox import Outcome, Result
 from ..failures import invalid
 from ..naming.asking import CannotAsk, async_ask
@@ -84,7 +92,12 @@ async def _async_change(call: ServiceCall, change: Change | None) -> ServiceResp
     resolution = await async_resolve(call, POLICY_CONTROL, _missing(call.data))
     by_entity = TargetSelection(call.data).has_any_target
     return await async_change(
-        resolution, change, call.data, wait=wait, one_by_one=by_entity
+        resolution,
+        change,
+        call.data,
+        cause=cause_of(call.hass, call.context),
+        wait=wait,
+        one_by_one=by_entity,
     )
 
 
@@ -93,6 +106,7 @@ async def async_change(
     change: Change | None,
     data: Mapping[str, Any],
     *,
+    cause: Cause | None,
     wait: float = 0,
     one_by_one: bool = False,
 ) -> JsonObjectType:
@@ -118,7 +132,7 @@ async def async_change(
     if not data[ATTR_CONFIRM]:
         await async_check_size(planned, one_by_one=one_by_one)
     batch_id = ulid_now() if planned else None
-    rows = await _async_submit(planned, batch_id, wait)
+    rows = await _async_submit(planned, batch_id, wait, cause)
     return _response(batch_id, rows, skipped)
 
 
@@ -210,14 +224,20 @@ def _clock(seconds: float) -> str:
 
 
 async def _async_submit(
-    planned: Sequence[Planned], batch_id: str | None, wait: float
+    planned: Sequence[Planned],
+    batch_id: str | None,
+    wait: float,
+    cause: Cause | None,
 ) -> list[JsonObjectType]:
     """Queue requests, one write to disk a lane; return the rows of the answer."""
     by_lane: dict[str, list[Planned]] = {}
     for one in planned:
         by_lane.setdefault(one.target.entry.entry_id, []).append(one)
     answers = await asyncio.gather(
-        *(_async_submit_lane(group, batch_id, wait) for group in by_lane.values()),
+        *(
+            _async_submit_lane(group, batch_id, wait, cause)
+            for group in by_lane.values()
+        ),
         return_exceptions=True,
     )
     rows: list[JsonObjectType] = []
@@ -231,7 +251,10 @@ async def _async_submit(
 
 
 async def _async_submit_lane(
-    group: Sequence[Planned], batch_id: str | None, wait: float
+    group: Sequence[Planned],
+    batch_id: str | None,
+    wait: float,
+    cause: Cause | None,
 ) -> list[JsonObjectType]:
     runtime = runtime_of(group[0].target.entry)
     # What the server showed just now is what the request was made upon.
@@ -239,7 +262,7 @@ async def _async_submit_lane(
         one.target.reading for one in group if one.target.reading is not None
     )
     operations = await runtime.async_submit(
-        [one.request for one in group], batch_id=batch_id
+        [one.request for one in group], batch_id=batch_id, cause=cause
     )
     ended: Mapping[str, Outcome] = {}
     if wait:

@@ -8,6 +8,7 @@ from homeassistant.auth.permissions.const import POLICY_CONTROL, POLICY_READ
 from homeassistant.core import ServiceCall, ServiceResponse
 from homeassistant.util.json import JsonObjectType, JsonValueType
 
+from ..causes import cause_of
 from ..core.operation import Operation
 from ..core.outbox import HISTORY_LIMIT, HistoryEntry, Outcome, Result
 from ..core.undo import Kept, undone_batches
@@ -148,6 +149,7 @@ async def async_undo(call: ServiceCall) -> ServiceResponse:
         lanes.running,
         batch_id,
         dry_run=call.data[ATTR_DRY_RUN],
+        cause=cause_of(call.hass, call.context),
     )
     answers = await asyncio.gather(
         *(

@@ -94,6 +94,10 @@ class Phrases:
         key = explanation.variant or explanation.why
         return self._text(f"common.explain_{key}").format(**self._blanks(explanation))
 
+    def say(self, key: str, **blanks: str) -> str:
+        """Return one of the sentences under `common`, filled in."""
+        return self._text(f"common.{key}").format(**blanks)
+
     def _blanks(self, explanation: Explanation) -> dict[str, str]:
         """Return what any sentence may speak of; none speaks of all."""
         blanks = {"server": explanation.server, "time": self._time(explanation.time)}

@@ -14,7 +14,7 @@ from ..core.mirror import Skip
 from ..core.play_state import UNKNOWN, PlayState, Reading
 from ..core.snapshot import Failures, view_of
 from ..core.works import Copy
-from ..runtime import WatchedSyncConfigEntry
+from ..runtime import WatchedSyncConfigEntry, runtime_of
 
 #: What has a place of its own on the shelves; episodes are in their shows.
 KINDS_SHOWN: Final = frozenset((MediaKind.MOVIE, MediaKind.SHOW))
@@ -22,7 +22,7 @@ KINDS_SHOWN: Final = frozenset((MediaKind.MOVIE, MediaKind.SHOW))
 
 def copy_of(entry: WatchedSyncConfigEntry, listed: Reading, failures: Failures) -> Copy:
     """Return a film or an episode as it is, or as it was *listed*."""
-    lane = entry.runtime_data.lane
+    lane = runtime_of(entry).lane
     reading = lane.ledger.reading_of(listed.item) or listed
     item = reading.item.completed_by(listed.item)
     view = view_of(lane, item, (), failures)
@@ -79,7 +79,7 @@ def show_copy_by(
     today: date,
 ) -> Copy:
     """Return a show by its episodes, as they are now; None if not all are known."""
-    lane = entry.runtime_data.lane
+    lane = runtime_of(entry).lane
     view = view_of(lane, listed.item, leaves or (), failures)
     if leaves is None:
         counts = server = None
@@ -108,7 +108,7 @@ async def async_copies(
     entry: WatchedSyncConfigEntry, item: Item, home: WatchedSyncConfigEntry
 ) -> list[Copy]:
     """Return what a lane has of a film or an episode that lies on the lane *home*."""
-    lane = entry.runtime_data.lane
+    lane = runtime_of(entry).lane
     items: list[Item]
     if entry is home:
         items = [item]
@@ -125,13 +125,13 @@ async def async_copies(
         for one in items
         if (reading := known.get(one.item_id)) is not None
         and one.is_still(reading.item)
-        and entry.runtime_data.coordinator.allows(reading.item)
+        and runtime_of(entry).coordinator.allows(reading.item)
     ]
 
 
 async def async_leaves(entry: WatchedSyncConfigEntry, show: Item) -> list[Reading]:
     """Return the episodes of a show as far as they are known, in order."""
-    runtime = entry.runtime_data
+    runtime = runtime_of(entry)
     if (leaves := await runtime.lane.below(show)) is not None:
         return leaves
     try:
@@ -147,5 +147,5 @@ def episode_copies(
     entry: WatchedSyncConfigEntry, leaves: Iterable[Reading]
 ) -> list[Copy]:
     """Return episodes as they are now."""
-    failures = Failures(entry.runtime_data.lane.outbox.rejected)
+    failures = Failures(runtime_of(entry).lane.outbox.rejected)
     return [copy_of(entry, one, failures) for one in leaves]

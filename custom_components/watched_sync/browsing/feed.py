@@ -6,6 +6,7 @@ from typing import Final
 
 from homeassistant.config_entries import SIGNAL_CONFIG_ENTRY_CHANGED
 from homeassistant.core import HomeAssistant, callback
+from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers.dispatcher import async_dispatcher_connect
 from homeassistant.util import dt as dt_util
 from homeassistant.util.json import JsonObjectType, JsonValueType
@@ -13,7 +14,11 @@ from homeassistant.util.json import JsonObjectType, JsonValueType
 from ..actions.summaries import async_words
 from ..const import LOGGER
 from ..core.works import View
-from ..runtime import WatchedSyncConfigEntry, WatchedSyncRuntime
+from ..runtime import (
+    WatchedSyncConfigEntry,
+    WatchedSyncRuntime,
+    runtime_of,
+)
 from .refs import async_item_line, ref_of
 from .rows import lane_health_row, line_row
 from .shelves import Shelves
@@ -117,6 +122,9 @@ class Feed:
             try:
                 await self._tell(kind)
                 kind = "changed"
+            except HomeAssistantError as err:
+                # An entry was unloaded meanwhile: that stirs once more.
+                LOGGER.debug("What changed cannot be shown just now: %r", err)
             except Exception:  # noqa: BLE001 - it is logged, and the feed goes on
                 # What comes next is to be told all the same.
                 LOGGER.exception("What changed cannot be shown")
@@ -177,14 +185,14 @@ class Feed:
         entries = {one.entry_id: one for one in loaded(audience.visible)}
         for entry_id, (runtime, _) in list(self._heard.items()):
             entry = entries.get(entry_id)
-            if entry is None or entry.runtime_data is not runtime:
+            if entry is None or runtime_of(entry) is not runtime:
                 self._end_hearing(entry_id)
         for entry_id, entry in entries.items():
             if entry_id not in self._heard:
-                self._heard[entry_id] = (entry.runtime_data, self._listen(entry))
+                self._heard[entry_id] = (runtime_of(entry), self._listen(entry))
 
     def _listen(self, entry: WatchedSyncConfigEntry) -> list[Callable[[], None]]:
-        runtime = entry.runtime_data
+        runtime = runtime_of(entry)
         return [
             runtime.lane.add_listener(self._stir),
             runtime.coordinator.async_add_listener(self._stir),
@@ -206,7 +214,7 @@ async def _up_next(
     owners, today = audience.owners, dt_util.now().date()
     told: set[tuple[str, str]] = set()
     for entry in audience.running:
-        coordinator = entry.runtime_data.coordinator
+        coordinator = runtime_of(entry).coordinator
         for item_id in coordinator.data.up_next:
             view = coordinator.view(item_id)
             if view is None or (entry.entry_id, item_id) in told:

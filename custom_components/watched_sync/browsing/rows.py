@@ -14,7 +14,7 @@ from ..core.works import Copy, Line
 from ..images import picture_path
 from ..persons import person_name
 from ..preferences import person_of
-from ..runtime import WatchedSyncConfigEntry
+from ..runtime import WatchedSyncConfigEntry, runtime_of
 from .refs import item_ref, ref_of
 from .whose import Audience, is_mine
 
@@ -152,7 +152,7 @@ def lane_health_row(entry: WatchedSyncConfigEntry, me: str | None) -> JsonObject
     }
     if not is_loaded:
         return row
-    runtime = entry.runtime_data
+    runtime = runtime_of(entry)
     snapshot, health = runtime.coordinator.data, runtime.lane.health
     inventory = runtime.inventory.status
     row |= {

@@ -27,7 +27,11 @@ from ..core.operation import Operation
 from ..core.play_state import Reading
 from ..core.snapshot import Failures
 from ..core.works import Copy, CopyKey, View, Works
-from ..runtime import WatchedSyncConfigEntry, WatchedSyncRuntime
+from ..runtime import (
+    WatchedSyncConfigEntry,
+    WatchedSyncRuntime,
+    runtime_of,
+)
 from .copies import KINDS_SHOWN, copy_of, resting_copy, show_copy, show_copy_by
 from .whose import Audience, loaded
 
@@ -147,7 +151,7 @@ class Shelves:
         entries = {one.entry_id: one for one in loaded(enabled_lanes(self._hass))}
         for entry_id, shelf in list(self._shelves.items()):
             entry = entries.get(entry_id)
-            if entry is None or entry.runtime_data is not shelf.runtime:
+            if entry is None or runtime_of(entry) is not shelf.runtime:
                 del self._shelves[entry_id]
                 self._put((), ((entry_id, one) for one in shelf.there))
         for entry_id, entry in entries.items():
@@ -157,7 +161,7 @@ class Shelves:
 
     def _open(self, entry: WatchedSyncConfigEntry) -> _Shelf:
         """Listen to a lane from now on; everything is read next."""
-        runtime = entry.runtime_data
+        runtime = runtime_of(entry)
         shelf = _Shelf(entry, runtime, dt_util.now().date())
 
         def hear(update: LaneUpdate) -> None:

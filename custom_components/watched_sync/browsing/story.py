@@ -3,16 +3,21 @@
 from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
 
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.util.json import JsonObjectType
 
-from ..actions.answers import lane_row
+from ..actions.answers import change_name, lane_row
 from ..actions.for_whom import counted_for
-from ..core.outbox import HistoryEntry
+from ..actions.summaries import Phrases
+from ..core.operation import Cause, CauseKind, Operation, Origin, SetProgress
+from ..core.outbox import HistoryEntry, Result
 from ..core.undo import undoable_batches, undone_batches
 from ..images import picture_path
-from ..runtime import WatchedSyncConfigEntry
+from ..persons import person_name
+from ..runtime import WatchedSyncConfigEntry, runtime_of
 from .refs import item_ref
 from .rows import iso
 from .waiting import change_row
@@ -31,12 +36,12 @@ class _Done:
 
 @callback
 def story_rows(
-    hass: HomeAssistant, audience: Audience, start: int, limit: int
+    hass: HomeAssistant, audience: Audience, words: Phrases, start: int, limit: int
 ) -> JsonObjectType:
     """Return a part of what was done on these lanes, and how much that is."""
     found: list[_Done] = []
     for entry in audience.running:
-        outbox = entry.runtime_data.lane.outbox
+        outbox = runtime_of(entry).lane.outbox
         undone, undoable = undone_batches(outbox), undoable_batches(outbox)
         found += (_Done(entry, one, undone, undoable) for one in outbox.history)
     # Newest first; of what ended at one time, what came last.
@@ -45,7 +50,7 @@ def story_rows(
     sizes = Counter(one.history.operation.batch_id for one in found)
     return {
         "rows": [
-            _row(hass, one, sizes[one.history.operation.batch_id])
+            _row(hass, one, words, sizes[one.history.operation.batch_id])
             for one in found[start : start + limit]
         ],
         "total": len(found),
@@ -53,7 +58,9 @@ def story_rows(
     }
 
 
-def _row(hass: HomeAssistant, done: _Done, batch_size: int) -> JsonObjectType:
+def _row(
+    hass: HomeAssistant, done: _Done, words: Phrases, batch_size: int
+) -> JsonObjectType:
     entry, operation = done.entry, done.history.operation
     item, batch_id = operation.item, operation.batch_id
     return {
@@ -77,5 +84,59 @@ def _row(hass: HomeAssistant, done: _Done, batch_size: int) -> JsonObjectType:
         "origin": operation.origin.value,
         "undoes": operation.undoes,
         "undone": batch_id in done.undone,
-        "undo": "batch" if batch_id in done.undoable else "no",
+        "undo": _undo(done, batch_size),
+        "cause": _cause_row(operation),
+        "text": _sentence(hass, done, words),
     }
+
+
+def _undo(done: _Done, batch_size: int) -> str:
+    """Return how far something can be taken back."""
+    if done.history.operation.batch_id not in done.undoable:
+        return "no"
+    is_alone = batch_size == 1 or done.history.result is not Result.DELIVERED
+    return "batch" if is_alone else "row"
+
+
+#: What came about so before that was noted.
+_KINDS: Final = {Origin.PLAYBACK: CauseKind.PLAYER, Origin.MIRROR: CauseKind.MIRROR}
+
+
+def _cause_row(operation: Operation) -> JsonObjectType:
+    cause = operation.cause
+    kind = _KINDS.get(operation.origin) if cause is None else cause.kind
+    return {
+        "kind": "unknown" if kind is None else kind.value,
+        "name": None if cause is None else cause.name,
+        "person": None if cause is None else cause.person,
+    }
+
+
+def _sentence(hass: HomeAssistant, done: _Done, words: Phrases) -> str:
+    """Return in one sentence what was done, and by what."""
+    operation, result = done.history.operation, done.history.result
+    change = operation.change
+    blanks = {"item": operation.item.full_title, "lane": done.entry.title}
+    if isinstance(change, SetProgress):
+        blanks["position"] = str(timedelta(seconds=round(change.position)))
+    what = words.say(f"story_{change_name(change)}", **blanks)
+    if operation.origin is Origin.UNDO:
+        what = words.say("story_undo", what=what)
+    if result in (Result.ALREADY_TRUE, Result.OVERRULED):
+        what = words.say(f"story_{result.value}", what=what)
+    by = _by(hass, operation.cause, words)
+    return f"{what}." if by is None else f"{what}, {by}."
+
+
+def _by(hass: HomeAssistant, cause: Cause | None, words: Phrases) -> str | None:
+    """Return by what something came about, in words; None if that is not known."""
+    if cause is None:
+        return None
+    match cause.kind:
+        case CauseKind.PERSON if cause.person is None:
+            return words.say("story_by_user")
+        case CauseKind.PERSON:
+            name = person_name(hass, cause.person or "")
+            return words.say("story_by_person", name=name)
+        case kind:
+            return words.say(f"story_by_{kind.value}", name=cause.name or "")

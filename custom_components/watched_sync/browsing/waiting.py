@@ -11,7 +11,7 @@ from ..actions.explaining import why_listed
 from ..actions.summaries import Phrases
 from ..core.operation import Operation, SetProgress
 from ..images import picture_path
-from ..runtime import WatchedSyncConfigEntry
+from ..runtime import WatchedSyncConfigEntry, runtime_of
 from .refs import item_ref
 from .whose import Audience
 
@@ -31,13 +31,13 @@ def waiting_rows(
     failed = [
         (entry, one)
         for entry in audience.running
-        for one in entry.runtime_data.lane.outbox.rejected
+        for one in runtime_of(entry).lane.outbox.rejected
     ]
     failed.sort(key=lambda found: found[1].asked_at, reverse=True)
     queued = (
         (entry, one)
         for entry in audience.running
-        for one in islice(entry.runtime_data.lane.outbox, WAITING_ROWS)
+        for one in islice(runtime_of(entry).lane.outbox, WAITING_ROWS)
     )
     rows: dict[str, JsonObjectType] = {}
     for entry, one in islice((*failed, *queued), WAITING_ROWS):
@@ -51,7 +51,7 @@ def _row(
     operation: Operation,
     words: Phrases,
 ) -> JsonObjectType:
-    outbox = entry.runtime_data.lane.outbox
+    outbox = runtime_of(entry).lane.outbox
     is_queued = outbox.get(operation.operation_id) is not None
     explanation = why_listed(entry, operation)
     item = operation.item
@@ -80,7 +80,7 @@ def change_row(operation: Operation) -> JsonObjectType:
 @callback
 def waiting_counts(audience: Audience) -> JsonObjectType:
     """Return how many changes wait, and how many failed."""
-    boxes = [one.runtime_data.lane.outbox for one in audience.running]
+    boxes = [runtime_of(one).lane.outbox for one in audience.running]
     return {
         "pending": sum(len(one) for one in boxes),
         "failed": sum(len(one.rejected) for one in boxes),

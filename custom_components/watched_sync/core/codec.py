@@ -19,6 +19,8 @@ from .errors import Reason
 from .identity import NO_IDS, Item, MediaKind, ProviderIds
 from .mirror import Move
 from .operation import (
+    Cause,
+    CauseKind,
     Change,
     MarkUnwatched,
     MarkWatched,
@@ -458,6 +460,7 @@ def encode_operation(operation: Operation) -> Json:
                 for item_id, state in operation.bases.items()
             },
             "works": [encode_item(item) for item in operation.works.values()],
+            "cause": operation.cause and _encode_cause(operation.cause),
         }
     )
     return data | {
@@ -502,6 +505,26 @@ def decode_operation(data: Mapping[str, Any]) -> Operation:
             item.item_id: item
             for item in map(decode_item, members.rows(data.get("works", [])))
         },
+        cause=_optional(data, "cause", _decode_cause),
+    )
+
+
+def _encode_cause(cause: Cause) -> Json:
+    return _compact(
+        {"kind": cause.kind.value, "name": cause.name, "person": cause.person}
+    )
+
+
+def _decode_cause(data: Mapping[str, Any]) -> Cause | None:
+    """Return a cause; None for one of a later version: it is only told."""
+    data = members.mapping(data)
+    kind = members.text(data["kind"])
+    if kind not in tuple(CauseKind):
+        return None
+    return Cause(
+        CauseKind(kind),
+        _optional(data, "name", _title),
+        _optional(data, "person", members.text),
     )
 
 

@@ -41,7 +41,14 @@ from .mirror import (
     keeping_place,
     verdict,
 )
-from .operation import Operation, Origin, Scope, folded
+from .operation import (
+    Cause,
+    CauseKind,
+    Operation,
+    Origin,
+    Scope,
+    folded,
+)
 from .outbox import OutboxFull, Result
 from .play_state import UNKNOWN, PlayState, Reading, reading_of
 from .ports import Clock, Find, MediaServer
@@ -506,6 +513,7 @@ class Copier:
             change=change,
             asked_at=move.moved_at,
             origin=Origin.MIRROR,
+            cause=Cause(CauseKind.MIRROR, self._label),
             base=None if waiting or shown.watched is None else shown,
         )
         later = asked_since(

@@ -115,6 +115,31 @@ class Origin(StrEnum):
         return self in (Origin.MIRROR, Origin.LEVEL)
 
 
+class CauseKind(StrEnum):
+    """By what an operation came about."""
+
+    PERSON = "person"
+    AUTOMATION = "automation"
+    SCRIPT = "script"
+    VOICE = "voice"
+    ASSISTANT = "assistant"
+    PLAYER = "player"
+    MIRROR = "mirror"
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """By what an operation came about, to be told; nothing is decided by it.
+
+    `name` is that of the automation, script or player, or of the server it was copied
+    from. `person` is the entity id of the person who acted, where one did.
+    """
+
+    kind: CauseKind
+    name: str | None = None
+    person: str | None = None
+
+
 _NO_STATES: Mapping[str, PlayState] = MappingProxyType({})
 _NO_WORKS: Mapping[str, Item] = MappingProxyType({})
 
@@ -149,6 +174,8 @@ class Operation:
     `undoes` names the batch that this operation takes back. What somebody else changed
     since then stays as it is, so a tree that takes back only reaches the episodes in
     `bases`: there each has the play state it must still show.
+
+    `cause` is told in the history; operations that differ in it alone are the same.
     """
 
     operation_id: str
@@ -171,6 +198,7 @@ class Operation:
     unsure_until: datetime | None = None
     works: Mapping[str, Item] = field(default=_NO_WORKS)
     held: bool = False
+    cause: Cause | None = field(default=None, compare=False)
     flag_asked_at: datetime | None = None
 
     def is_for(self, item: Item) -> bool:

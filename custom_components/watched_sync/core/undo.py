@@ -159,20 +159,26 @@ def last_batch(outbox: Outbox) -> Batch | None:
     return None
 
 
-def batches_since(outbox: Outbox, batch_id: str) -> list[Batch]:
-    """Return a batch and what was asked for after it, the newest first.
+def asked_at(outbox: Outbox, batch_id: str) -> datetime | None:
+    """Return when a batch was asked for; None if nothing of it is known."""
+    records = _batches(outbox).get(batch_id)
+    return records[0].operation.asked_at if records else None
+
+
+def batches_since(outbox: Outbox, since: datetime) -> list[Batch]:
+    """Return what was asked for from a moment on.
 
     Left out is what takes back, what was taken back, and what changed nothing.
     """
     batches = _batches(outbox)
     undone = _undone(batches)
-    order = list(batches)
-    later = order[order.index(batch_id) :] if batch_id in batches else []
+    firsts = {one: records[0].operation for one, records in batches.items()}
     return [
-        Batch(one, batches[one][0].operation.asked_at)
-        for one in reversed(later)
-        if one not in undone
-        and batches[one][0].operation.undoes is None
+        Batch(one, first.asked_at)
+        for one, first in firsts.items()
+        if first.asked_at >= since
+        and one not in undone
+        and first.undoes is None
         and _changed_something(batches[one])
     ]
 
@@ -223,17 +229,10 @@ def plan_undo(
         for one in own
         if one.result is not None and not any(_changes(one))
     ]
-    taken_back, later = _since(batches, batch_id)
     found: list[tuple[_Touched, Restore]] = []
-    for touched in _touched(own):
-        item = touched.item(ledger)
-        answer: Restore | Kept
-        if taken_back.touch(item):
-            answer = Kept.ALREADY_UNDONE
-        elif later.touch(item):
-            answer = Kept.CHANGED_SINCE
-        else:
-            answer = _restore(touched, item, ledger, capabilities, clock_offset)
+    for touched, item, answer in _restores(
+        batches, batch_id, own, ledger, capabilities, clock_offset
+    ):
         if isinstance(answer, Restore):
             found.append((touched, answer))
         else:
@@ -246,6 +245,30 @@ def plan_undo(
     return UndoPlan(
         batch_id, discards, _gathered(found, trees, capabilities), tuple(untouched)
     )
+
+
+def plan_row(
+    outbox: Outbox,
+    ledger: Ledger,
+    operation_id: str,
+    *,
+    capabilities: Capabilities,
+    clock_offset: timedelta | None = None,
+) -> list[Restore]:
+    """Plan what makes the items of one operation of the history as they were.
+
+    One for each item that still shows what the operation left there; none if nothing
+    of it is remembered. Its batch is not taken back by that: it has others.
+    """
+    batches = _batches(outbox)
+    for batch_id, records in batches.items():
+        own = [one for one in records if one.operation.operation_id == operation_id]
+        if own and own[0].result is not None:
+            answers = _restores(
+                batches, batch_id, own, ledger, capabilities, clock_offset
+            )
+            return [one for _, _, one in answers if isinstance(one, Restore)]
+    return []
 
 
 # --- what happened -----------------------------------------------------------
@@ -407,6 +430,30 @@ def _touched(own: Iterable[_Record]) -> Iterable[_Touched]:
 
 
 # --- what to do about it -----------------------------------------------------
+
+
+def _restores(
+    batches: _Batches,
+    batch_id: str,
+    own: Iterable[_Record],
+    ledger: Ledger,
+    capabilities: Capabilities,
+    clock_offset: timedelta | None,
+) -> Iterator[tuple[_Touched, Item, Restore | Kept]]:
+    """Yield each item that *own* changed, and what makes it as it was, or why not.
+
+    They are operations of the batch *batch_id*.
+    """
+    taken_back, later = _since(batches, batch_id)
+    for touched in _touched(own):
+        item = touched.item(ledger)
+        if taken_back.touch(item):
+            yield touched, item, Kept.ALREADY_UNDONE
+        elif later.touch(item):
+            yield touched, item, Kept.CHANGED_SINCE
+        else:
+            answer = _restore(touched, item, ledger, capabilities, clock_offset)
+            yield touched, item, answer
 
 
 def _restore(

@@ -48,7 +48,7 @@ from ..core.codec import DAMAGE
 from ..core.errors import ItemGone, Refused
 from ..core.identity import Item
 from ..core.lane import LaneUpdate, Phase
-from ..core.operation import Change, Origin
+from ..core.operation import Cause, CauseKind, Change, Origin
 from ..core.play_state import PlayState, Reading, reading_of
 from ..core.playback import (
     NOTHING,
@@ -616,12 +616,22 @@ class _Follower:
         ]
         try:
             if requests:
-                await self._runtime.async_submit(requests, origin=Origin.PLAYBACK)
+                await self._runtime.async_submit(
+                    requests, origin=Origin.PLAYBACK, cause=self._cause
+                )
         except HomeAssistantError as err:
             # Kept, and judged again at the next start.
             LOGGER.debug("What was played could not be queued: %r", err)
             return
         self._memory.drop_session(session.session_id)
+
+    @property
+    def _cause(self) -> Cause:
+        """The player, by the name it has now."""
+        player = self._hass.states.get(self._entity_id)
+        return Cause(
+            CauseKind.PLAYER, self._entity_id if player is None else player.name
+        )
 
     def _change(
         self,
