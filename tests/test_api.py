@@ -853,6 +853,40 @@ async def test_undo_of_everything_since(hass: HomeAssistant, connect: Connect) -
     assert error["code"] == "invalid_format"
 
 
+# --- level ---------------------------------------------------------------------------
+
+
+async def test_level_is_planned_shown_and_carried_out(
+    hass: HomeAssistant, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(feed, "REST", 0)
+    entry, server = await lane(hass, 1, ADA)
+    _, twin = await lane(hass, 2, ADA, *OTHERS)
+    server.set("m1", watched=True)
+    await kept(entry, server, "m1")
+    client = await connect(await a_user(hass, ADA))
+    await client.ask("subscribe")
+    event = await client.event()
+    assert event["levelling"] == {"order": [], "rows": {}}
+    plan = await client.ask("level", person=[ADA])
+    assert plan["status"] == "planned"
+    begun = await client.ask("level", person=[ADA], confirm=plan["plan_id"])
+    batch_id = begun["batch_id"]
+    while batch_id not in event.get("levelling", {}).get("rows", {}):
+        event = await client.event()
+    while event.get("levelling", {}).get("order") != []:
+        event = await client.event()
+    assert twin.states["xm1"].watched
+    progress = await client.ask("level", batch_id=batch_id)
+    assert progress["levelling"]["state"] == "finished"
+    rows = (await client.ask("history"))["rows"]
+    assert {row["cause"]["kind"] for row in rows} == {"level"}
+    assert rows[0]["text"].endswith(", to bring servers level.")
+    bo = await connect(await a_user(hass, BO))
+    error = await bo.refused("level", config_entry_id=["lane1", "lane2"])
+    assert error["code"] == "unauthorized"
+
+
 # --- the subscription ----------------------------------------------------------------
 
 

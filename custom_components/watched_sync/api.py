@@ -2,8 +2,8 @@
 
 `watched_sync/who` and `subscribe` tell whose lanes there are and what changes on them;
 `library`, `works`, `item`, `show` and `history` are pages; `mark_watched`,
-`mark_unwatched`, `set_progress`, `undo`, `retry`, `discard` and `sync_now` change
-something, and answer as the actions of the same names do.
+`mark_unwatched`, `set_progress`, `undo`, `retry`, `discard`, `level` and `sync_now`
+change something, and answer as the actions of the same names do.
 
 Most take whose it is about: `person` or `config_entry_id`, one or several. Said
 neither, what is shown is the caller's own, and for whom a change is meant is decided as
@@ -58,6 +58,7 @@ from .actions.fields import (
     valid_text,
 )
 from .actions.lanes import async_lanes
+from .actions.levelling import async_level
 from .actions.marking import async_change, check_progress, mark_asked
 from .actions.queue import async_discard, async_retry, async_sync_now, async_undo
 from .actions.summaries import async_words
@@ -76,6 +77,7 @@ from .core.works import Order, Standing, Wanted
 from .failures import as_message
 from .naming.found import Resolution, nothing_found
 from .naming.shows import ActionScope, async_refine
+from .services import LEVEL_SCHEMA
 from .undo import UndoneRow, async_undo_row, batches_from
 
 type Message = dict[str, Any]
@@ -324,7 +326,14 @@ def _action(
         data = {key: value for key, value in msg.items() if key not in ("id", "type")}
         context = connection.context(msg)
         return await handle(
-            ServiceCall(hass, DOMAIN, msg["type"], {**defaults, **data}, context)
+            ServiceCall(
+                hass,
+                DOMAIN,
+                msg["type"],
+                {**defaults, **data},
+                context,
+                return_response=True,
+            )
         )
 
     return handler
@@ -451,5 +460,6 @@ _COMMANDS: Final[tuple[tuple[str, VolDictType, Handler], ...]] = (
     ),
     ("retry", _OPERATIONS, _action(async_retry)),
     ("discard", _OPERATIONS, _action(async_discard)),
+    ("level", LEVEL_SCHEMA.schema, _action(async_level)),
     ("sync_now", _WHOSE, _action(async_sync_now, dry_run=False)),
 )

@@ -14,6 +14,8 @@ from homeassistant.util.json import JsonObjectType, JsonValueType
 from ..actions.summaries import async_words
 from ..const import LOGGER
 from ..core.works import View
+from ..levelling.answers import progress_row
+from ..levelling.carrying_out import async_listen_progress, levellings
 from ..runtime import (
     WatchedSyncConfigEntry,
     WatchedSyncRuntime,
@@ -27,6 +29,8 @@ from .whose import Audience, loaded
 
 #: Seconds between two messages.
 REST: Final = 0.25
+
+_SECTIONS: Final = ("up_next", "waiting", "health", "levelling")
 
 #: Works that are told one by one; of more the page is to be read again.
 MOST_WORKS: Final = 50
@@ -74,7 +78,9 @@ class Feed:
         self._look = look
         self._send = tell
         self._language = language
-        self._sections = {name: _Section() for name in ("up_next", "waiting", "health")}
+        self._sections = {
+            name: _Section() for name in ("up_next", "waiting", "health", "levelling")
+        }
         self._stirred = asyncio.Event()
         self._heard: dict[str, tuple[WatchedSyncRuntime, list[Callable[[], None]]]] = {}
         self._view: View | None = None
@@ -82,14 +88,17 @@ class Feed:
         # From the first moment on: what changes after a page was read is told.
         self._changed, self._end_following = shelves.async_follow()
         self._task: asyncio.Task[None] | None = None
-        self._remove_signal: Callable[[], None] | None = None
+        self._removes: list[Callable[[], None]] = []
 
     @callback
     def async_start(self) -> Callable[[], None]:
         """Tell from now on; return what ends it."""
-        self._remove_signal = async_dispatcher_connect(
-            self._hass, SIGNAL_CONFIG_ENTRY_CHANGED, self._entry_changed
-        )
+        self._removes = [
+            async_dispatcher_connect(
+                self._hass, SIGNAL_CONFIG_ENTRY_CHANGED, self._stir
+            ),
+            async_listen_progress(self._hass, self._stir),
+        ]
         # Not eager: the answer to the command comes first.
         self._task = self._hass.async_create_background_task(
             self._run(), "watched_sync feed", eager_start=False
@@ -100,15 +109,11 @@ class Feed:
     def _stop(self) -> None:
         if self._task is not None:
             self._task.cancel()
-        if self._remove_signal is not None:
-            self._remove_signal()
+        for remove in self._removes:
+            remove()
         for entry_id in list(self._heard):
             self._end_hearing(entry_id)
         self._end_following()
-
-    @callback
-    def _entry_changed(self, *_: object) -> None:
-        self._stirred.set()
 
     @callback
     def _stir(self, *_: object) -> None:
@@ -145,6 +150,7 @@ class Feed:
             ("up_next", up_next, {}),
             ("waiting", waiting, waiting_counts(audience)),
             ("health", health, {}),
+            ("levelling", _levelling(self._hass, audience), {}),
         ):
             news = self._sections[name].news(rows, more)
             if kind == "all":
@@ -224,3 +230,14 @@ async def _up_next(
                 told |= {one.key for one in line.copies}
                 rows[ref_of(line)] = line_row(hass, line, owners, today)
     return rows
+
+
+@callback
+def _levelling(hass: HomeAssistant, audience: Audience) -> dict[str, JsonObjectType]:
+    """Return what is being brought level, where all of it may be seen."""
+    visible = {one.entry_id for one in audience.visible}
+    return {
+        one.batch_id: progress_row(hass, one)
+        for one in levellings(hass).under_way()
+        if one.parts.keys() <= visible
+    }

@@ -12,7 +12,7 @@ from homeassistant.util.json import JsonObjectType
 from ..actions.answers import change_name, lane_row
 from ..actions.for_whom import counted_for
 from ..actions.summaries import Phrases
-from ..core.operation import Cause, CauseKind, Operation, Origin, SetProgress
+from ..core.operation import CauseKind, Operation, Origin, SetProgress
 from ..core.outbox import HistoryEntry, Result
 from ..core.undo import undoable_batches, undone_batches
 from ..images import picture_path
@@ -98,15 +98,19 @@ def _undo(done: _Done, batch_size: int) -> str:
     return "batch" if is_alone else "row"
 
 
-#: What came about so before that was noted.
-_KINDS: Final = {Origin.PLAYBACK: CauseKind.PLAYER, Origin.MIRROR: CauseKind.MIRROR}
+#: By what an operation came about of which nothing else is noted.
+_KINDS: Final = {
+    Origin.PLAYBACK: CauseKind.PLAYER.value,
+    Origin.MIRROR: CauseKind.MIRROR.value,
+    Origin.LEVEL: "level",
+}
 
 
 def _cause_row(operation: Operation) -> JsonObjectType:
     cause = operation.cause
-    kind = _KINDS.get(operation.origin) if cause is None else cause.kind
+    known = _KINDS.get(operation.origin, "unknown")
     return {
-        "kind": "unknown" if kind is None else kind.value,
+        "kind": known if cause is None else cause.kind.value,
         "name": None if cause is None else cause.name,
         "person": None if cause is None else cause.person,
     }
@@ -124,13 +128,15 @@ def _sentence(hass: HomeAssistant, done: _Done, words: Phrases) -> str:
         what = words.say("story_undo", what=what)
     if result in (Result.ALREADY_TRUE, Result.OVERRULED):
         what = words.say(f"story_{result.value}", what=what)
-    by = _by(hass, operation.cause, words)
+    by = _by(hass, operation, words)
     return f"{what}." if by is None else f"{what}, {by}."
 
 
-def _by(hass: HomeAssistant, cause: Cause | None, words: Phrases) -> str | None:
+def _by(hass: HomeAssistant, operation: Operation, words: Phrases) -> str | None:
     """Return by what something came about, in words; None if that is not known."""
-    if cause is None:
+    if operation.origin is Origin.LEVEL:
+        return words.say("story_by_level")
+    if (cause := operation.cause) is None:
         return None
     match cause.kind:
         case CauseKind.PERSON if cause.person is None:
