@@ -261,14 +261,18 @@ export class Api {
     return this.ask('who');
   }
 
-  /** Be told of *whose* up next, queue and health, until the function returned is called. */
+  /**
+   * Be told of *whose* up next, queue and health, until the function returned is called
+   * or the connection is lost: while Home Assistant starts nobody may be there to answer,
+   * so that asking again is up to the caller.
+   */
   subscribe(
     whose: Whose,
     told: (event: ViewEvent) => void,
   ): Promise<() => Promise<void> | void> {
     return this.hass.connection.subscribeMessage<ViewEvent>(told, {
       type: 'watched_sync/subscribe', ...whose, language: this.hass.language,
-    });
+    }, { resubscribe: false });
   }
 
   library(whose: Whose, query: LibraryQuery): Promise<Page> {

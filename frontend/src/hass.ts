@@ -4,7 +4,11 @@ export interface Connection {
   subscribeMessage<Event>(
     callback: (event: Event) => void,
     message: Record<string, unknown>,
+    options?: { resubscribe?: boolean },
   ): Promise<() => Promise<void> | void>;
+  /** `ready` is told whenever the connection is there again. */
+  addEventListener(event: 'ready', listener: () => void): void;
+  removeEventListener(event: 'ready', listener: () => void): void;
 }
 
 export interface Hass {

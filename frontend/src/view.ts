@@ -4,7 +4,7 @@ import { Api, merge, type LibraryChange, type View, type ViewEvent, type Whose }
 import { isWsError, type Hass, type WsError } from './hass.js';
 
 /** Milliseconds until a subscription that was refused is tried again. */
-const AGAIN = 10_000;
+const AGAIN = 5000;
 
 interface Told {
   view?: View;
@@ -27,11 +27,16 @@ class Subscription {
 
   private timer: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(private readonly api: Api, private readonly whose: Whose) {
+  private readonly api: Api;
+
+  constructor(private readonly hass: Hass, private readonly whose: Whose) {
+    this.api = new Api(hass);
+    hass.connection.addEventListener('ready', this.begin);
     void this.begin();
   }
 
-  private async begin(): Promise<void> {
+  private readonly begin = async (): Promise<void> => {
+    clearTimeout(this.timer);
     try {
       const end = await this.api.subscribe(this.whose, (event) => this.hear(event));
       if (this.ended) await end();
@@ -43,7 +48,7 @@ class Subscription {
       // Watched Sync may still be starting, or be set up later.
       if (!this.ended) this.timer = setTimeout(() => void this.begin(), AGAIN);
     }
-  }
+  };
 
   private hear(event: ViewEvent): void {
     this.error = undefined;
@@ -62,6 +67,7 @@ class Subscription {
 
   close(): void {
     this.ended = true;
+    this.hass.connection.removeEventListener('ready', this.begin);
     clearTimeout(this.timer);
     // A connection that is gone has ended it already.
     void Promise.resolve(this.end?.()).catch(() => undefined);
@@ -76,7 +82,7 @@ export function follow(hass: Hass, whose: Whose, listener: Listener): () => void
   const ours = subscriptions.get(connection) ?? new Map<string, Subscription>();
   subscriptions.set(connection, ours);
   const key = JSON.stringify([whose, hass.language]);
-  const subscription = ours.get(key) ?? new Subscription(new Api(hass), whose);
+  const subscription = ours.get(key) ?? new Subscription(hass, whose);
   ours.set(key, subscription);
   subscription.listeners.add(listener);
   const known = subscription.known();
@@ -125,9 +131,9 @@ export class ViewController implements ReactiveController {
     if (!wanted) return;
     let sync = true;
     this.stop = follow(wanted.hass, wanted.whose, ({ view, error, library }) => {
+      if (library) this.changed(library);
       this.view = view;
       this.error = error;
-      if (library) this.changed(library);
       if (!sync) this.host.requestUpdate();
     });
     sync = false;

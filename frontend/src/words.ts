@@ -106,7 +106,8 @@ export function complaint(error: WsError): string {
   if (error.translation_domain === 'watched_sync' && words !== undefined) {
     return fill(words, error.translation_placeholders ?? {});
   }
-  return error.message;
+  // Nobody knows the commands as long as Watched Sync is not there.
+  return error.code === 'unknown_command' && hasWords() ? t('card.not_there') : error.message;
 }
 
 export const number = (value: number): string => new Intl.NumberFormat(spoken || 'en').format(value);

@@ -7,6 +7,7 @@ const table: Record<string, Record<string, string>> = {
   config_panel: {
     'component.watched_sync.config_panel.card.waiting_one': '{count} wartet',
     'component.watched_sync.config_panel.card.waiting_other': '{count} warten',
+    'component.watched_sync.config_panel.card.not_there': 'Nicht da',
     'component.watched_sync.config_panel.card.mark': 'Gesehen: {title}',
     'component.watched_sync.config_panel.state.failed': 'Nicht zugestellt',
   },
@@ -52,7 +53,7 @@ test('a complaint is said in the language, or else as it came', () => {
   };
   assert.equal(complaint(error), 'tmdb://movie/1 fehlt');
   assert.equal(complaint({ ...error, translation_domain: 'http' }), 'gone');
-  assert.equal(complaint({ code: 'unknown_command', message: 'Unknown command.' }), 'Unknown command.');
+  assert.equal(complaint({ code: 'unknown_command', message: 'Unknown command.' }), 'Nicht da');
 });
 
 test('times are as on a clock', () => {

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 import json
 from pathlib import Path
 import re
+from types import MappingProxyType
 from typing import Any, Self
 
 import pytest
@@ -121,8 +122,11 @@ class House:
         """The simulated Jellyfin."""
         return self.simulation.jellyfin
 
-    async def _furnish(self) -> Access:
-        hello = self.simulation.hello()
+    #: Who lives there, as `furnish` takes it; else only the one who signs in.
+    residents: Mapping[str, Any] = MappingProxyType({})
+
+    async def connected(self, hello: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """Return the config entries; *hello* is that of the simulation."""
         entries = []
         for user, person in self._persons.items():
             tracks = user == VIEWER
@@ -148,6 +152,11 @@ class House:
                         person=person,
                     )
                 )
+        return entries
+
+    async def _furnish(self) -> Access:
+        hello = self.simulation.hello()
+        entries = await self.connected(hello)
         folder = self.folder / "home"
         wanted = {
             "port": free_port(),
@@ -155,6 +164,7 @@ class House:
             "password": PASSWORD,
             "configuration": self._configuration,
             "entries": entries,
+            **self.residents,
         }
         if HOUSEMATE in self._persons:
             wanted |= {"owner": VIEWER.capitalize(), "others": [HOUSEMATE.capitalize()]}
@@ -189,6 +199,15 @@ class House:
             pictures=self.folder / "pictures",
             **options,
         )
+
+    async def read(self) -> None:
+        """Wait until the libraries of all lanes were read."""
+        async with self.client() as client, asyncio.timeout(120):
+            while True:
+                who = await client.command("watched_sync/who")
+                if all(lane["inventory"] == "complete" for lane in who["lanes"]):
+                    return
+                await asyncio.sleep(0.2)
 
     async def restart(self) -> None:
         """Stop Home Assistant in order and start it again."""

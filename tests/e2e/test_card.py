@@ -47,16 +47,6 @@ async def until(true: Callable[[], bool], what: str) -> None:
         pytest.fail(f"never so: {what}")
 
 
-async def read(house: House) -> None:
-    """Wait until the libraries were read: then the card knows every show."""
-    async with house.client() as client, asyncio.timeout(60):
-        while True:
-            who = await client.command("watched_sync/who")
-            if all(lane["inventory"] == "complete" for lane in who["lanes"]):
-                return
-            await asyncio.sleep(0.2)
-
-
 def plays(house: House, title: str) -> int:
     """Return how often a film was played, as Plex counts."""
     count: int = house.plex.state("alex", house.plex.rating_key(title)).view_count
@@ -75,7 +65,7 @@ def seen_episodes(house: House, season: int) -> list[int]:
 
 
 async def test_a_tick_is_told_to_the_servers_and_taken_back(house: House) -> None:
-    await read(house)
+    await house.read()
     async with house.browser() as browser, house.client() as client:
         await browser.go(DASHBOARD)
         await browser.click(tick("Oppenheimer"))
@@ -112,7 +102,7 @@ async def test_a_tick_is_told_to_the_servers_and_taken_back(house: House) -> Non
 
 
 async def test_what_waits_has_a_cloud_and_what_failed_a_reason(house: House) -> None:
-    await read(house)
+    await house.read()
     chip = f"{CARD} >> nth=0 >> button.chip"
     machine = house.simulation.machines["jellyfin"]
     async with house.browser() as browser, house.client() as client:
@@ -161,7 +151,7 @@ async def lane(house: House, server: str) -> str:
 async def test_it_works_on_a_phone_in_the_dark_with_a_keyboard_alone(
     house: House,
 ) -> None:
-    await read(house)
+    await house.read()
     async with house.browser(dark=True, size=(390, 844)) as browser:
         await browser.go(DASHBOARD)
         await browser.wait(poster("Oppenheimer"))
@@ -204,7 +194,7 @@ async def reach(browser: Browser, label: str, *, exactly: bool = True) -> None:
 
 
 async def test_the_page_has_addresses_and_speaks_five_languages(house: House) -> None:
-    await read(house)
+    await house.read()
     async with house.browser() as browser:
         await browser.go("/watched")
         await browser.click("ws-poster:has-text('Severance') >> button.open")
@@ -231,7 +221,7 @@ async def test_the_page_has_addresses_and_speaks_five_languages(house: House) ->
 async def test_a_dashboard_makes_itself_and_the_card_has_an_editor(
     house: House,
 ) -> None:
-    await read(house)
+    await house.read()
     async with house.client() as client, house.browser() as browser:
         await browser.go("/config/lovelace/dashboards")
         await browser.click("ha-button:has-text('Add dashboard')")

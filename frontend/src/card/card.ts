@@ -92,6 +92,8 @@ export class WatchedSyncCard extends LitElement {
   override disconnectedCallback(): void {
     super.disconnectedCallback();
     clearTimeout(this.timer);
+    // Asked anew when it is shown again: persons and servers may have come meanwhile.
+    this.language = '';
     this.opened = '';
     this.showsWaiting = false;
   }
@@ -118,12 +120,12 @@ export class WatchedSyncCard extends LitElement {
     try {
       await loadWords(hass);
       this.who = await askWho(hass);
-      this.person = firstPerson(this.who, this.config?.person);
+      this.person = firstPerson(this.who, this.config?.person ?? (this.person || undefined));
       this.trouble = '';
     } catch (error) {
       if (!isWsError(error)) throw error;
-      this.trouble = hasWords() && error.code === 'unknown_command' ? t('card.not_there') : complaint(error);
-      this.timer = setTimeout(() => void this.begin(hass), 10_000);
+      this.trouble = complaint(error);
+      this.timer = setTimeout(() => void this.begin(hass), 5000);
     }
   }
 
@@ -142,6 +144,10 @@ export class WatchedSyncCard extends LitElement {
   }
 
   private hear({ works, reload }: LibraryChange): void {
+    // The first of it is no news; later it is another Home Assistant, or other lanes.
+    if (reload && this.follow.view && this.hass) {
+      void askWho(this.hass).then((who) => { this.who = who; }, () => undefined);
+    }
     if (this.what !== 'films' || !this.films) return;
     const known = new Set(this.films.map(({ ref }) => ref));
     const isNew = Object.values(works ?? {}).some((work) => (

@@ -61,6 +61,12 @@ export class WatchedSyncPanel extends LitElement {
   private readonly follow = new ViewController(
     this,
     () => (this.hass && this.who ? { hass: this.hass, whose: this.whose } : undefined),
+    ({ reload }) => {
+      // The first of it is no news; later it is another Home Assistant, or other lanes.
+      if (reload && this.follow.view && this.hass) {
+        void askWho(this.hass).then((who) => { this.who = who; }, () => undefined);
+      }
+    },
   );
 
   constructor() {
@@ -139,8 +145,8 @@ export class WatchedSyncPanel extends LitElement {
       this.trouble = '';
     } catch (error) {
       if (!isWsError(error)) throw error;
-      this.trouble = hasWords() && error.code === 'unknown_command' ? t('card.not_there') : complaint(error);
-      this.timer = setTimeout(() => void this.begin(hass), 10_000);
+      this.trouble = complaint(error);
+      this.timer = setTimeout(() => void this.begin(hass), 5000);
     }
   }
 

@@ -1,6 +1,6 @@
 // Works side by side, to scroll through, or one below the other.
 import { LitElement, css, html } from 'lit';
-import { property } from 'lit/decorators.js';
+import { property, state } from 'lit/decorators.js';
 import { styleMap } from 'lit/directives/style-map.js';
 import { repeat } from 'lit/directives/repeat.js';
 import { define } from '../define.js';
@@ -11,6 +11,10 @@ import './poster.js';
 import { shared } from './style.js';
 
 export type Look = 'posters' | 'list';
+
+/** Pixels of a poster on a shelf that is wide enough, and between two. */
+const POSTER = 148;
+const GAP = 14;
 
 /** How the delivery of what is shown goes: the worst of what waits for it, or its own. */
 export function syncOf(work: Work, waiting: readonly Waiting[]): {
@@ -45,6 +49,24 @@ export class Shelf extends LitElement {
 
   readonly marks = new Marks(this);
 
+  /** Posters that stand side by side without scrolling. */
+  @state() private fit = 0;
+
+  private readonly sizes = new ResizeObserver(([entry]) => {
+    const { width } = entry?.contentRect ?? { width: 0 };
+    this.fit = Math.floor((width + GAP) / (POSTER + GAP));
+  });
+
+  override connectedCallback(): void {
+    super.connectedCallback();
+    this.sizes.observe(this);
+  }
+
+  override disconnectedCallback(): void {
+    super.disconnectedCallback();
+    this.sizes.disconnect();
+  }
+
   private async tick(work: Work, at: number): Promise<void> {
     if (work.watched === true) {
       await attempt(this, (confirm) => new Api(this.hass).mark(this.whose, false, work.ref, confirm));
@@ -60,9 +82,11 @@ export class Shelf extends LitElement {
 
   protected override render() {
     const works = this.marks.among(this.works);
-    const sideways = this.look === 'posters' && this.rows > 0;
+    const onShelf = this.look === 'posters' && this.rows > 0;
+    // What fits is read line by line; what does not is scrolled through.
+    const sideways = onShelf && works.length > this.rows * this.fit;
     return html`
-      <ul class="${this.look} ${sideways ? 'sideways' : ''}" aria-label=${this.label}
+      <ul class="${this.look} ${sideways ? 'sideways' : onShelf ? 'shelf' : ''}" aria-label=${this.label}
         style=${styleMap(sideways ? { '--rows': String(Math.min(this.rows, works.length || 1)) } : {})}>
         ${repeat(works, (work) => work.ref, (work, at) => {
           const ticked = this.marks.ticked.get(work.ref);
@@ -84,6 +108,7 @@ export class Shelf extends LitElement {
       display: grid; gap: 18px 14px;
       grid-template-columns: repeat(auto-fill, minmax(var(--ws-poster, 118px), 1fr));
     }
+    .shelf { grid-template-columns: repeat(auto-fill, minmax(var(--ws-poster, 148px), 1fr)); }
     .sideways {
       grid-template-columns: none; grid-template-rows: repeat(var(--rows), auto);
       grid-auto-flow: column; grid-auto-columns: clamp(104px, 27%, var(--ws-poster, 148px));

@@ -1,5 +1,5 @@
 /* Watched Sync, MIT. Made from frontend/ by scripts/frontend; contains Lit, BSD-3-Clause, copyright Google LLC. */
-import{a as $,b as g}from"./part-KJILK6BW.js";import{A as E,a as o,c as m,d as h,g as v,i as f,j as c,k as y,l as x,m as u,n as b,o as k,q as _,r as T,w as d}from"./part-JNOPQXH2.js";var l=class extends f{constructor(){super(...arguments);this.text="";this.yes="";this.answer=()=>{}}firstUpdated(){this.dialog.showModal()}render(){return h`<dialog role="alertdialog" aria-describedby="text" aria-label=${d("ask.title")}
+import{a as $,b as g}from"./part-CSJAUWVF.js";import{A as E,a as o,c as m,d as h,g as v,i as f,j as c,k as y,l as x,m as u,n as b,o as k,q as _,r as T,w as d}from"./part-3RW5APIG.js";var l=class extends f{constructor(){super(...arguments);this.text="";this.yes="";this.answer=()=>{}}firstUpdated(){this.dialog.showModal()}render(){return h`<dialog role="alertdialog" aria-describedby="text" aria-label=${d("ask.title")}
       @close=${()=>this.answer(this.dialog.returnValue==="yes")}>
       <p id="text">${this.text}</p>
       <form method="dialog">
