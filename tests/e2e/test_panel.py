@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from .house import HOUSEMATE, VIEWER, House, no_complaints, synced
-from .test_card import SHEET, episode, read, seen_episodes, until
+from .test_card import SHEET, episode, seen_episodes, until
 
 # Two persons on both servers take their time to be read on a busy machine.
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
@@ -19,7 +19,7 @@ FOUND = "ws-page-library >> .said"
 async def household(tmp_path: Path) -> AsyncIterator[House]:
     """A house with two persons, both with lanes on both servers."""
     async with House(tmp_path, household=True) as house:
-        await read(house)
+        await house.read()
         yield house
 
 
