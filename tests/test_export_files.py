@@ -164,7 +164,9 @@ async def test_an_archive_is_read_as_it_was_downloaded(
         "picture.jpg": b"\xff\xd8",
     }
     zipped(config / "letterboxd.zip", **files)
-    assert await films(hass, "letterboxd.zip") == ["Glass Harbor", "Tin Lantern"]
+    for said in (False, True):
+        found = await films(hass, "letterboxd.zip", all_watched=said)
+        assert found == ["Glass Harbor", "Tin Lantern"]
 
 
 async def test_an_archive_without_a_history_says_what_is_in_it(

@@ -124,7 +124,7 @@ def _unpacked(file: IO[bytes]) -> Iterator[File]:
                 with archive.open(member) as one:
                     content = _bounded(one, min(FILE_LIMIT, left))
                 left -= len(content)
-                yield File(name, content)
+                yield File(name, content, is_in_archive=True)
     except _DAMAGE as err:
         raise DamagedExport("no archive") from err
 

@@ -50,6 +50,7 @@ class File:
 
     name: str
     content: bytes
+    is_in_archive: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +198,9 @@ def _table(file: File, options: Options) -> _Part:
     found = table(file.content)
     columns = frozenset(found.columns)
     for name, module in _TABLES.items():
-        reader = module.reader(columns, file.name, all_watched=options.all_watched)
+        # Of an archive nobody says that all in it was watched: wishes are in it too.
+        all_watched = options.all_watched and not file.is_in_archive
+        reader = module.reader(columns, file.name, all_watched=all_watched)
         if reader is not None:
             _refuse_user(options)
             unknown = [one for one in found.columns if one not in module.COLUMNS]
