@@ -483,13 +483,15 @@ async def test_confirmed_twice_it_is_done_once(hass: HomeAssistant) -> None:
     one, other = servers()
     watch(one, "m1")
     lanes = await lanes_of(hass, one, other)
-    other.gate.clear()
+    await lose_contact(hass, lanes[1], other)
     plan = await act(hass, "level", config_entry_id=ids(lanes))
     data = {"config_entry_id": ids(lanes), "confirm": plan["plan_id"]}
-    await act(hass, "level", **data)
+    batch_id = (await act(hass, "level", **data))["batch_id"]
     assert await refused(hass, **data) == "levelling_under_way"
-    other.gate.set()
-    await hass.async_block_till_done()
+    other.come_up()
+    await act(hass, "sync_now")
+    assert (await over(hass, batch_id))["state"] == "finished"
+    assert [item_id for item_id, _ in other.writes] == ["bm1"]
 
 
 async def test_last_change_is_only_taken_back_by_name_if_it_was_a_levelling(
