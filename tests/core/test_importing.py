@@ -302,7 +302,8 @@ def rated(
     [
         ("Movie", "movie"),
         ("movie", "movie"),
-        ("TV Movie", "movie"),
+        ("TV Movie", "unknown"),
+        ("TV Special", "unknown"),
         ("tvEpisode", "episode"),
         ("TV Episode", "episode"),
         ("Serie TV", "unknown"),

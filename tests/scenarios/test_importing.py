@@ -13,8 +13,18 @@ from pytest_homeassistant_custom_component.common import MockUser
 
 from custom_components.watched_sync.const import DOMAIN
 
-from .house import ONE_PLAY, UNSEEN, JellyfinSide, Side, act, until_true
+from .house import (
+    ONE_PLAY,
+    UNSEEN,
+    JellyfinSide,
+    Side,
+    act,
+    bring_back,
+    cut_off,
+    until_true,
+)
 from .machine import TimeMachine
+from .test_catalogue import restart
 from .test_level import over, read
 
 #: Seconds after which what is taken back is as it was.
@@ -139,6 +149,25 @@ async def test_what_trakt_has_is_shown_confirmed_done_and_taken_back(
 
 
 NOTHING = {"total": 0, "films_to_mark": 0, "episodes_to_mark": 0}
+
+
+async def test_an_import_goes_on_after_a_restart_and_without_its_file(
+    hass: HomeAssistant, side: Side, machine: TimeMachine, put: Put, tmp_path: Path
+) -> None:
+    entry = await side.connect(hass)
+    machine.running = True
+    await read(entry)
+    file = put("watched-history-1.json", TRAKT)
+    plan = await act(hass, "import_history", file=file)
+    await cut_off(hass, entry, side)
+    done = await confirm(hass, plan, file=file)
+    await hass.async_add_executor_job((tmp_path / "media" / file).unlink)
+    await restart(hass, entry)
+    assert side.marks() == []
+    await bring_back(hass, entry, side)
+    levelling = await over(hass, done["batch_id"])
+    assert (levelling["state"], levelling["done"]) == ("finished", 4)
+    assert len({item_id for _, item_id in side.marks()}) == 4
 
 
 async def test_what_is_only_probable_is_done_if_somebody_says_so(

@@ -13,7 +13,8 @@ no day of a play, so the day of the rating, or of the entry in the list, stands 
 `Const` is the id of one title: a film, an episode or a show, each among the same
 numbers. `Title Type` says which, in the language of the page, and as `tvSeries` in
 older exports. Where it is not understood the item is of an unknown kind, and whoever
-has its id says what it is. Who rated a show has not seen all of it.
+has its id says what it is. So are specials, shorts and films for television: they are
+films on one server and episodes on another. Who rated a show has not seen all of it.
 """
 
 from collections.abc import Mapping, Sequence, Set as AbstractSet
@@ -37,8 +38,7 @@ COLUMNS = (
     | {"release date", "directors"}
 )
 
-_FILMS = frozenset({"movie", "tvmovie", "video", "short", "tvshort", "tvspecial"})
-_EPISODES = frozenset({"tvepisode"})
+_KINDS = {"movie": MediaKind.MOVIE, "tvepisode": MediaKind.EPISODE}
 _SHOWS = frozenset({"tvseries", "tvminiseries"})
 _OTHERS = frozenset({"videogame", "musicvideo", "podcastseries", "podcastepisode"})
 _NO_LETTERS = re.compile("[^a-z]")
@@ -78,7 +78,5 @@ def _titled(row: Mapping[str, Any], day: object) -> Sequence[Saying]:
     if not ids:
         raise ValueError("no id")
     item = film(title, year(row.get("year")), ids)
-    if said not in _FILMS:
-        kind = MediaKind.EPISODE if said in _EPISODES else MediaKind.UNKNOWN
-        item = replace(item, kind=kind)
+    item = replace(item, kind=_KINDS.get(said, MediaKind.UNKNOWN))
     return [Play(item, moment(day), is_entry_date=True)]
