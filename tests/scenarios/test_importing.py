@@ -191,6 +191,39 @@ async def test_what_is_only_probable_is_done_if_somebody_says_so(
     assert side.seen(side.item_id("Dune", 2021)) == UNSEEN
 
 
+def tautulli(show: str, season: int, number: int) -> dict[str, Any]:
+    return {
+        "user": "alex",
+        "media_type": "episode",
+        "grandparent_title": show,
+        "parent_media_index": season,
+        "media_index": number,
+        "guid": "plex://episode/5d9c0874ffd9ef001e99607a",
+        "watched_status": 1,
+        "stopped": 1462688370,
+    }
+
+
+async def test_a_show_without_its_year_is_the_only_one_of_its_name(
+    hass: HomeAssistant, side: Side, machine: TimeMachine, put: Put
+) -> None:
+    entry = await side.connect(hass)
+    machine.running = True
+    await read(entry)
+    rows = [
+        tautulli("Severance", 1, 1),
+        tautulli("Severance", 1, 2),
+        tautulli("Severance (2022)", 1, 3),
+        tautulli("Night Ferry", 1, 2),
+    ]
+    data = {"response": {"result": "success", "data": {"data": rows}}}
+    file = put("history.json", json.dumps(data))
+    plan = await act(hass, "import_history", file=file)
+    assert (plan["total"], only(plan)["probable"]) == (0, 3)
+    plan = await act(hass, "import_history", file=file, include_probable=True)
+    assert only(plan)["episodes_to_mark"] == 3
+
+
 async def test_an_id_of_imdbs_is_of_the_kind_that_the_library_says(
     hass: HomeAssistant, side: Side, machine: TimeMachine, put: Put
 ) -> None:

@@ -1,7 +1,5 @@
 """The action `import_history`: what another program has for watched, as a plan."""
 
-from collections.abc import Sequence
-from dataclasses import replace
 from typing import Final
 
 from homeassistant.auth.permissions.const import POLICY_CONTROL
@@ -10,16 +8,14 @@ from homeassistant.util import dt as dt_util
 from homeassistant.util.json import JsonObjectType, JsonValueType
 
 from ..core.errors import CatalogueError
-from ..core.identity import MediaKind
 from ..core.importing.export import Export, Options
 from ..core.importing.faults import ExportError
 from ..core.level import Question, What
-from ..core.play_state import Reading
 from ..export_files import read
 from ..failures import invalid, unreadable_export
 from ..levelling.exported import ExportSide
 from ..levelling.planning import LaneSide
-from ..runtime import WatchedSyncConfigEntry
+from ..naming.exported import async_completed
 from .fields import ATTR_ALL_WATCHED, ATTR_FILE, ATTR_INCLUDE_PROBABLE, ATTR_USER
 from .lanes import async_choose_lanes
 from .levelling import async_answer
@@ -32,7 +28,11 @@ async def async_import_history(call: ServiceCall) -> ServiceResponse:
     """Plan to mark what an export has for watched, and do it if that is confirmed."""
     lanes = (await async_choose_lanes(call, POLICY_CONTROL)).for_whom()
     export = await _async_read(call)
-    readings = await _async_known_kinds(export.readings, lanes.running)
+    try:
+        readings = await async_completed(export.readings, lanes.running)
+    except CatalogueError as err:
+        names = ", ".join(entry.title for entry in lanes.running)
+        raise invalid("level_not_read", lane=names) from err
     side = ExportSide(_file_name(call), readings)
     answer = await async_answer(
         call,
@@ -62,36 +62,6 @@ async def _async_read(call: ServiceCall) -> Export:
 def _file_name(call: ServiceCall) -> str:
     name: str = call.data[ATTR_FILE]
     return name.rpartition("/")[2]
-
-
-async def _async_known_kinds(
-    readings: Sequence[Reading], entries: Sequence[WatchedSyncConfigEntry]
-) -> list[Reading]:
-    """Return readings of which each is a film or an episode.
-
-    An id of IMDb's names one title, of whatever kind: the libraries say of which.
-    """
-    return [
-        replace(one, item=replace(one.item, kind=await _async_kind(one, entries)))
-        if one.item.kind is MediaKind.UNKNOWN
-        else one
-        for one in readings
-    ]
-
-
-async def _async_kind(
-    reading: Reading, entries: Sequence[WatchedSyncConfigEntry]
-) -> MediaKind:
-    """Return the kind that the libraries know an id by; a film's if none has it."""
-    for entry in entries:
-        catalogue = entry.runtime_data.catalogue
-        try:
-            found = await catalogue.find(MediaKind.EPISODE, reading.item.provider_ids)
-        except CatalogueError as err:
-            raise invalid("level_not_read", lane=entry.title) from err
-        if found:
-            return MediaKind.EPISODE
-    return MediaKind.MOVIE
 
 
 def _export_row(export: Export) -> JsonObjectType:

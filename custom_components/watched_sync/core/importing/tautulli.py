@@ -10,7 +10,7 @@ Its export of a library (`export_metadata`) knows the plays of one account only.
 The `guid` is Plex's. An agent from before 2019 names an id in it, and for an episode it
 is that of its show, such as `com.plexapp.agents.thetvdb://121361/6/1?lang=en`. Today's
 `plex://movie/5d77…` names nothing that others know: what has no other id is known by
-its title alone.
+its title, and the `year` of an episode is not that of its show.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
