@@ -3,7 +3,7 @@
 from typing import Final
 
 #: Of the files in `frontend/`: their address changes with it.
-FILES: Final = "9b8761c820ca364e"
+FILES: Final = "ff614f449ba7fbde"
 
 #: Of all that they were made from.
-SOURCES: Final = "7512e464f51323e7"
+SOURCES: Final = "0850f68a2a4914d6"

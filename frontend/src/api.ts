@@ -126,6 +126,8 @@ export interface View {
   up_next: Ordered<Work>;
   waiting: Ordered<Waiting> & { pending: number; failed: number };
   health: Ordered<Lane>;
+  /** What is being brought level, by its batch. */
+  levelling: Ordered<Levelling>;
 }
 
 /** What looks different in the library now; `reload` if that is too much to tell. */
@@ -141,6 +143,7 @@ export type ViewEvent =
     up_next?: Partial<Ordered<Work>>;
     waiting?: Partial<View['waiting']>;
     health?: Partial<Ordered<Lane>>;
+    levelling?: Partial<Ordered<Levelling>>;
     library?: LibraryChange;
   };
 
@@ -228,6 +231,8 @@ export interface HistoryRow {
   cause: Cause;
   undone: boolean;
   undo: 'batch' | 'row' | 'no';
+  /** The sentence, in the language that was asked for. */
+  text: string;
 }
 
 export interface History {
@@ -239,6 +244,69 @@ export interface Done {
   batch_id: string | null;
   operations: { operation_id: string; title: string; lane: string; status: string }[];
   skipped: (Skipped & { title?: string })[];
+}
+
+/** What is to be level, or which levelling is meant and what is to become of it. */
+export interface LevelQuestion {
+  config_entry_id?: string[];
+  direction?: 'both' | 'from';
+  source?: string[];
+  what?: 'watched' | 'watched_and_progress' | 'exact';
+  since?: string;
+  confirm?: string;
+  batch_id?: string;
+  stop?: true;
+  go_on?: true;
+  dry_run?: true;
+}
+
+/** Why something is not brought level. */
+export type LeftOut = 'no_ids' | 'not_found' | 'ambiguous' | 'other_file' | 'too_short' | 'cannot_hold'
+  | 'overruled' | 'unreadable';
+
+/** What would change on one lane. */
+export interface LevelLane {
+  config_entry_id: string;
+  lane: string;
+  total: number;
+  films_to_mark: number;
+  episodes_to_mark: number;
+  films_to_unmark: number;
+  episodes_to_unmark: number;
+  film_positions: number;
+  episode_positions: number;
+  equal: number;
+  probable: number;
+  left_out: Partial<Record<LeftOut, number>>;
+  /** The first of what would change. */
+  rows: { item_id: string; title: string | null; from: string }[];
+}
+
+interface Tally {
+  total: number;
+  left: number;
+  done: number;
+  failed: number;
+}
+
+/** How far servers are on the way to be level. */
+export interface Levelling extends Tally {
+  batch_id: string;
+  state: 'running' | 'stopped' | 'finished' | 'undoing' | 'undone';
+  title: string | null;
+  sides: string[];
+  lanes: ({ lane: string } & Tally)[];
+}
+
+export interface LevelAnswer {
+  batch_id: string | null;
+  plan_id: string;
+  total: number;
+  lanes: LevelLane[];
+  skipped: Skipped[];
+  levelling?: Levelling;
+  /** Of a plan that is another one by now: that, in words. */
+  message?: string;
 }
 
 export type MarkScope = 'item' | 'season' | 'show' | 'up_to';
@@ -292,7 +360,7 @@ export class Api {
   }
 
   history(whose: Whose, page: { start?: number; limit?: number; ref?: string }): Promise<History> {
-    return this.ask('history', { ...whose, ...page });
+    return this.ask('history', { ...whose, ...page, language: this.hass.language });
   }
 
   mark(
@@ -311,7 +379,7 @@ export class Api {
   /** Take a batch back, or everything since it, or one row, or else the last batch. */
   undo(
     whose: Whose,
-    what: { batch_id?: string; since?: string; operation_id?: string; dry_run?: true } = {},
+    what: { batch_id?: string; since?: string; operation_id?: string; dry_run?: true; confirm?: true } = {},
   ): Promise<Done> {
     return this.ask('undo', { ...whose, ...what });
   }
@@ -323,6 +391,11 @@ export class Api {
 
   discard(whose: Whose, operations?: string[]): Promise<unknown> {
     return this.ask('discard', { ...whose, ...(operations ? { operation_id: operations } : {}) });
+  }
+
+  /** Plan, confirm a plan, stop, go on, or ask how far one is. */
+  level(question: LevelQuestion): Promise<LevelAnswer> {
+    return this.ask('level', question);
   }
 
   syncNow(whose: Whose): Promise<unknown> {
@@ -348,11 +421,13 @@ function mergePart<Row, Part extends Ordered<Row>>(before: Part, change?: Partia
 /** What is known after an event: rows that are in no order any more are gone. */
 export function merge(before: View | undefined, event: ViewEvent): View | undefined {
   if (event.type === 'all') {
-    return { up_next: event.up_next, waiting: event.waiting, health: event.health };
+    const { up_next, waiting, health, levelling } = event;
+    return { up_next, waiting, health, levelling };
   }
   return before && {
     up_next: mergePart<Work, View['up_next']>(before.up_next, event.up_next),
     waiting: mergePart<Waiting, View['waiting']>(before.waiting, event.waiting),
     health: mergePart<Lane, View['health']>(before.health, event.health),
+    levelling: mergePart<Levelling, View['levelling']>(before.levelling, event.levelling),
   };
 }

@@ -13,6 +13,7 @@ export interface Connection {
 
 export interface Hass {
   language: string;
+  locale?: { time_format: 'language' | 'system' | '12' | '24' };
   /** Whether Home Assistant itself can be reached. */
   connected?: boolean;
   user?: { id: string; is_admin: boolean };

@@ -21,6 +21,8 @@ const PREFIX = 'component.watched_sync';
 
 let table: Record<string, string> = {};
 let spoken = '';
+/** How whoever looks wants the hours counted; as their language does if nothing is said. */
+let hours: { hour12?: boolean } = {};
 let loading: Promise<void> | undefined;
 const hosts = new Set<ReactiveControllerHost>();
 
@@ -40,6 +42,8 @@ async function read(hass: Hass, category: string): Promise<Record<string, string
 
 /** Read the words of the language of *hass*, once, and have everything say them. */
 export function loadWords(hass: Hass): Promise<void> {
+  const wanted = hass.locale?.time_format;
+  hours = wanted === '12' || wanted === '24' ? { hour12: wanted === '12' } : {};
   if (spoken !== hass.language || loading === undefined) {
     const language = hass.language;
     spoken = language;
@@ -53,7 +57,7 @@ export function loadWords(hass: Hass): Promise<void> {
       throw error;
     });
     // Reasons and complaints are not needed to begin with.
-    for (const category of ['entity', 'exceptions']) {
+    for (const category of ['entity', 'exceptions', 'selector']) {
       void loading.then(() => read(hass, category)).then((more) => add(table)(more), () => undefined);
     }
   }
@@ -95,6 +99,16 @@ export function reason(key: string): string {
   return table[`${PREFIX}.${path}.${key}`] ?? t('state.failed');
 }
 
+/** What may be chosen, in the words of the action. */
+export const option = (selector: string, key: string): string => (
+  table[`${PREFIX}.selector.${selector}.options.${key}`] ?? key
+);
+
+/** How far a levelling is, in the words of the event. */
+export const levelState = (key: string): string => (
+  table[`${PREFIX}.entity.event.activity.state_attributes.levelling.state.${key}`] ?? key
+);
+
 /** How a lane is, in the words of its sensor. */
 export function status(key: string): string {
   return table[`${PREFIX}.entity.sensor.sync_status.state.${key}`] ?? key;
@@ -119,12 +133,12 @@ export const percent = (value: number): string => new Intl.NumberFormat(spoken |
 
 /** The time of a moment, as in `20:15`. */
 export const time = (iso: string): string => new Intl.DateTimeFormat(spoken || 'en', {
-  timeStyle: 'short',
+  timeStyle: 'short', ...hours,
 }).format(new Date(iso));
 
 /** A moment, as in `30 Nov 2026, 20:15`. */
 export const moment = (iso: string): string => new Intl.DateTimeFormat(spoken || 'en', {
-  dateStyle: 'medium', timeStyle: 'short',
+  dateStyle: 'medium', timeStyle: 'short', ...hours,
 }).format(new Date(iso));
 
 /** A day of the past as people call it: `Today`, `Yesterday`, then by its date. */

@@ -8,6 +8,7 @@ const view: View = {
   up_next: { order: ['a', 'b'], rows: { a: work('a'), b: work('b') } },
   waiting: { order: ['1'], rows: { 1: waits('1') }, pending: 1, failed: 0 },
   health: { order: ['lane'], rows: { lane: { status: 'synced' } as Lane } },
+  levelling: { order: [], rows: {} },
 };
 
 test('the first event is the whole', () => {

@@ -29,7 +29,7 @@ test('words are read once, those needed first alone', async () => {
   await Promise.all([loadWords(hass), loadWords(hass)]);
   assert.equal(asked[0], 'de config_panel');
   await new Promise((resolve) => { setTimeout(resolve); });
-  assert.deepEqual(asked, ['de config_panel', 'de entity', 'de exceptions']);
+  assert.deepEqual(asked, ['de config_panel', 'de entity', 'de exceptions', 'de selector']);
 });
 
 test('values are filled in, also those that look like a pattern', () => {

@@ -156,6 +156,27 @@ const commands = {
     await show(to);
     await page.waitForTimeout(120);
   },
+  /** Do one thing, and return the milliseconds until the first match is visible. */
+  async timed({ at, to, click, fill }) {
+    const begun = performance.now();
+    if (to) await show(to);
+    if (click) await page.locator(click).first().click();
+    if (fill) await page.locator(fill[0]).first().fill(fill[1]);
+    await page.locator(at).first().waitFor();
+    return performance.now() - begun;
+  },
+  /** Scroll the first match, and return how many milliseconds each frame took. */
+  frames: ({ at, count, pixels }) => page.locator(at).first().evaluate(async (element, [frames, step]) => {
+    const took = [];
+    let before = await new Promise(requestAnimationFrame);
+    for (let frame = 0; frame < frames; frame++) {
+      element.scrollTop += step;
+      const now = await new Promise(requestAnimationFrame);
+      took.push(now - before);
+      before = now;
+    }
+    return took;
+  }, [count, pixels]),
   /** Return the bytes of the heap and the nodes that are held once all waste is gone. */
   async memory() {
     const session = await context.newCDPSession(page);

@@ -159,6 +159,25 @@ class Browser:
         """Open a page of Home Assistant for a moment, without waiting for its end."""
         await self._do("turn", to=path)
 
+    async def seconds_until(
+        self,
+        at: str,
+        *,
+        turn_to: str | None = None,
+        click: str | None = None,
+        fill: tuple[str, str] | None = None,
+    ) -> float:
+        """Do one thing and return the seconds until the first match is visible."""
+        milliseconds: float = await self._do(
+            "timed", at=at, to=turn_to, click=click, fill=fill
+        )
+        return milliseconds / 1000
+
+    async def frames(self, at: str, count: int, pixels: int) -> list[float]:
+        """Scroll by so many pixels a frame, and return how many seconds each took."""
+        found: list[float] = await self._do("frames", at=at, count=count, pixels=pixels)
+        return [one / 1000 for one in found]
+
     async def memory(self) -> dict[str, int]:
         """Return the bytes and the nodes that the page holds, without waste."""
         found: dict[str, int] = await self._do("memory")

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from .browser import Browser
 from .house import HOUSEMATE, VIEWER, House, no_complaints, synced
-from .test_card import SHEET, episode, seen_episodes, until
+from .test_card import SHEET, episode, reach, seen_episodes, until
 
 # Two persons on both servers take their time to be read on a busy machine.
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
@@ -31,6 +32,12 @@ def chip(name: str) -> str:
     return f"ws-page-library >> button.chip:text-is('{name}')"
 
 
+def plays(house: House, title: str, user: str = VIEWER) -> int:
+    """Return how often a film was played, as Plex counts."""
+    count: int = house.plex.state(user, house.plex.rating_key(title)).view_count
+    return count
+
+
 async def until_seen(
     house: House, title: str, user: str = VIEWER, *, seen: bool = True
 ) -> None:
@@ -44,6 +51,10 @@ async def until_seen(
         ),
         f"{title} of {user}: {seen}",
     )
+
+
+async def tab(browser: Browser, name: str) -> None:
+    await browser.click(f"watched-sync-panel >> a.tab:has-text('{name}')")
 
 
 async def test_the_library_is_searched_filtered_and_ticked(household: House) -> None:
@@ -69,7 +80,7 @@ async def test_the_library_is_searched_filtered_and_ticked(household: House) -> 
         shared = await browser.path() + await browser.search()
         await browser.back()
         await browser.wait(poster("Paddington 2"))
-        await browser.go("/watched/waiting")
+        await browser.go("/watched/history")
         await browser.go(shared)
         await browser.wait(poster("Arrival"))
         await browser.wait(poster("Paddington 2"), gone=True)
@@ -104,3 +115,196 @@ async def test_the_library_is_searched_filtered_and_ticked(household: House) -> 
         await browser.wait(poster("Alien"))
         await no_complaints(browser)
     assert house.complaints() == []
+
+
+async def test_what_failed_is_tried_again_and_what_was_done_taken_back(
+    household: House,
+) -> None:
+    house = household
+    row = "ws-page-history >> section >> li:has-text('Arrival')"
+    async with house.browser() as browser, house.client() as client:
+        await browser.go("/watched/history")
+        await browser.wait("ws-page-history >> text=Nothing was changed yet")
+        await browser.go(f"{LIBRARY}?q=arrival")
+        house.simulation.machines["jellyfin"].refuse(on=True)
+        await browser.click(f"{poster('Arrival')} >> button.tick")
+        await browser.wait(f"{poster('Arrival')} >> .state.failed")
+        await tab(browser, "Waiting")
+        await browser.wait("ws-waiting >> li:has-text('Arrival')")
+        await browser.wait("a.tab:has-text('Waiting') >> .badge")
+        await browser.settled()
+        assert await browser.axe("watched-sync-panel") == []
+        house.simulation.machines["jellyfin"].refuse(on=False)
+        await browser.click("ws-waiting >> button:has-text('Try again')")
+        await browser.wait("ws-page-waiting >> text=All is delivered")
+        await until_seen(house, "Arrival")
+
+        # A server that is away is said on every page, and what is wanted of it waits.
+        await house.plex.go_dark()
+        await client.action(
+            "watched_sync.mark_watched",
+            {"title": "Stalker", "person": "person.alex"},
+        )
+        await browser.wait("ws-page-waiting >> li:has-text('Tries again')")
+        await browser.wait(".banner:has-text('Attic (alex) is away')")
+        await browser.wait("ws-waiting >> li:has-text('Stalker')")
+        await house.plex.come_back()
+        await browser.click(
+            "ws-page-waiting >> button[aria-label='Try now: Attic (alex)']"
+        )
+        await browser.wait(".banner", gone=True)
+        await until_seen(house, "Stalker")
+        await synced(client)
+
+        await tab(browser, "History")
+        await browser.wait(f"{row}:has-text('was marked as watched on Attic (alex)')")
+        await browser.wait(f"{row}:has-text('by Alex')")
+        await browser.settled()
+        assert await browser.axe("watched-sync-panel") == []
+        await browser.click(f"{row} >> button:has-text('Undo')")
+        await until_seen(house, "Arrival", seen=False)
+        await browser.wait(f"{row}:has-text('Taken back')")
+
+        # Everything since something: asked for first.
+        for title in ("Arrival", "Inception"):
+            await client.action(
+                "watched_sync.mark_watched",
+                {"title": title, "person": "person.alex", "wait": 10},
+            )
+        stalker = "ws-page-history >> section >> li:has-text('Stalker')"
+        await browser.wait("ws-page-history >> li:has-text('Inception')")
+        await browser.click(f"{stalker} >> button[aria-label^='Undo everything']")
+        await browser.wait("ws-ask >> text=That takes back")
+        await browser.click("ws-ask >> button:has-text('Go on')")
+        for title in ("Stalker", "Arrival", "Inception"):
+            await until_seen(house, title, seen=False)
+        await no_complaints(browser, had_outage=True)
+
+
+async def test_servers_are_brought_level_and_all_of_it_taken_back(
+    household: House,
+) -> None:
+    house = household
+    key = house.plex.rating_key("Toy Story")
+    other = house.jellyfin.item_id("Alien")
+
+    def seen() -> tuple[int, bool]:
+        """Return what each server is told by the other."""
+        return (
+            house.plex.state(VIEWER, key).view_count,
+            house.jellyfin.state(VIEWER, other).played,
+        )
+
+    async with house.browser() as browser:
+        await browser.go("/watched")
+        await tab(browser, "Level")
+        await browser.wait("ws-page-level >> text=Attic (kim)")
+        await browser.settled()
+        assert await browser.axe("watched-sync-panel") == []
+        await browser.click("ws-page-level >> button:has-text('See what would change')")
+        await browser.wait("ws-page-level >> h3:has-text('Cellar (alex)')")
+        await browser.settled()
+        assert await browser.axe("watched-sync-panel") == []
+        assert seen() == (0, False)
+        await browser.click("ws-page-level >> button:has-text('Make ')")
+        await browser.wait("ws-page-level >> h2:text-is('Finished')")
+        assert seen() == (1, True)
+        # Its address is that of this one, for whoever comes back to it.
+        address = await browser.path()
+        await tab(browser, "History")
+        await browser.wait("ws-page-history >> li:has-text('to bring servers level')")
+        await browser.go(address)
+        await browser.click("ws-page-level >> button:has-text('Take all of it back')")
+        await browser.click("ws-ask >> button:has-text('Go on')")
+        await browser.wait("ws-page-level >> h2:text-is('Undone')")
+        assert seen() == (0, False)
+        await no_complaints(browser)
+
+
+async def test_whoever_is_no_administrator_sees_only_what_is_theirs(
+    household: House,
+) -> None:
+    house = household
+    async with house.client() as client, house.browser(signed_in=False) as browser:
+        await client.action(
+            "watched_sync.mark_watched",
+            {"title": "Arrival", "person": "person.alex", "wait": 10},
+        )
+        await browser.open(house.home.url)
+        await browser.fill("input[name=username]", HOUSEMATE)
+        await browser.fill("input[name=password]", HOUSEMATE)
+        await browser.click("button:has-text('Log in'), ha-button:has-text('Log in')")
+        await browser.ready()
+        # Also by the address that somebody else shared.
+        for page in ("up-next", "library", "history", "waiting"):
+            await browser.go(f"/watched/{page}?person=person.alex")
+            await browser.settled()
+            assert "Alex" not in await browser.text("watched-sync-panel")
+            assert "alex" not in await browser.text("watched-sync-panel")
+            assert await browser.count("ws-persons >> button") == 0
+        await browser.go(f"{LIBRARY}?state=watched")
+        await browser.wait(poster("Paddington 2"))
+        await browser.wait(poster("Alien"), gone=True)
+        await browser.click(f"{poster('Paddington 2')} >> button.tick")
+        await until(lambda: plays(house, "Paddington 2", HOUSEMATE) == 0, "hers")
+        await no_complaints(browser)
+
+
+async def test_the_pages_work_on_a_phone_in_the_dark_with_a_keyboard_alone(
+    household: House,
+) -> None:
+    house = household
+    async with house.browser(dark=True, size=(390, 844), language="de") as browser:
+        await browser.go("/watched")
+        await browser.wait("h2:text-is('Weiterschauen')")
+        await browser.settled()
+        assert await browser.axe("watched-sync-panel") == []
+        await reach(browser, "Bibliothek")
+        await browser.press("Enter")
+        await browser.wait(poster("Alien"))
+        await browser.settled()
+        assert await browser.axe("watched-sync-panel") == []
+
+        # One stop for all posters; the arrows go from one to the next.
+        await reach(browser, "Alien", exactly=False)
+        await browser.press("ArrowRight")
+        assert "Amélie" in await browser.focused()
+        await browser.press("End")
+        assert "Toy Story" in await browser.focused()
+        await browser.press("Home")
+        await browser.press("Tab")
+        assert await browser.focused() == "Als ungesehen markieren: Alien (1979)"
+        await browser.press("Enter")
+        await until(lambda: plays(house, "Alien") == 0, "it is not watched")
+        await reach(browser, "Rückgängig")
+        await browser.press("Enter")
+        await until(lambda: plays(house, "Alien") == 1, "it is taken back")
+
+        await browser.go("/watched/history")
+        await browser.wait("ws-page-history >> li:has-text('Alien')")
+        await browser.settled()
+        assert await browser.axe("watched-sync-panel") == []
+        await browser.go("/watched/waiting")
+        await browser.wait("ws-page-waiting >> li:has-text('Attic (alex)')")
+        await browser.settled()
+        assert await browser.axe("watched-sync-panel") == []
+        await no_complaints(browser)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(600)
+async def test_memory_stays_flat_over_many_pages(household: House) -> None:
+    async with household.browser() as browser:
+        pages = [f"/watched/{one}" for one in ("up-next", "library", "history")]
+        pages += [f"{LIBRARY}?open=tmdb%3A%2F%2Fmovie%2F348", "/watched/waiting"]
+        held = []
+        for _ in range(4):
+            for _ in range(10):
+                for page in pages:
+                    await browser.turn_to(page)
+            held.append(await browser.memory())
+        # The first round loads what is kept for good.
+        nodes = [one["nodes"] for one in held]
+        heap = [one["heap"] for one in held]
+        assert nodes[-1] <= nodes[0] * 1.1, nodes
+        assert heap[-1] <= heap[0] * 1.1, heap

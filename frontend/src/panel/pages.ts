@@ -49,11 +49,25 @@ export const PAGES: readonly Page[] = [
     render: (context) => html`<ws-page-library .context=${context}></ws-page-library>`,
   },
   {
+    path: 'history',
+    title: 'history.title',
+    icon: 'history',
+    load: () => import('./history.js'),
+    render: (context) => html`<ws-page-history .context=${context}></ws-page-history>`,
+  },
+  {
     path: 'waiting',
     title: 'health.tab',
     icon: 'cloud',
     load: () => import('./waiting.js'),
     render: (context) => html`<ws-page-waiting .context=${context}></ws-page-waiting>`,
+  },
+  {
+    path: 'level',
+    title: 'level.tab',
+    icon: 'level',
+    load: () => import('./level.js'),
+    render: (context) => html`<ws-page-level .context=${context}></ws-page-level>`,
   },
 ];
 

@@ -88,7 +88,7 @@ export class WaitingPage extends LitElement {
     :host { display: block; }
     .sides { display: grid; grid-template-columns: minmax(0, 3fr) minmax(280px, 2fr); gap: 16px 32px; align-items: start; max-width: 1160px; margin: 0 auto; }
     h2 { margin: 0 0 10px; font-size: 18px; font-weight: 600; }
-    .box, li { background: var(--ws-card); border: 1px solid var(--ws-line); border-radius: 16px; padding: 4px 16px; }
+    .box, li { background: var(--ws-card); border: 1px solid var(--ws-line); border-radius: 16px; padding: 8px 16px; }
     ul { list-style: none; margin: 0; padding: 0; display: grid; gap: 12px; }
     li { display: grid; gap: 6px; padding: 14px 16px; }
     .none { display: grid; justify-items: center; gap: 12px; margin: 0; padding: 64px 16px; text-align: center; font-size: 16px; color: var(--ws-quiet); }
@@ -99,8 +99,8 @@ export class WaitingPage extends LitElement {
     .dot.good { background: var(--ws-done); }
     .dot.away { background: var(--warning-color, #ffa600); }
     .dot.bad-dot { background: var(--ws-error); }
-    .facts { display: flex; flex-direction: column; gap: 2px; font-size: 13px; line-height: 19px; }
-    .why { color: var(--ws-text); }
+    .facts { display: flex; flex-flow: row wrap; gap: 2px 14px; font-size: 13px; line-height: 19px; }
+    .why { flex: 1 1 100%; color: var(--ws-text); }
     .actions { display: flex; gap: 8px; margin-block-start: 4px; }
     @media (max-width: 870px) { .sides { grid-template-columns: minmax(0, 1fr); gap: 28px; } }
   `];

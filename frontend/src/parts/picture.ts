@@ -10,6 +10,7 @@ import { shared } from './style.js';
 export class Picture extends LitElement {
   @property() src: string | null = null;
 
+  /** What stands there without a picture; empty where it is too small for words. */
   @property() label = '';
 
   @property({ type: Number }) width: 200 | 400 | 800 = 400;
@@ -29,7 +30,7 @@ export class Picture extends LitElement {
     const has = this.src !== null && !this.missing;
     return html`
       ${this.there && has ? nothing : html`<span class="none" aria-hidden="true">
-        ${icon('film')}<span class="title">${this.label}</span></span>`}
+        ${icon('film')}${this.label ? html`<span class="title">${this.label}</span>` : nothing}</span>`}
       ${has ? html`<img alt="" loading="lazy" decoding="async" draggable="false"
         class=${this.there ? 'there' : ''} src=${sized(this.src as string, this.width)}
         @load=${() => { this.there = true; }} @error=${() => { this.missing = true; }}>` : nothing}`;

@@ -21,7 +21,7 @@ export const shared = css`
   *, *::before, *::after { box-sizing: border-box; }
   [hidden] { display: none !important; }
   .icon { width: 1.25em; height: 1.25em; flex: none; display: block; }
-  :host(:dir(rtl)) .icon-back, :host(:dir(rtl)) .icon-undo { transform: scaleX(-1); }
+  :host(:dir(rtl)) .icon-back, :host(:dir(rtl)) .icon-undo, :host(:dir(rtl)) .icon-rewind { transform: scaleX(-1); }
   button, a.button {
     font: inherit; color: inherit; border: 0; background: none; padding: 0; margin: 0;
     cursor: pointer; text-align: start; text-decoration: none; touch-action: manipulation;

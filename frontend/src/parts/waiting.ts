@@ -65,7 +65,7 @@ export class WaitingList extends LitElement {
         <button class="pill" @click=${() => this.all('discard')}>${icon('trash')}${t('waiting.discard_all')}</button>
       </div>` : nothing}
       <ul>${repeat(this.rows, (row) => row.operation_id, (row) => html`<li>
-        <ws-picture .src=${row.picture} .width=${200} .label=${row.title}></ws-picture>
+        <ws-picture .src=${row.picture} .width=${200}></ws-picture>
         <div class="text">
           <span class="title">${row.title}</span>
           <span class="quiet">${wanted(row)} · ${row.lane}</span>

@@ -1,5 +1,5 @@
 /* Watched Sync, MIT. Made from frontend/ by scripts/frontend; contains Lit, BSD-3-Clause, copyright Google LLC. */
-import{c as o,e}from"./part-3RW5APIG.js";var i={alert:"M12 8v5M12 16.5v.5M12 3.5 2.5 20h19z",back:"M15 5l-7 7 7 7",check:"M5 12.5l4.5 4.5L19 7.5",close:"M6 6l12 12M18 6L6 18",cloud:"M7 18.5a4.5 4.5 0 0 1-.5-8.97 6 6 0 0 1 11.4 1.02A4 4 0 0 1 17.5 18.5z",differ:"M5 9h14M5 15h14M15 5L9 19",down:"M6 9l6 6 6-6",film:"M4 5h16v14H4zM8 5v14M16 5v14M4 9.7h4M4 14.3h4M16 9.7h4M16 14.3h4",history:"M4.5 12a7.5 7.5 0 1 0 2.4-5.5M4 4.5v4h4M12 8v4.5l3 1.8",library:"M4 4h7v7H4zM13 4h7v7h-7zM4 13h7v7H4zM13 13h7v7h-7z",menu:"M4 7h16M4 12h16M4 17h16",retry:"M19 12a7 7 0 1 1-2.3-5.2M19 4v4h-4",search:"M10.5 4a6.5 6.5 0 1 0 0 13 6.5 6.5 0 0 0 0-13M15.5 15.5L20 20",since:"M4 5h16M12 20V9M8 13l4-4 4 4",trash:"M5 7h14M10 7V4.5h4V7M7 7l1 12.5h8L17 7",undo:"M8 5L4 9l4 4M4 9h10a5 5 0 0 1 0 10H9",upTo:"M4 12.5l4 4 6-8M12 15.5l1.5 1.5L20 8.5"};function a(r){return e`<svg viewBox="0 0 24 24" aria-hidden="true" class="icon icon-${r}"
+import{c as o,e}from"./part-ZGNXT5CQ.js";var i={alert:"M12 8v5M12 16.5v.5M12 3.5 2.5 20h19z",back:"M15 5l-7 7 7 7",check:"M5 12.5l4.5 4.5L19 7.5",close:"M6 6l12 12M18 6L6 18",cloud:"M7 18.5a4.5 4.5 0 0 1-.5-8.97 6 6 0 0 1 11.4 1.02A4 4 0 0 1 17.5 18.5z",differ:"M5 9h14M5 15h14M15 5L9 19",down:"M6 9l6 6 6-6",film:"M4 5h16v14H4zM8 5v14M16 5v14M4 9.7h4M4 14.3h4M16 9.7h4M16 14.3h4",history:"M4.5 12a7.5 7.5 0 1 0 2.4-5.5M4 4.5v4h4M12 8v4.5l3 1.8",level:"M5 8h14M5 16h14M9 4v8M15 12v8",library:"M4 4h7v7H4zM13 4h7v7h-7zM4 13h7v7H4zM13 13h7v7h-7z",menu:"M4 7h16M4 12h16M4 17h16",retry:"M19 12a7 7 0 1 1-2.3-5.2M19 4v4h-4",rewind:"M11 7l-6 5 6 5zM19 7l-6 5 6 5z",search:"M10.5 4a6.5 6.5 0 1 0 0 13 6.5 6.5 0 0 0 0-13M15.5 15.5L20 20",trash:"M5 7h14M10 7V4.5h4V7M7 7l1 12.5h8L17 7",undo:"M8 5L4 9l4 4M4 9h10a5 5 0 0 1 0 10H9",upTo:"M4 12.5l4 4 6-8M12 15.5l1.5 1.5L20 8.5"};function a(r){return e`<svg viewBox="0 0 24 24" aria-hidden="true" class="icon icon-${r}"
     fill="none" stroke="currentColor" stroke-width="2" stroke-linecap="round"
     stroke-linejoin="round"><path d=${i[r]}></path></svg>`}var d=o`
   :host {
@@ -20,7 +20,7 @@ import{c as o,e}from"./part-3RW5APIG.js";var i={alert:"M12 8v5M12 16.5v.5M12 3.5
   *, *::before, *::after { box-sizing: border-box; }
   [hidden] { display: none !important; }
   .icon { width: 1.25em; height: 1.25em; flex: none; display: block; }
-  :host(:dir(rtl)) .icon-back, :host(:dir(rtl)) .icon-undo { transform: scaleX(-1); }
+  :host(:dir(rtl)) .icon-back, :host(:dir(rtl)) .icon-undo, :host(:dir(rtl)) .icon-rewind { transform: scaleX(-1); }
   button, a.button {
     font: inherit; color: inherit; border: 0; background: none; padding: 0; margin: 0;
     cursor: pointer; text-align: start; text-decoration: none; touch-action: manipulation;

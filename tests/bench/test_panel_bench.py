@@ -1,0 +1,78 @@
+"""How quick the pages of the panel are with a library of 10,000 films.
+
+A real Home Assistant and a headless browser, which draws without a graphics card; the
+times have in them what the driver of the browser takes, some 30 milliseconds each.
+"""
+
+from pathlib import Path
+import sys
+
+import pytest
+
+from tests.e2e.house import House
+from tests.fakes import library
+
+from .remote import more_of
+from .table import Result, Table, milliseconds
+
+pytestmark = [pytest.mark.bench, pytest.mark.timeout(900)]
+
+FILMS = 10_000
+TIMES = 10
+PAGE = "ws-page-library"
+COLUMN = f"{FILMS:,} films"
+#: Frames that are scrolled through, of 900 pixels each.
+FRAMES = 200
+
+
+async def test_library_of_ten_thousand_films(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(library, "MOVIES", library.MOVIES)
+    monkeypatch.setattr(library, "SHOWS", library.SHOWS)
+    more_of(FILMS, 0)
+    table = Table((COLUMN,))
+    async with House(tmp_path, jellyfin=False) as house:
+        await house.read()
+        async with house.browser(size=(390, 844)) as browser:
+            await browser.go("/profile/general")
+            opened, filtered, searched = [], [], []
+            for _ in range(TIMES):
+                opened.append(
+                    await browser.seconds_until(
+                        "ws-poster >> nth=0", turn_to="/watched/library"
+                    )
+                )
+                await browser.settled()
+                # Of those few that were watched, and back to all.
+                filtered += [
+                    await browser.seconds_until(
+                        f"{PAGE} >> .said{found}",
+                        click=f"{PAGE} >> button.chip:text-is('Watched')",
+                    )
+                    for found in (":not(:has-text('10,0'))", ":has-text('10,0')")
+                ]
+                searched.append(
+                    await browser.seconds_until(
+                        f"{PAGE} >> .said:text-is('1 title')",
+                        fill=(f"{PAGE} >> input", "the matrix"),
+                    )
+                )
+                await browser.go("/profile/general")
+            await browser.go("/watched/library")
+            await browser.settled()
+            frames = await browser.frames("watched-sync-panel", FRAMES, 900)
+            held = await browser.memory()
+    table.add("open the library", "1 s", COLUMN, milliseconds(opened, 1000))
+    table.add("filter it", "100 ms", COLUMN, milliseconds(filtered, 100))
+    table.add(
+        "search it, with the pause after typing", "", COLUMN, milliseconds(searched)
+    )
+    table.add("a frame while it scrolls", "", COLUMN, milliseconds(frames))
+    table.add(
+        "memory of the page after that",
+        "",
+        COLUMN,
+        Result(f"{held['heap'] / 2**20:.0f} MiB, {held['nodes']:,} nodes"),
+    )
+    sys.stdout.write(f"\n\n{table}\n")
