@@ -36,6 +36,7 @@ class Gallery(MemoryServer):
         super().__init__()
         self.posters = {MOVIE.item_id: POSTER}
         self.asked: list[str] = []
+        self.widths: list[int] = []
         self.under_way = 0
         self.most_under_way = 0
         self.begun = asyncio.Event()
@@ -54,7 +55,7 @@ class Gallery(MemoryServer):
         finally:
             self.under_way -= 1
         await self._request("image", item.item_id)
-        assert width == images.WIDTH
+        self.widths.append(width)
         if (poster := self.posters.get(item.item_id)) is None:
             raise ItemGone("no picture")
         return poster
@@ -97,6 +98,22 @@ async def test_picture_of_an_entity_opens_without_signing_in(
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
     assert "private" in answer.headers["Cache-Control"]
     assert lane.data["token"] not in str(answer.url)
+
+
+async def test_picture_comes_in_the_size_that_is_asked_for(
+    hass: HomeAssistant,
+    lane: WatchedSyncConfigEntry,
+    gallery: Gallery,
+    stranger: Browser,
+) -> None:
+    path = picture_path(hass, lane.entry_id, MOVIE)
+    for _ in range(2):
+        for more in ("", "&width=200", "&width=800", "&width=400"):
+            answer = await stranger.get(f"{path}{more}")
+            assert answer.status == HTTPStatus.OK
+    assert gallery.widths == [images.WIDTH, 200, 800]
+    answer = await stranger.get(f"{path}&width=4000")
+    assert answer.status == HTTPStatus.BAD_REQUEST
 
 
 async def test_entities_show_their_posters(

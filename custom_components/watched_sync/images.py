@@ -38,6 +38,9 @@ from .store import PictureSecret
 #: Pixels: enough for a poster on a phone and on a wall.
 WIDTH: Final = 400
 
+#: Those that may be asked for: for a list, a wall of posters, and one alone.
+WIDTHS: Final = (200, WIDTH, 800)
+
 #: Bytes of pictures kept; the one asked for least recently goes first.
 CACHE_LIMIT: Final = 16 * 1024 * 1024
 
@@ -50,7 +53,8 @@ AT_ONCE: Final = 2
 
 _PATH: Final = f"/api/{DOMAIN}/image"
 
-type _Place = tuple[str, str]
+#: An entry, an item, and how wide its picture is.
+type _Place = tuple[str, str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,13 +87,15 @@ class Pictures:
         return hmac.new(self.secret, message, hashlib.sha256).hexdigest()[:32]
 
     async def async_get(
-        self, entry: WatchedSyncConfigEntry, item: Item
+        self, entry: WatchedSyncConfigEntry, item: Item, width: int = WIDTH
     ) -> Image | None:
         """Return the picture of an item, or None if the server has none.
 
+        *width* is one of `WIDTHS`.
+
         Raises `CannotAsk` while the server gives no answer and none is kept.
         """
-        place = (entry.entry_id, item.item_id)
+        place = (entry.entry_id, item.item_id, width)
         kept = self._kept.get(place)
         if kept is not None and not kept.item.is_still(item):
             # The id is another work's by now.
@@ -102,7 +108,9 @@ class Pictures:
         if (task := self._reading.get(place)) is None:
             # A task of its own: whoever asked first may go away, others still wait.
             task = self._reading[place] = self.hass.async_create_task(
-                self._async_read(entry, item), f"{DOMAIN} picture", eager_start=False
+                self._async_read(entry, item, width),
+                f"{DOMAIN} picture",
+                eager_start=False,
             )
             task.add_done_callback(lambda _: self._reading.pop(place, None))
         try:
@@ -113,7 +121,7 @@ class Pictures:
             return kept.image
 
     async def _async_read(
-        self, entry: WatchedSyncConfigEntry, item: Item
+        self, entry: WatchedSyncConfigEntry, item: Item, width: int
     ) -> Image | None:
         turn = self._turns.setdefault(entry.entry_id, asyncio.Semaphore(AT_ONCE))
         image: Image | None = None
@@ -121,11 +129,11 @@ class Pictures:
             # There may be none, or none any more.
             with suppress(ItemGone):
                 image = await async_ask(
-                    entry, lambda server: server.image(item, width=WIDTH)
+                    entry, lambda server: server.image(item, width=width)
                 )
         now = self.hass.loop.time()
         kept = _Kept(item, image, now + (KEPT_FOR if image else MISSING_FOR))
-        self._keep((entry.entry_id, item.item_id), kept)
+        self._keep((entry.entry_id, item.item_id, width), kept)
         return image
 
     def _keep(self, place: _Place, kept: _Kept) -> None:
@@ -167,6 +175,8 @@ class PictureView(HomeAssistantView):
     ) -> web.Response:
         """Answer with the picture: 403 without key or permission, 404 for none.
 
+        `width` may be one of `WIDTHS`, and is `WIDTH` without; 400 for any other.
+
         503 while its server gives no answer, or the lane is being reloaded.
         """
         key = self._pictures.key(entry_id, item_id)
@@ -178,6 +188,10 @@ class PictureView(HomeAssistantView):
                 # tab left open is none.
                 raise web.HTTPUnauthorized
             raise web.HTTPForbidden
+        widths = {str(one): one for one in WIDTHS}
+        width = widths.get(request.query.get("width", str(WIDTH)))
+        if width is None:
+            raise web.HTTPBadRequest
         hass = self._pictures.hass
         entry: WatchedSyncConfigEntry | None
         entry = hass.config_entries.async_get_entry(entry_id)
@@ -191,7 +205,7 @@ class PictureView(HomeAssistantView):
         if (target := known.get(item_id)) is None:
             raise web.HTTPNotFound
         try:
-            image = await self._pictures.async_get(entry, target.item)
+            image = await self._pictures.async_get(entry, target.item, width)
         except CannotAsk as err:
             raise web.HTTPServiceUnavailable from err
         if image is None:
@@ -229,6 +243,8 @@ def async_forget(hass: HomeAssistant, entry: WatchedSyncConfigEntry) -> None:
 @callback
 def picture_path(hass: HomeAssistant, entry_id: str, item: Item) -> str:
     """Return the address of an item's picture, with its key, without a host.
+
+    A `width` may be added to it.
 
     It changes with the title: a browser keeps pictures, and the id may become another
     work's.

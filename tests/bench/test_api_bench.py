@@ -1,0 +1,162 @@
+"""What a page of the panel costs where two servers have 101,000 items each.
+
+The commands are called as the websocket calls them, without the socket. Times are of
+the processor, of all threads of this process, so that other programs count little.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from itertools import batched
+import os
+import platform
+import sys
+from time import process_time
+from typing import Any
+
+from homeassistant.core import HomeAssistant
+import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry
+
+from custom_components.watched_sync.browsing.pages import (
+    async_item,
+    async_library,
+    async_show,
+)
+from custom_components.watched_sync.browsing.shelves import Shelves
+from custom_components.watched_sync.browsing.whose import Audience
+from custom_components.watched_sync.core.catalogue import Progress
+from custom_components.watched_sync.core.identity import Item, MediaKind
+from custom_components.watched_sync.core.play_state import Reading
+from custom_components.watched_sync.core.works import Order, Standing, Wanted
+from tests.common import MOVIE, MemoryServer, setup_lane
+
+from .large_library import readings
+from .meter import StallMeter, held_memory
+from .table import Result, Table, milliseconds
+
+pytestmark = [pytest.mark.bench, pytest.mark.timeout(900)]
+
+COLUMN = "panel"
+ASKED = 20
+#: Milliseconds in which a page is to be answered.
+AIM = 50
+
+
+@pytest.fixture(scope="module")
+def table() -> Iterator[Table]:
+    """Everything measured; printed at the end."""
+    made = Table((COLUMN,))
+    yield made
+    about = f"Python {platform.python_version()}, {os.cpu_count()} processors"
+    load = os.getloadavg()[0]
+    sys.stdout.write(f"\n\n{about}, load {load:.1f} at the end\n\n{made}\n")
+
+
+def elsewhere(one: Reading) -> Reading:
+    """Return a reading of the same work on another server."""
+    item = one.item
+
+    def other(item_id: str | None) -> str | None:
+        return item_id and f"x{item_id}"
+
+    moved = replace(
+        item,
+        item_id=f"x{item.item_id}",
+        show_id=other(item.show_id),
+        season_id=other(item.season_id),
+        library_id=other(item.library_id),
+    )
+    return replace(one, item=moved)
+
+
+async def a_lane(
+    hass: HomeAssistant, number: int, change: Callable[[Reading], Reading]
+) -> MockConfigEntry:
+    """Set up a lane whose catalogue knows the large library."""
+    server = MemoryServer(
+        [MOVIE], server_id=f"server-{number}", user_id=f"user-{number}"
+    )
+    entry = await setup_lane(hass, server, entry_id=f"lane{number}")
+    catalogue = entry.runtime_data.catalogue
+    made = batched(map(change, readings()), 1_000, strict=False)
+    while page := await asyncio.to_thread(next, made, ()):
+        await catalogue.keep(page, 1)
+    await catalogue.note(Progress(finished_at=datetime.now(UTC)))
+    return entry
+
+
+async def timed(
+    ask: Callable[[int], Awaitable[Any]], count: int = ASKED
+) -> list[float]:
+    """Return how many seconds each of several questions took."""
+    took: list[float] = []
+    for number in range(count):
+        began = process_time()
+        await ask(number)
+        took.append(process_time() - began)
+    return took
+
+
+async def test_pages(hass: HomeAssistant, table: Table) -> None:
+    """Open the panel for the first time, page through it, search, and follow a mark."""
+    hass.loop.set_debug(False)
+    entries = [
+        await a_lane(hass, 1, lambda one: one),
+        await a_lane(hass, 2, elsewhere),
+    ]
+    looking = Audience(None, entries, entries)
+    shelves = Shelves(hass)
+    known = list(readings())
+    films: list[Item] = [one.item for one in known if one.item.kind is MediaKind.MOVIE]
+    shows = [one.item for one in known if one.item.kind is MediaKind.SHOW]
+
+    def add(row: str, aim: str, result: Result) -> None:
+        table.add(row, aim, COLUMN, result)
+
+    async def library(wanted: Wanted, **more: Any) -> Any:
+        asked = {"query": None, "libraries": None, "start": 0, "limit": 50} | more
+        return await async_library(hass, shelves, looking, wanted, **asked)
+
+    before = held_memory()
+    with StallMeter() as meter:
+        [first] = await timed(lambda _: library(Wanted()), 1)
+    add("first page after a start", "", Result(f"{first:.2f} s"))
+    stall = meter.longest.cpu * 1000
+    add("longest step of the loop meanwhile", "20 ms", Result(f"{stall:.1f} ms"))
+    add("memory it takes", "", Result(f"{held_memory() - before:.1f} MiB"))
+    found = await library(Wanted())
+    assert found["total"] == len(films) + len(shows)
+
+    pages = await timed(lambda number: library(Wanted(), start=number * 500))
+    add("a page", f"{AIM} ms", milliseconds(pages, AIM))
+    kinds = frozenset((MediaKind.MOVIE,))
+    filters = [
+        Wanted(kinds=kinds, standing=standing, order=order, descending=descending)
+        for standing in Standing
+        for order in (Order.YEAR, Order.LAST_PLAYED)
+        for descending in (False, True)
+    ]
+    took = await timed(lambda number: library(filters[number]), len(filters))
+    add("a filter of 10,000 films", f"{AIM} ms", milliseconds(took, AIM))
+    took = await timed(lambda number: library(Wanted(), query=films[number].title))
+    add("a search", f"{AIM} ms", milliseconds(took, AIM))
+    refs = [f"movie.imdb.{one.provider_ids.imdb}" for one in films[:ASKED]]
+    took = await timed(lambda number: async_item(hass, shelves, looking, refs[number]))
+    add("one film", f"{AIM} ms", milliseconds(took, AIM))
+    refs = [f"item.lane1.{one.item_id}" for one in shows[:ASKED]]
+    took = await timed(lambda number: async_show(hass, shelves, looking, refs[number]))
+    add("a show with 90 episodes on both", f"{AIM} ms", milliseconds(took, AIM))
+
+    lane = entries[0].runtime_data.lane
+    watched = [one for one in known if one.item.kind is MediaKind.EPISODE]
+
+    async def changed(number: int) -> None:
+        one = watched[number * 100]
+        flag = not one.state.watched
+        await lane.take_in([replace(one, state=replace(one.state, watched=flag))])
+        await library(Wanted(standing=Standing.IN_PROGRESS))
+
+    took = await timed(changed)
+    add("a page after an episode changed", f"{AIM} ms", milliseconds(took, AIM))
