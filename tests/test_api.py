@@ -8,16 +8,19 @@ from typing import Any
 from homeassistant.auth.const import GROUP_ID_USER
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import Context, HomeAssistant
+from homeassistant.exceptions import HomeAssistantError
 from homeassistant.setup import async_setup_component
+from homeassistant.util.json import JsonObjectType
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry, MockUser
 from pytest_homeassistant_custom_component.typing import WebSocketGenerator
 
 from custom_components.watched_sync import api, causes
-from custom_components.watched_sync.browsing import feed
+from custom_components.watched_sync.browsing import feed, shelves
+from custom_components.watched_sync.browsing.waiting import waiting_counts
 from custom_components.watched_sync.causes import cause_of, note_cause
 from custom_components.watched_sync.core.catalogue import Progress
-from custom_components.watched_sync.core.errors import Refused
+from custom_components.watched_sync.core.errors import CatalogueError, Refused
 from custom_components.watched_sync.core.identity import ProviderIds
 from custom_components.watched_sync.core.operation import (
     Cause,
@@ -41,6 +44,8 @@ from .common import (
     setup_lane,
     take_inventory,
 )
+from .scenarios.house import until_true
+from .scene import lose_contact
 from .websocket import Client
 
 ADA, BO = "person.ada", "person.bo"
@@ -914,6 +919,115 @@ async def test_subscription_tells_why_something_waits(
         event = await client.event()
     assert event["waiting"]["order"] == []
     assert event["waiting"]["failed"] == 0
+
+
+@pytest.mark.parametrize("error", [HomeAssistantError("gone"), RuntimeError("oh")])
+async def test_subscription_goes_on_after_a_mistake(
+    hass: HomeAssistant,
+    connect: Connect,
+    monkeypatch: pytest.MonkeyPatch,
+    error: Exception,
+) -> None:
+    monkeypatch.setattr(feed, "REST", 0)
+    entry, _ = await lane(hass, 1, "shared")
+    client = await connect(None)
+    errors = [error]
+
+    def counts(looking: Any) -> JsonObjectType:
+        if errors:
+            raise errors.pop()
+        return waiting_counts(looking)
+
+    monkeypatch.setattr(feed, "waiting_counts", counts)
+    await client.ask("subscribe")
+    await until_true(lambda: not errors)
+    await mark(entry)
+    assert (await client.event())["type"] == "all"
+    await drained(hass, entry)
+
+
+async def test_subscription_tells_where_to_a_position_is_to_go(
+    hass: HomeAssistant, connect: Connect
+) -> None:
+    entry, server = await lane(hass, 1, "shared")
+    await lose_contact(hass, entry, server)
+    client = await connect(None)
+    await client.ask("set_progress", ref=FILM, position=600)
+    await client.ask("subscribe")
+    waiting = (await client.event())["waiting"]
+    [row] = waiting["rows"].values()
+    assert (row["change"], row["position"]) == ("set_progress", 600)
+    assert (row["why"], waiting["pending"]) == ("waits_for_server", 1)
+
+
+# --- odd catalogues ------------------------------------------------------------------
+
+
+async def test_catalogue_that_fails_is_read_again(
+    hass: HomeAssistant, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entry, _ = await lane(hass, 1, "shared")
+    catalogue: Any = entry.runtime_data.catalogue
+    client = await connect(None)
+
+    async def fail(*_: Any) -> Any:
+        raise CatalogueError("not now")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(catalogue, "progress", fail)
+        answer = await client.ask("library")
+        assert answer["works"] == []
+        assert [one["reason"] for one in answer["skipped"]] == ["still_looking"]
+    assert (await client.ask("library"))["total"] == 3
+    with monkeypatch.context() as patch:
+        patch.setattr(catalogue, "below", fail)
+        assert (await client.ask("show", ref=SHOW_REF))["seasons"] == []
+    # One that began anew is read whole.
+    await catalogue.drop(["m1"])
+    catalogue._tell(None)
+    assert (await client.ask("library"))["total"] == 2
+
+
+async def test_library_that_is_not_seen_any_more_is_not_shown(
+    hass: HomeAssistant, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entry, _ = await lane(hass, 1, "shared")
+    client = await connect(None)
+    assert (await client.ask("library"))["total"] == 3
+    monkeypatch.setattr(entry.runtime_data.inventory, "_unseen", frozenset({"films"}))
+    answer = await client.ask("library")
+    assert [one["title"] for one in answer["works"]] == ["Severance"]
+
+
+async def test_views_are_forgotten_in_turn(
+    hass: HomeAssistant, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shelves, "_VIEWS", 1)
+    await lane(hass, 1, ADA)
+    await lane(hass, 2, BO, MOVIE)
+    client = await connect(None)
+    for _ in range(2):
+        assert (await client.ask("library", person=ADA))["total"] == 3
+        assert (await client.ask("library", person=BO))["total"] == 1
+
+
+async def test_episode_without_ids_is_one_for_two_users_of_a_server(
+    hass: HomeAssistant, connect: Connect
+) -> None:
+    show = replace(SHOW, provider_ids=ProviderIds())
+    bare = replace(
+        EPISODES[1], provider_ids=ProviderIds(), show_provider_ids=ProviderIds()
+    )
+    one, server = await lane(hass, 1, ADA, show, bare, server_id="one")
+    two, twin = await lane(hass, 2, BO, show, bare, server_id="one")
+    client = await connect(None)
+    work = (await client.ask("library", person="everyone"))["works"][0]
+    assert work["ref"] == "item.lane1.s1"
+    await client.ask("mark_watched", ref="item.lane1.e1x1", person=[ADA, BO])
+    for entry in (one, two):
+        await drained(hass, entry)
+    assert server.states["e1x1"].watched
+    assert twin.states["e1x1"].watched
 
 
 async def test_every_command_is_tested_and_described() -> None:

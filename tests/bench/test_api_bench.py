@@ -36,7 +36,7 @@ from .large_library import readings
 from .meter import StallMeter, held_memory
 from .table import Result, Table, milliseconds
 
-pytestmark = [pytest.mark.bench, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.bench, pytest.mark.timeout(1800)]
 
 COLUMN = "panel"
 ASKED = 20
