@@ -252,6 +252,24 @@ async def test_what_was_and_is_not_shown_any_more_is_written_at_the_second_look(
     assert rig.results() == [Result.DELIVERED]
 
 
+@pytest.mark.parametrize("policy", Policy)
+@virtual
+async def test_a_position_that_is_there_takes_no_flag_along_from_before(
+    policy: Policy,
+) -> None:
+    """Somebody un-marks an item and its position goes; we had just read it."""
+    rig = Rig(ModelServer.jellyfin_10_11, policy=policy)
+    rig.server.add_show(SHOW, {1: 1})
+    rig.server.states["s.1.1"] = seen(600, last=at(-3600))
+    await rig.lane.take_in([rig.server.reading("s.1.1")])
+    rig.server.elsewhere("s.1.1", unseen())
+    rig.start()
+    await rig.ask(SetProgress(0), PILOT)
+    await rig.drained()
+    assert rig.server.states["s.1.1"] == unseen()
+    assert rig.server.count(Ask.WRITE) == 0
+
+
 @virtual
 async def test_many_are_looked_at_again_in_one_batch() -> None:
     rig = older()

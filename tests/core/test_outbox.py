@@ -531,6 +531,12 @@ def test_what_was_done_under_the_new_id_before_is_what_was_agreed_on() -> None:
     outbox.settle(done, Result.DELIVERED, at(30))
     outbox.move(operation, NEW)
     assert [one.base for one in outbox] == [seen(30)]
+    again = an_operation(MarkWatched(), NEW, before={"new": seen(30)})
+    unmark = an_operation(MarkUnwatched(), OLD, asked_at=at(60))
+    outbox = filled(again, unmark)
+    outbox.settle(again, Result.DELIVERED, at(30))
+    outbox.move(unmark, NEW)
+    assert [one.base for one in outbox] == [None], "it may have counted a play"
     never_read = an_operation(MarkUnwatched(), OLD, asked_at=at(60))
     outbox = filled(found := an_operation(MarkWatched(), NEW), never_read)
     outbox.settle(found, Result.ALREADY_TRUE, at(30))

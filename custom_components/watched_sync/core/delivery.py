@@ -277,7 +277,9 @@ class Delivery:
         found = {one.item.item_id: one for one in await self._knowing(found.values())}
         doubted: dict[str, PlayState] = {}
         for operation in operations:
-            if (reading := reading_of(operation.item, found)) is not None:
+            if (reading := reading_of(operation.item, found)) is not None and not (
+                self._leaves_flag_open(operation, reading)
+            ):
                 doubted |= self._contradicted(operation, [reading])
         await self._learn(
             one for item_id, one in found.items() if item_id not in doubted
@@ -893,6 +895,25 @@ class Delivery:
             and operation.change.apply(one.state).agrees_with(one.state)
             and (known := self._lane.recent.contradicts(one)) is not None
         }
+
+    def _leaves_flag_open(self, operation: Operation, shown: Reading) -> bool:
+        """Whether what a second look shows is believed, since the flag is not ours.
+
+        A position is written whole, with the flag that the item has: what is known may
+        be older than what somebody else has made of that. So if the flag is what
+        differs, and we have not written it, a position alone that is there stays.
+        """
+        change, recent = operation.change, self._lane.recent
+        if not isinstance(change, SetProgress) or change.watched is not None:
+            return False
+        item_id = shown.item.item_id
+        known = recent.contradicts(shown)
+        return (
+            known is not None
+            and known.watched is not shown.state.watched
+            and recent.was_looked_at_again(item_id)
+            and not recent.is_ours(replace(shown, state=known))
+        )
 
     def _next_look_at(self) -> datetime:
         return self._clock.now() + timedelta(seconds=self._rng.uniform(*LOOK_AGAIN))

@@ -15,7 +15,7 @@ from enum import StrEnum
 from .doubt import PATIENCE
 from .errors import Reason
 from .identity import Item
-from .operation import Operation, Scope, SetProgress, folded
+from .operation import MarkWatched, Operation, Scope, SetProgress, folded
 from .play_state import PlayState
 
 #: Operations a lane holds at most; beyond that an operation is refused, not lost.
@@ -442,7 +442,10 @@ class Outbox:
             if done.is_for(item) and entry.settled_at > moved.asked_at:
                 moved = _unsure_until(moved.following(done), entry.settled_at)
             elif done.is_for(item) and item.item_id in done.before:
-                agreed = done.change.apply(done.before[item.item_id])
+                before = done.before[item.item_id]
+                agreed = done.change.apply(before)
+                if before.watched and isinstance(done.change, MarkWatched):
+                    agreed = None  # nobody knows whether the server counted a play
             elif done.reaches(item) or done.item.is_same_work(item):
                 agreed = None  # it may have been for this item, as it was then
         if agreed is None or moved.undoes is not None:
