@@ -867,7 +867,7 @@ class CatalogueStore(Catalogue):
         return await self._ask(lambda tables: tables.select(wanted))
 
     @override
-    async def page(self, start: int = 0, limit: int = 500) -> Page:
+    async def page(self, start: int = 0, limit: int = 250) -> Page:
         return await self._ask(lambda tables: tables.page(start, limit))
 
     @override

@@ -1,8 +1,8 @@
 """A simulated server in a process of its own: it must cost the measured one nothing.
 
-`python -m tests.bench.remote plex|jellyfin FILMS SHOWS` serves the seeded library with
-that many films and shows more (see `more_of`). It reads commands, one JSON list a line,
-and answers each with a line.
+`python -m tests.bench.remote plex|jellyfin|emby FILMS SHOWS` serves the seeded library
+with that many films and shows more (see `more_of`). It reads commands, one JSON list a
+line, and answers each with a line.
 """
 
 import asyncio
@@ -16,10 +16,11 @@ from typing import Any
 
 from tests.fakes import library
 from tests.fakes.base import FakeClock, FaultKind
+from tests.fakes.emby import FakeEmby
 from tests.fakes.jellyfin import FakeJellyfin
 from tests.fakes.plex import FakePlex
 from tests.scenarios.big_outage import named
-from tests.scenarios.house import USER, JellyfinSide, PlexSide, Side
+from tests.scenarios.house import USER, EmbySide, JellyfinSide, PlexSide, Side
 
 from . import large_library
 
@@ -82,6 +83,17 @@ class Desk:
         """Have the user mark something watched in another client."""
         await self._side.put(item_id, plays=1)
 
+    async def watch(self, item_ids: list[str]) -> None:
+        """Have the user have watched some things long ago."""
+        for item_id in item_ids:
+            await self._side.put(item_id, plays=1)
+
+    async def api_key(self) -> str:
+        """Return a key of the whole server, as an administrator makes one."""
+        server = self._side.server
+        assert isinstance(server, FakeJellyfin)
+        return server.api_key()
+
     async def finish(self, item_id: str) -> None:
         """Have the user watch something to its end in another client."""
         server = self._side.server
@@ -131,9 +143,15 @@ async def serve(kind: str, films: int, shows: int) -> None:
     """Serve until there are no more commands."""
     more_of(films, shows)
     clock = FakeClock(ticking=True)
-    server = FakePlex(clock=clock) if kind == "plex" else FakeJellyfin(clock=clock)
-    side: Side = PlexSide(server) if kind == "plex" else JellyfinSide(server)
-    async with server:
+    side: Side
+    match kind:
+        case "plex":
+            side = PlexSide(FakePlex(clock=clock))
+        case "emby":
+            side = EmbySide(FakeEmby(clock=clock))
+        case _:
+            side = JellyfinSide(FakeJellyfin(clock=clock))
+    async with side.server:
         desk = Desk(side)
         print("ready", flush=True)  # noqa: T201 - how it speaks
         while line := await asyncio.to_thread(sys.stdin.readline):

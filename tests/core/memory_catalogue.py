@@ -130,7 +130,7 @@ class MemoryCatalogue(Catalogue):
         return part_of(wanted, self._all())
 
     @override
-    async def page(self, start: int = 0, limit: int = 500) -> Page:
+    async def page(self, start: int = 0, limit: int = 250) -> Page:
         self._all()
         after = sorted(
             (number, item_id)

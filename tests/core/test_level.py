@@ -302,6 +302,24 @@ def test_whose_own_state_stands_takes_marks_and_no_positions() -> None:
     assert reasons_in(plan, "b") == {"a-m": Skip.OVERRULED}
 
 
+@pytest.mark.parametrize(
+    ("policy", "position"), [(Policy.NEWEST, 300), (Policy.FURTHEST, 900)]
+)
+def test_of_two_that_were_begun_once_more_the_policy_decides(
+    policy: Policy, position: float
+) -> None:
+    plan = plan_of(
+        {
+            "a": [(FILM, seen(900, last=at(5)))],
+            "b": [(FILM, unseen(300, last=at(50)))],
+        },
+        side("b", policy=policy),
+        what=BOTH,
+        sources=frozenset("a"),
+    )
+    assert changes_in(plan) == {"b-m": SetProgress(position, watched=True, at=at(5))}
+
+
 def test_who_is_followed_is_right_where_home_assistant_is() -> None:
     plan = plan_of(
         {

@@ -474,7 +474,7 @@ class Catalogue(Protocol):
         """Return one part of what passes the filters, and how many do."""
         ...
 
-    async def page(self, start: int = 0, limit: int = 500) -> Page:
+    async def page(self, start: int = 0, limit: int = 250) -> Page:
         """Return some of all readings, in an order that costs the same at any place.
 
         *start* is 0 or the `next_start` of an earlier page. What is known all the

@@ -255,7 +255,8 @@ class Unit:
             self._shelves[side] = shelf = Shelf(())
             for some in batched(known.values(), _SLICE, strict=False):
                 shelf.put(one.item for one in some)
-                yield
+                if len(some) == _SLICE:
+                    yield
         found: list[Item] | Skip = (
             Skip.AMBIGUOUS
             if rules.packed.is_crowded(source.row)

@@ -103,8 +103,16 @@ def _marked(
     """Return the mark of what is not watched there; whoever has begun it may go on."""
     if policy is Policy.SERVER and target.is_begun:
         return Skip.OVERRULED
-    begun_since = target.is_begun and (
-        target.played_at > source.played_at + CLOCK_TOLERANCE
+    is_further = (
+        policy is Policy.FURTHEST
+        and what is not What.WATCHED
+        and source.is_begun
+        and source.state.position > target.state.position
+    )
+    begun_since = (
+        target.is_begun
+        and target.played_at > source.played_at + CLOCK_TOLERANCE
+        and not is_further
     )
     if what is What.WATCHED or begun_since:
         source = Shown(source.item, _finished(source.state))
