@@ -960,6 +960,51 @@ async def test_subscription_tells_where_to_a_position_is_to_go(
     assert (row["why"], waiting["pending"]) == ("waits_for_server", 1)
 
 
+async def test_what_is_up_next_on_two_servers_is_one_row(
+    hass: HomeAssistant, connect: Connect
+) -> None:
+    entries = []
+    lanes = ((1, "e1x1", (SHOW, *EPISODES)), (2, "xe1x1", OTHERS))
+    for number, item_id, items in lanes:
+        server = MemoryServer(items, server_id=f"{number}", user_id=f"{number}")
+        server.up_next_ids = [item_id]
+        entries.append(await setup_lane(hass, server, entry_id=f"lane{number}"))
+        await take_inventory(entries[-1], server)
+    client = await connect(None)
+    await client.ask("subscribe")
+    up_next = (await client.event())["up_next"]
+    assert up_next["order"] == ["item.lane1.e1x1"]
+    row = up_next["rows"]["item.lane1.e1x1"]
+    assert [one["item_id"] for one in row["lanes"]] == ["e1x1", "xe1x1"]
+
+
+async def test_lanes_are_chosen_by_their_entries(
+    hass: HomeAssistant, connect: Connect
+) -> None:
+    await lane(hass, 1, ADA)
+    await lane(hass, 2, BO, elsewhere(MOVIE))
+    client = await connect(None)
+    answer = await client.ask("library", config_entry_id=["lane2", "lane2"])
+    assert [one["title"] for one in answer["works"]] == ["Arrival"]
+    # What the chosen lane does not have is not there for those who look at it.
+    error = await client.refused("item", ref="item.lane1.e1x1", person=BO)
+    assert error["translation_key"] == "unknown_ref"
+    error = await client.refused("mark_watched", ref="item.lane1.e1x1", person=BO)
+    assert error["translation_key"] == "nothing_found"
+
+
+async def test_show_that_waits_before_all_is_read_has_no_counts(
+    hass: HomeAssistant, connect: Connect
+) -> None:
+    entry, server = await lane(hass, 1, "shared")
+    await entry.runtime_data.catalogue.note(Progress())
+    await lose_contact(hass, entry, server)
+    client = await connect(None)
+    await client.ask("mark_watched", ref="item.lane1.e1x1")
+    work = (await client.ask("library", kinds=["show"]))["works"][0]
+    assert (work["episodes"], work["sync_state"]) == (None, "pending")
+
+
 # --- odd catalogues ------------------------------------------------------------------
 
 

@@ -12,7 +12,7 @@ from ..core.identity import Item, MediaKind
 from ..core.matching import Shelf
 from ..core.mirror import Skip
 from ..core.play_state import UNKNOWN, PlayState, Reading
-from ..core.snapshot import Failures, view_of
+from ..core.snapshot import Failures, ItemSyncState, view_of
 from ..core.works import Copy
 from ..runtime import WatchedSyncConfigEntry, runtime_of
 
@@ -81,16 +81,19 @@ def show_copy_by(
     """Return a show by its episodes, as they are now; None if not all are known."""
     lane = runtime_of(entry).lane
     view = view_of(lane, listed.item, leaves or (), failures)
-    if leaves is None:
-        counts = server = None
-    else:
+    sync, counts, server = view.sync_state, None, None
+    if leaves is not None:
         counted = [one for one in leaves if is_counted(one.item, today)]
         counts = counts_of(lane.outbox.desired(one.item, one.state) for one in counted)
         server = counts_of(one.state for one in counted)
+    elif sync is ItemSyncState.SYNCED and any(
+        listed.item.covers(one.item) for one in lane.outbox
+    ):
+        sync = ItemSyncState.PENDING
     return replace(
         show_copy(entry, listed, counts),
         server=_state_of(server),
-        sync=view.sync_state,
+        sync=sync,
         error=view.last_error,
     )
 

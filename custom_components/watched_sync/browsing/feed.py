@@ -87,33 +87,31 @@ class Feed:
         self._removed = 0
         # From the first moment on: what changes after a page was read is told.
         self._changed, self._end_following = shelves.async_follow()
-        self._task: asyncio.Task[None] | None = None
-        self._removes: list[Callable[[], None]] = []
 
     @callback
     def async_start(self) -> Callable[[], None]:
         """Tell from now on; return what ends it."""
-        self._removes = [
+        removes = [
             async_dispatcher_connect(
                 self._hass, SIGNAL_CONFIG_ENTRY_CHANGED, self._stir
             ),
             async_listen_progress(self._hass, self._stir),
         ]
         # Not eager: the answer to the command comes first.
-        self._task = self._hass.async_create_background_task(
+        task = self._hass.async_create_background_task(
             self._run(), "watched_sync feed", eager_start=False
         )
-        return self._stop
 
-    @callback
-    def _stop(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
-        for remove in self._removes:
-            remove()
-        for entry_id in list(self._heard):
-            self._end_hearing(entry_id)
-        self._end_following()
+        @callback
+        def stop() -> None:
+            task.cancel()
+            for remove in removes:
+                remove()
+            for entry_id in list(self._heard):
+                self._end_hearing(entry_id)
+            self._end_following()
+
+        return stop
 
     @callback
     def _stir(self, *_: object) -> None:
