@@ -229,7 +229,7 @@ export class LevelPage extends LitElement {
         ${lane.probable ? html`<li class="quiet">${number(lane.probable)} ${tn('level.probable', lane.probable)}</li>` : nothing}
         ${left.map(([reason, count]) => html`<li class="quiet">${number(count)} ${tn('level.left_out', count, { reason: t(`level.reason_${reason}`) })}</li>`)}
       </ul>
-      ${lane.rows.length ? html`<details><summary>${t('level.rows')}</summary><ol>${lane.rows.map((row) => html`<li>
+      ${lane.rows.length ? html`<details><summary>${t('level.rows')}</summary><ol tabindex="0" aria-label=${lane.lane}>${lane.rows.map((row) => html`<li>
         <span>${row.title ?? row.item_id}</span><span class="quiet">${row.from}</span></li>`)}</ol>
         ${lane.total > lane.rows.length ? html`<p class="quiet">${tn('waiting.more', lane.total - lane.rows.length)}</p>` : nothing}</details>` : nothing}
     </section>`;

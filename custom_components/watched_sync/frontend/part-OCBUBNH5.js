@@ -37,7 +37,7 @@ import{b as m}from"./part-5NSWPJ5B.js";import{a as x}from"./part-SDXGPQDC.js";im
         ${e.probable?s`<li class="quiet">${c(e.probable)} ${u("level.probable",e.probable)}</li>`:r}
         ${n.map(([l,t])=>s`<li class="quiet">${c(t)} ${u("level.left_out",t,{reason:a(`level.reason_${l}`)})}</li>`)}
       </ul>
-      ${e.rows.length?s`<details><summary>${a("level.rows")}</summary><ol>${e.rows.map(l=>s`<li>
+      ${e.rows.length?s`<details><summary>${a("level.rows")}</summary><ol tabindex="0" aria-label=${e.lane}>${e.rows.map(l=>s`<li>
         <span>${l.title??l.item_id}</span><span class="quiet">${l.from}</span></li>`)}</ol>
         ${e.total>e.rows.length?s`<p class="quiet">${u("waiting.more",e.total-e.rows.length)}</p>`:r}</details>`:r}
     </section>`}renderLevelling(){let{levelling:e}=this;if(!e)return this.said?s`<a class="pill" href=${m("level")}>${a("level.another")}</a>`:s`<div role="status"><span class="unseen">${a("card.loading")}</span></div>`;let{state:i,total:n}=e,l=n-e.left,t=M(e);return s`<h2>${w(i)}</h2>
