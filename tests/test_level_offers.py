@@ -185,6 +185,10 @@ async def test_nothing_is_offered_before_all_of_them_are_known(
     assert await hass.config_entries.async_unload(lanes[1].entry_id)
     await look(hass)
     assert offered(hass) == []
+    # Nor what has been there for long.
+    await follow(hass, lanes[0])
+    levellings(hass).offers.clear()
+    assert offers.offer_of(hass, lanes[0]) is None
 
 
 async def test_dialog_says_why_it_cannot_be_done(

@@ -696,6 +696,7 @@ async def test_what_comes_out_of_a_backup_waits_for_a_person(
     assert await hass.config_entries.async_unload(lanes[1].entry_id)
     other.come_up()
     levelling = await levellings(hass).async_find(batch_id)
+    await levellings(hass).async_wait(batch_id, 0)  # nobody is at work
     assert await hass.config_entries.async_setup(lanes[1].entry_id)
     detach = levellings(hass).async_attach(lanes[1], is_restored=True)
     await hass.async_block_till_done()
@@ -733,8 +734,10 @@ async def test_it_is_not_begun_if_it_cannot_be_written_down(
             await act(hass, "level", batch_id=batch_id, stop=True)
         with pytest.raises(HomeAssistantError):
             await act(hass, "undo", batch_id=batch_id)
+        # What could not be written down was not begun either.
         other.gate.set()
-        await over(hass, batch_id)
+        assert (await over(hass, batch_id))["state"] == "finished"
+    assert flags(other) == {"bm1"}
 
 
 async def test_what_cannot_be_read_any_more_is_unknown(hass: HomeAssistant) -> None:
@@ -824,3 +827,147 @@ async def test_status_shows_how_far_it_is(hass: HomeAssistant) -> None:
         "done": 0,
         "total": 7,
     }
+
+
+# --- trouble -------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("bit_by_bit")
+async def test_trouble_with_the_disk_is_over_sometime(
+    hass: HomeAssistant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runner, "RETRY", 0.05)
+    one, other = servers(MANY)
+    watch(one, *(f"f{n}" for n in range(1, 5)))
+    lanes = await lanes_of(hass, one, other)
+    runtime = lanes[1].runtime_data
+    failing = [JournalError("the disk is full"), CatalogueError("the disk is gone")]
+    exchange, readings = runtime.lane.exchange, runtime.catalogue.readings
+
+    async def fail_to_write(plan: Any) -> None:
+        if failing and isinstance(failing[0], JournalError):
+            plan()
+            raise failing.pop(0)
+        await exchange(plan)
+
+    async def fail_to_read(item_ids: Any) -> Any:
+        if failing and isinstance(failing[0], CatalogueError):
+            raise failing.pop(0)
+        return await readings(item_ids)
+
+    monkeypatch.setattr(runtime.lane, "exchange", fail_to_write)
+    monkeypatch.setattr(runtime.catalogue, "readings", fail_to_read)
+    batch_id = await begin(hass, lanes)
+    done = await over(hass, batch_id)
+    assert (done["state"], done["done"], failing) == ("finished", 4, [])
+    failing += [JournalError("the disk is full"), JournalError("still")]
+    await act(hass, "undo", batch_id=batch_id, wait=20)
+    assert failing == []
+    assert flags(other) == set()
+
+
+async def test_fault_of_ours_stops_it_until_a_person_has_it_go_on(
+    hass: HomeAssistant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, other = servers()
+    watch(one, "m1")
+    lanes = await lanes_of(hass, one, other)
+
+    def fail(*_: Any) -> None:
+        raise ZeroDivisionError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(runner, "done_since", fail)
+        batch_id = await begin(hass, lanes)
+        assert (await over(hass, batch_id))["state"] == "stopped"
+    await act(hass, "level", batch_id=batch_id, go_on=True)
+    assert (await over(hass, batch_id))["state"] == "finished"
+
+
+async def test_lane_that_shuts_down_ends_it_for_this_life(hass: HomeAssistant) -> None:
+    one, other = servers()
+    watch(one, "m1")
+    lanes = await lanes_of(hass, one, other)
+    await lose_contact(hass, lanes[1], other)
+    batch_id = await begin(hass, lanes)
+    await lanes[1].runtime_data.lane.close()
+    other.come_up()
+    lanes[1].runtime_data.relay.nudge()
+    await levellings(hass).async_wait(batch_id, 20)
+    assert (await over(hass, batch_id))["state"] == "running"
+    assert flags(other) == set()
+
+
+async def test_what_went_without_a_word_is_given_up_after_a_while(
+    hass: HomeAssistant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runner, "RETRY", 0.05)
+    one, other = servers()
+    watch(one, "m1", "m2")
+    lanes = await lanes_of(hass, one, other)
+    outbox = lanes[1].runtime_data.lane.outbox
+
+    async def lose(item_id: str) -> None:
+        async with asyncio.timeout(10):
+            while not len(outbox):  # noqa: ASYNC110 - nobody tells
+                await asyncio.sleep(0.01)
+        await asyncio.sleep(0.1)  # it waits, and is not given up for that
+        (lost,) = [one for one in outbox if one.item.item_id == item_id]
+        outbox.discard([lost.operation_id])
+
+    other.gate.clear()
+    batch_id = await begin(hass, lanes)
+    await lose("bm1")
+    other.gate.set()
+    done = await over(hass, batch_id)
+    assert (done["done"], done["changed_since"]) == (1, 1)
+    other.gate.clear()
+    await act(hass, "undo", batch_id=batch_id)
+    await lose("bm2")
+    undone = await over(hass, batch_id)
+    assert (undone["state"], undone["changed_since"]) == ("undone", 1)
+    other.gate.set()
+
+
+async def test_what_is_over_on_one_lane_goes_on_with_the_other(
+    hass: HomeAssistant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, other = servers()
+    watch(one, "m1")
+    watch(other, "bm2")
+    lanes = await lanes_of(hass, one, other)
+    await lose_contact(hass, lanes[1], other)
+    batch_id = await begin(hass, lanes)
+    async with asyncio.timeout(10):
+        while not flags(one) >= {"m1", "m2"}:  # noqa: ASYNC110 - nobody tells
+            await asyncio.sleep(0.01)
+    await hass.async_block_till_done()
+    await act(hass, "level", stop=True)
+    await act(hass, "level", go_on=True)
+    other.come_up()
+    lanes[1].runtime_data.relay.nudge()
+    assert (await over(hass, batch_id))["state"] == "finished"
+
+    async def fail(*_: Any) -> None:
+        raise JournalError("the disk is full")
+
+    # The last of all entries takes along what is remembered, whatever the disk says.
+    with monkeypatch.context() as patched:
+        patched.setattr(LevellingsStore, "async_save", fail)
+        for entry in lanes:
+            await hass.config_entries.async_remove(entry.entry_id)
+    assert not levellings(hass).knows(batch_id)
+
+
+async def test_id_that_is_another_works_by_now_takes_no_part(
+    hass: HomeAssistant,
+) -> None:
+    one, other = servers()
+    watch(one, "m1")
+    lanes = await lanes_of(hass, one, other)
+    other.items["bm1"] = replace(
+        other.items["bm1"], provider_ids=ProviderIds(imdb="tt7777777"), title="Other"
+    )
+    await lanes[1].runtime_data.lane.take_in([other.reading("bm1")])
+    plan = await act(hass, "level", config_entry_id=ids(lanes))
+    assert plan["total"] == 0

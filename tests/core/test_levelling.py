@@ -158,7 +158,8 @@ def test_what_was_not_noted_is_found_in_the_outbox() -> None:
         outcome(levelling, 2, Result.REJECTED).operation,
     )
     waits = outcome(levelling, 3, Result.DELIVERED).operation
-    outbox = Outbox([waits], [failed], [_done(done, Result.DELIVERED)])
+    others = an_operation(MarkWatched(), FILMS[4])
+    outbox = Outbox([others, waits], [failed], [_done(done, Result.DELIVERED)])
     levelling.catch_up(part, outbox)
     assert part.ends[1] == Ended(End.DONE, unseen(), NOW)
     assert [one.end for one in part.ends.values()] == [End.DONE, End.FAILED]

@@ -74,15 +74,13 @@ def decode_asked(data: object) -> Asked:
 
 def encode_part(part: Part) -> Json:
     """Return what a levelling does on one lane as JSON."""
-    back = None
-    if part.back is not None:
-        back = [[number, end.value] for number, end in part.back.items()]
     return {
         "target_id": part.target_id,
         "is_stopped": part.is_stopped,
         "steps": [encode_step(step) for step in part.steps],
         "ends": [[number, *_encode_ended(one)] for number, one in part.ends.items()],
-        "back": back,
+        "takes_back": part.takes_back,
+        "back": [[number, end.value] for number, end in part.back.items()],
     }
 
 
@@ -90,7 +88,6 @@ def decode_part(data: object) -> Part:
     """Return what a levelling does on one lane from JSON. Raises one of `DAMAGE`."""
     data = members.mapping(data)
     steps = [decode_step(step) for step in members.rows(data["steps"])]
-    back = data["back"]
     return Part(
         members.own_id(data["target_id"]),
         steps,
@@ -98,11 +95,10 @@ def decode_part(data: object) -> Part:
             _number(number, steps): _decode_ended(ended)
             for number, *ended in map(members.rows, members.rows(data["ends"]))
         },
-        None
-        if back is None
-        else {
+        members.flag(data["takes_back"]),
+        {
             _number(number, steps): End(end)
-            for number, end in map(members.rows, members.rows(back))
+            for number, end in map(members.rows, members.rows(data["back"]))
         },
         members.flag(data["is_stopped"]),
     )

@@ -17,7 +17,7 @@ from .identity import Item
 from .level import Step, StepNow
 from .operation import Change, Operation, Origin, SetProgress, flag_of
 from .outbox import HistoryEntry, Outbox, Outcome, Result
-from .play_state import POSITION_TOLERANCE, PlayState, Reading
+from .play_state import POSITION_TOLERANCE, UNKNOWN, PlayState, Reading
 from .undo import Kept, UndoPlan
 
 #: Steps a lane is handed at a time: as many as the relay reads with one request.
@@ -108,23 +108,19 @@ class Asked:
 class Part:
     """What a levelling does on one lane, step by step.
 
-    `ends` are the ends of the steps that have one, by their numbers. `back` is None
-    unless it is taken back; then it holds the same of what was taken back. What is
-    `on_its_way` waits in the outbox.
+    `ends` are the ends of the steps that have one, by their numbers. If it *takes back*
+    what was done, `back` holds the same of that. What is `on_its_way` waits in the
+    outbox.
     """
 
     target_id: str
     steps: Sequence[Step]
     ends: dict[int, Ended] = field(default_factory=dict)
-    back: dict[int, End] | None = None
+    takes_back: bool = False
+    back: dict[int, End] = field(default_factory=dict)
     is_stopped: bool = False
     on_its_way: set[int] = field(default_factory=set)
     _first: int = 0
-
-    @property
-    def takes_back(self) -> bool:
-        """Whether it is being taken back, or was."""
-        return self.back is not None
 
     @property
     def state(self) -> State:
@@ -161,13 +157,13 @@ class Part:
 
     def _is_done(self, number: int) -> bool:
         ended = self.ends.get(number)
-        if self.back is None:
+        if not self.takes_back:
             return ended is not None
         return number in self.back or ended is None or ended.before is None
 
     def take_back(self) -> None:
         """Have what was done taken back from now on, and nothing else done."""
-        self.back, self.is_stopped, self._first = {}, False, 0
+        self.takes_back, self.is_stopped, self._first = True, False, 0
         self.on_its_way.clear()
 
     def hand_over(self, numbers: Iterable[int]) -> None:
@@ -188,8 +184,7 @@ class Part:
     def end_back(self, number: int, end: End) -> None:
         """Note what became of taking a step back."""
         self.on_its_way.discard(number)
-        if self.back is not None:
-            self.back[number] = end
+        self.back[number] = end
 
     def item_id(self, number: int) -> str:
         """Return what the item of a step is known by."""
@@ -207,7 +202,7 @@ class Part:
         `left` are those that have not ended, on their way or not.
         """
         ends: Counter[End] = Counter()
-        if self.back is None:
+        if not self.takes_back:
             total = len(self.steps)
             ends.update(one.end for one in self.ends.values())
         else:
@@ -322,7 +317,7 @@ class Levelling:
         if number is None or not 0 < number <= len(part.steps):
             return
         if operation.batch_id == self.undo_batch_id:
-            if part.back is not None and number not in part.back:
+            if number not in part.back:
                 part.end_back(number, _ENDS[result])
         elif (known := part.ends.get(number)) is None or known.end is End.FAILED:
             part.end(number, _ended(part.step(number), operation, result, at))
@@ -407,11 +402,9 @@ def remembered(
     An outbox remembers so much of a batch and no more; what is to be taken back has to
     be known of all of it.
     """
-    found: list[HistoryEntry] = []
-    for number, item in items.items():
+
+    def entry(number: int, item: Item) -> HistoryEntry:
         ended = part.ends[number]
-        if ended.before is None or ended.at is None:
-            continue
         operation = Operation(
             operation_id=levelling.operation_id(part.target_id, number),
             batch_id=levelling.batch_id,
@@ -419,10 +412,12 @@ def remembered(
             change=part.step(number).change,
             asked_at=levelling.asked_at,
             origin=Origin.LEVEL,
-            before={item.item_id: ended.before},
+            before={item.item_id: ended.before or UNKNOWN},
         )
-        found.append(HistoryEntry(operation, Result.DELIVERED, ended.at))
-    return found
+        settled_at = ended.at or levelling.asked_at
+        return HistoryEntry(operation, Result.DELIVERED, settled_at)
+
+    return [entry(number, item) for number, item in items.items()]
 
 
 def kept_back(plan: UndoPlan, numbers: Mapping[str, int]) -> dict[int, End]:

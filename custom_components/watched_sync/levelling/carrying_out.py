@@ -189,10 +189,13 @@ class Levellings(Host):
         Raises `Unknown` and `JournalError`.
         """
         live = await self._async_bring_back(batch_id)
-        for part in self._parts(live, entry_ids):
-            part.is_stopped |= not part.is_over
+
+        def stop(levelling: Levelling) -> None:
+            for part in _parts(levelling, entry_ids):
+                part.is_stopped |= not part.is_over
+
+        await self._async_change(live, stop)
         self._stir(live)
-        await self._async_save(live)
         return live.levelling
 
     async def async_go_on(
@@ -200,9 +203,12 @@ class Levellings(Host):
     ) -> Levelling:
         """Go on with what was stopped. Raises `Unknown` and `JournalError`."""
         live = await self._async_bring_back(batch_id)
-        for part in self._parts(live, entry_ids):
-            part.is_stopped = False
-        await self._async_save(live)
+
+        def go_on(levelling: Levelling) -> None:
+            for part in _parts(levelling, entry_ids):
+                part.is_stopped = False
+
+        await self._async_change(live, go_on)
         self._run(live)
         self._let_go(batch_id)
         return live.levelling
@@ -216,48 +222,39 @@ class Levellings(Host):
         `JournalError`.
         """
         live = await self._async_bring_back(batch_id)
-        levelling = live.levelling
-        if not (parts := self._parts(live, entry_ids)):
-            self._let_go(batch_id)
-            raise Unknown(batch_id)
-        if levelling.undo_batch_id is None:
-            levelling.undo_batch_id = ulid_now()
-        for part in parts:
-            if part.takes_back:
-                part.is_stopped = False
-            else:
-                part.take_back()
-        levelling.ended_at = None
+        undo_batch_id = live.levelling.undo_batch_id or ulid_now()
+
+        def take_back(levelling: Levelling) -> None:
+            levelling.undo_batch_id = undo_batch_id
+            levelling.ended_at = None
+            for part in _parts(levelling, entry_ids):
+                if part.takes_back:
+                    part.is_stopped = False
+                else:
+                    part.take_back()
+
+        over = self._known[batch_id]
         self._known[batch_id] = None
-        await self._async_save(live)
-        await self._async_save_known()
+        try:
+            await self._async_save_known()
+            await self._async_change(live, take_back)
+        except JournalError:
+            self._known[batch_id] = over
+            raise
         self._run(live, again=True)
-        return levelling
+        return live.levelling
 
     async def async_wait(self, batch_id: str, seconds: float) -> None:
         """Wait until a levelling is over or stopped, at most *seconds*."""
         live = self._live.get(batch_id)
-        if live is None:
-            return
-        tasks = [one.task for one in live.runners.values() if one.task is not None]
+        tasks = [one.task for one in live.runners.values()] if live else []
         if tasks:
             await asyncio.wait(tasks, timeout=seconds)
 
     async def async_note_offer(self, key: str, answer: str) -> None:
         """Remember what became of an offer; a failure costs another offer."""
         self.offers[key] = answer
-        try:
-            await self._async_save_known()
-        except JournalError as err:
-            LOGGER.debug("What became of an offer was not written: %r", err)
-
-    @staticmethod
-    def _parts(live: _Live, entry_ids: Collection[str] | None) -> list[Part]:
-        return [
-            part
-            for part in live.levelling.parts.values()
-            if entry_ids is None or part.target_id in entry_ids
-        ]
+        await self._async_save_known_or_log()
 
     # --- the lanes -------------------------------------------------------------
 
@@ -288,7 +285,7 @@ class Levellings(Host):
             remove()
             for live in self._live.values():
                 if (runner := live.runners.pop(entry.entry_id, None)) is not None:
-                    runner.end()
+                    runner.task.cancel()
 
         return detach
 
@@ -321,11 +318,10 @@ class Levellings(Host):
             if part.is_over and not (again and part.takes_back):
                 continue
             runner = live.runners.get(target_id)
-            if runner is None or runner.is_done:
+            if runner is None or runner.task.done():
                 live.runners[target_id] = runner = Runner(
                     self, live.levelling, entry, part
                 )
-                runner.start()
             runner.stir()
 
     def _loaded(self, entry_id: str) -> WatchedSyncConfigEntry | None:
@@ -356,18 +352,22 @@ class Levellings(Host):
 
     # --- what becomes of it ----------------------------------------------------
 
-    async def async_got_on(self, levelling: Levelling, part: Part) -> None:
+    async def async_got_on(
+        self, levelling: Levelling, entry: WatchedSyncConfigEntry
+    ) -> None:
         """Tell how far a levelling is, and write it down now and then."""
         live = self._live[levelling.batch_id]
         if self._hass.loop.time() - live.saved_at >= SAVED_EVERY:
-            async_dispatcher_send(self._hass, _PROGRESS, part.target_id)
+            async_dispatcher_send(self._hass, _PROGRESS, entry.entry_id)
             await self._async_save_or_log(live)
 
-    async def async_ended(self, levelling: Levelling, part: Part) -> None:
+    async def async_ended(
+        self, levelling: Levelling, entry: WatchedSyncConfigEntry
+    ) -> None:
         """Note that a lane is done with a levelling."""
         live = self._live[levelling.batch_id]
-        live.runners.pop(part.target_id, None)
-        self._tell(live, part)
+        live.runners.pop(entry.entry_id, None)
+        self._tell(levelling, entry)
         if levelling.is_over:
             levelling.ended_at = dt_util.utcnow()
         await self._async_save_or_log(live)
@@ -375,16 +375,15 @@ class Levellings(Host):
             # After it: what is said to be over is not looked at again.
             self._known[levelling.batch_id] = dt_util.utcnow().isoformat()
             await self._async_forget_old()
-            try:
-                await self._async_save_known()
-            except JournalError as err:
-                LOGGER.debug("The end of a levelling was not written: %r", err)
+            await self._async_save_known_or_log()
             self._let_go(levelling.batch_id)
 
-    async def async_stopped(self, levelling: Levelling, part: Part) -> None:
+    async def async_stopped(
+        self, levelling: Levelling, entry: WatchedSyncConfigEntry
+    ) -> None:
         """Note that nothing more is handed to a lane, for now."""
         live = self._live[levelling.batch_id]
-        self._tell(live, part)
+        self._tell(levelling, entry)
         await self._async_save_or_log(live)
 
     @callback
@@ -395,32 +394,37 @@ class Levellings(Host):
             del self._live[batch_id]
 
     @callback
-    def _tell(self, live: _Live, part: Part) -> None:
-        async_dispatcher_send(self._hass, _PROGRESS, part.target_id)
-        if (entry := self._loaded(part.target_id)) is not None:
-            async_tell_levelled(
-                self._hass,
-                entry,
-                {
-                    "batch_id": live.levelling.batch_id,
-                    "levelling": part.state.value,
-                    **part.tally,
-                },
-            )
+    def _tell(self, levelling: Levelling, entry: WatchedSyncConfigEntry) -> None:
+        part = levelling.parts[entry.entry_id]
+        async_dispatcher_send(self._hass, _PROGRESS, entry.entry_id)
+        told = {"batch_id": levelling.batch_id, "levelling": part.state.value}
+        async_tell_levelled(self._hass, entry, {**told, **part.tally})
 
-    async def _async_save(self, live: _Live) -> None:
-        """Write a levelling down. Raises `JournalError`."""
+    async def _async_change(
+        self, live: _Live, change: Callable[[Levelling], None]
+    ) -> None:
+        """Change a levelling, once it is on the disk. Raises `JournalError`."""
+        changed = _frozen(live.levelling)
+        change(changed)
+        await self._async_save(live, changed)
+        change(live.levelling)
+
+    async def _async_save(
+        self, live: _Live, levelling: Levelling | None = None
+    ) -> None:
+        """Write a levelling down, as it is or is to be. Raises `JournalError`."""
         live.saved_at = self._hass.loop.time()
         await asyncio.shield(
             self._hass.async_create_task(
-                self._async_write(live), f"{DOMAIN} writes a levelling"
+                self._async_write(live, levelling or live.levelling),
+                f"{DOMAIN} writes a levelling",
             )
         )
 
-    async def _async_write(self, live: _Live) -> None:
+    async def _async_write(self, live: _Live, levelling: Levelling) -> None:
         async with live.one_write:
             data = await self._hass.async_add_executor_job(
-                encode_levelling, _frozen(live.levelling)
+                encode_levelling, _frozen(levelling)
             )
             await live.store.async_save(data)
 
@@ -435,6 +439,13 @@ class Levellings(Host):
         await self._store.async_save(
             {"levellings": dict(self._known), "offers": dict(self.offers)}
         )
+
+    async def _async_save_known_or_log(self) -> None:
+        """Write down what there is; what the disk does not know is found out again."""
+        try:
+            await self._async_save_known()
+        except JournalError as err:
+            LOGGER.debug("What is remembered of levellings was not written: %r", err)
 
     async def _async_forget_old(self) -> None:
         """Delete what nobody will take back any more."""
@@ -469,10 +480,7 @@ class Levellings(Host):
             for key, answer in self.offers.items()
             if entry_id not in key.split()
         }
-        try:
-            await self._async_save_known()
-        except JournalError as err:
-            LOGGER.debug("What is remembered of levellings was not written: %r", err)
+        await self._async_save_known_or_log()
 
     async def async_remove(self) -> None:
         """Delete all there is, as nothing of ours is left."""
@@ -480,6 +488,15 @@ class Levellings(Host):
             await LevellingStore(self._hass, batch_id).async_remove()
         await self._store.async_remove()
         self._live, self._known, self.offers = {}, {}, {}
+
+
+def _parts(levelling: Levelling, entry_ids: Collection[str] | None) -> list[Part]:
+    """Return what a levelling does on some lanes, or on all for None."""
+    return [
+        part
+        for part in levelling.parts.values()
+        if entry_ids is None or part.target_id in entry_ids
+    ]
 
 
 def _frozen(levelling: Levelling) -> Levelling:
@@ -490,7 +507,8 @@ def _frozen(levelling: Levelling) -> Levelling:
             target_id: replace(
                 part,
                 ends=dict(part.ends),
-                back=None if part.back is None else dict(part.back),
+                back=dict(part.back),
+                on_its_way=set(part.on_its_way),
             )
             for target_id, part in levelling.parts.items()
         },

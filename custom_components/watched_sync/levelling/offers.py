@@ -83,8 +83,12 @@ def async_attach(
     def look() -> None:
         _withdraw_old(hass)
         if offer_of(hass, entry) is not None:
+            # Not at once: the entry may be being set up still.
             entry.async_create_background_task(
-                hass, _async_look(hass, entry), f"{DOMAIN} {entry.entry_id} offer"
+                hass,
+                _async_look(hass, entry),
+                f"{DOMAIN} {entry.entry_id} offer",
+                eager_start=False,
             )
 
     if is_new:
@@ -94,6 +98,7 @@ def async_attach(
         inventory.add_listener(told),
         async_dispatcher_connect(hass, _LISTED, look),
     )
+    told()
 
     @callback
     def detach() -> None:
@@ -223,6 +228,5 @@ def _issue_ids(hass: HomeAssistant) -> set[str]:
 @callback
 def async_withdraw(hass: HomeAssistant, entry_id: str) -> None:
     """Withdraw what was offered to the lane of an entry that is gone."""
-    for issue_id in _issue_ids(hass):
-        if entry_id in issue_id:
-            ir.async_delete_issue(hass, DOMAIN, issue_id)
+    for issue_id in {one for one in _issue_ids(hass) if entry_id in one}:
+        ir.async_delete_issue(hass, DOMAIN, issue_id)

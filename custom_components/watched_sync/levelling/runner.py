@@ -1,7 +1,7 @@
 """Carrying a levelling out on one lane: what is handed over when, and what is not."""
 
 import asyncio
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Final, Protocol
 
@@ -35,18 +35,27 @@ from .planning import newest
 RETRY: Final = 60.0
 
 
+type _Plan = Callable[[], tuple[Collection[str], Sequence[Operation]]]
+
+
 class Host(Protocol):
     """What a runner tells of its levelling, and asks of other lanes."""
 
-    async def async_got_on(self, levelling: Levelling, part: Part) -> None:
+    async def async_got_on(
+        self, levelling: Levelling, entry: WatchedSyncConfigEntry
+    ) -> None:
         """Hear that some steps were handed over."""
         ...
 
-    async def async_ended(self, levelling: Levelling, part: Part) -> None:
+    async def async_ended(
+        self, levelling: Levelling, entry: WatchedSyncConfigEntry
+    ) -> None:
         """Hear that nothing is left to be done on the lane."""
         ...
 
-    async def async_stopped(self, levelling: Levelling, part: Part) -> None:
+    async def async_stopped(
+        self, levelling: Levelling, entry: WatchedSyncConfigEntry
+    ) -> None:
         """Hear that nothing more is handed over for now."""
         ...
 
@@ -70,7 +79,7 @@ class Runner:
         entry: WatchedSyncConfigEntry,
         part: Part,
     ) -> None:
-        """Prepare to carry out *part* of a *levelling* on the lane of *entry*."""
+        """Begin to carry out *part* of a *levelling* on the lane of *entry*."""
         self._host = host
         self._levelling = levelling
         self._entry = entry
@@ -79,28 +88,12 @@ class Runner:
         self._part = part
         self._stirred = asyncio.Event()
         self._has_dropped = False
-        self.task: asyncio.Task[None] | None = None
-
-    @callback
-    def start(self) -> None:
-        """Begin."""
-        self.task = self._entry.async_create_background_task(
+        self.task = entry.async_create_background_task(
             self._runtime.hass,
             self._run(),
-            f"{DOMAIN} {self._entry.entry_id} levelling",
+            f"{DOMAIN} {entry.entry_id} levelling",
             eager_start=False,
         )
-
-    @callback
-    def end(self) -> None:
-        """End it where it is."""
-        if self.task is not None:
-            self.task.cancel()
-
-    @property
-    def is_done(self) -> bool:
-        """Whether it has ended."""
-        return self.task is not None and self.task.done()
 
     @callback
     def stir(self) -> None:
@@ -109,26 +102,34 @@ class Runner:
 
     async def _run(self) -> None:
         part = self._part
-        try:
-            while not part.is_stopped and not (part.is_over and self._is_clean):
-                self._stirred.clear()
-                try:
-                    waits = await self._turn()
-                except LaneClosed:
-                    return
-                except (CatalogueError, JournalError, OutboxFull) as err:
-                    LOGGER.debug("%s: not levelled on now: %r", self._entry.title, err)
-                    await asyncio.sleep(RETRY)
-                    continue
-                if waits and not part.is_over:
-                    await self._rest()
-        except Exception:  # noqa: BLE001 - a fault of ours: a person has it go on
-            LOGGER.exception("%s: levelling failed", self._entry.title)
-            part.is_stopped = True
-        if part.is_over:
-            await self._host.async_ended(self._levelling, part)
-        else:
-            await self._host.async_stopped(self._levelling, part)
+        while True:
+            try:
+                await self._get_on()
+            except LaneClosed:
+                return
+            except Exception:  # noqa: BLE001 - a fault of ours: a person has it go on
+                LOGGER.exception("%s: levelling failed", self._entry.title)
+                part.is_stopped = True
+            if part.is_over or not part.is_stopped:
+                await self._host.async_ended(self._levelling, self._entry)
+                return
+            await self._host.async_stopped(self._levelling, self._entry)
+            if part.is_stopped:  # nobody had it go on meanwhile
+                return
+
+    async def _get_on(self) -> None:
+        """Do what is to be done until nothing is left, or it is stopped."""
+        part = self._part
+        while not part.is_stopped and not (part.is_over and self._is_clean):
+            self._stirred.clear()
+            try:
+                waits = await self._turn()
+            except (CatalogueError, JournalError, OutboxFull) as err:
+                LOGGER.debug("%s: not levelled on now: %r", self._entry.title, err)
+                await asyncio.sleep(RETRY)
+                continue
+            if waits and not part.is_over:
+                await self._rest()
 
     @property
     def _is_clean(self) -> bool:
@@ -141,7 +142,19 @@ class Runner:
             async with asyncio.timeout(RETRY):
                 await self._stirred.wait()
         except TimeoutError:
-            return
+            self._look_for_lost()
+
+    @callback
+    def _look_for_lost(self) -> None:
+        """Give steps up whose operations have gone without anybody telling how."""
+        part = self._part
+        for number in [*part.on_its_way]:
+            if self._waiting(number) is not None:
+                continue
+            if part.takes_back:
+                part.end_back(number, End.CHANGED_SINCE)
+            else:
+                part.end(number, Ended(End.CHANGED_SINCE))
 
     async def _turn(self) -> bool:
         """Do the next bit; whether there is nothing more to do for now."""
@@ -158,7 +171,7 @@ class Runner:
         else:
             await self._hand_over(numbers)
         if not part.is_over:
-            await self._host.async_got_on(self._levelling, part)
+            await self._host.async_got_on(self._levelling, self._entry)
         return False
 
     @property
@@ -170,11 +183,8 @@ class Runner:
         """
         if self._lane.health.phase is not Phase.READY:
             return False
-        waiting: list[Operation] = []
-        for number in [*self._part.on_its_way]:
-            operation = self._waiting(number)
-            if operation is not None:
-                waiting.append(operation)
+        found = map(self._waiting, self._part.on_its_way)
+        waiting = [operation for operation in found if operation is not None]
         return len(waiting) < MOST_WAITING and all(
             one.not_before is not None or one.held for one in waiting
         )
@@ -231,12 +241,30 @@ class Runner:
             return (), operations
 
         try:
-            await lane.exchange(swap)
+            await self._exchange(swap)
         except BaseException:
             part.keep(handed)
             raise
         for number, end in passed_over.items():
             part.end(number, Ended(end))
+
+    async def _exchange(self, plan: _Plan) -> None:
+        """Exchange operations as the lane does; a fault of ours in it costs only us.
+
+        Raises what `plan` raises, and what `Lane.exchange` does.
+        """
+        faults: list[Exception] = []
+
+        def swap() -> tuple[Collection[str], Sequence[Operation]]:
+            try:
+                return plan()
+            except Exception as err:  # noqa: BLE001 - raised as soon as it may be
+                faults.append(err)
+                return (), ()
+
+        await self._lane.exchange(swap)
+        for fault in faults:
+            raise fault
 
     async def _known(self, numbers: Sequence[int]) -> dict[int, Reading]:
         """Return what is known of the items of steps. Raises `CatalogueError`."""
@@ -292,9 +320,11 @@ class Runner:
                 kept=remembered(levelling, part, items),
             )
             by_item = {item.item_id: number for number, item in items.items()}
-            for one in plan.discards:
-                if (dropped := levelling.number_of(one)) is not None:
-                    by_item[one.item.item_id] = dropped
+            by_item |= {
+                one.item.item_id: number
+                for one in plan.discards
+                if (number := levelling.number_of(one)) is not None
+            }
             untouched.update(kept_back(plan, by_item))
             operations: list[Operation] = []
             for restore in plan.restores:
@@ -313,7 +343,7 @@ class Runner:
             return [one.operation_id for one in plan.discards], operations
 
         try:
-            await lane.exchange(swap)
+            await self._exchange(swap)
         except BaseException:
             part.keep(handed)
             raise
