@@ -161,8 +161,9 @@ def flags(server: MemoryServer) -> set[str]:
 
 @pytest.fixture
 def bit_by_bit(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Hand over two steps at a time."""
+    """Hand over two steps at a time, and write each of them down."""
     monkeypatch.setattr(runner, "CHUNK", 2)
+    monkeypatch.setattr(carrying_out, "SAVED_EVERY", 0)
 
 
 # --- the plan ------------------------------------------------------------------------
@@ -295,6 +296,16 @@ async def test_plan_that_would_be_another_by_now_is_shown_and_nothing_is_done(
     answer = await act(hass, "level", **{**data, "confirm": answer["plan_id"]})
     await over(hass, answer["batch_id"])
     assert flags(other) == {"bm1", "bm2"}
+
+
+async def test_what_waits_to_be_delivered_counts_as_done(hass: HomeAssistant) -> None:
+    one, other = servers()
+    watch(one, "m1")
+    lanes = await lanes_of(hass, one, other)
+    await lose_contact(hass, lanes[1], other)
+    await act(hass, "mark_watched", item_id="bm1", config_entry_id=lanes[1].entry_id)
+    plan = await act(hass, "level", config_entry_id=ids(lanes))
+    assert plan["total"] == 0
 
 
 async def test_dry_run_of_a_confirmed_plan_does_nothing(hass: HomeAssistant) -> None:
@@ -639,6 +650,8 @@ async def test_two_under_way_have_to_be_named(hass: HomeAssistant) -> None:
     fourth.gate.clear()
     batches = [await begin(hass, lanes[:2]), await begin(hass, lanes[2:])]
     assert await refused(hass, stop=True) == "several_levellings"
+    # A source that goes makes no difference to what was confirmed.
+    await hass.config_entries.async_remove(lanes[2].entry_id)
     for server, batch_id in zip((other, fourth), batches, strict=True):
         server.gate.set()
         assert (await over(hass, batch_id))["state"] == "finished"
