@@ -54,6 +54,9 @@ SPARINGLY = "a server that is away is asked sparingly"
 NEWER_PLAY = "a newer play of somebody else stands"
 SHOWN = "what ended well is shown"
 
+#: Why an operation gives way to what was before it.
+LOOKS_NEWER = "by a clock that jumped an old play is newer"
+
 #: How much of each invariant has to be checked: in a world on average, and as a part of
 #: all it is about.
 FLOORS: Mapping[str, tuple[float, float]] = {
@@ -391,8 +394,8 @@ def _why_overruled(
         return "a position sent twice, the first coming late, is dated like a new play"
     if lane.world.jumps and operation.unsure_until is not None:
         return "by a clock that jumped it came later than any write of ours can have"
-    if any(_looks_newer(lane, operation, item.item_id, offset) for item in leaves):
-        return "by a clock that jumped an old play is newer"
+    if any(looks_newer(lane, operation, item.item_id, offset) for item in leaves):
+        return LOOKS_NEWER
     if lane.world.spoils and _lacks_base(operation, leaves):
         return "an odd row hid what was agreed on when it was asked for"
     if lane.may_be_forgetful:
@@ -407,7 +410,7 @@ def _lacks_base(operation: Operation, leaves: Iterable[Item]) -> bool:
     return any(leaf.item_id not in operation.bases for leaf in leaves)
 
 
-def _looks_newer(
+def looks_newer(
     lane: SimulatedLane, operation: Operation, item_id: str, offset: timedelta
 ) -> bool:
     """Whether a play from before this world looks newer than an operation made in it.

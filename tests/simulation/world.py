@@ -47,7 +47,7 @@ from tests.core.twins import (
 )
 from tests.core.virtual import VirtualClock, VirtualLoop, run
 
-from .invariants import SHOWN, invariants
+from .invariants import LOOKS_NEWER, SHOWN, invariants, looks_newer
 from .records import (
     FORGOTTEN,
     LATE_POSITION,
@@ -316,6 +316,11 @@ class SimulatedLane:
             return FORGOTTEN
         if self.may_be_forgetful and operation.scope is Scope.TREE:
             return "it may have been left to somebody, after a clock that jumped"
+        offset = self.server.clock_offset or timedelta()
+        if operation.scope is Scope.TREE and looks_newer(
+            self, operation, item.item_id, offset
+        ):
+            return LOOKS_NEWER
         return None
 
     def _trouble(self, request: Request) -> Trouble | None:
