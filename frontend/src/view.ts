@@ -102,6 +102,9 @@ export class ViewController implements ReactiveController {
 
   error: WsError | undefined;
 
+  /** Whether the element is on the page. */
+  private isThere = false;
+
   private followed = '';
 
   private stop: (() => void) | undefined;
@@ -117,14 +120,17 @@ export class ViewController implements ReactiveController {
   }
 
   hostConnected(): void {
+    this.isThere = true;
     this.host.requestUpdate();
   }
 
   hostUpdate(): void {
+    // An answer that came late draws an element once more that nobody sees any longer.
+    if (!this.isThere) return;
     const wanted = this.wanted();
     const key = wanted ? JSON.stringify([wanted.whose, wanted.hass.language]) : '';
     if (key === this.followed) return;
-    this.hostDisconnected();
+    this.end();
     this.followed = key;
     this.view = undefined;
     this.error = undefined;
@@ -140,6 +146,11 @@ export class ViewController implements ReactiveController {
   }
 
   hostDisconnected(): void {
+    this.isThere = false;
+    this.end();
+  }
+
+  private end(): void {
     this.stop?.();
     this.stop = undefined;
     this.followed = '';

@@ -1,7 +1,8 @@
+import type { ReactiveControllerHost } from 'lit';
 import { strict as assert, test } from './assert.js';
 import type { ViewEvent } from '../src/api.js';
 import type { Connection, Hass } from '../src/hass.js';
-import { follow } from '../src/view.js';
+import { ViewController, follow } from '../src/view.js';
 
 /** A connection that can be lost, and answer that nobody knows the command. */
 class Wire implements Connection {
@@ -84,4 +85,23 @@ test('a connection that was lost is followed anew, also if nobody answers at fir
   wire.comeBack();
   await soon();
   assert.equal(wire.told.length, 2);
+});
+
+test('an element that is drawn once more after it went follows nobody', async () => {
+  const wire = new Wire();
+  const host = { addController: () => undefined, requestUpdate: () => undefined } as unknown as ReactiveControllerHost;
+  const controller = new ViewController(host, () => ({ hass: home(wire), whose: {} }));
+  controller.hostConnected();
+  controller.hostUpdate();
+  await soon();
+  controller.hostDisconnected();
+  assert.equal(wire.ended, 1);
+  controller.hostUpdate();
+  await soon();
+  assert.equal(wire.told.length, 1);
+  controller.hostConnected();
+  controller.hostUpdate();
+  await soon();
+  assert.equal(wire.told.length, 2);
+  controller.hostDisconnected();
 });
