@@ -3,7 +3,7 @@
 from typing import Final
 
 #: Of the files in `frontend/`: their address changes with it.
-FILES: Final = "017824836b3ee5ba"
+FILES: Final = "d60e713edc5fc691"
 
 #: Of all that they were made from.
-SOURCES: Final = "25c0d73b40008314"
+SOURCES: Final = "544c3b5fad1ae39f"

@@ -29,6 +29,11 @@ const offers = window as Offers;
   get description() { return word('card'); },
   preview: true,
   documentationURL: HELP,
+  // Whoever begins with an entity of ours is offered the card as well.
+  getEntitySuggestion: (hass: { entities?: Record<string, { platform?: string }> }, entity: string) => (
+    hass.entities?.[entity]?.platform === 'watched_sync'
+      ? { config: { type: 'custom:watched-sync-card' } } : null
+  ),
 });
 (offers.customStrategies ??= []).push({
   type: 'watched-sync',

@@ -6,6 +6,8 @@ import json
 
 import pytest
 
+from scripts.lib.demo.client import Client
+
 from .browser import Browser
 from .house import House, no_complaints, synced
 
@@ -105,7 +107,7 @@ async def test_what_waits_has_a_cloud_and_what_failed_a_reason(house: House) -> 
     await house.read()
     chip = f"{CARD} >> nth=0 >> button.chip"
     machine = house.simulation.machines["jellyfin"]
-    async with house.browser() as browser, house.client() as client:
+    async with house.browser() as browser:
         await browser.go(DASHBOARD)
         assert await browser.count(chip) == 0
         await house.jellyfin.go_dark()
@@ -114,10 +116,13 @@ async def test_what_waits_has_a_cloud_and_what_failed_a_reason(house: House) -> 
         await browser.click(chip)
         await browser.wait("ws-waiting >> text=Past Lives (2023)")
         await browser.press("Escape")
+        # The page stays open while Home Assistant starts anew.
+        await house.restart()
+        await browser.ready()
+        await browser.errors()
+        await browser.wait(f"{chip}:has-text('1 is waiting')")
         await house.jellyfin.come_back()
-        await client.action(
-            "watched_sync.sync_now", {"config_entry_id": await lane(house, "Cellar")}
-        )
+        await sync_now(house, "Cellar")
         await browser.wait(chip, gone=True)
 
         # Refused for good: it stays to be looked at, says why, and works in the end.
@@ -134,18 +139,19 @@ async def test_what_waits_has_a_cloud_and_what_failed_a_reason(house: House) -> 
         await browser.wait("ws-waiting >> text=Nothing is waiting")
         await browser.press("Escape")
         await browser.wait(chip, gone=True)
-        await synced(client)
         await no_complaints(browser, had_outage=True)
+    async with house.client() as client:
+        await synced(client)
 
 
-async def lane(house: House, server: str) -> str:
-    """Return the config entry of the lane of a server."""
+async def sync_now(house: House, server: str) -> None:
+    """Have a server asked at once whether it is there again."""
     async with house.client() as client:
         who = await client.command("watched_sync/who")
-    (found,) = (
-        one["config_entry_id"] for one in who["lanes"] if one["server"] == server
-    )
-    return str(found)
+        (lane,) = (
+            one["config_entry_id"] for one in who["lanes"] if one["server"] == server
+        )
+        await client.action("watched_sync.sync_now", {"config_entry_id": lane})
 
 
 async def test_it_works_on_a_phone_in_the_dark_with_a_keyboard_alone(
@@ -218,6 +224,16 @@ async def test_the_page_has_addresses_and_speaks_five_languages(house: House) ->
             await browser.wait(f"{CARD} >> h2:text-is('{words}')")
 
 
+async def dashboard(client: Client, title: str) -> str:
+    """Return the address of a dashboard, once it is there."""
+    async with asyncio.timeout(30):
+        while True:
+            for one in await client.command("lovelace/dashboards/list"):
+                if one["title"] == title:
+                    return str(one["url_path"])
+            await asyncio.sleep(0.1)
+
+
 async def test_a_dashboard_makes_itself_and_the_card_has_an_editor(
     house: House,
 ) -> None:
@@ -228,9 +244,7 @@ async def test_a_dashboard_makes_itself_and_the_card_has_an_editor(
         await browser.click("dashboard-card:has-text('Watched Sync')")
         await browser.fill("dialog-lovelace-dashboard-detail >> input", "Evenings")
         await browser.click("dialog-lovelace-dashboard-detail >> text=Create")
-        made = await client.command("lovelace/dashboards/list")
-        assert [one["title"] for one in made][-1] == "Evenings"
-        path = made[-1]["url_path"]
+        path = await dashboard(client, "Evenings")
         config = await client.command("lovelace/config", url_path=path)
         assert config == {"strategy": {"type": "custom:watched-sync"}}
         await browser.go(f"/{path}/watched")
@@ -242,6 +256,12 @@ async def test_a_dashboard_makes_itself_and_the_card_has_an_editor(
             config={"views": [{"path": "one", "cards": [{"type": f"custom:{CARD}"}]}]},
         )
         await browser.go(f"/{path}/one?edit=1")
+        await browser.click("text=Add card >> visible=true")
+        await browser.click("hui-dialog-create-card >> text=By card")
+        await browser.fill("hui-card-picker >> input", "watched sync")
+        await browser.wait("hui-card-picker >> ws-poster")
+        await browser.press("Escape")
+        await browser.wait("hui-card-picker", gone=True)
         await browser.click("hui-card-options >> text=Edit")
         await browser.wait(f"{CARD}-editor >> ha-form")
         await browser.click(f"{CARD}-editor >> text=Films not seen yet")
