@@ -2,11 +2,13 @@
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 import json
+from typing import Any
 
 import pytest
 
-from scripts.lib.demo.client import Client
+from scripts.lib.demo.client import Client, RefusedError
 
 from .browser import Browser
 from .house import House, no_complaints, synced
@@ -224,13 +226,18 @@ async def test_the_page_has_addresses_and_speaks_five_languages(house: House) ->
             await browser.wait(f"{CARD} >> h2:text-is('{words}')")
 
 
-async def dashboard(client: Client, title: str) -> str:
-    """Return the address of a dashboard, once it is there."""
-    async with asyncio.timeout(30):
+async def dashboard(client: Client, title: str) -> tuple[str, dict[str, Any]]:
+    """Return the address and the configuration of a dashboard, once both are there."""
+    async with asyncio.timeout(60):
         while True:
             for one in await client.command("lovelace/dashboards/list"):
                 if one["title"] == title:
-                    return str(one["url_path"])
+                    # It is made first, and told what it shows a moment later.
+                    with suppress(RefusedError):
+                        path = one["url_path"]
+                        return path, await client.command(
+                            "lovelace/config", url_path=path
+                        )
             await asyncio.sleep(0.1)
 
 
@@ -244,8 +251,7 @@ async def test_a_dashboard_makes_itself_and_the_card_has_an_editor(
         await browser.click("dashboard-card:has-text('Watched Sync')")
         await browser.fill("dialog-lovelace-dashboard-detail >> input", "Evenings")
         await browser.click("dialog-lovelace-dashboard-detail >> text=Create")
-        path = await dashboard(client, "Evenings")
-        config = await client.command("lovelace/config", url_path=path)
+        path, config = await dashboard(client, "Evenings")
         assert config == {"strategy": {"type": "custom:watched-sync"}}
         await browser.go(f"/{path}/watched")
         await browser.wait(f"{CARD} >> nth=1 >> ws-poster")
