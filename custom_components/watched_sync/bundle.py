@@ -3,7 +3,7 @@
 from typing import Final
 
 #: Of the files in `frontend/`: their address changes with it.
-FILES: Final = "d60e713edc5fc691"
+FILES: Final = "3c335986e7873a12"
 
 #: Of all that they were made from.
-SOURCES: Final = "544c3b5fad1ae39f"
+SOURCES: Final = "451b84bf691d3416"

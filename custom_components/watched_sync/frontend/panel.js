@@ -67,5 +67,5 @@ import{a as A,b as R,c as v}from"./part-X6KGV5XF.js";import"./part-OZRSNZOC.js";
       padding: 6px 4px calc(6px + env(safe-area-inset-bottom)); background: var(--ws-card); color: var(--ws-text);
       border-block-start: 1px solid var(--ws-line);
     }
-    :host([narrow]) .tab { flex-direction: column; gap: 2px; font-size: 12px; padding: 4px 10px; min-width: 60px; }
+    :host([narrow]) .tab { flex: 1 1 0; min-width: 0; flex-direction: column; gap: 2px; font-size: 11px; padding: 4px 2px; white-space: nowrap; }
   `],n([c({attribute:!1,hasChanged:V})],i.prototype,"hass",2),n([c({type:Boolean,reflect:!0})],i.prototype,"narrow",2),n([c({attribute:!1})],i.prototype,"route",2),n([c({attribute:!1})],i.prototype,"panel",2),n([w()],i.prototype,"who",2),n([w()],i.prototype,"trouble",2),n([w()],i.prototype,"loaded",2),i=n([k("watched-sync-panel")],i);export{i as WatchedSyncPanel};

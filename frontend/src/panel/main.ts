@@ -257,6 +257,6 @@ export class WatchedSyncPanel extends LitElement {
       padding: 6px 4px calc(6px + env(safe-area-inset-bottom)); background: var(--ws-card); color: var(--ws-text);
       border-block-start: 1px solid var(--ws-line);
     }
-    :host([narrow]) .tab { flex-direction: column; gap: 2px; font-size: 12px; padding: 4px 10px; min-width: 60px; }
+    :host([narrow]) .tab { flex: 1 1 0; min-width: 0; flex-direction: column; gap: 2px; font-size: 11px; padding: 4px 2px; white-space: nowrap; }
   `];
 }
