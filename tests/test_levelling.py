@@ -32,6 +32,7 @@ from custom_components.watched_sync.core.operation import (
 )
 from custom_components.watched_sync.levelling import carrying_out, runner
 from custom_components.watched_sync.levelling.carrying_out import levellings
+from custom_components.watched_sync.levelling.planning import LaneSide, NotRead
 from custom_components.watched_sync.store import LevellingsStore, LevellingStore
 
 from .common import (
@@ -984,3 +985,14 @@ async def test_id_that_is_another_works_by_now_takes_no_part(
     await lanes[1].runtime_data.lane.take_in([other.reading("bm1")])
     plan = await act(hass, "level", config_entry_id=ids(lanes))
     assert plan["total"] == 0
+
+
+async def test_lane_that_is_unloaded_meanwhile_is_not_known(
+    hass: HomeAssistant,
+) -> None:
+    one, other = servers()
+    lanes = await lanes_of(hass, one, other)
+    side = LaneSide(lanes[0])
+    assert await hass.config_entries.async_unload(lanes[0].entry_id)
+    with pytest.raises(NotRead):
+        await anext(aiter(side.pages()))

@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Protocol, override
 
 from homeassistant.core import HomeAssistant
+from homeassistant.exceptions import HomeAssistantError
 from homeassistant.util import dt as dt_util
 
 from ..const import CONF_SERVER_ID
@@ -14,7 +15,7 @@ from ..core.level import Plan, Question, Side
 from ..core.planner import Planner, complete
 from ..core.play_state import Reading
 from ..preferences import preferences
-from ..runtime import WatchedSyncConfigEntry
+from ..runtime import WatchedSyncConfigEntry, runtime_of
 
 
 class NotRead(Exception):
@@ -61,7 +62,7 @@ class LaneSide(PlanSide):
     @property
     @override
     def side(self) -> Side:
-        server = self._entry.runtime_data.server
+        server = runtime_of(self._entry).server
         return Side(
             side_id=self._entry.entry_id,
             server_id=self._entry.data[CONF_SERVER_ID],
@@ -77,7 +78,10 @@ class LaneSide(PlanSide):
 
     @override
     async def pages(self) -> AsyncIterator[Sequence[Reading]]:
-        runtime = self._entry.runtime_data
+        try:
+            runtime = runtime_of(self._entry)
+        except HomeAssistantError as err:
+            raise NotRead(self.title) from err  # it was unloaded meanwhile
         lane, allows = runtime.lane, runtime.coordinator.allows
         if not await lane.is_listed():
             raise NotRead(self.title)
@@ -96,7 +100,7 @@ class LaneSide(PlanSide):
 
     @override
     async def readings(self, item_ids: Collection[str]) -> Mapping[str, Reading]:
-        return await self._entry.runtime_data.lane.known(item_ids)
+        return await runtime_of(self._entry).lane.known(item_ids)
 
 
 async def async_plan(
