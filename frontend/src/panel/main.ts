@@ -215,7 +215,8 @@ export class WatchedSyncPanel extends LitElement {
 
   static override styles = [shared, css`
     :host {
-      display: flex; flex-direction: column; height: 100%; overflow: auto;
+      /* Home Assistant gives it no height: with one of its own it scrolls, instead of growing. */
+      display: flex; flex-direction: column; height: 100dvh; overflow: auto;
       background: var(--primary-background-color);
       --ws-card: var(--card-background-color, #fff); --ws-head: var(--header-height, 56px);
     }

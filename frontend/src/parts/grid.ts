@@ -73,6 +73,7 @@ export class Grid extends LitElement {
     this.sizes.observe(this);
     this.around = scroller(this);
     this.around.addEventListener('scroll', this.scrolled, { passive: true });
+    window.addEventListener('scroll', this.scrolled, { passive: true });
     window.addEventListener('resize', this.scrolled);
   }
 
@@ -82,6 +83,7 @@ export class Grid extends LitElement {
     cancelAnimationFrame(this.frame);
     this.frame = 0;
     this.around?.removeEventListener('scroll', this.scrolled);
+    window.removeEventListener('scroll', this.scrolled);
     window.removeEventListener('resize', this.scrolled);
   }
 
@@ -106,13 +108,20 @@ export class Grid extends LitElement {
     });
   };
 
+  /** What can be seen of what scrolls: it may be larger than the window. */
+  private get area(): { top: number; bottom: number } {
+    const { top = 0, bottom = innerHeight } = this.around?.getBoundingClientRect() ?? {};
+    return { top: Math.max(0, top), bottom: Math.min(innerHeight, bottom) };
+  }
+
   /** See which places are in sight. */
   private look(): void {
     if (!this.around || !this.size.height) return;
     const row = this.size.height + GAP;
-    const above = this.around.getBoundingClientRect().top - this.getBoundingClientRect().top;
+    const { top, bottom } = this.area;
+    const above = top - this.getBoundingClientRect().top;
     const first = Math.max(0, Math.floor(above / row) - SPARE) * this.columns;
-    const last = (Math.floor((above + this.around.clientHeight) / row) + SPARE + 1) * this.columns - 1;
+    const last = (Math.floor((above + bottom - top) / row) + SPARE + 1) * this.columns - 1;
     if (first !== this.range[0] || last !== this.range[1]) this.range = [first, last];
   }
 
@@ -130,7 +139,8 @@ export class Grid extends LitElement {
   /** Arrows go from poster to poster. */
   private move(event: KeyboardEvent): void {
     const ahead = this.matches(':dir(rtl)') ? -1 : 1;
-    const page = Math.max(1, Math.floor((this.around?.clientHeight ?? 0) / (this.size.height + GAP)));
+    const { top, bottom } = this.area;
+    const page = Math.max(1, Math.floor((bottom - top) / (this.size.height + GAP)));
     const steps: Record<string, number> = {
       ArrowRight: ahead, ArrowLeft: -ahead, ArrowDown: this.columns, ArrowUp: -this.columns,
       PageDown: page * this.columns, PageUp: -page * this.columns, Home: -Infinity, End: Infinity,
@@ -148,7 +158,7 @@ export class Grid extends LitElement {
     const { around } = this;
     if (!around) return;
     const row = this.size.height + GAP;
-    const area = around.getBoundingClientRect();
+    const { area } = this;
     const top = this.getBoundingClientRect().top + Math.floor(index / this.columns) * row;
     // What sticks to the upper edge covers some of it.
     const upper = area.top + (parseFloat(getComputedStyle(this).scrollMarginTop) || 0);
