@@ -8,6 +8,8 @@ of example that is not known here fails, so that none is left out.
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
+import json
 import logging
 import os
 from pathlib import Path
@@ -15,6 +17,7 @@ import re
 import shutil
 from typing import Any
 from unittest.mock import patch
+from zipfile import ZipFile
 
 from homeassistant.components import conversation
 from homeassistant.components.automation import EVENT_AUTOMATION_TRIGGERED
@@ -46,6 +49,7 @@ import yaml
 
 from custom_components import watched_sync
 from custom_components.watched_sync.const import DOMAIN
+from custom_components.watched_sync.core.inventory import Stage
 from tests.common import drained
 from tests.fakes import library
 from tests.fakes.base import FaultKind
@@ -61,9 +65,11 @@ from .house import (
     runtime_of,
     until_true,
 )
+from .machine import TimeMachine
 
 #: Who and what is in the examples, and is not ours.
 PERSON = "person.ada"
+OTHER_PERSON = "person.bob"
 PLAYER = "media_player.living_room"
 
 #: What an answer of ours holds that is more than an empty list.
@@ -115,9 +121,11 @@ class Example:
             ("automation", {"alias", "triggers", "conditions", "actions"}),
             ("action", {"action", "target", "data", "response_variable"}),
             ("logger", {"logger"}),
+            ("card", {"type", "what", "look", "rows"}),
         ):
             if content.keys() <= keys:
-                return kind
+                is_plan = kind == "action" and _is_of_a_plan(content)
+                return "plan" if is_plan else kind
         return ""
 
     @property
@@ -129,6 +137,20 @@ class Example:
 
     def __str__(self) -> str:
         return f"{self.document}:{self.line} {self.headline}"
+
+
+#: What stands in the examples of plans for what an answer has told.
+ENTRY_IDS = ("01JOLDPLEX0000000000000000", "01JNEWJELLYFIN000000000000")
+PLAN_ID = "0123456789abcdef"
+BATCH_ID = "01JABCDEFGHJKMNPQRSTVWXYZ0"
+
+
+def _is_of_a_plan(step: Mapping[str, Any]) -> bool:
+    """Whether an action makes a plan, or goes on with one."""
+    return (
+        step.get("action") in {f"{DOMAIN}.level", f"{DOMAIN}.import_history"}
+        or step.get("data", {}).get("batch_id") == BATCH_ID
+    )
 
 
 def _examples(document: Path) -> Iterator[Example]:
@@ -367,6 +389,79 @@ async def test_action_does_something(
     no_errors(caplog)
 
 
+# ---------------------------------------------------------------------------- plans
+
+
+@of_kind("plan")
+async def test_plan_is_made_and_carried_out(
+    hass: HomeAssistant, lived_in: Home, machine: TimeMachine, example: Example
+) -> None:
+    """With the ids that the answers before it have told, where it names some."""
+    home = lived_in
+    seen = home.plex.item_id("Severance", season=1, episode=1)
+    await home.plex.put(seen, plays=1, at=dt_util.utcnow() - timedelta(days=1))
+    machine.running = True
+    for one, side in zip((PERSON, OTHER_PERSON), home.sides, strict=True):
+        hass.states.async_set(one, "home")
+        # Two lanes of one person, or one lane each of two.
+        person = one if OTHER_PERSON in example.text else PERSON
+        home.entries.append(await side.connect(hass, options={"person": person}))
+    for entry in home.entries:
+        await until_true(partial(_is_read, entry), 3600, every=5)
+    _export(Path(hass.config.path("trakt-export.zip")))
+    home.clear_logs()
+
+    step = example.content
+    name = step["action"].removeprefix(f"{DOMAIN}.")
+    said = _filled_in(step["data"], dict(zip(ENTRY_IDS, _ids(home), strict=True)))
+    to_plan = {key: said[key] for key in said.keys() - {"confirm", "batch_id", "wait"}}
+    if BATCH_ID in example.text:
+        name_of_plan, to_plan = "level", {"person": PERSON}
+    else:
+        name_of_plan = name
+    plan = await act(hass, name_of_plan, **to_plan)
+    assert (plan["status"], plan["total"] > 0) == ("planned", True)
+    assert not home.marks
+    if said == to_plan:
+        return
+    begun = await act(hass, name_of_plan, **to_plan, confirm=plan["plan_id"], wait=60)
+    assert begun["status"] == "finished"
+    assert home.marks
+    if "batch_id" in said:
+        home.clear_logs()
+        answer = await act(hass, name, **{**said, "batch_id": begun["batch_id"]})
+        assert answer.get("status", "undoing") in {"finished", "undoing"}
+
+
+def _is_read(entry: MockConfigEntry) -> bool:
+    return runtime_of(entry).inventory.status.stage is Stage.COMPLETE
+
+
+def _ids(home: Home) -> list[str]:
+    return [entry.entry_id for entry in home.entries]
+
+
+def _filled_in(said: Any, ids: Mapping[str, str]) -> Any:
+    """Return what an example says, with the ids of this house."""
+    if isinstance(said, dict):
+        return {key: _filled_in(value, ids) for key, value in said.items()}
+    if isinstance(said, list):
+        return [_filled_in(value, ids) for value in said]
+    return ids.get(said, said)
+
+
+def _export(file: Path) -> None:
+    """Write an export in which one film was watched that nobody here has seen."""
+    film = library.movie("Arrival", 2016)
+    row = {
+        "plays": 1,
+        "last_watched_at": "2026-01-02T20:00:00.000Z",
+        "movie": {"title": film.title, "year": film.year, "ids": dict(film.ids)},
+    }
+    with ZipFile(file, "w") as archive:
+        archive.writestr("watched-movies.json", json.dumps([row]))
+
+
 # ---------------------------------------------------------------------- automations
 
 
@@ -490,15 +585,20 @@ def test_logger_logs_us_in_detail(example: Example) -> None:
 
 
 #: What everybody has who reads these examples.
-OTHER_PROGRAMS = {"cd", "docker", "git"}
+OTHER_PROGRAMS = {"cd", "docker", "git", "python3.13"}
 
 
 @of_kind("sh")
 def test_commands_are_there(example: Example) -> None:
     for line in example.text.replace("\\\n", "").splitlines():
         command = line.partition("#")[0].split()
+        if command and re.fullmatch(r"[A-Z_]+=\S+", command[0]):
+            del command[0]  # what the environment is to say
         assert command
-        assert command[0] in OTHER_PROGRAMS or _is_runnable(command[0]), command[0]
+        name = command[0]
+        # DIR is a folder of the reader's own.
+        is_known = name in OTHER_PROGRAMS or name.startswith("DIR/")
+        assert is_known or _is_runnable(name), name
 
 
 @pytest.mark.parametrize("document", [README, *DOCS], ids=lambda one: one.name)
