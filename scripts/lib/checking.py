@@ -185,6 +185,9 @@ def main(arguments: Sequence[str], terminal: Terminal | None = None) -> int:
     options = parse(arguments)
     notes = NoteFile.new()
     result = FAILED
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        # A shell has begun it in the background. A signal is to put back all the same.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         result = asyncio.run(_until_told(options, terminal, notes))
     except KeyboardInterrupt:
