@@ -13,7 +13,7 @@ from tests.e2e.house import House
 from tests.fakes import library
 
 from .remote import more_of
-from .table import Result, Table, milliseconds
+from .table import Table, milliseconds
 
 pytestmark = [pytest.mark.bench, pytest.mark.timeout(900)]
 
@@ -54,7 +54,7 @@ async def test_library_of_ten_thousand_films(
                 ]
                 searched.append(
                     await browser.seconds_until(
-                        f"{PAGE} >> .said:text-is('1 title')",
+                        f"{PAGE} >> .said:has-text('1 title')",
                         fill=(f"{PAGE} >> input", "the matrix"),
                     )
                 )
@@ -62,17 +62,10 @@ async def test_library_of_ten_thousand_films(
             await browser.go("/watched/library")
             await browser.settled()
             frames = await browser.frames("watched-sync-panel", FRAMES, 900)
-            held = await browser.memory()
     table.add("open the library", "1 s", COLUMN, milliseconds(opened, 1000))
     table.add("filter it", "100 ms", COLUMN, milliseconds(filtered, 100))
     table.add(
         "search it, with the pause after typing", "", COLUMN, milliseconds(searched)
     )
     table.add("a frame while it scrolls", "", COLUMN, milliseconds(frames))
-    table.add(
-        "memory of the page after that",
-        "",
-        COLUMN,
-        Result(f"{held['heap'] / 2**20:.0f} MiB, {held['nodes']:,} nodes"),
-    )
     sys.stdout.write(f"\n\n{table}\n")

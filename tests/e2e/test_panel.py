@@ -300,6 +300,7 @@ async def test_the_pages_work_on_a_phone_in_the_dark_with_a_keyboard_alone(
 @pytest.mark.timeout(600)
 async def test_memory_stays_flat_over_many_pages(household: House) -> None:
     async with household.browser() as browser:
+        await browser.go("/watched")
         pages = [f"/watched/{one}" for one in ("up-next", "library", "history")]
         pages += [f"{LIBRARY}?open=tmdb%3A%2F%2Fmovie%2F348", "/watched/waiting"]
         held = []
