@@ -549,8 +549,7 @@ async def test_taking_back_leaves_what_was_changed_since(hass: HomeAssistant) ->
     target = lanes[1].runtime_data
     other.set("bf1", position=300.0, last_played=datetime.now(UTC))
     await target.lane.take_in([other.reading("bf1")])
-    await target.catalogue.drop(["bf2"])
-    target.lane.ledger.forget("bf2")
+    del other.items["bf2"]
     undone = await act(hass, "undo", batch_id=batch_id, wait=20)
     done = undone["levelling"]
     assert (done["done"], done["changed_since"], done["not_found"]) == (2, 1, 1)
@@ -595,6 +594,27 @@ async def test_neither_it_nor_its_undo_is_copied_to_where_it_came_from(
     assert flags(other) == set()
     assert one.writes == []
     assert len(moves) == moves.copied == 0
+
+
+async def test_what_is_known_from_before_a_crash_is_read_before_it_is_taken_back(
+    hass: HomeAssistant,
+) -> None:
+    one, other = servers(MANY)
+    watch(one, *(f"f{n}" for n in range(1, 5)))
+    lanes = await lanes_of(hass, one, other)
+    target = lanes[1].runtime_data
+    old = [other.reading(f"bf{n}") for n in range(1, 5)]
+    batch_id = await begin(hass, lanes)
+    await over(hass, batch_id)
+    # Home Assistant ended before it wrote down what its marks had changed.
+    await target.inventory.flush()
+    await target.catalogue.keep(old)
+    for reading in old:
+        target.lane.ledger.forget(reading.item.item_id)
+    other.fail_next = [Fault("not now")]
+    undone = await act(hass, "undo", batch_id=batch_id, wait=20)
+    assert undone["levelling"]["done"] == 4
+    assert flags(other) == set()
 
 
 # --- who may -------------------------------------------------------------------------
@@ -935,12 +955,11 @@ async def test_what_went_without_a_word_is_given_up_after_a_while(
     other.gate.set()
     done = await over(hass, batch_id)
     assert (done["done"], done["changed_since"]) == (1, 1)
-    other.gate.clear()
+    other.item_faults["bm2"] = Fault("no room")
     await act(hass, "undo", batch_id=batch_id)
     await lose("bm2")
     undone = await over(hass, batch_id)
     assert (undone["state"], undone["changed_since"]) == ("undone", 1)
-    other.gate.set()
 
 
 async def test_what_is_over_on_one_lane_goes_on_with_the_other(

@@ -97,6 +97,7 @@ async def test_killed_in_the_middle_again_and_again_it_ends_the_same(
     async with house.client() as client:
         await client.action("watched_sync.undo", {"batch_id": batch_id}, response=True)
         async with asyncio.timeout(2 * AFTER_A_KILL):
+            # What a kill has interrupted is not un-marked before it is sure to be over.
             while any(played for played, _ in jellyfin_plays(house, at_jellyfin)):  # noqa: ASYNC110 - a server tells nobody
                 await asyncio.sleep(1)
     assert house.complaints() == []

@@ -8,7 +8,7 @@ from typing import Final, Protocol
 from homeassistant.core import callback
 
 from ..const import DOMAIN, LOGGER
-from ..core.errors import CatalogueError, JournalError
+from ..core.errors import CatalogueError, JournalError, ServerError
 from ..core.identity import Item
 from ..core.lane import LaneClosed, Phase
 from ..core.level import StepNow
@@ -127,6 +127,10 @@ class Runner:
             except (CatalogueError, JournalError, OutboxFull) as err:
                 LOGGER.debug("%s: not levelled on now: %r", self._entry.title, err)
                 await asyncio.sleep(RETRY)
+                continue
+            except ServerError as err:
+                self._runtime.relay.report(err)
+                await self._rest()
                 continue
             if waits and not part.is_over:
                 await self._rest()
@@ -279,6 +283,19 @@ class Runner:
                 found[number] = reading
         return found
 
+    async def _read(self, numbers: Sequence[int]) -> dict[int, Reading]:
+        """Read the items of steps from the server. Raises `ServerError`."""
+        if not numbers:
+            return {}
+        ids = {number: self._part.item_id(number) for number in numbers}
+        found = await self._runtime.server.fetch(set(ids.values()))
+        await self._lane.take_in(found.values())
+        return {
+            number: self._lane.ledger.knowing(found[item_id])
+            for number, item_id in ids.items()
+            if item_id in found
+        }
+
     async def _sources(self, numbers: Sequence[int]) -> dict[int, Reading]:
         """Return what the items show by now that steps follow, as far as one knows."""
         by_source: dict[str, dict[int, str]] = {}
@@ -296,9 +313,13 @@ class Runner:
     # --- and back --------------------------------------------------------------
 
     async def _take_back(self, numbers: Sequence[int]) -> None:
-        """Have some steps taken back, and drop all that waits to be done still."""
+        """Have some steps taken back, and drop all that waits to be done still.
+
+        What is known of the items may be from before the last life ended, while we had
+        written to them: so they are read, with one request.
+        """
         part, lane, levelling = self._part, self._lane, self._levelling
-        known = await self._known(numbers)
+        known = await self._read(numbers)
         items: dict[int, Item] = {}
         for number in numbers:
             reading = known.get(number)
