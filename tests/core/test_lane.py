@@ -191,6 +191,27 @@ async def test_what_no_file_can_hold_is_refused_and_takes_nothing_with_it() -> N
 
 
 @virtual
+async def test_a_plan_that_fails_costs_nobody_who_waits_for_the_same_write() -> None:
+    """What is a fault of ours is raised to whoever asked for the exchange."""
+    rig = Rig()
+    first = await rig.ask(None, movie("a"))
+    before, after = an_operation(None, movie("b")), an_operation(None, movie("c"))
+
+    def mistaken() -> tuple[list[str], list[Operation]]:
+        raise ZeroDivisionError
+
+    async with asyncio.timeout(60):
+        done = await asyncio.gather(
+            rig.lane.submit([before]),
+            rig.lane.exchange(mistaken),
+            rig.lane.submit([after]),
+            return_exceptions=True,
+        )
+    assert [type(one) for one in done] == [type(None), ZeroDivisionError, type(None)]
+    assert list(rig.outbox) == list(rig.journal.restore()) == [first, before, after]
+
+
+@virtual
 async def test_a_refused_call_alone_writes_nothing(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

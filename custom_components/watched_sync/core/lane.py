@@ -186,8 +186,8 @@ class Lane:
         """Drop the operations named and accept others: all of it or nothing.
 
         *plan* says which, and is asked at the very moment, so that nothing it has seen
-        of the lane can change before it is done. It must not raise. Errors are those
-        of `submit`.
+        of the lane can change before it is done. Raises what it raises, and nothing is
+        dropped or queued then; other errors are those of `submit`.
         """
 
         def apply() -> _Applied:
@@ -195,7 +195,7 @@ class Lane:
             dropped = self._drop(drop)
             try:
                 added = self._add(accept)
-            except OutboxFull, Unstorable:
+            except Exception:
                 dropped.take_back()
                 raise
 
@@ -689,7 +689,8 @@ class Lane:
                 for commit in group:
                     try:
                         applied.append((commit, commit.apply()))
-                    except (OutboxFull, Unstorable) as err:
+                    except Exception as err:  # noqa: BLE001 - raised to its caller
+                        # Those who wait for the same write must not hang for it.
                         commit.done.set_exception(err)
                 if applied:
                     await self._write_group(applied)

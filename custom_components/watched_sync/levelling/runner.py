@@ -1,7 +1,7 @@
 """Carrying a levelling out on one lane: what is handed over when, and what is not."""
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Final, Protocol
 
@@ -33,9 +33,6 @@ from .planning import newest
 
 #: Seconds until a step is tried again that could not be handed over.
 RETRY: Final = 60.0
-
-
-type _Plan = Callable[[], tuple[Collection[str], Sequence[Operation]]]
 
 
 class Host(Protocol):
@@ -245,30 +242,12 @@ class Runner:
             return (), operations
 
         try:
-            await self._exchange(swap)
+            await self._lane.exchange(swap)
         except BaseException:
             part.keep(handed)
             raise
         for number, end in passed_over.items():
             part.end(number, Ended(end))
-
-    async def _exchange(self, plan: _Plan) -> None:
-        """Exchange operations as the lane does; a fault of ours in it costs only us.
-
-        Raises what `plan` raises, and what `Lane.exchange` does.
-        """
-        faults: list[Exception] = []
-
-        def swap() -> tuple[Collection[str], Sequence[Operation]]:
-            try:
-                return plan()
-            except Exception as err:  # noqa: BLE001 - raised as soon as it may be
-                faults.append(err)
-                return (), ()
-
-        await self._lane.exchange(swap)
-        for fault in faults:
-            raise fault
 
     async def _known(self, numbers: Sequence[int]) -> dict[int, Reading]:
         """Return what is known of the items of steps. Raises `CatalogueError`."""
@@ -364,7 +343,7 @@ class Runner:
             return [one.operation_id for one in plan.discards], operations
 
         try:
-            await self._exchange(swap)
+            await self._lane.exchange(swap)
         except BaseException:
             part.keep(handed)
             raise
