@@ -8,6 +8,9 @@ import { ask } from './ask.js';
 /** Milliseconds for which what was ticked can be taken back where it stands. */
 export const LINGERS = 10_000;
 
+/** Milliseconds for which what was taken back may still be told to be watched. */
+const TOLD_LATE = 3000;
+
 export interface Ticked {
   work: Work;
   /** Where it stood among the others. */
@@ -54,6 +57,9 @@ export async function attempt<Answer>(
 export class Marks implements ReactiveController {
   readonly ticked = new Map<string, Ticked>();
 
+  /** What was taken back a moment ago: its news may not have come yet. */
+  private readonly unticked = new Map<string, Ticked>();
+
   /** What a screen reader is to say. */
   said = '';
 
@@ -71,12 +77,20 @@ export class Marks implements ReactiveController {
     this.timers.forEach((timer) => clearTimeout(timer));
     this.timers.clear();
     this.ticked.clear();
+    this.unticked.clear();
   }
 
-  /** The works to show: those given, and what was ticked where it stood. */
+  /**
+   * The works to show: those given, and what was ticked where it stood. What was taken
+   * back is as it was before, until that is told: who ticks it once more means to mark it.
+   */
   among(works: readonly Work[]): Work[] {
-    const shown = works.filter(({ ref }) => !this.ticked.has(ref));
-    [...this.ticked.values()].sort((one, other) => one.at - other.at)
+    const told = new Set(works.filter(({ watched }) => watched !== true).map(({ ref }) => ref));
+    const late = [...this.unticked.values()].filter(({ work }) => !told.has(work.ref));
+    const held = [...this.ticked.values(), ...late];
+    const refs = new Set(held.map(({ work }) => work.ref));
+    const shown = works.filter(({ ref }) => !refs.has(ref));
+    held.sort((one, other) => one.at - other.at)
       .forEach(({ work, at }) => shown.splice(Math.min(at, shown.length), 0, work));
     return shown;
   }
@@ -85,6 +99,7 @@ export class Marks implements ReactiveController {
   async tick(hass: Hass, whose: Whose, work: Work, at: number): Promise<void> {
     const ticked: Ticked = { work, at, batch_id: null };
     this.ticked.set(work.ref, ticked);
+    this.unticked.delete(work.ref);
     this.host.requestUpdate();
     const done = await attempt(this.host, (confirm) => (
       new Api(hass).mark(whose, true, work.ref, confirm)
@@ -112,7 +127,14 @@ export class Marks implements ReactiveController {
     const { batch_id } = ticked;
     clearTimeout(this.timers.get(ref));
     const done = await attempt(this.host, () => new Api(hass).undo(whose, { batch_id }));
-    if (done !== undefined) this.said = t('card.unticked', { title: ticked.work.full_title });
+    if (done !== undefined) {
+      this.said = t('card.unticked', { title: ticked.work.full_title });
+      this.unticked.set(ref, ticked);
+      setTimeout(() => {
+        if (this.unticked.get(ref) === ticked) this.unticked.delete(ref);
+        this.host.requestUpdate();
+      }, TOLD_LATE);
+    }
     this.forget(ref);
   }
 

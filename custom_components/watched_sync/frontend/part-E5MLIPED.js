@@ -1,0 +1,17 @@
+/* Watched Sync, MIT. Made from frontend/ by scripts/frontend; contains Lit, BSD-3-Clause, copyright Google LLC. */
+import{b as x}from"./part-YINXUWLS.js";import{C as w,a as l,c as p,d as f,i as g,j as u,l as k,m as v,n as h,q as y,r as b,w as a}from"./part-ZGNXT5CQ.js";var c=class extends g{constructor(){super(...arguments);this.text="";this.yes="";this.answer=()=>{}}firstUpdated(){this.dialog.showModal()}render(){return f`<dialog role="alertdialog" aria-describedby="text" aria-label=${a("ask.title")}
+      @close=${()=>this.answer(this.dialog.returnValue==="yes")}>
+      <p id="text">${this.text}</p>
+      <form method="dialog">
+        <button class="pill" value="no">${a("ask.cancel")}</button>
+        <button class="pill main" value="yes">${this.yes}</button>
+      </form>
+    </dialog>`}};c.styles=[x,p`
+    dialog {
+      border: 0; border-radius: 20px; padding: 24px; max-width: min(420px, calc(100vw - 32px));
+      background: var(--ws-card); color: var(--ws-text); font-size: 16px; line-height: 1.5;
+    }
+    dialog::backdrop { background: rgb(0 0 0 / 50%); }
+    p { margin: 0 0 20px; }
+    form { display: flex; justify-content: flex-end; gap: 8px; flex-wrap: wrap; }
+  `],l([u()],c.prototype,"text",2),l([u()],c.prototype,"yes",2),l([k("dialog")],c.prototype,"dialog",2),c=l([v("ws-ask")],c);function _(d,i,s){return new Promise(t=>{let e=document.createElement("ws-ask");e.text=i,e.yes=s,e.answer=o=>{e.remove(),t(o)},(d.shadowRoot??document.body).append(e)})}var M=1e4,L=3e3,W=["mark_needs_confirmation","unmark_needs_confirmation","unknown_size_needs_confirmation"],R=d=>i=>{b(d,"hass-notification",{message:i})};async function T(d,i,s=R(d)){let t={};for(;;)try{return await i(t)}catch(e){if(!y(e))throw e;if(t.confirm||!W.includes(e.translation_key??"")){s(w(e));return}let o=e.translation_placeholders?.count,n=o?a("ask.many",{count:o}):a("ask.unknown");if(!await _(d,n,a("ask.go_on")))return;t={confirm:!0}}}var E=class{constructor(i){this.host=i;this.ticked=new Map;this.unticked=new Map;this.said="";this.timers=new Map;i.addController(this)}hostConnected(){}hostDisconnected(){this.timers.forEach(i=>clearTimeout(i)),this.timers.clear(),this.ticked.clear(),this.unticked.clear()}among(i){let s=new Set(i.filter(({watched:r})=>r!==!0).map(({ref:r})=>r)),t=[...this.unticked.values()].filter(({work:r})=>!s.has(r.ref)),e=[...this.ticked.values(),...t],o=new Set(e.map(({work:r})=>r.ref)),n=i.filter(({ref:r})=>!o.has(r));return e.sort((r,m)=>r.at-m.at).forEach(({work:r,at:m})=>n.splice(Math.min(m,n.length),0,r)),n}async tick(i,s,t,e){let o={work:t,at:e,batch_id:null};this.ticked.set(t.ref,o),this.unticked.delete(t.ref),this.host.requestUpdate();let n=await T(this.host,r=>new h(i).mark(s,!0,t.ref,r));if(n===void 0){this.ticked.delete(t.ref),this.host.requestUpdate();return}if(o.batch_id=n.batch_id,n.batch_id===null){this.forget(t.ref);return}this.said=a("card.ticked",{title:t.full_title}),this.host.requestUpdate(),this.timers.set(t.ref,setTimeout(()=>this.forget(t.ref),M))}async untick(i,s,t){let e=this.ticked.get(t);if(!e?.batch_id)return;let{batch_id:o}=e;clearTimeout(this.timers.get(t)),await T(this.host,()=>new h(i).undo(s,{batch_id:o}))!==void 0&&(this.said=a("card.unticked",{title:e.work.full_title}),this.unticked.set(t,e),setTimeout(()=>{this.unticked.get(t)===e&&this.unticked.delete(t),this.host.requestUpdate()},L)),this.forget(t)}forget(i){this.timers.delete(i),this.ticked.delete(i),this.host.requestUpdate()}};export{_ as a,M as b,T as c,E as d};
