@@ -149,6 +149,7 @@ operations = st.builds(
     undoes=st.none() | words,
     bases=st.dictionaries(words, states, max_size=3),
     unsure_until=maybe_times,
+    late_until=maybe_times,
     flag_asked_at=maybe_times,
     works=st.lists(items, max_size=3).map(
         lambda found: {one.item_id: one for one in found}

@@ -342,6 +342,7 @@ def full_row() -> dict[str, Any]:
         "undoes": "other",
         "bases": {"7": state},
         "unsure_until": moment,
+        "late_until": moment,
         "flag_asked_at": moment,
         "works": [item],
     }

@@ -166,10 +166,26 @@ async def test_of_what_has_ended_it_was_noted_until_when() -> None:
         (timedelta(seconds=60), 60),
         (timedelta(days=3), MINUTES),
     ):
-        ended = sent(MarkWatched(), unsure_until=until and clock.now() + until)
+        moment = until and clock.now() + until
+        ended = sent(MarkWatched(), unsure_until=moment, late_until=moment)
         some = doubts(clock)
         some.recall([], [ended])
         assert some.about([UNSEEN]) == some.about_marking(FILM) == seconds
+
+
+@virtual
+async def test_what_was_answered_does_not_come_again_in_another_life() -> None:
+    """Only an earlier operation for the item is in doubt: what would have left that."""
+    clock = VirtualClock()
+    ended = sent(
+        MarkWatched(),
+        traces={"m": (unseen(600),)},
+        unsure_until=clock.now() + timedelta(seconds=60),
+    )
+    some = doubts(clock)
+    some.recall([], [ended])
+    assert some.about_marking(FILM) == 0
+    assert some.about([UNSEEN]) == some.about([SEEN]) == 60
 
 
 @virtual
@@ -179,7 +195,7 @@ async def test_what_was_true_already_may_be_made_so_by_what_is_under_way() -> No
     until = clock.now() + timedelta(seconds=60)
     for item in (FILM, SHOW):
         some = doubts(clock)
-        ended = an_operation(MarkWatched(), item, unsure_until=until)
+        ended = an_operation(MarkWatched(), item, unsure_until=until, late_until=until)
         some.recall([], [ended])
         below = UNSEEN if item is FILM else Reading(episode(SHOW, 1, 1), unseen())
         assert some.about([below]) == some.about_marking(item) == 60

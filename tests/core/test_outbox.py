@@ -727,7 +727,7 @@ def test_what_waits_behind_a_tree_knows_what_the_tree_writes() -> None:
     before = {item.item_id: unseen() for item in (PILOT, SECOND, SPECIAL)}
     tree = replace(tree, before=before)
     outbox.update(tree)
-    outbox.leave_traces(tree, EPOCH)
+    outbox.leave_traces(tree, [PILOT, SECOND, SPECIAL], EPOCH)
     outbox.add(whole)
     traces = {one.operation_id: set(one.traces) for one in outbox}
     assert list(traces.values()) == [set(), set(), set(before)], "both gave way"
@@ -758,9 +758,27 @@ def test_what_was_in_doubt_long_ago_is_in_doubt_again_where_a_tree_is_sent() -> 
     tree = an_operation(item=SHOW, before={"s.1.1": unseen()})
     doubtful = an_operation(MarkUnwatched(), PILOT, unsure_until=at(10))
     certain = an_operation(MarkUnwatched(), SECOND)
-    outbox = filled(tree, doubtful, certain)
-    assert outbox.leave_traces(tree, at(60)) == [doubtful, certain]
-    assert [one.unsure_until for one in outbox] == [None, at(60), None]
+    part = an_operation(MarkUnwatched(), season(SHOW, 1), unsure_until=at(20))
+    outbox = filled(tree, doubtful, certain, part)
+    assert outbox.leave_traces(tree, [PILOT], at(60)) == [doubtful, certain, part]
+    assert [one.unsure_until for one in outbox] == [None, at(60), None, at(60)]
+
+
+def test_what_a_tree_leaves_as_it_is_gets_no_more_doubtful() -> None:
+    """What somebody else has played since would pass for what we have written."""
+    tree = an_operation(item=SHOW, before={"s.1.1": unseen()})
+    doubtful = an_operation(MarkUnwatched(), SECOND, unsure_until=at(10))
+    outbox = filled(tree, doubtful)
+    assert outbox.leave_traces(tree, [PILOT], at(60)) == [doubtful]
+    assert [one.unsure_until for one in outbox] == [None, at(10)]
+
+
+def test_that_a_write_may_come_late_is_not_forgotten_for_an_earlier_version() -> None:
+    earlier = an_operation()
+    outbox = filled(earlier)
+    outbox.update(replace(earlier, late_until=at(300), unsure_until=at(300)))
+    outbox.update(replace(earlier, attempts=1))
+    assert [(one.attempts, one.late_until) for one in outbox] == [(1, at(300))]
 
 
 def test_what_an_id_that_moved_did_meanwhile_leaves_nothing_agreed_on() -> None:

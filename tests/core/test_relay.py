@@ -1236,6 +1236,34 @@ async def test_what_may_be_under_way_is_known_in_the_life_after_the_next() -> No
     assert rig.server.states["m0000"].position == 600
 
 
+@virtual
+async def test_what_was_answered_is_not_doubted_for_an_earlier_write() -> None:
+    """Of what was done after a write that timed out nothing is under way.
+
+    Else what somebody else plays in the next life would pass for ours.
+    """
+    rig = with_show({1: 2}).start()
+    second = episode(SHOW, 1, 2)
+    for one in ("s.1.1", "s.1.2"):
+        rig.server.states[one] = seen()
+    rig.server.kind = replace(rig.server.kind, marks_containers=False)
+    rig.server.poison("s.1.1", HANG)
+    await rig.ask(MarkUnwatched(), SHOW)
+    await rig.until(lambda: any(one.late_until for one in rig.outbox))
+    rig.server.poison("s.1.1", None)
+    await rig.drained()
+    for change in (MarkWatched(), MarkUnwatched()):
+        await rig.ask(change, second)
+        await rig.drained()
+    await rig.lane.save_now()
+    await live_again(rig)
+    await rig.ask(MarkUnwatched(), second)
+    await asyncio.sleep(10)
+    rig.server.played_elsewhere("s.1.2")
+    await asyncio.sleep(600)
+    assert rig.server.watched("s.1.2") == [True]
+
+
 @pytest.mark.parametrize("is_restarted", [False, True])
 @both
 @virtual

@@ -152,7 +152,7 @@ def _nothing_else_changed(lane: SimulatedLane, tally: Tally) -> Iterator[str]:
             yield f"nobody had asked for {change} of {work}"
         elif (
             backup is not None
-            and backup.at <= at
+            and max(backup.at, backup.late_until) <= at
             and not any(
                 kind is type(change) and backup.at <= asked_at <= at
                 for kind, asked_at in operations[work]

@@ -35,9 +35,13 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """A backup that came back: when, and what it held as given up."""
+    """A backup that came back: when, and what it held as given up.
+
+    Writes from before it may still be carried out until `late_until`.
+    """
 
     at: float
+    late_until: float
     given_up: tuple[Operation, ...]
 
 

@@ -419,7 +419,11 @@ class SimulatedLane:
 
     def _note_backup(self, outbox: Outbox) -> None:
         records = self.records
-        records.backup = Restored(self.world.loop.time(), tuple(outbox.rejected))
+        # It took less time than that where the troubles ended meanwhile.
+        late_until = records.crashed_at[-1] + RESTORING
+        records.backup = Restored(
+            self.world.loop.time(), late_until, tuple(outbox.rejected)
+        )
         records.held = {one.operation_id for one in outbox}
         records.forgotten = {
             operation_id

@@ -454,6 +454,7 @@ def encode_operation(operation: Operation) -> Json:
             "missing_since": operation.missing_since and _time(operation.missing_since),
             "undoes": operation.undoes,
             "unsure_until": operation.unsure_until and _time(operation.unsure_until),
+            "late_until": operation.late_until and _time(operation.late_until),
             "flag_asked_at": operation.flag_asked_at and _time(operation.flag_asked_at),
             "bases": {
                 item_id: encode_state(state)
@@ -500,6 +501,7 @@ def decode_operation(data: Mapping[str, Any]) -> Operation:
         undoes=_optional(data, "undoes", members.own_id),
         bases=_states(data, "bases"),
         unsure_until=_optional(data, "unsure_until", members.moment),
+        late_until=_optional(data, "late_until", members.moment),
         flag_asked_at=_optional(data, "flag_asked_at", members.moment),
         works={
             item.item_id: item

@@ -567,7 +567,8 @@ class Delivery:
         outbox = self._lane.outbox
         if not outbox.update(operation):
             return
-        behind = outbox.leave_traces(operation, self._clock.now())
+        written = [leaf.item for step in steps for leaf in step.leaves]
+        behind = outbox.leave_traces(operation, written, self._clock.now())
         try:
             await self._save([operation.operation_id])
         except JournalError:
@@ -944,8 +945,12 @@ class Delivery:
         outbox = self._lane.outbox
         waiting = outbox.get(write.operation_id)
         # Whatever has taken its place has to know of it in another life as well.
-        for one in [waiting] if waiting else outbox.concerning(write.item):
-            outbox.update(replace(one, unsure_until=self._clock.now() + PATIENCE))
+        until = self._clock.now() + PATIENCE
+        if waiting is not None:
+            outbox.update(replace(waiting, unsure_until=until, late_until=until))
+        else:
+            for one in outbox.concerning(write.item):
+                outbox.update(replace(one, unsure_until=until))
         if waiting is not None and may_add_play(change):
             waiting = replace(waiting, last_error=Reason.UNREACHABLE.value)
             self._may_be_marked(waiting, (change,))
@@ -1021,7 +1026,9 @@ class Delivery:
         self._doubts.recall(outbox, (*outbox.rejected, *ended))
         until = self._clock.now() + PATIENCE
         for one in [one for one in outbox if one.before]:
-            outbox.update(one.unsure_as(replace(one, unsure_until=until)))
+            outbox.update(
+                replace(one, unsure_until=until, late_until=until).unsure_as(one)
+            )
 
     def _noting_doubt(self, operation: Operation) -> Operation:
         """Have an operation that ends say until when its item may be written yet.
@@ -1031,9 +1038,12 @@ class Delivery:
         """
         seconds = self._doubts.about_item(operation.item)
         if not seconds:
-            return operation
+            # What may have come late has come.
+            return replace(operation, late_until=None)
         until = self._clock.now() + timedelta(seconds=seconds)
-        return operation.unsure_as(replace(operation, unsure_until=until))
+        late_until = operation.late_until if operation.before else until
+        later = replace(operation, unsure_until=until, late_until=late_until)
+        return later.unsure_as(operation)
 
     # --- verdicts --------------------------------------------------------
 

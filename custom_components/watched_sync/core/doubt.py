@@ -9,7 +9,7 @@ watched a minute after he was told that it is not.
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Final
 
@@ -96,15 +96,17 @@ class Doubts:
         true before it was sent, if nothing says what showed then: and as nothing ends
         that something under way would turn, what may come would leave the same.
         """
-        now = self._clock.now()
         for one in waiting:
-            self._doubts += _left_by(one, self._until(PATIENCE))
+            until = self._until(PATIENCE)
+            if one.before:
+                before = one.before if one.unsure_until is None else _NOTHING
+                self._doubts += _sent_by(one, until, before)
+            self._doubts += _left_to(one, until)
         for one in ended:
-            if one.unsure_until is not None and one.unsure_until > now:
-                until = self._until(min(one.unsure_until - now, PATIENCE))
-                if not one.before:
-                    self._doubts.append(_own(one, until))
-                self._doubts += _left_by(one, until)
+            if (late := self._still(one.late_until)) is not None:
+                self._doubts += _sent_by(one, late)
+            if (unsure := self._still(one.unsure_until)) is not None:
+                self._doubts += _left_to(one, unsure)
 
     def note(self, item: Item, change: Change, before: Mapping[str, PlayState]) -> None:
         """Record a write of *change* to *item* that timed out.
@@ -184,6 +186,12 @@ class Doubts:
     def _until(self, patience: timedelta) -> float:
         return self._clock.monotonic() + patience.total_seconds()
 
+    def _still(self, moment: datetime | None) -> float | None:
+        """Return a moment to come by the monotonic clock; None if it is over."""
+        if moment is None or moment <= (now := self._clock.now()):
+            return None
+        return self._until(min(moment - now, PATIENCE))
+
     def _pairs(self, readings: Iterable[Reading]) -> Iterator[tuple[Doubt, Reading]]:
         self._forget()
         if self._doubts:
@@ -201,24 +209,32 @@ class Doubts:
         self._doubts = [doubt for doubt in self._doubts if doubt.until >= ended]
 
 
-def _left_by(operation: Operation, until: float) -> Iterator[Doubt]:
-    """Yield what an operation of another life, and those before it, may have sent.
+def _sent_by(
+    operation: Operation, until: float, before: Mapping[str, PlayState] = _NOTHING
+) -> Iterator[Doubt]:
+    """Yield what an operation of another life may have sent itself.
 
-    Its own change is known, and where it was sent only once also what showed before. Of
-    earlier operations only the traces are: what their changes would have left behind.
+    Its change is known, and where it was sent only once also what showed *before*.
     """
-    if operation.before:
-        before = operation.before if operation.unsure_until is None else _NOTHING
-        yield replace(_own(operation, until), before=before)
-        mark = flag_of(operation.change)
-        if mark is not None and mark != operation.change:
-            # Sent first, and by itself: it takes the position away.
-            yield Doubt(operation.item, mark, until)
-        known = operation.before.get(operation.item.item_id)
-        if isinstance(operation.change, SetProgress) and mark is None and known:
-            # It may take the flag along that was shown then.
-            change = replace(operation.change, watched=known.watched)
-            yield Doubt(operation.item, change, until)
+    yield replace(_own(operation, until), before=before)
+    if not operation.before:
+        return  # nothing was sent: something else may come, and would leave the same
+    mark = flag_of(operation.change)
+    if mark is not None and mark != operation.change:
+        # Sent first, and by itself: it takes the position away.
+        yield Doubt(operation.item, mark, until)
+    known = operation.before.get(operation.item.item_id)
+    if isinstance(operation.change, SetProgress) and mark is None and known:
+        # It may take the flag along that was shown then.
+        change = replace(operation.change, watched=known.watched)
+        yield Doubt(operation.item, change, until)
+
+
+def _left_to(operation: Operation, until: float) -> Iterator[Doubt]:
+    """Yield what those before an operation of another life may have sent.
+
+    Of their changes only the traces are known: what they would have left behind.
+    """
     for item_id, traces in operation.traces.items():
         item = (
             operation.item

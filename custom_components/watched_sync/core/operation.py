@@ -163,8 +163,9 @@ class Operation:
     `works` are the episodes that the ids in a tree's `before`, `bases` and `traces`
     stood for when that was noted: an id may become another's.
 
-    A write that nobody answered, of this operation or of one it took the place of, may
-    be carried out until `unsure_until`.
+    A write that nobody answered, of this operation or of one for the same item before
+    it, may be carried out until `unsure_until`; one that does what this operation says,
+    until `late_until`. Without the latter the writes of this operation were answered.
 
     What is `held` waits for a person: it may have been delivered before.
 
@@ -196,6 +197,7 @@ class Operation:
     undoes: str | None = None
     bases: Mapping[str, PlayState] = field(default=_NO_STATES)
     unsure_until: datetime | None = None
+    late_until: datetime | None = None
     works: Mapping[str, Item] = field(default=_NO_WORKS)
     held: bool = False
     cause: Cause | None = field(default=None, compare=False)

@@ -342,17 +342,22 @@ class Outbox:
         if waiting is None:
             return False
         operation = operation.unsure_as(waiting)
+        if operation.late_until is None and waiting.late_until is not None:
+            operation = replace(operation, late_until=waiting.late_until)
         if waiting.item.item_id != operation.item.item_id:
             self._unindex(waiting)
             self._index(operation)
         self._put(operation)
         return True
 
-    def leave_traces(self, operation: Operation, now: datetime) -> list[Operation]:
+    def leave_traces(
+        self, operation: Operation, written: Collection[Item], now: datetime
+    ) -> list[Operation]:
         """Let what waits behind a tree know what the tree is about to write.
 
-        What was in doubt only until before *now* is in doubt until then. Return those
-        that wait as they were before.
+        What was in doubt only until before *now* is in doubt until then, if it is about
+        one of the episodes that are *written*. Return those that wait as they were
+        before.
         """
         behind = [
             waiting
@@ -361,7 +366,10 @@ class Outbox:
             and _overlap(operation, waiting)
         ]
         for waiting in behind:
-            self._put(_unsure_until(waiting.following(operation), now))
+            following = waiting.following(operation)
+            if following.unsure_until and any(map(following.reaches, written)):
+                following = _unsure_until(following, now)
+            self._put(following)
         return behind
 
     def unsend(self, operations: Iterable[Operation]) -> None:
