@@ -81,6 +81,10 @@ SEEN = 2 * ROUND_REST
 #: How many glances there are for one that reads, once nothing happens any more.
 SELDOM = 20
 
+#: How often somebody asks for the library to be read again in the end. The others wait
+#: for the day on which it is read anyhow, and that is most of what a world costs.
+ASKED = 0.8
+
 #: Seconds after that in which nothing may be listed any more.
 AFTERWARDS = 2 * HOUR
 
@@ -601,6 +605,8 @@ class Catalogued:
         wanted = self._finished + 1 + is_resumed
         self.relay.nudge()
         await asyncio.sleep(SEEN)
+        if self.rng.random() < ASKED:
+            self.inventory.read_again()
         while self._finished < wanted:
             if self.loop.time() - calm_at > PATIENCE:
                 raise Broken(f"seed {self.seed}: it does not come to rest")
