@@ -9,6 +9,7 @@ from typing import Any
 from hypothesis import given, settings, strategies as st
 import pytest
 
+from custom_components.watched_sync.core import members
 from custom_components.watched_sync.core.codec import (
     decode_change,
     decode_history_entry,
@@ -412,6 +413,13 @@ def test_operations_that_nobody_wrote_are_set_aside(spoil: dict[str, Any]) -> No
     found = decode_outbox({"operations": [row], "rejected": [], "history": []})
     assert found.damaged == [row]
     assert not len(found.outbox)
+
+
+@pytest.mark.parametrize("value", [10**400, -(10**400), float("nan"), float("inf")])
+def test_a_number_beyond_all_numbers_is_a_damaged_member(value: float) -> None:
+    for read in (members.number, members.count, members.position):
+        with pytest.raises(DamagedRow):
+            read(value)
 
 
 def test_two_rows_of_one_id_are_one_operation_and_one_damaged_row() -> None:

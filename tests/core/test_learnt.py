@@ -172,6 +172,7 @@ def test_damaged_version_is_learnt_anew(damaged: Any, clock: Clock) -> None:
         {"mark_count": {"value": 1, "at": "yesterday"}},
         {"mark_count": {"value": [1], "at": START.isoformat()}},
         {"mark_count": {"value": float("inf"), "at": START.isoformat()}},
+        {"mark_count": {"value": 10**400, "at": START.isoformat()}},
         {"a trait of later": {"value": 1, "at": START.isoformat()}},
     ],
 )

@@ -61,7 +61,11 @@ def number(value: object) -> float:
     """Return a finite number. Raises `DamagedRow`."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise DamagedRow("no number")
-    if not math.isfinite(value):
+    try:
+        is_finite = math.isfinite(value)
+    except OverflowError:  # a whole number of hundreds of digits
+        is_finite = False
+    if not is_finite:
         raise DamagedRow("no finite number")
     return value
 
