@@ -374,7 +374,7 @@ async def test_damage_that_is_met_in_what_was_kept_is_an_error(file: Path) -> No
         db.execute("UPDATE items SET rest = 'x' WHERE id = 'm2'")
     kept = KeptCatalogue(file)
     with pytest.raises(CatalogueError):
-        await kept.page()
+        await kept.leaves()
     assert set(await kept.readings(["m1"])) == {"m1"}
     await kept.close()
 

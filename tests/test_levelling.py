@@ -272,7 +272,7 @@ async def test_lane_whose_catalogue_cannot_be_read_is_named(
         raise CatalogueError("the disk is gone")
 
     catalogue = lanes[0].runtime_data.catalogue
-    monkeypatch.setattr(catalogue, "page", fail)
+    monkeypatch.setattr(catalogue, "leaves", fail)
     assert await refused(hass, config_entry_id=ids(lanes)) == "level_not_read"
 
 
@@ -307,6 +307,37 @@ async def test_what_waits_to_be_delivered_counts_as_done(hass: HomeAssistant) ->
     await act(hass, "mark_watched", item_id="bm1", config_entry_id=lanes[1].entry_id)
     plan = await act(hass, "level", config_entry_id=ids(lanes))
     assert plan["total"] == 0
+
+
+async def test_what_waits_for_a_whole_show_counts_for_its_episodes(
+    hass: HomeAssistant,
+) -> None:
+    one, other = servers()
+    watch(one, "m1", "e1x1", "e1x2")
+    lanes = await lanes_of(hass, one, other)
+    await lose_contact(hass, lanes[1], other)
+    await act(
+        hass,
+        "mark_watched",
+        title="Severance",
+        scope="show",
+        config_entry_id=lanes[1].entry_id,
+    )
+    plan = await act(hass, "level", config_entry_id=ids(lanes))
+    assert [row["title"] for row in plan["lanes"][1]["rows"]] == ["Arrival (2016)"]
+
+
+async def test_only_libraries_that_are_allowed_take_part(hass: HomeAssistant) -> None:
+    elsewhere = replace(OTHER_MOVIE, library_id="elsewhere")
+    unknown = replace(film(1), library_id=None)
+    one, other = servers([MOVIE, elsewhere, unknown])
+    watch(one, "m1", "m2", "f1")
+    lanes = await lanes_of(hass, one, other)
+    options = {**lanes[0].options, "entities": {"libraries": [MOVIE.library_id]}}
+    hass.config_entries.async_update_entry(lanes[0], options=options)
+    await hass.async_block_till_done()
+    plan = await act(hass, "level", config_entry_id=ids(lanes))
+    assert [row["item_id"] for row in plan["lanes"][1]["rows"]] == ["bm1"]
 
 
 async def test_dry_run_of_a_confirmed_plan_does_nothing(hass: HomeAssistant) -> None:

@@ -58,6 +58,7 @@ from .core.codec import (
     LAST_PLAYED,
     POSITION,
     Row,
+    decode_leaf,
     decode_progress,
     decode_row,
     encode_progress,
@@ -66,8 +67,9 @@ from .core.codec import (
 )
 from .core.errors import CatalogueError
 from .core.identity import Item, MediaKind, ProviderIds
+from .core.leaf import LEAVES
 from .core.play_state import Reading
-from .core.ports import Catalogue, CatalogueListener, Page
+from .core.ports import Catalogue, CatalogueListener, Leaves
 from .core.titles import (
     NEARLY,
     Likeness,
@@ -645,13 +647,17 @@ class _Tables:
         )
         return Selected(found, total)
 
-    def page(self, start: int, limit: int) -> Page:
-        """Return the readings of the next rows."""
-        found = self.stored("number > ? ORDER BY number LIMIT ?", start, limit)
-        is_last = len(found) < limit
-        return Page(
-            [one.reading for one in found], None if is_last else found[-1].number
-        )
+    def leaves(self, start: int, limit: int) -> Leaves:
+        """Return the films and episodes of the next rows."""
+        found = self._db.execute(
+            f"{_ROWS} WHERE number > ? AND +kind IN {_EACH} ORDER BY number LIMIT ?",
+            (start, _array(_kinds(LEAVES)), limit),
+        ).fetchall()
+        try:
+            leaves = [decode_leaf(_row(columns)) for *columns, _, _ in found]
+        except DAMAGE as err:
+            raise sqlite3.DatabaseError("a row cannot be understood") from err
+        return Leaves(leaves, None if len(found) < limit else found[-1][-2])
 
     def count_episodes(
         self, until: date, show_ids: Collection[str] | None
@@ -867,8 +873,8 @@ class CatalogueStore(Catalogue):
         return await self._ask(lambda tables: tables.select(wanted))
 
     @override
-    async def page(self, start: int = 0, limit: int = 250) -> Page:
-        return await self._ask(lambda tables: tables.page(start, limit))
+    async def leaves(self, start: int = 0, limit: int = 500) -> Leaves:
+        return await self._ask(lambda tables: tables.leaves(start, limit))
 
     @override
     async def keep(

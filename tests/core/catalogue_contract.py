@@ -81,22 +81,26 @@ class CatalogueContract:
         await catalogue.keep([*read(movie()), *read(movie(), state=seen())])
         assert (await catalogue.readings(["m1"]))["m1"].state == seen()
 
-    async def test_gives_out_all_of_it_page_by_page(self, catalogue: Catalogue) -> None:
+    async def test_gives_out_all_leaves_part_by_part(
+        self, catalogue: Catalogue
+    ) -> None:
         kept = [f"m{number}" for number in range(7)]
-        await catalogue.keep(read(*(movie(item_id) for item_id in kept)))
-        first = await catalogue.page(limit=3)
+        await catalogue.keep(read(SHOW, *(movie(item_id) for item_id in kept)))
+        first = await catalogue.leaves(limit=3)
         assert first.next_start is not None
         await catalogue.keep(read(movie("m1"), movie("new"), state=seen()))
         await catalogue.drop(["m0", "m5"])
-        second = await catalogue.page(first.next_start, 3)
+        second = await catalogue.leaves(first.next_start, 3)
         assert second.next_start is not None
-        third = await catalogue.page(second.next_start, 3)
+        third = await catalogue.leaves(second.next_start, 3)
         assert third.next_start is None
-        found = ids([*first.readings, *second.readings, *third.readings])
+        parts = (first, second, third)
+        found = [one.item_id for part in parts for one in part.leaves]
         assert len(found) == len(set(found))
         assert {*kept} - {"m5"} <= {*found} <= {*kept, "new"} - {"m5"}
-        everything = await catalogue.page()
-        assert sorted(ids(everything.readings)) == sorted({*kept, "new"} - {"m0", "m5"})
+        everything = await catalogue.leaves()
+        found = [one.item_id for one in everything.leaves]
+        assert sorted(found) == sorted({*kept, "new"} - {"m0", "m5"})
         assert everything.next_start is None
 
     async def test_forgets_what_is_dropped(self, catalogue: Catalogue) -> None:

@@ -29,8 +29,13 @@ from custom_components.watched_sync.core.catalogue import (
 from custom_components.watched_sync.core.codec import DAMAGE, decode_row, encode_row
 from custom_components.watched_sync.core.errors import CatalogueError
 from custom_components.watched_sync.core.identity import Item, MediaKind, ProviderIds
+from custom_components.watched_sync.core.leaf import LEAVES, Leaf
 from custom_components.watched_sync.core.play_state import PlayState, Reading
-from custom_components.watched_sync.core.ports import Catalogue, CatalogueListener, Page
+from custom_components.watched_sync.core.ports import (
+    Catalogue,
+    CatalogueListener,
+    Leaves,
+)
 from custom_components.watched_sync.core.titles import Likeness, heard, likeness
 
 
@@ -130,17 +135,17 @@ class MemoryCatalogue(Catalogue):
         return part_of(wanted, self._all())
 
     @override
-    async def page(self, start: int = 0, limit: int = 250) -> Page:
+    async def leaves(self, start: int = 0, limit: int = 500) -> Leaves:
         self._all()
         after = sorted(
             (number, item_id)
             for item_id, number in self._numbers.items()
-            if number > start
+            if number > start and self._readings[item_id].item.kind in LEAVES
         )
         found = after[:limit]
         is_last = len(found) < limit
-        return Page(
-            [self._readings[item_id] for _, item_id in found],
+        return Leaves(
+            [Leaf.of(self._readings[item_id]) for _, item_id in found],
             None if is_last else found[-1][0],
         )
 

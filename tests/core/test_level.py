@@ -9,6 +9,7 @@ import pytest
 
 from custom_components.watched_sync.core import packing
 from custom_components.watched_sync.core.identity import Item, MediaKind, ProviderIds
+from custom_components.watched_sync.core.leaf import LibraryPage
 from custom_components.watched_sync.core.level import (
     MOST_ROWS,
     LeftOut,
@@ -62,12 +63,12 @@ def plan_of(
     for name, readings in there.items():
         planner.take_in(
             name,
-            [
+            LibraryPage.of(
                 Reading(replace(one[0], item_id=f"{name}-{one[0].item_id}"), one[1])
                 if isinstance(one, tuple)
                 else one
                 for one in readings
-            ],
+            ),
         )
     return complete(planner.plan())
 
@@ -1243,20 +1244,20 @@ def test_it_is_made_in_slices() -> None:
         for parent in parents:
             planner.take_in(
                 name,
-                [
+                LibraryPage.of(
                     Reading(
                         replace(episode(parent, 1, at), item_id=f"{name}{parent}{at}"),
                         state,
                     )
                     for at in range(1, 41)
-                ],
+                ),
             )
         planner.take_in(
             name,
-            [
+            LibraryPage.of(
                 Reading(replace(movie(f"m{at}"), item_id=f"{name}{at}"), state)
                 for at in range(400)
-            ],
+            ),
         )
     making = planner.plan()
     breaks = 0

@@ -12,6 +12,7 @@ from random import Random
 import pytest
 
 from custom_components.watched_sync.core.identity import Item, MediaKind, ProviderIds
+from custom_components.watched_sync.core.leaf import LibraryPage
 from custom_components.watched_sync.core.level import Plan, Question, Side, What
 from custom_components.watched_sync.core.matching import Shelf
 from custom_components.watched_sync.core.mirror import Skip
@@ -23,6 +24,7 @@ from custom_components.watched_sync.core.operation import (
     flag_of,
     fold,
 )
+from custom_components.watched_sync.core.packing import Packed
 from custom_components.watched_sync.core.planner import Planner, complete
 from custom_components.watched_sync.core.play_state import UNKNOWN, PlayState, Reading
 from custom_components.watched_sync.core.ports import Capabilities
@@ -360,7 +362,7 @@ def planned(world: World, sides: Sequence[Side], question: Question) -> Plan:
     planner = Planner(sides, question, now=NOW)
     for name, readings in world.libraries.items():
         for one in readings:
-            planner.take_in(name, [one])
+            planner.take_in(name, LibraryPage.of([one]))
     return complete(planner.plan())
 
 
@@ -417,6 +419,69 @@ def test_it_is_what_comparing_everything_comes_to(seed: int) -> None:
     world, sides, question = world_of(seed, lies=True)
     plan = planned(world, sides, question)
     assert steps_of(plan) == Slow(world, question, sides).run()
+
+
+def alike(seed: int) -> tuple[World, list[Side], Question]:
+    """Return libraries of which most is the same, and a question of any kind.
+
+    They are of several servers, or of several people on one.
+    """
+    world, sides, question = world_of(seed, lies=seed % 2 == 0)
+    chance = Random(seed)
+    first, second = list(world.libraries)[:2]
+    is_one_server = chance.random() < 0.4
+    world.libraries[second] = [
+        replace(
+            one,
+            item=replace(
+                one.item,
+                item_id=one.item.item_id if is_one_server else f"{one.item.item_id}-",
+                year=one.item.year and one.item.year + chance.choice((0, 0, 0, 1, 2)),
+            ),
+            state=one.state if chance.random() < 0.6 else world._state(),
+        )
+        for one in world.libraries[first]
+        if chance.random() < 0.9
+    ]
+    if is_one_server:
+        sides[:2] = [replace(one, server_id="server") for one in sides[:2]]
+    question = replace(
+        question,
+        since=at(4_000) if chance.random() < 0.2 else None,
+        specials=chance.random() < 0.7,
+        only={
+            name: frozenset(
+                one.item.item_id for one in readings if chance.random() < 0.5
+            )
+            for name, readings in world.libraries.items()
+        }
+        if chance.random() < 0.3
+        else None,
+    )
+    return world, sides, question
+
+
+def in_any_order(plan: Plan) -> Plan:
+    """Return a plan in which what is left out has an order of its own."""
+    return replace(
+        plan,
+        left_out={name: sorted(left, key=repr) for name, left in plan.left_out.items()},
+        probable={name: sorted(some, key=repr) for name, some in plan.probable.items()},
+    )
+
+
+@pytest.mark.parametrize("seed", some(40, 400))
+def test_what_is_seen_at_a_glance_is_what_settling_all_at_once_comes_to(
+    seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world, sides, question = alike(seed)
+    # Else what is untouched and ambiguous is named only beside what is not untouched.
+    monkeypatch.setattr(Packed, "may_matter", lambda *_: True)
+    at_a_glance = planned(world, sides, question)
+    monkeypatch.setattr(Packed, "are_copies", lambda *_: False)
+    monkeypatch.setattr(Packed, "_parts", lambda _, rows: iter([rows]))
+    settled = planned(world, sides, question)
+    assert in_any_order(at_a_glance) == in_any_order(settled)
 
 
 @pytest.mark.parametrize("seed", some(8, 100))

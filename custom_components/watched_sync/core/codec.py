@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import lru_cache
 import json
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from . import gate, members
 from .catalogue import Progress
 from .errors import Reason
 from .identity import NO_IDS, Item, MediaKind, ProviderIds
+from .leaf import Leaf, Place
 from .mirror import Move
 from .operation import (
     Cause,
@@ -37,12 +38,16 @@ type Json = dict[str, Any]
 #: Places that are remembered as they are stored: rows of one come together.
 _PLACES: Final = 256
 
+#: States of which nothing but the flag is known.
+_BARE: Final = {flag: PlayState(flag) for flag in (True, False, None)}
+
 #: What reading a row raises that is JSON, but not what we wrote.
 DAMAGE: Final = (KeyError, OverflowError, TypeError, ValueError)
 
 _SHORT: Final = json.JSONEncoder(
     separators=(",", ":"), sort_keys=True, allow_nan=False, check_circular=False
 )
+_JSON: Final = json.JSONDecoder()
 
 
 def _time(value: datetime) -> str:
@@ -66,36 +71,15 @@ def encode_ids(ids: ProviderIds) -> Json:
 
 def decode_ids(data: Mapping[str, Any]) -> ProviderIds:
     """Return provider ids from JSON."""
+    return ProviderIds.told(*_id_texts(data))
+
+
+def _id_texts(data: Mapping[str, Any]) -> list[str | None]:
     data = members.mapping(data)
-    return ProviderIds.told(
-        *(_optional(data, name, members.text) for name in ("imdb", "tmdb", "tvdb"))
-    )
+    return [_optional(data, name, members.text) for name in ("imdb", "tmdb", "tvdb")]
 
 
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """What all episodes of one season have in common, and all films of a library."""
-
-    library_id: str | None
-    show_id: str | None
-    show_title: str | None
-    show_provider_ids: ProviderIds
-    season_id: str | None
-    listed_under: tuple[str, ...]
-
-
-def _place_of(item: Item) -> _Place:
-    return _Place(
-        item.library_id,
-        item.show_id,
-        item.show_title,
-        item.show_provider_ids,
-        item.season_id,
-        item.listed_under,
-    )
-
-
-def _encode_place(place: _Place) -> Json:
+def _encode_place(place: Place) -> Json:
     return _compact(
         {
             "library_id": place.library_id,
@@ -108,8 +92,8 @@ def _encode_place(place: _Place) -> Json:
     )
 
 
-def _decode_place(data: Mapping[str, Any]) -> _Place:
-    return _Place(
+def _decode_place(data: Mapping[str, Any]) -> Place:
+    return Place(
         library_id=_other_id(data, "library_id"),
         show_id=_other_id(data, "show_id"),
         show_title=_optional(data, "show_title", _title),
@@ -147,7 +131,7 @@ def encode_item(item: Item) -> Json:
         "kind": item.kind.value,
         "title": item.title,
         **_encode_rest(item),
-        **_encode_place(_place_of(item)),
+        **_encode_place(Place.of(item)),
     }
 
 
@@ -157,7 +141,7 @@ def decode_item(data: Mapping[str, Any]) -> Item:
     return _decode_item(data, _decode_place(data))
 
 
-def _decode_item(data: Mapping[str, Any], place: _Place) -> Item:
+def _decode_item(data: Mapping[str, Any], place: Place) -> Item:
     return Item(
         item_id=gate.stored_id(members.text(data["id"])),
         kind=MediaKind(data["kind"]),
@@ -246,8 +230,7 @@ POSITION: Final = "$.state.position"
 LAST_PLAYED: Final = "$.state.last_played"
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """A reading as a row of the catalogue, made to be short.
 
     What can be asked for has a column of its own. `place` is JSON of what all episodes
@@ -267,20 +250,26 @@ class Row:
 
 
 @lru_cache(_PLACES)
-def _text_of(place: _Place) -> str:
+def _text_of(place: Place) -> str:
     return _short(_encode_place(place))
 
 
 @lru_cache(_PLACES)
-def _place_in(text: str) -> _Place:
-    return _decode_place(members.mapping(json.loads(text)))
+def _place_in(text: str) -> Place:
+    return _decode_place(_object_in(text))
+
+
+def _object_in(text: str) -> Mapping[str, Any]:
+    """Read an object from JSON as we write it: without a blank around it."""
+    found, end = _JSON.raw_decode(text)
+    if end != len(text):
+        raise members.DamagedRow("more than an object")
+    return members.mapping(found)
 
 
 def shows_in(place: str) -> tuple[str, ...]:
     """Return the ids of the shows that a row's place names; raises one of `DAMAGE`."""
-    found = _place_in(place)
-    own = () if found.show_id is None else (found.show_id,)
-    return (*own, *found.listed_under)
+    return _place_in(place).show_ids
 
 
 def encode_row(reading: Reading) -> Row:
@@ -298,14 +287,14 @@ def encode_row(reading: Reading) -> Row:
         episode=item.pop("episode", None),
         duration=item.pop("duration", None),
         watched=state.pop("watched"),
-        place=_text_of(_place_of(reading.item)),
+        place=_text_of(Place.of(reading.item)),
         rest=_short(_compact({"item": item, "state": state}) | _encode_counts(reading)),
     )
 
 
 def decode_row(row: Row) -> Reading:
     """Return the reading that a row holds; raises one of `DAMAGE`."""
-    rest = members.mapping(json.loads(row.rest))
+    rest = _object_in(row.rest)
     item = {
         "id": row.item_id,
         "kind": row.kind,
@@ -321,6 +310,32 @@ def decode_row(row: Row) -> Reading:
         _decode_item(item, _place_in(row.place)),
         decode_state(state),
         *_decode_counts(rest),
+    )
+
+
+def decode_leaf(row: Row) -> Leaf:
+    """Return in a few words what the row of a film or episode holds.
+
+    In a third of the time that `decode_row` takes; raises one of `DAMAGE`.
+    """
+    rest = _object_in(row.rest)
+    item = members.mapping(rest.get("item", {}))
+    ids = members.mapping(item.get("ids", {}))
+    state = members.mapping(rest.get("state", {}))
+    return Leaf(
+        gate.stored_id(row.item_id),
+        MediaKind(row.kind),
+        _title(row.title),
+        _place_in(row.place),
+        ProviderIds.told_numbers(ids.get("imdb"), ids.get("tmdb"), ids.get("tvdb")),
+        None if row.year is None else gate.whole(row.year, gate.YEARS),
+        None if row.season is None else gate.whole(row.season, gate.NUMBERS),
+        None if row.episode is None else gate.whole(row.episode, gate.NUMBERS),
+        _whole(item, "episode_end", gate.NUMBERS),
+        None if row.duration is None else gate.length(row.duration),
+        decode_state({"watched": row.watched, **state})
+        if state
+        else _BARE[row.watched],
     )
 
 

@@ -18,8 +18,8 @@ MOST_EPISODES = 5
 #: Seconds by which the lengths of one file may differ: servers round them.
 _SECONDS_APART = 5.0
 
-_IMDB_ID = re.compile(r"tt([0-9]{7,10})", re.ASCII | re.IGNORECASE)
-_NUMBER = re.compile(r"[0-9]{1,10}", re.ASCII)
+_IMDB_ID = re.compile(r"\s*tt([0-9]{7,10})\s*", re.IGNORECASE)
+_NUMBER = re.compile(r"\s*([0-9]{1,10})\s*")
 
 
 #: A kind, an id and its name; with season and number where the id is a show's.
@@ -72,7 +72,14 @@ class ProviderIds:
         whatever they are given: `0`, `tmdb:603`, an id in the place of another's.
         Such a text is no id.
         """
-        return cls(_imdb_id(imdb), _number(tmdb), _number(tvdb))
+        return cls.numbered(*cls.told_numbers(imdb, tmdb, tvdb))
+
+    @staticmethod
+    def told_numbers(
+        imdb: str | None, tmdb: str | None, tvdb: str | None
+    ) -> tuple[int, int, int]:
+        """Return the same as numbers, 0 where there is no id (see `numbers`)."""
+        return _imdb_number(imdb), _number(tmdb), _number(tvdb)
 
     @classmethod
     def numbered(cls, imdb: int, tmdb: int, tvdb: int) -> ProviderIds:
@@ -137,16 +144,14 @@ _UNSEEN = "://"
 _LEAVES = (MediaKind.MOVIE, MediaKind.EPISODE)
 
 
-def _imdb_id(text: str | None) -> str | None:
-    match = _IMDB_ID.fullmatch((text or "").strip())
-    number = int(match[1]) if match else 0
-    return f"tt{number:07}" if number else None
+def _imdb_number(text: str | None) -> int:
+    match = _IMDB_ID.fullmatch(text) if text else None
+    return int(match[1]) if match else 0
 
 
-def _number(text: str | None) -> str | None:
-    digits = (text or "").strip()
-    number = int(digits) if _NUMBER.fullmatch(digits) else 0
-    return str(number) if number else None
+def _number(text: str | None) -> int:
+    match = _NUMBER.fullmatch(text) if text else None
+    return int(match[1]) if match else 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,16 +12,17 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from itertools import combinations
+from itertools import combinations, starmap
+from operator import mul
 
-from .identity import NO_IDS, Item, MediaKind, ProviderIds
+from .identity import MOST_EPISODES, NO_IDS, Item, MediaKind, ProviderIds
+from .leaf import LEAVES, Leaf, LibraryPage, Place
 from .matching import contradict
-from .play_state import PlayState, Reading
+from .play_state import PlayState
 
 #: Items of one side that may bear one id; what more than these bear names no work.
 MOST_BEARERS = 1_000
 
-_LEAVES = (MediaKind.MOVIE, MediaKind.EPISODE)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -30,10 +31,13 @@ _NONE = -(2**31)
 _MOST = 2**31 - 1
 _NO_TIME = -(2**63)
 
-#: An entry of the index is a checksum of a key, and the row that bears it.
+#: An entry of the index is a key, and the row that bears it: so many bits of a number
+#: and `_SLOTS` that tell what it is the number of.
 _ROW_BITS = 24
 _ROWS = (1 << _ROW_BITS) - 1
-_CHECKSUM = (1 << 40) - 1
+_KEYS = (1 << 40) - 1
+_SLOTS = 8
+_SERVER_SLOT = 7
 _BUCKETS = 256
 
 #: So few bearers of one id are compared, each with each.
@@ -65,6 +69,7 @@ class Packed:
 
     def __init__(self) -> None:
         """Begin with nothing."""
+        self._servers: dict[int, int | None] = {}
         self._sides = array("B")
         self._flags = array("B")
         self._kinds = array("B")
@@ -81,45 +86,51 @@ class Packed:
         self._groups: list[Show] = []
         self._members: dict[int, array[int]] = {}  # the groups of each unit
         self._by_show: dict[tuple[int, str | None, str | None, ProviderIds], int] = {}
+        self._last_place: Place | None = None
+        self._last_group = 0
         self._shows: dict[tuple[int, str], Item] = {}
         self._buckets = [array("Q") for _ in range(_BUCKETS)]
 
     # --- taking in ---------------------------------------------------------------
 
     def take_in(
-        self, side: int, readings: Iterable[Reading], *, server: int | None
-    ) -> Iterator[tuple[int, Item]]:
-        """Pack readings, and yield the row of each film and episode with its item.
+        self,
+        side: int,
+        page: LibraryPage,
+        *,
+        server: int | None,
+    ) -> Iterator[int]:
+        """Pack films and episodes, and yield the row of each.
 
         Sides with the same *server* have items of one server: the same id is the
         same item. None where that is so of no other side.
         """
-        for reading in readings:
-            item = reading.item
-            if item.kind is MediaKind.SHOW:
-                self._shows[side, item.item_id] = item
-            elif item.kind in _LEAVES:
-                yield self._add(side, reading, server), item
+        self._servers[side] = server
+        self._last_place = None
+        for show in page.shows:
+            self._shows[side, show.item_id] = show
+        for leaf in page.leaves:
+            yield self._add(side, leaf, server)
 
-    def _add(self, side: int, reading: Reading, server: int | None) -> int:
-        item, state = reading.item, reading.state.keeping_flag()
+    def _add(self, side: int, leaf: Leaf, server: int | None) -> int:
+        state = leaf.state.keeping_flag()
         row = len(self._sides)
-        kind = _LEAVES.index(item.kind)
+        kind = 0 if leaf.kind is MediaKind.MOVIE else 1
         self._sides.append(side)
         self._kinds.append(kind)
         self._flags.append(_packed_flags(state))
-        self._group.append(self._group_of(side, row, item))
-        self._texts += item.item_id.encode(errors="surrogatepass")
+        self._group.append(self._group_of(side, row, leaf))
+        self._texts += leaf.item_id.encode(errors="surrogatepass")
         self._ends.append(len(self._texts))
         self._numbers.extend(
             (
-                _small(item.season),
-                _small(item.episode),
-                _small(item.episode_end),
-                _small(item.year),
+                _small(leaf.season),
+                _small(leaf.episode),
+                _small(leaf.episode_end),
+                _small(leaf.year),
             )
         )
-        self._durations.append(item.duration or 0.0)
+        self._durations.append(leaf.duration or 0.0)
         self._positions.append(state.position)
         self._counts.append(min(state.play_count, 2**32 - 1))
         self._played.append(
@@ -127,44 +138,46 @@ class Packed:
             if state.last_played is None
             else (state.last_played - _EPOCH) // _MICROSECOND
         )
-        ids = item.provider_ids.numbers
-        self._ids.extend(ids)
-        self._index(row, kind, ids)
+        self._ids.extend(leaf.ids)
+        slot = 3 * kind
+        for number in leaf.ids:
+            if number:
+                self._enter(number, slot, row)
+            slot += 1
         if server is not None:
-            self._enter(hash((server, item.item_id)), row)
+            self._enter(hash((server, leaf.item_id)), _SERVER_SLOT, row)
         return row
 
-    def _index(self, row: int, kind: int, ids: tuple[int, int, int]) -> None:
-        for source, number in enumerate(ids):
-            if number:
-                self._enter(hash((kind, source, number)), row)
+    def _enter(self, number: int, slot: int, row: int) -> None:
+        # Numbers that are cut off put into one unit what need not be.
+        key = (number * _SLOTS + slot) & _KEYS
+        self._buckets[number % _BUCKETS].append(key << _ROW_BITS | row)
 
-    def _enter(self, key: int, row: int) -> None:
-        # Two keys with the same checksum put into one unit what need not be.
-        checksum = (key ^ key >> 40) & _CHECKSUM
-        self._buckets[checksum % _BUCKETS].append(checksum << _ROW_BITS | row)
-
-    def _group_of(self, side: int, row: int, item: Item) -> int:
-        """Return the group of an item: that of its show, or one of its own."""
-        if item.kind is MediaKind.MOVIE or not (
-            item.show_id or item.show_title or item.show_provider_ids
-        ):
-            return self._new_group(
-                Show(side, row, title=item.title, year=item.year), row
+    def _group_of(self, side: int, row: int, leaf: Leaf) -> int:
+        """Put an item into the group of its show, or one of its own; return which."""
+        place = leaf.place
+        if leaf.kind is MediaKind.MOVIE or not place.names_show:
+            return self._new_group(Show(side, row, title=leaf.title, year=leaf.year))
+        if place is not self._last_place:  # most lie where the one before them does
+            show_id, ids, title = (
+                place.show_id,
+                place.show_provider_ids,
+                place.show_title,
             )
-        key = (side, item.show_id, item.show_title, item.show_provider_ids)
-        group = self._by_show.get(key)
-        if group is None:
-            group = self._by_show[key] = self._new_group(
-                Show(side, row, item.show_id, item.show_provider_ids, item.show_title),
-                row,
-            )
-        else:
-            self._groups[group].rows.append(row)
+            key = (side, show_id, title, ids)
+            group = self._by_show.get(key)
+            if group is None:
+                group = self._new_group(Show(side, row, show_id, ids, title))
+                self._by_show[key] = group
+            self._last_place, self._last_group = place, group
+        group = self._last_group
+        rows = self._groups[group].rows
+        if rows[-1] != row:
+            rows.append(row)
         return group
 
-    def _new_group(self, group: Show, row: int) -> int:
-        group.rows.append(row)
+    def _new_group(self, group: Show) -> int:
+        group.rows.append(group.row)
         self._groups.append(group)
         self._parents.append(len(self._parents))
         return len(self._parents) - 1
@@ -208,15 +221,17 @@ class Packed:
 
     def _unite_bucket(self, bucket: array[int]) -> None:
         """Put the bearers of each key in a bucket into one unit."""
-        run: list[int] = []
+        bearers: list[int] = []
         last = -1
         for entry in sorted(bucket):
-            key, row = entry >> _ROW_BITS, entry & _ROWS
+            key = entry >> _ROW_BITS
             if key != last:
-                self._unite_rows(run)
-                run, last = [], key
-            run.append(row)
-        self._unite_rows(run)
+                if len(bearers) > 1:
+                    self._unite_rows(bearers)
+                bearers, last = [], key
+            bearers.append(entry & _ROWS)
+        if len(bearers) > 1:
+            self._unite_rows(bearers)
 
     def _unite_rows(self, rows: list[int]) -> None:
         """Put the bearers of one key into one unit."""
@@ -242,8 +257,9 @@ class Packed:
                 self._unite_groups(group_of(bearers[0]), group_of(one))
             return
         for one, other in combinations(bearers, 2):
-            if not are_others(one, other):
-                self._unite_groups(group_of(one), group_of(other))
+            first, second = self._root(group_of(one)), self._root(group_of(other))
+            if first != second and not are_others(one, other):
+                self._parents[max(first, second)] = min(first, second)
 
     def _are_too_many(self, rows: Iterable[int]) -> bool:
         borne = Counter(self._sides[row] for row in rows)
@@ -273,16 +289,104 @@ class Packed:
             group = parents[group]
         return group
 
-    def units(self) -> Iterator[list[int]]:
-        """Yield the rows of each unit."""
+    # --- works -------------------------------------------------------------------
+
+    def works(self) -> Iterator[Sequence[int] | None]:
+        """Yield the rows of each part of a unit; None now and then.
+
+        No row can be found by what one of another part is found by: mostly a part is
+        one work, with its copies on all sides.
+        """
         for groups in self._members.values():
-            yield [row for one in groups for row in self._groups[one].rows]
+            rows = [row for one in groups for row in self._groups[one].rows]
+            if self.is_film(self._groups[groups[0]]):
+                yield rows  # an id has brought them together, and no show
+            else:
+                yield from self._parts(rows)
+
+    def _parts(self, rows: Iterable[int]) -> Iterator[Sequence[int] | None]:
+        first: dict[object, int] = {}
+        parts: dict[int, list[int]] = {}
+        for number, row in enumerate(rows):
+            if number % _SLICE == 0:
+                yield None
+            part = parts[row] = [row]
+            for key in self._keys(row):
+                other = parts[first.setdefault(key, row)]
+                if other is not part:
+                    small, large = sorted((part, other), key=len)
+                    large += small
+                    parts |= dict.fromkeys(small, large)
+                    part = large
+        for row, part in parts.items():
+            if part[0] == row:
+                yield part
+
+    def _keys(self, row: int) -> list[object]:
+        """Return what a row can be found by in its unit, and perhaps more."""
+        keys: list[object] = [
+            number * _SLOTS + slot
+            for slot, number in enumerate(self._ids[3 * row : 3 * row + 3])
+            if number
+        ]
+        season, episode, end = self._numbers[4 * row : 4 * row + 3]
+        if season != _NONE != episode:
+            keys.append((season, episode))
+            if end > episode:
+                last = min(end, episode + MOST_EPISODES - 1)
+                keys += ((season, one) for one in range(episode + 1, last + 1))
+        server = self._servers[self._sides[row]]
+        if server is not None:
+            keys.append((server, self.item_id(row)))
+        return keys
+
+    def are_copies(self, rows: Sequence[int]) -> bool:
+        """Whether the rows of a part are one work on so many sides, beyond any doubt.
+
+        So it is of most of two large libraries, and seen without asking for each what
+        it is on the other sides.
+        """
+        return all(starmap(self._are_one, combinations(rows, 2)))
+
+    def are_level(self, rows: Sequence[int]) -> bool:
+        """Whether rows show the same: one flag that is known, and no position."""
+        flags = self._flags[rows[0]]
+        return flags in _PLAIN and all(
+            self._flags[row] == flags and not self._positions[row] for row in rows
+        )
+
+    def _are_one(self, row: int, other: int) -> bool:
+        """Whether two are copies on different sides, if no third is like either."""
+        *ours, year = self._numbers[4 * row : 4 * row + 4]
+        *theirs, other_year = self._numbers[4 * other : 4 * other + 4]
+        if (
+            self._sides[row] == self._sides[other]
+            or self._kinds[row] != self._kinds[other]
+            or ours != theirs
+            or (year != other_year and _NONE not in (year, other_year))
+            or self._are_others(row, other)
+        ):
+            return False
+        ids = self._ids[3 * row : 3 * row + 3]
+        other_ids = self._ids[3 * other : 3 * other + 3]
+        has_id_in_common = any(map(mul, ids, other_ids, strict=True))
+        return has_id_in_common or (
+            self._show_of(row).ids.matches(self._show_of(other).ids)
+        )
 
     # --- rows --------------------------------------------------------------------
 
     def side(self, row: int) -> int:
         """Return whose a row is."""
         return self._sides[row]
+
+    def is_watched(self, row: int) -> bool:
+        """Whether a row shows that it is watched."""
+        return bool(self._flags[row] & _WATCHED)
+
+    def is_special(self, row: int) -> bool:
+        """Whether a row is one of the specials of its show."""
+        return self._numbers[4 * row] == 0
 
     def group_number(self, row: int) -> int:
         """Return the number of the group a row is in."""
@@ -307,6 +411,9 @@ class Packed:
             self._flags[row] & (_KNOWN | _WATCHED) != _KNOWN or self._positions[row] > 0
         )
 
+    def _show_of(self, row: int) -> Show:
+        return self._groups[self._group[row]]
+
     def item_id(self, row: int) -> str:
         """Return the id of a row's item."""
         start = self._ends[row - 1] if row else 0
@@ -314,10 +421,10 @@ class Packed:
 
     def item(self, row: int) -> Item:
         """Return what was kept of a row's item: its ids and numbers, and no title."""
-        kind = _LEAVES[self._kinds[row]]
+        kind = LEAVES[self._kinds[row]]
         season, episode, end, year = self._numbers[4 * row : 4 * row + 4]
         imdb, tmdb, tvdb = self._ids[3 * row : 3 * row + 3]
-        group = self._groups[self._group[row]]
+        group = self._show_of(row)
         is_film = kind is MediaKind.MOVIE
         return Item(
             item_id=self.item_id(row),
@@ -358,6 +465,9 @@ class Packed:
 NEVER = PlayState(watched=False)
 
 _KNOWN, _WATCHED, _HIDES, _CROWDED = 1, 2, 4, 8
+
+#: Flags of what is watched or not, and of nothing else.
+_PLAIN = (_KNOWN, _KNOWN | _WATCHED)
 
 
 def _packed_flags(state: PlayState) -> int:

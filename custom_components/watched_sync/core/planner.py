@@ -5,7 +5,7 @@ slices, so that whoever runs it can do other things in between.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Generator, Iterable, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from datetime import UTC, datetime
 from hashlib import blake2b
 from heapq import merge
@@ -13,6 +13,7 @@ from itertools import batched
 from typing import NamedTuple
 
 from .identity import MediaKind
+from .leaf import LibraryPage
 from .level import (
     MOST_ROWS,
     Counts,
@@ -28,7 +29,7 @@ from .level import (
 from .mirror import Skip
 from .operation import Change, MarkUnwatched, flag_of
 from .packing import Packed
-from .play_state import PlayState, Reading
+from .play_state import PlayState
 from .probable import Likely, likely
 from .unit import Known, Rules, Unit
 from .wanted import Level
@@ -146,25 +147,23 @@ class Planner:
         )
         self._drafts = {number: _Draft() for number in targets}
 
-    def take_in(self, side_id: str, readings: Iterable[Reading]) -> None:
+    def take_in(self, side_id: str, page: LibraryPage) -> None:
         """Take in what is known of a side, its shows too, in any order.
 
         What waits to be delivered there counts as done: hand over what an item will
         show. Some ten microseconds each.
         """
-        side, only = self._numbers[side_id], self._rules.question.only
-        asked = frozenset[str]() if only is None else only.get(side_id, frozenset())
-        for row, item in self._packed.take_in(
-            side, readings, server=self._rules.servers[side]
-        ):
+        side, rules = self._numbers[side_id], self._rules
+        rows = self._packed.take_in(side, page, server=rules.servers[side])
+        only = rules.question.only
+        asked = only.get(side_id, frozenset[str]()) if only else frozenset[str]()
+        for row, leaf in zip(rows, page.leaves, strict=True):
             if (
                 asked
-                and self._rules.named is not None
-                and not asked.isdisjoint(
-                    (item.item_id, item.season_id or "", *item.show_ids)
-                )
+                and rules.named is not None
+                and not asked.isdisjoint((leaf.item_id, *leaf.place.container_ids))
             ):
-                self._rules.named.add(row)
+                rules.named.add(row)
 
     def plan(self) -> Generator[None, None, Plan]:
         """Make the plan, once everything was taken in; yields every few milliseconds.
@@ -173,21 +172,34 @@ class Planner:
         """
         yield from self._packed.unite()
         looked_at = 0
-        for rows in self._packed.units():
-            looked_at += len(rows)
-            if any(map(self._packed.may_matter, rows)):
-                settled = yield from Unit(self._rules, rows).settle()
-                for copy, followed, change in settled.changed:
-                    self._add(copy, followed, change)
-                for target, count in settled.equal.items():
-                    self._drafts[target].equal += count
-                for source, target, reason in settled.left_out:
-                    self._drafts[target].left_out[reason].append(source.row)
-            if looked_at > _SLICE:
+        for rows in self._packed.works():
+            if rows is not None:
+                looked_at += len(rows)
+                yield from self._settle(rows)
+            if rows is None or looked_at > _SLICE:
                 looked_at = 0
                 yield
         yield from self._add_probable()
         return (yield from self._finish())
+
+    def _settle(self, rows: Sequence[int]) -> Generator[None]:
+        """Put into the plan what comes of what may be one work."""
+        if not any(map(self._packed.may_matter, rows)):
+            return
+        are_copies = self._packed.are_copies(rows)
+        level = self._rules.level(rows) if are_copies else None
+        if level is not None:
+            for row in level:
+                self._drafts[self._packed.side(row)].equal += 1
+            return
+        unit = Unit(self._rules, rows, are_copies=are_copies)
+        settled = yield from unit.settle()
+        for copy, followed, change in settled.changed:
+            self._add(copy, followed, change)
+        for target, count in settled.equal.items():
+            self._drafts[target].equal += count
+        for source, target, reason in settled.left_out:
+            self._drafts[target].left_out[reason].append(source.row)
 
     def _add(
         self, copy: Known, source: Known, change: Change, *, is_probable: bool = False

@@ -16,6 +16,7 @@ from typing import Protocol
 from .catalogue import EpisodeCounts, Progress, Selected, Selection, Sweep
 from .errors import Unsupported
 from .identity import Item, MediaKind, ProviderIds
+from .leaf import Leaf
 from .operation import Change, Operation
 from .play_state import PlayState, Reading
 
@@ -109,6 +110,17 @@ class Page:
     """
 
     readings: Sequence[Reading]
+    next_start: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Leaves:
+    """A part of all films and episodes of a catalogue.
+
+    The next part begins at `next_start`, which is None at the end.
+    """
+
+    leaves: Sequence[Leaf]
     next_start: int | None
 
 
@@ -474,11 +486,12 @@ class Catalogue(Protocol):
         """Return one part of what passes the filters, and how many do."""
         ...
 
-    async def page(self, start: int = 0, limit: int = 250) -> Page:
-        """Return some of all readings, in an order that costs the same at any place.
+    async def leaves(self, start: int = 0, limit: int = 500) -> Leaves:
+        """Return some of all films and episodes, each in a few words.
 
-        *start* is 0 or the `next_start` of an earlier page. What is known all the
-        while comes once, also if others come and go between two pages.
+        They come in an order that costs the same at any place. *start* is 0 or the
+        `next_start` of an earlier part. What is known all the while comes once, also
+        if others come and go between two parts.
         """
         ...
 

@@ -139,6 +139,34 @@ class Rules:
             return Policy.NEWEST  # nobody has said which of them is right
         return policy
 
+    def level(self, rows: Sequence[int]) -> Sequence[int] | None:
+        """Return which of some copies of one work count as equal, if all are level.
+
+        None if that is not seen at a glance, so that they have to be settled.
+        """
+        packed, question = self.packed, self.question
+        sides = {packed.side(row) for row in rows}
+        if not self.targets.keys() <= sides or not packed.are_level(rows):
+            return None
+        if not packed.is_watched(rows[0]):
+            return ()
+        if question.since is not None:
+            return None
+        if packed.is_special(rows[0]) and not question.specials:
+            return ()
+        return [
+            row
+            for row in rows
+            if packed.side(row) in self.targets
+            and any(self._is_followed(other, row) for other in rows if other != row)
+        ]
+
+    def _is_followed(self, source: int, copy: int) -> bool:
+        """Whether a row is to follow another, which is a copy of it."""
+        return (not self.sources or self.packed.side(source) in self.sources) and (
+            self.named is None or source in self.named or copy in self.named
+        )
+
     def wanted(self, source: Known, copy: Known) -> Change | Level | Skip:
         """Return what makes a copy level with *source*."""
         return wanted(
@@ -166,10 +194,13 @@ class Settled:
 class Unit:
     """What may be the same work on any of the sides."""
 
-    def __init__(self, rules: Rules, rows: Iterable[int]) -> None:
-        """Prepare for these rows."""
+    def __init__(
+        self, rules: Rules, rows: Iterable[int], *, are_copies: bool = False
+    ) -> None:
+        """Prepare for these rows, of which it may be known that all are copies."""
         self._rules = rules
         self._rows = rows
+        self._are_copies = are_copies
         self._known: defaultdict[int, dict[str, Known]] = defaultdict(dict)
         self._shelves: dict[int, Shelf] = {}
         self._copied_by: dict[Known, list[Known]] = {}
@@ -251,6 +282,8 @@ class Unit:
     ) -> Generator[None, None, list[Known] | Skip]:
         """Return what *source* is on a side, or why nothing is."""
         rules, known = self._rules, self._known[side]
+        if self._are_copies and known:
+            return list(known.values())
         if side not in self._shelves:
             self._shelves[side] = shelf = Shelf(())
             for some in batched(known.values(), _SLICE, strict=False):

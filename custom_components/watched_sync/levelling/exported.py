@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from itertools import batched
 from typing import Final, override
 
+from ..core.leaf import LibraryPage
 from ..core.level import Side
 from ..core.play_state import Reading
 from .planning import PlanSide
@@ -31,9 +32,9 @@ class ExportSide(PlanSide):
         return self._name
 
     @override
-    async def pages(self) -> AsyncIterator[Sequence[Reading]]:
-        for page in batched(self._readings.values(), _PAGE, strict=False):
-            yield page
+    async def pages(self) -> AsyncIterator[LibraryPage]:
+        for some in batched(self._readings.values(), _PAGE, strict=False):
+            yield LibraryPage.of(some)
 
     @override
     async def readings(self, item_ids: Collection[str]) -> Mapping[str, Reading]:

@@ -1,6 +1,6 @@
 """A lane that does not run as a side of a plan: what was known of it at last."""
 
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping
 from typing import override
 
 from homeassistant.core import HomeAssistant
@@ -8,6 +8,7 @@ from homeassistant.core import HomeAssistant
 from ..catalogue_store import KeptCatalogue, catalogue_path
 from ..const import CONF_SERVER_ID
 from ..core.errors import CatalogueError
+from ..core.leaf import LibraryPage
 from ..core.level import Side
 from ..core.play_state import Reading
 from ..preferences import preferences
@@ -39,20 +40,23 @@ class KeptSide(PlanSide):
         return self._entry.title
 
     @override
-    async def pages(self) -> AsyncIterator[Sequence[Reading]]:
+    async def pages(self) -> AsyncIterator[LibraryPage]:
         libraries = preferences(self._entry).libraries
         catalogue = KeptCatalogue(self._path)
         try:
             if (await catalogue.progress()).finished_at is None:
                 raise NotRead(self.title)
+            yield LibraryPage.of((await catalogue.shows()).values())
             start: int | None = 0
             while start is not None:
-                page = await catalogue.page(start)
-                yield [
-                    one
-                    for one in page.readings
-                    if not libraries or one.item.library_id in libraries
-                ]
+                page = await catalogue.leaves(start)
+                yield LibraryPage(
+                    [
+                        one
+                        for one in page.leaves
+                        if not libraries or one.place.library_id in libraries
+                    ]
+                )
                 start = page.next_start
         except CatalogueError as err:
             raise NotRead(self.title) from err

@@ -1,6 +1,6 @@
 """From lanes to a plan: all that is known of them, compared off the event loop."""
 
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Protocol, override
 
@@ -11,6 +11,7 @@ from homeassistant.util import dt as dt_util
 from ..const import CONF_SERVER_ID
 from ..core.errors import CatalogueError
 from ..core.lane import Lane
+from ..core.leaf import Leaf, LibraryPage
 from ..core.level import Plan, Question, Side
 from ..core.planner import Planner, complete
 from ..core.play_state import Reading
@@ -40,7 +41,7 @@ class PlanSide(Protocol):
         """What it is called."""
         ...
 
-    def pages(self) -> AsyncIterator[Sequence[Reading]]:
+    def pages(self) -> AsyncIterator[LibraryPage]:
         """Yield all that is known, as it will be once all is delivered.
 
         Raises `NotRead`.
@@ -77,7 +78,7 @@ class LaneSide(PlanSide):
         return self._entry.title
 
     @override
-    async def pages(self) -> AsyncIterator[Sequence[Reading]]:
+    async def pages(self) -> AsyncIterator[LibraryPage]:
         try:
             runtime = runtime_of(self._entry)
         except HomeAssistantError as err:
@@ -85,18 +86,28 @@ class LaneSide(PlanSide):
         lane, allows = runtime.lane, runtime.coordinator.allows
         if not await lane.is_listed():
             raise NotRead(self.title)
-        start: int | None = 0
-        while start is not None:
-            try:
-                page = await runtime.catalogue.page(start)
-            except CatalogueError as err:
-                raise NotRead(self.title) from err
-            yield [
+
+        def as_it_will_be(readings: Mapping[str, Reading]) -> LibraryPage:
+            return LibraryPage.of(
                 _as_it_will_be(lane, known)
-                for one in page.readings
+                for one in readings.values()
                 if allows(one.item) and (known := newest(lane, one)) is not None
-            ]
-            start = page.next_start
+            )
+
+        libraries = preferences(self._entry).libraries
+        start: int | None = 0
+        try:
+            yield as_it_will_be(await runtime.catalogue.shows())
+            while start is not None:
+                page = await runtime.catalogue.leaves(start)
+                start = page.next_start
+                is_as_listed = _listed(lane, libraries)
+                yield LibraryPage(list(filter(is_as_listed, page.leaves)))
+                others = {one.item_id for one in page.leaves if not is_as_listed(one)}
+                if others:
+                    yield as_it_will_be(await runtime.catalogue.readings(others))
+        except CatalogueError as err:
+            raise NotRead(self.title) from err
 
     @override
     async def readings(self, item_ids: Collection[str]) -> Mapping[str, Reading]:
@@ -113,10 +124,8 @@ async def async_plan(
     """
     planner = Planner([one.side for one in sides], question, now=dt_util.utcnow())
     for one in sides:
-        async for readings in one.pages():
-            await hass.async_add_executor_job(
-                planner.take_in, one.side.side_id, readings
-            )
+        async for page in one.pages():
+            await hass.async_add_executor_job(planner.take_in, one.side.side_id, page)
     return await hass.async_add_executor_job(lambda: complete(planner.plan()))
 
 
@@ -131,6 +140,30 @@ def newest(lane: Lane, listed: Reading) -> Reading | None:
     if known is None or known.state.watched is None:
         return listed
     return replace(known, item=known.item.completed_by(listed.item))
+
+
+def _listed(lane: Lane, libraries: Collection[str]) -> Callable[[Leaf], bool]:
+    """Return what says of an item that all that counts of it is what was listed.
+
+    Not so of what the lane knows better, of what waits and of all below that, and of
+    what is in none of the *libraries* that are allowed, where only some are.
+    """
+    touched = {
+        item_id
+        for one in lane.outbox
+        for item_id in (one.item.item_id, *one.item.show_ids, *one.bases)
+    }
+
+    def is_as_listed(leaf: Leaf) -> bool:
+        place = leaf.place
+        return (
+            leaf.item_id not in touched
+            and lane.ledger.reading(leaf.item_id) is None
+            and (not libraries or place.library_id in libraries)
+            and (not touched or touched.isdisjoint(place.container_ids))
+        )
+
+    return is_as_listed
 
 
 def _as_it_will_be(lane: Lane, reading: Reading) -> Reading:
