@@ -3,7 +3,7 @@
 from typing import Final
 
 #: Of the files in `frontend/`: their address changes with it.
-FILES: Final = "4e90928684a2efb4"
+FILES: Final = "6920fb8097b02293"
 
 #: Of all that they were made from.
-SOURCES: Final = "d7f662935452d1df"
+SOURCES: Final = "d0639d3ccafc9f74"

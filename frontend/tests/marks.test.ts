@@ -2,7 +2,7 @@ import type { ReactiveControllerHost } from 'lit';
 import { strict as assert, test } from './assert.js';
 import type { Work } from '../src/api.js';
 import type { Hass } from '../src/hass.js';
-import { Marks } from '../src/parts/marks.js';
+import { Marks, marked } from '../src/parts/marks.js';
 
 const film = { ref: 'movie.imdb.tt1', full_title: 'Dune', watched: false, position: 600 } as Work;
 const other = { ref: 'movie.imdb.tt2', full_title: 'Alien', watched: false } as Work;
@@ -34,4 +34,21 @@ test('what was taken back is not watched any more, also before that is told', as
   assert.equal(marks.ticked.size, 1);
   marks.hostDisconnected();
   assert.deepEqual(marks.among([watched, other]), [watched, other]);
+});
+
+test('what was un-marked is marked by the next tap, also before that is told', async () => {
+  const marks = new Marks(host);
+  const watched = { ...film, watched: true };
+  await marks.unmark(hass, {}, watched, 0);
+  const [shown] = marks.among([watched, other]);
+  assert.equal(shown?.watched, false);
+  // As soon as it is told, what is told is shown.
+  assert.deepEqual(marks.among([film, other]), [film, other]);
+  marks.hostDisconnected();
+});
+
+test('a show that is marked has all of its episodes watched, until more is told', () => {
+  const show = { ref: 'show', kind: 'show', watched: false, position: 0, episodes: 8, watched_episodes: 2 } as Work;
+  assert.equal(marked(show, true).watched_episodes, 8);
+  assert.equal(marked(show, false).watched_episodes, 0);
 });

@@ -44,9 +44,22 @@ async def take(folder: Path) -> None:
         async with home.browser(size=(1280, 800), dark=True) as browser:
             await _look(browser)
             await browser.shot("card-dark")
-            await browser.go("/watched")
+            await _page(browser, "", "page-dark", "ws-poster >> img.there")
+            await _page(browser, "/history", "history-dark", "ws-page-history >> li")
+        async with home.browser(size=(1280, 800)) as browser:
+            await _page(browser, "/library", "library", "ws-grid >> img.there")
+            await browser.click("ws-grid >> ws-poster:has-text('Arrival') >> .open")
+            await browser.wait("ws-work >> .looked")
             await browser.settled()
-            await browser.shot("page-dark")
+            await browser.shot("household")
+            await _page(browser, "/level", "level", "ws-page-level >> button")
+            await browser.click("ws-page-level >> button.main")
+            await browser.wait("ws-page-level >> .lanes")
+            await browser.settled()
+            await browser.shot("level-plan")
+        async with home.browser(size=(390, 844), scale=2) as browser:
+            await _page(browser, "", "phone", "ws-poster >> img.there")
+            await _page(browser, "/library", "phone-library", "ws-grid >> img.there")
         await home.plex.go_dark()
         async with home.browser(size=(390, 844), scale=2) as browser:
             await _look(browser)
@@ -67,6 +80,14 @@ async def _look(browser: Browser) -> None:
     await browser.go(DASHBOARD)
     await browser.wait(f"{CARD} >> ws-poster >> img.there")
     await browser.settled()
+
+
+async def _page(browser: Browser, page: str, name: str, there: str) -> None:
+    """Take a picture of a page once what it shows is there."""
+    await browser.go(f"/watched{page}")
+    await browser.wait(there)
+    await browser.settled()
+    await browser.shot(name)
 
 
 def main() -> None:

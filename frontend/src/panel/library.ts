@@ -7,6 +7,7 @@ import { isWsError } from '../hass.js';
 import '../parts/grid.js';
 import type { Grid } from '../parts/grid.js';
 import { icon } from '../parts/icons.js';
+import { marked } from '../parts/marks.js';
 import { Notice } from '../parts/notice.js';
 import { shared } from '../parts/style.js';
 import { ViewController } from '../view.js';
@@ -142,6 +143,7 @@ export class LibraryPage extends LitElement {
     void this.notice.change(
       hass, whose, t(watched ? 'notice.marked_title' : 'notice.unmarked_title', { title: work.full_title }),
       (api, confirm) => api.mark(whose, watched, work.ref, confirm),
+      (now) => this.source?.replace({ [work.ref]: now === 'done' ? marked(work, watched) : work }),
     );
   }
 

@@ -54,6 +54,16 @@ export async function attempt<Answer>(
   }
 }
 
+/** A work as it is once it is marked, until its news tell more. */
+export function marked(work: Work, watched: boolean): Work {
+  return {
+    ...work,
+    watched,
+    position: 0,
+    ...(work.kind === 'show' && { watched_episodes: watched ? work.episodes ?? null : 0 }),
+  };
+}
+
 export class Marks implements ReactiveController {
   readonly ticked = new Map<string, Ticked>();
 
@@ -129,13 +139,29 @@ export class Marks implements ReactiveController {
     const done = await attempt(this.host, () => new Api(hass).undo(whose, { batch_id }));
     if (done !== undefined) {
       this.said = t('card.unticked', { title: ticked.work.full_title });
-      this.unticked.set(ref, ticked);
-      setTimeout(() => {
-        if (this.unticked.get(ref) === ticked) this.unticked.delete(ref);
-        this.host.requestUpdate();
-      }, TOLD_LATE);
+      this.holdUnticked(ticked);
     }
     this.forget(ref);
+  }
+
+  /** Mark a work that was watched before as unwatched; it stands at a place. */
+  async unmark(hass: Hass, whose: Whose, work: Work, at: number): Promise<void> {
+    const done = await attempt(this.host, (confirm) => (
+      new Api(hass).mark(whose, false, work.ref, confirm)
+    ));
+    if (done === undefined) return;
+    this.holdUnticked({ work: marked(work, false), at, batch_id: null });
+    this.host.requestUpdate();
+  }
+
+  /** Show a work as it is now until that is told. */
+  private holdUnticked(unticked: Ticked): void {
+    const { ref } = unticked.work;
+    this.unticked.set(ref, unticked);
+    setTimeout(() => {
+      if (this.unticked.get(ref) === unticked) this.unticked.delete(ref);
+      this.host.requestUpdate();
+    }, TOLD_LATE);
   }
 
   private forget(ref: string): void {

@@ -39,17 +39,23 @@ export class Notice implements ReactiveController {
     this.host.requestUpdate();
   }
 
-  /** Change something, say so, and offer to take it back. Returns whether it was done. */
+  /**
+   * Change something, say so, and offer to take it back. Returns whether it was done.
+   * *settled* is told what is stored now, so that what is shown does not go by what was
+   * before while its news are on the way: a tap on it would do the opposite.
+   */
   async change(
     hass: Hass,
     whose: Whose,
     said: string,
     action: (api: Api, confirm: { confirm?: true }) => Promise<Done>,
+    settled: (now: 'done' | 'undone') => void,
   ): Promise<boolean> {
     const api = new Api(hass);
     const done = await attempt(this.host, (confirm) => action(api, confirm), this.say);
     if (done === undefined) return false;
     const { batch_id } = done;
+    settled('done');
     if (batch_id === null) {
       this.say(t('notice.nothing'));
       return true;
@@ -57,7 +63,11 @@ export class Notice implements ReactiveController {
     this.say(said, () => {
       this.clear();
       void attempt(this.host, () => api.undo(whose, { batch_id }), this.say)
-        .then((undone) => undone && this.say(t('notice.undone')));
+        .then((undone) => {
+          if (!undone) return;
+          settled('undone');
+          this.say(t('notice.undone'));
+        });
     });
     return true;
   }

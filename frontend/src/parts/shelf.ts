@@ -4,9 +4,9 @@ import { property, state } from 'lit/decorators.js';
 import { styleMap } from 'lit/directives/style-map.js';
 import { repeat } from 'lit/directives/repeat.js';
 import { define } from '../define.js';
-import { Api, type Person, type SyncState, type Waiting, type Whose, type Work } from '../api.js';
+import type { Person, SyncState, Waiting, Whose, Work } from '../api.js';
 import type { Hass } from '../hass.js';
-import { Marks, attempt } from './marks.js';
+import { Marks } from './marks.js';
 import './poster.js';
 import { shared } from './style.js';
 
@@ -68,11 +68,8 @@ export class Shelf extends LitElement {
   }
 
   private async tick(work: Work, at: number): Promise<void> {
-    if (work.watched === true) {
-      await attempt(this, (confirm) => new Api(this.hass).mark(this.whose, false, work.ref, confirm));
-    } else {
-      await this.marks.tick(this.hass, this.whose, work, at);
-    }
+    const { hass, marks, whose } = this;
+    await (work.watched === true ? marks.unmark(hass, whose, work, at) : marks.tick(hass, whose, work, at));
   }
 
   protected override updated(): void {

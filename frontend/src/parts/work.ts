@@ -110,14 +110,17 @@ export class WorkView extends LitElement {
     void this.read();
   }
 
+  /** What is stored is other than what is shown: it is read before its news come. */
+  private readonly settled = (): void => {
+    this.position = undefined;
+    void this.read();
+  };
+
   private async change(
     said: string,
     action: (api: Api, confirm: { confirm?: true }) => ReturnType<Api['mark']>,
   ): Promise<void> {
-    if (await this.notice.change(this.hass, this.whose, said, action)) {
-      this.position = undefined;
-      await this.read();
-    }
+    await this.notice.change(this.hass, this.whose, said, action, this.settled);
   }
 
   private mark(work: Work, watched: boolean, scope: 'item' | 'season' | 'up_to' = 'item'): void {
@@ -218,7 +221,7 @@ export class WorkView extends LitElement {
       name: new Intl.ListFormat(this.hass.language).format(others.map(({ name }) => name)),
     });
     const mark = (api: Api, confirm: { confirm?: true }) => api.mark(whose, true, work.ref, confirm);
-    if (await this.notice.change(this.hass, whose, said, mark)) await this.read();
+    await this.notice.change(this.hass, whose, said, mark, this.settled);
   }
 
   private renderPosition(work: Work) {
