@@ -978,6 +978,28 @@ async def test_what_is_up_next_on_two_servers_is_one_row(
     assert [one["item_id"] for one in row["lanes"]] == ["e1x1", "xe1x1"]
 
 
+@pytest.mark.parametrize("names_show", [(False, False), (False, True), (True, False)])
+async def test_what_is_up_next_twice_is_one_row_before_all_is_read(
+    hass: HomeAssistant, connect: Connect, names_show: tuple[bool, bool]
+) -> None:
+    """Servers list an episode without the ids of its show, which tell what it is."""
+    first = replace(EPISODES[1], provider_ids=ProviderIds())
+    for number, names in enumerate(names_show, 1):
+        show, item = (SHOW, first) if number == 1 else map(elsewhere, (SHOW, first))
+        ids = show.provider_ids if names else ProviderIds()
+        item = replace(item, show_provider_ids=ids)
+        server = MemoryServer((show, item), server_id=f"{number}", user_id=f"{number}")
+        server.up_next_ids = [item.item_id]
+        await setup_lane(hass, server, entry_id=f"lane{number}")
+        # Only once, and not at all where it is said.
+        asked = server.requests.count(("fetch", show.item_id))
+        assert asked == (0 if names else 1)
+    client = await connect(None)
+    await client.ask("subscribe")
+    up_next = (await client.event())["up_next"]
+    assert up_next["order"] == ["item.lane1.e1x1"]
+
+
 async def test_lanes_are_chosen_by_their_entries(
     hass: HomeAssistant, connect: Connect
 ) -> None:

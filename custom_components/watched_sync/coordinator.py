@@ -15,7 +15,7 @@ from collections.abc import (
     Sequence,
 )
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from operator import itemgetter
 from typing import Any, Final, override
@@ -148,6 +148,8 @@ class WatchedSyncCoordinator(DataUpdateCoordinator[SyncSnapshot]):
         self._lost: set[str] = set()
         self._leaves: dict[str, _Leaves] = {}
         self._stale_shows: set[str] = set()
+        #: None for one that is not there.
+        self._shows_asked: dict[str, Reading | None] = {}
         self._remembering = False
         self._waits_in: CALLBACK_TYPE | None = None
         self._one_read = asyncio.Lock()
@@ -472,6 +474,7 @@ class WatchedSyncCoordinator(DataUpdateCoordinator[SyncSnapshot]):
                 for reading in await self._server.up_next(MAX_UP_NEXT_SWITCHES)
                 if self.allows(reading.item)
             ]
+            up_next = await self._with_show_ids(up_next)
             found.extend(up_next)
         plays = await self._plays()
         found.extend(plays.readings)
@@ -502,6 +505,30 @@ class WatchedSyncCoordinator(DataUpdateCoordinator[SyncSnapshot]):
         )
         self._note_plays_seen(plays)
         await self._find_tracked(again=everything)
+
+    async def _with_show_ids(self, listed: Sequence[Reading]) -> list[Reading]:
+        """Return what is up next with the ids of its shows, which tell what it is.
+
+        Servers list an episode without them. The catalogue knows them once the show was
+        read; until then its server is asked, once, for all shows in one request.
+        """
+        wanted = {
+            one.item.show_id
+            for one in listed
+            if one.item.show_id and not one.item.show_provider_ids
+        }
+        known = await self._lane.known(wanted)
+        missing = wanted - known.keys() - self._shows_asked.keys()
+        if missing:
+            asked = await self._server.fetch(missing)
+            self._shows_asked |= {one: asked.get(one) for one in missing}
+        shows = {**self._shows_asked, **known}
+        return [
+            replace(one, item=one.item.of_show(show.item))
+            if (show := shows.get(one.item.show_id or "")) is not None
+            else one
+            for one in listed
+        ]
 
     def _keep_lists(self, up_next: tuple[str, ...], last_played: str | None) -> None:
         """Show other lists from now on, and after a restart."""

@@ -224,7 +224,8 @@ async def _up_next(
             if view is None or (entry.entry_id, item_id) in told:
                 continue
             line = await async_item_line(audience, entry, view.item)
-            if line is not None:
+            # One lane may know by its ids what the other cannot tell yet.
+            if line is not None and not any(one.key in told for one in line.copies):
                 told |= {one.key for one in line.copies}
                 rows[ref_of(line)] = line_row(hass, line, owners, today)
     return rows
