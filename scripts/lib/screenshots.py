@@ -34,6 +34,8 @@ async def take(folder: Path) -> None:
     """Take all pictures into *folder*."""
     async with Home(folder / "home") as home:
         await home.read()
+        async with home.client() as client:
+            await household.live(client)
         async with home.browser(size=(1280, 800)) as browser:
             await _look(browser)
             await browser.shot("card")

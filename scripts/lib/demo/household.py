@@ -101,6 +101,11 @@ async def move_in(client: Client) -> None:
                 if title.endswith(f"({lane.user})")
             )
             await report(client, entry_id, player_id(name))
+    await live(client)
+
+
+async def live(client: Client) -> None:
+    """Have happen what is there to be seen."""
     for action, data in _OPENING:
         await client.action(f"watched_sync.{action}", {**data, "wait": 10})
 
