@@ -199,9 +199,9 @@ export class LevelPage extends LitElement {
   private renderSelect(
     label: string, now: string, options: readonly (readonly [string, string])[], choose: (value: string) => void,
   ) {
-    return html`<label class="row"><span>${label}</span><select
+    return html`<label class="row choice"><span>${label}</span><select
       @change=${(event: Event) => choose((event.target as HTMLSelectElement).value)}>
-      ${options.map(([value, text]) => html`<option value=${value} .selected=${value === now}>${text}</option>`)}</select></label>`;
+      ${options.map(([value, text]) => html`<option value=${value} .selected=${value === now}>${text}</option>`)}</select>${icon('down')}</label>`;
   }
 
   private renderPlan(plan: LevelAnswer) {
@@ -277,6 +277,9 @@ export class LevelPage extends LitElement {
       height: 44px; padding: 0 14px; border-radius: 12px; border: 1px solid var(--ws-line); font: inherit;
       background: var(--ws-faint); color: var(--ws-text); color-scheme: light dark;
     }
+    .choice { position: relative; }
+    .choice .icon { position: absolute; inset-inline-end: 14px; inset-block-end: 10px; pointer-events: none; }
+    select { appearance: none; padding-inline-end: 40px; text-overflow: ellipsis; cursor: pointer; }
     .lanes { display: grid; gap: 14px; grid-template-columns: repeat(auto-fit, minmax(300px, 1fr)); }
     .counts, ol { list-style: none; margin: 0; padding: 0; display: grid; gap: 6px; font-size: 14px; line-height: 20px; }
     .counts b { font-size: 18px; font-variant-numeric: tabular-nums; }

@@ -92,7 +92,7 @@ export class Poster extends LitElement {
           </span>
           <span class="text">
             <span class="line title">${title}</span>
-            <span class="line quiet">${below}</span>
+            <span class="below quiet ${why || left ? 'line' : ''}">${below}</span>
             ${why ? html`<span class="why bad" title=${why}>${why}</span>`
               : left ? html`<span class="line quiet left">${left}</span>` : nothing}
           </span>
@@ -150,7 +150,7 @@ export class Poster extends LitElement {
       font-size: 15px; transition: background-color .15s, transform .15s;
     }
     .tick:hover span { background: #1b7a3d; border-color: #fff; transform: scale(1.08); }
-    .tick.on span { background: #1b7a3d; border-color: transparent; }
+    .tick.on span { background: #1b7a3d; border-color: #fff; }
     .tick:focus-visible { outline: none; }
     .tick:focus-visible span { outline: 3px solid var(--ws-accent); outline-offset: 1px; }
     .state {
@@ -158,7 +158,7 @@ export class Poster extends LitElement {
       width: 30px; height: 30px; border-radius: 50%; background: rgb(20 20 20 / 62%); color: #fff; font-size: 14px;
     }
     .state.failed { background: #b3261e; }
-    .why { display: -webkit-box; -webkit-line-clamp: 2; -webkit-box-orient: vertical; overflow: hidden; }
+    .why, .below:not(.line) { display: -webkit-box; -webkit-line-clamp: 2; -webkit-box-orient: vertical; overflow: hidden; }
     .seen { position: absolute; inset-block-end: 8px; inset-inline-start: 8px; display: flex; }
     .seen.above { inset-block-end: 20px; }
     .seen .face { width: 24px; height: 24px; font-size: 9px; box-shadow: 0 0 0 1.5px rgb(20 20 20 / 60%); }
@@ -190,7 +190,7 @@ export class Poster extends LitElement {
     :host([look='list']) .frame { border-radius: 8px; }
     :host([look='list']) .tick { inset-block-start: calc(50% - 24px); }
     :host([look='list']) .tick span { background: none; color: var(--ws-quiet); border-color: var(--ws-line); }
-    :host([look='list']) .tick:hover span, :host([look='list']) .tick.on span { color: #fff; background: #1b7a3d; }
+    :host([look='list']) .tick:hover span, :host([look='list']) .tick.on span { color: #fff; background: #1b7a3d; border-color: transparent; }
     :host([look='list']) .state { inset-block-start: calc(50% - 15px); inset-inline: auto 52px; background: none; color: var(--ws-quiet); }
     :host([look='list']) .state.failed { color: var(--ws-error); }
     :host([look='list']) .when { inset-block-start: calc(50% - 13px); background: var(--ws-faint); color: var(--ws-text); }

@@ -281,6 +281,7 @@ export class WorkView extends LitElement {
     .looked { margin-block-start: 20px; padding-block-start: 18px; border-block-start: 1px solid var(--ws-line); font-size: 14px; }
     h3 { margin: 0 0 2px; font-size: 17px; line-height: 24px; font-weight: 600; }
     .actions { display: flex; gap: 8px; flex-wrap: wrap; margin-block: 14px 6px; }
+    .looked > .actions:first-child { margin-block-start: 2px; }
     .together { display: flex; align-items: center; gap: 8px; flex-wrap: wrap; margin-block: 8px 2px; font-size: 13px; }
     .with { padding-inline: 6px 14px; min-height: 36px; }
     .with .face { width: 26px; height: 26px; font-size: 10px; }

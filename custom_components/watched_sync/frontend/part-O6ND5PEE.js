@@ -1,5 +1,5 @@
 /* Watched Sync, MIT. Made from frontend/ by scripts/frontend; contains Lit, BSD-3-Clause, copyright Google LLC. */
-import{a as B,b as T}from"./part-AEQAZFOZ.js";import{a as W,b as _,c as q}from"./part-5ROGT37R.js";import{a as u,b as j}from"./part-Y6NBYUUM.js";import{I as f,K as z,a as l,c as g,d as i,f as m,g as c,i as w,j as d,m as y,r as $,v,w as n,y as S}from"./part-RBBKIP2Y.js";var A="important",L=" !"+A,E=_(class extends q{constructor(e){if(super(e),e.type!==W.ATTRIBUTE||e.name!=="style"||e.strings?.length>2)throw Error("The `styleMap` directive must be used in the `style` attribute and must be the only part in the attribute.")}render(e){return Object.keys(e).reduce((r,t)=>{let s=e[t];return s==null?r:r+`${t=t.includes("-")?t:t.replace(/(?:^(webkit|moz|ms|o)|)(?=[A-Z])/g,"-$&").toLowerCase()}:${s};`},"")}update(e,[r]){let{style:t}=e.element;if(this.ft===void 0)return this.ft=new Set(Object.keys(r)),this.render(r);for(let s of this.ft)r[s]==null&&(this.ft.delete(s),s.includes("-")?t.removeProperty(s):t[s]=null);for(let s in r){let p=r[s];if(p!=null){this.ft.add(s);let a=typeof p=="string"&&p.endsWith(L);s.includes("-")||a?t.setProperty(s,a?p.slice(0,-11):p,a?A:""):t[s]=p}}return m}});function O(e){if(e.kind==="episode")return{title:e.show??e.title,below:[e.number,e.title].filter(Boolean).join(" · ")};let r=e.kind==="show"&&e.episodes&&typeof e.watched_episodes=="number"?n("work.of",{count:e.watched_episodes,all:e.episodes}):"";return{title:e.title,below:[e.year??"",r].filter(Boolean).join(" · ")}}function F(e){return e.kind==="show"?e.episodes?(e.watched_episodes??0)/e.episodes:0:e.duration?Math.min(1,e.position/e.duration):0}var o=class extends w{constructor(){super();this.ticked=!1;this.undoable=!1;this.sync="synced";this.error=null;this.seen=[];this.look="posters";this.reachable=!0;new v(this)}focus(t){this.renderRoot.querySelector(".open")?.focus(t)}send(t){$(this,t,this.work)}render(){let{work:t}=this,{title:s,below:p}=O(t),a=F(t),b=this.sync==="failed",x=t.duration&&a>0&&a<1&&!this.ticked&&t.kind!=="show"?n("work.left",{time:z(t.duration-t.position)}):"",h=b&&this.error?S(this.error):"",k=[t.watched||this.ticked?n("state.watched"):"",t.unaired&&t.aired?n("work.airs",{day:f(t.aired)}):"",this.seen.length?`${n("work.seen_by")} ${this.seen.map(({name:C})=>C).join(", ")}`:"",b?n("state.failed"):"",this.sync==="pending"||this.sync==="syncing"?n("state.pending"):""].filter(Boolean).join(", ");return i`
+import{a as B,b as T}from"./part-4LHOJNKU.js";import{a as W,b as _,c as q}from"./part-3TCIX6ZS.js";import{a as u,b as j}from"./part-YINXUWLS.js";import{I as x,K as z,a as l,c as g,d as i,f as m,g as c,i as w,j as d,m as y,r as $,v,w as o,y as S}from"./part-ZGNXT5CQ.js";var A="important",L=" !"+A,E=_(class extends q{constructor(e){if(super(e),e.type!==W.ATTRIBUTE||e.name!=="style"||e.strings?.length>2)throw Error("The `styleMap` directive must be used in the `style` attribute and must be the only part in the attribute.")}render(e){return Object.keys(e).reduce((r,t)=>{let s=e[t];return s==null?r:r+`${t=t.includes("-")?t:t.replace(/(?:^(webkit|moz|ms|o)|)(?=[A-Z])/g,"-$&").toLowerCase()}:${s};`},"")}update(e,[r]){let{style:t}=e.element;if(this.ft===void 0)return this.ft=new Set(Object.keys(r)),this.render(r);for(let s of this.ft)r[s]==null&&(this.ft.delete(s),s.includes("-")?t.removeProperty(s):t[s]=null);for(let s in r){let p=r[s];if(p!=null){this.ft.add(s);let a=typeof p=="string"&&p.endsWith(L);s.includes("-")||a?t.setProperty(s,a?p.slice(0,-11):p,a?A:""):t[s]=p}}return m}});function O(e){if(e.kind==="episode")return{title:e.show??e.title,below:[e.number,e.title].filter(Boolean).join(" · ")};let r=e.kind==="show"&&e.episodes&&typeof e.watched_episodes=="number"?o("work.of",{count:e.watched_episodes,all:e.episodes}):"";return{title:e.title,below:[e.year??"",r].filter(Boolean).join(" · ")}}function F(e){return e.kind==="show"?e.episodes?(e.watched_episodes??0)/e.episodes:0:e.duration?Math.min(1,e.position/e.duration):0}var n=class extends w{constructor(){super();this.ticked=!1;this.undoable=!1;this.sync="synced";this.error=null;this.seen=[];this.look="posters";this.reachable=!0;new v(this)}focus(t){this.renderRoot.querySelector(".open")?.focus(t)}send(t){$(this,t,this.work)}render(){let{work:t}=this,{title:s,below:p}=O(t),a=F(t),b=this.sync==="failed",f=t.duration&&a>0&&a<1&&!this.ticked&&t.kind!=="show"?o("work.left",{time:z(t.duration-t.position)}):"",h=b&&this.error?S(this.error):"",k=[t.watched||this.ticked?o("state.watched"):"",t.unaired&&t.aired?o("work.airs",{day:x(t.aired)}):"",this.seen.length?`${o("work.seen_by")} ${this.seen.map(({name:C})=>C).join(", ")}`:"",b?o("state.failed"):"",this.sync==="pending"||this.sync==="syncing"?o("state.pending"):""].filter(Boolean).join(", ");return i`
       <div class="whole ${t.unaired?"unaired":""} ${this.ticked?"ticked":""}">
         <button class="open" aria-haspopup="dialog" tabindex=${this.reachable?0:-1} @click=${()=>this.send("ws-open")}>
           <span class="frame">
@@ -11,19 +11,19 @@ import{a as B,b as T}from"./part-AEQAZFOZ.js";import{a as W,b as _,c as q}from".
           </span>
           <span class="text">
             <span class="line title">${s}</span>
-            <span class="line quiet">${p}</span>
-            ${h?i`<span class="why bad" title=${h}>${h}</span>`:x?i`<span class="line quiet left">${x}</span>`:c}
+            <span class="below quiet ${h||f?"line":""}">${p}</span>
+            ${h?i`<span class="why bad" title=${h}>${h}</span>`:f?i`<span class="line quiet left">${f}</span>`:c}
           </span>
           ${k?i`<span class="unseen">, ${k}</span>`:c}
         </button>
         ${this.renderState(b,h)}
         ${this.renderAction()}
-      </div>`}renderState(t,s){return t?i`<span class="state failed" title=${s}>${u("alert")}</span>`:this.sync==="synced"?c:i`<span class="state waits" title=${n("state.pending")}>${u("cloud")}</span>`}renderAction(){let{work:t}=this;if(this.ticked)return i`<span class="tick on" aria-hidden="true"><span>${u("check")}</span></span>${this.undoable?i`
-        <button class="undo" aria-label=${`${n("card.undo")}: ${t.full_title}`}
-          @click=${()=>this.send("ws-untick")}>${u("undo")}<span>${n("card.undo")}</span></button>`:c}`;if(t.unaired)return t.aired?i`<span class="when" aria-hidden="true">${f(t.aired)}</span>`:c;let s=t.watched===!0;return i`<button class="tick ${s?"on":""}" tabindex=${this.reachable?0:-1} aria-pressed=${s?"true":"false"}
-      aria-label=${n(s?"card.unmark":"card.mark",{title:t.full_title})}
-      title=${n(s?"state.watched":"card.tick")}
-      @click=${()=>this.send("ws-tick")}><span>${u("check")}</span></button>`}};o.styles=[j,T,g`
+      </div>`}renderState(t,s){return t?i`<span class="state failed" title=${s}>${u("alert")}</span>`:this.sync==="synced"?c:i`<span class="state waits" title=${o("state.pending")}>${u("cloud")}</span>`}renderAction(){let{work:t}=this;if(this.ticked)return i`<span class="tick on" aria-hidden="true"><span>${u("check")}</span></span>${this.undoable?i`
+        <button class="undo" aria-label=${`${o("card.undo")}: ${t.full_title}`}
+          @click=${()=>this.send("ws-untick")}>${u("undo")}<span>${o("card.undo")}</span></button>`:c}`;if(t.unaired)return t.aired?i`<span class="when" aria-hidden="true">${x(t.aired)}</span>`:c;let s=t.watched===!0;return i`<button class="tick ${s?"on":""}" tabindex=${this.reachable?0:-1} aria-pressed=${s?"true":"false"}
+      aria-label=${o(s?"card.unmark":"card.mark",{title:t.full_title})}
+      title=${o(s?"state.watched":"card.tick")}
+      @click=${()=>this.send("ws-tick")}><span>${u("check")}</span></button>`}};n.styles=[j,T,g`
     :host { display: block; min-width: 0; }
     .whole { position: relative; }
     .open { display: block; width: 100%; border-radius: var(--ws-round); }
@@ -46,7 +46,7 @@ import{a as B,b as T}from"./part-AEQAZFOZ.js";import{a as W,b as _,c as q}from".
       font-size: 15px; transition: background-color .15s, transform .15s;
     }
     .tick:hover span { background: #1b7a3d; border-color: #fff; transform: scale(1.08); }
-    .tick.on span { background: #1b7a3d; border-color: transparent; }
+    .tick.on span { background: #1b7a3d; border-color: #fff; }
     .tick:focus-visible { outline: none; }
     .tick:focus-visible span { outline: 3px solid var(--ws-accent); outline-offset: 1px; }
     .state {
@@ -54,7 +54,7 @@ import{a as B,b as T}from"./part-AEQAZFOZ.js";import{a as W,b as _,c as q}from".
       width: 30px; height: 30px; border-radius: 50%; background: rgb(20 20 20 / 62%); color: #fff; font-size: 14px;
     }
     .state.failed { background: #b3261e; }
-    .why { display: -webkit-box; -webkit-line-clamp: 2; -webkit-box-orient: vertical; overflow: hidden; }
+    .why, .below:not(.line) { display: -webkit-box; -webkit-line-clamp: 2; -webkit-box-orient: vertical; overflow: hidden; }
     .seen { position: absolute; inset-block-end: 8px; inset-inline-start: 8px; display: flex; }
     .seen.above { inset-block-end: 20px; }
     .seen .face { width: 24px; height: 24px; font-size: 9px; box-shadow: 0 0 0 1.5px rgb(20 20 20 / 60%); }
@@ -86,7 +86,7 @@ import{a as B,b as T}from"./part-AEQAZFOZ.js";import{a as W,b as _,c as q}from".
     :host([look='list']) .frame { border-radius: 8px; }
     :host([look='list']) .tick { inset-block-start: calc(50% - 24px); }
     :host([look='list']) .tick span { background: none; color: var(--ws-quiet); border-color: var(--ws-line); }
-    :host([look='list']) .tick:hover span, :host([look='list']) .tick.on span { color: #fff; background: #1b7a3d; }
+    :host([look='list']) .tick:hover span, :host([look='list']) .tick.on span { color: #fff; background: #1b7a3d; border-color: transparent; }
     :host([look='list']) .state { inset-block-start: calc(50% - 15px); inset-inline: auto 52px; background: none; color: var(--ws-quiet); }
     :host([look='list']) .state.failed { color: var(--ws-error); }
     :host([look='list']) .when { inset-block-start: calc(50% - 13px); background: var(--ws-faint); color: var(--ws-text); }
@@ -98,4 +98,4 @@ import{a as B,b as T}from"./part-AEQAZFOZ.js";import{a as W,b as _,c as q}from".
       background: var(--ws-tint); color: var(--ws-text);
     }
     :host([look='list']) .ticked .state { inset-inline-end: 120px; }
-  `],l([d({attribute:!1})],o.prototype,"work",2),l([d({type:Boolean})],o.prototype,"ticked",2),l([d({type:Boolean})],o.prototype,"undoable",2),l([d({attribute:!1})],o.prototype,"sync",2),l([d({attribute:!1})],o.prototype,"error",2),l([d({attribute:!1})],o.prototype,"seen",2),l([d({reflect:!0})],o.prototype,"look",2),l([d({attribute:!1})],o.prototype,"reachable",2),o=l([y("ws-poster")],o);export{E as a,F as b};
+  `],l([d({attribute:!1})],n.prototype,"work",2),l([d({type:Boolean})],n.prototype,"ticked",2),l([d({type:Boolean})],n.prototype,"undoable",2),l([d({attribute:!1})],n.prototype,"sync",2),l([d({attribute:!1})],n.prototype,"error",2),l([d({attribute:!1})],n.prototype,"seen",2),l([d({reflect:!0})],n.prototype,"look",2),l([d({attribute:!1})],n.prototype,"reachable",2),n=l([y("ws-poster")],n);export{E as a,F as b};
