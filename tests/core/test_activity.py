@@ -81,6 +81,37 @@ async def test_what_gave_way_while_it_was_under_way_is_ours_all_the_same() -> No
     assert rig.results() == [Result.SUPERSEDED, Result.ALREADY_TRUE]
 
 
+@pytest.mark.parametrize("origin", [Origin.USER, Origin.LEVEL])
+@virtual
+async def test_what_was_written_and_is_asked_for_once_more_is_ours(
+    origin: Origin,
+) -> None:
+    """Nobody had read what the first write did before it gave way to the second.
+
+    Of what a levelling does nothing is told one by one.
+    """
+    witness = Witness()
+    rig, film = witness.rig, movie("m1")
+    rig.server.states["m1"] = seen()
+    await witness.read("m1")
+    rig.server.on(Ask.FETCH, None, *[Trouble(Kind.ERROR)] * 3)
+    await rig.ask(MarkUnwatched(), film)
+    rig.start()
+    await rig.until(lambda: rig.server.count(Ask.WRITE) == 1)
+    again = an_operation(MarkUnwatched(), film, origin=origin, asked_at=rig.clock.now())
+    await rig.lane.submit([again])
+    await rig.drained()
+    await rig.stop()
+    assert rig.server.count(Ask.WRITE) == 1
+    assert rig.results() == [Result.SUPERSEDED, Result.ALREADY_TRUE]
+    unmarked = [
+        one.operation for one in witness.told if one.what is not What.QUEUE_DRAINED
+    ]
+    assert [one and one.operation_id for one in unmarked] == (
+        [again.operation_id] if origin is Origin.USER else []
+    )
+
+
 @virtual
 async def test_a_delivered_mark_is_told_with_its_operation() -> None:
     witness = Witness()

@@ -10,9 +10,9 @@ what is told has to know as much: what he heard last of a film or episode is how
 """
 
 import asyncio
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 import random
@@ -85,8 +85,10 @@ SELDOM = 20
 #: for the day on which it is read anyhow, and that is most of what a world costs.
 ASKED = 0.8
 
-#: Seconds after that in which nothing may be listed any more.
+#: Seconds after that in which nothing may be listed any more; and how often as long may
+#: pass until then, as what took a slow server long rests three times as long.
 AFTERWARDS = 2 * HOUR
+MOST_AFTERWARDS = 3
 
 #: Libraries, and which kind they are of.
 LIBRARIES = {
@@ -254,6 +256,8 @@ class Catalogued:
         self._is_away = 0
         self._hidden: set[str] = set()
         self._gone: list[tuple[Item, PlayState]] = []
+        #: What each id has stood for, by title, whenever ids changed their owners.
+        self._stood_for: defaultdict[str, dict[str, Item]] = defaultdict(dict)
         #: Some proxies let no socket through.
         self.is_deaf = rng.random() < 0.15
         self.server = self._make_server()
@@ -581,7 +585,9 @@ class Catalogued:
         await asyncio.sleep(self.eventful)
         for actor in actors:
             actor.cancel()
-        await asyncio.wait(actors)
+        for actor in actors:
+            with suppress(asyncio.CancelledError):
+                await actor
         await self._come_to_rest()
         self.problems += self._problems()
         if self.problems:
@@ -612,8 +618,11 @@ class Catalogued:
                 raise Broken(f"seed {self.seed}: it does not come to rest")
             await asyncio.sleep(ROUND_REST)
         await asyncio.sleep(SEEN)
-        listings = self._listings
-        await asyncio.sleep(AFTERWARDS)
+        for _ in range(MOST_AFTERWARDS):
+            listings = self._listings
+            await asyncio.sleep(AFTERWARDS)
+            if self._listings == listings or self.is_deaf or self.neighbour:
+                break
         if self.is_deaf or self.neighbour:
             self.tally.leave_out(ENDS, UNTOLD)
             return
@@ -900,8 +909,8 @@ class Catalogued:
 
     def _move(self) -> None:
         """Have a film, or a show, be in another library, under its id or others."""
-        item = self.rng.choice([*self._shows(), *self._shown()])
-        if item.kind is MediaKind.EPISODE:
+        found = [*self._shows(), *self._shown()]
+        if not found or (item := self.rng.choice(found)).kind is MediaKind.EPISODE:
             return
         homes = [one for one, kind in LIBRARIES.items() if kind is item.kind]
         homes.remove(item.library_id or "")
@@ -990,13 +999,23 @@ class Catalogued:
         new_ids = dict(zip(moved, shuffled, strict=True))
         for one in moved[: len(moved) // 4]:
             new_ids[one] = f"x{self._new_number()}"
-        before = dict(self.server.items)
-        self.server.renumber(new_ids)
         for item_id, item in self.server.items.items():
-            known = before.get(item_id, item)
-            if known.title != item.title and known.is_still(item):
+            self._stood_for[item_id][item.title] = item
+        self.server.renumber(new_ids)
+        for item_id in set(new_ids.values()) & self.server.items.keys():
+            item = self.server.items[item_id]
+            if item.kind.is_container:
+                continue
+            known, work = self._stood_for[item_id], self.works[item.title]
+            if item.title in known:
+                # What is known under the id is from when it had it before.
+                work.heard = None
+            if any(
+                one.is_still(item)
+                for title, one in known.items()
+                if title != item.title
+            ):
                 # Two files of one film cannot be told apart: it looks like a change.
-                work = self.works[item.title]
                 work.heard = None
                 work.marked.update((True, False))
 

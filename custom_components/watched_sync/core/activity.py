@@ -126,7 +126,7 @@ class Chronicle:
             ours.update(item_ids)
             told += ends
         if observing:
-            told.extend(self._observed_moves(update.readings, update.before, ours))
+            told.extend(self._observed_moves(update, ours))
         self._delivered += sum(
             one.result in _ARRIVED and not _is_of_levelling(one)
             for one in update.outcomes
@@ -171,15 +171,17 @@ class Chronicle:
             yield item_id, move and replace(move, operation=operation)
 
     def _observed_moves(
-        self,
-        readings: Iterable[Reading],
-        before: Mapping[str, PlayState],
-        ours: Collection[str],
+        self, update: LaneUpdate, ours: Collection[str]
     ) -> list[Activity]:
-        """Return what somebody else did, the newest play last."""
+        """Return what somebody else did, the newest play last.
+
+        What was left behind by what gave way to an operation that has ended now is the
+        doing of that one: nothing else tells of it.
+        """
+        ended = [one.operation for one in update.outcomes if one.operation.traces]
 
         def observed(reading: Reading) -> Activity | None:
-            item = reading.item
+            item, before = reading.item, update.before
             if (
                 item.item_id not in before
                 or item.kind.is_container
@@ -187,12 +189,18 @@ class Chronicle:
             ):
                 return None
             move = _move(item, before[item.item_id], reading.state)
-            return None if move is None or self._is_echo(reading) else move
+            if move is None or self._is_echo(reading):
+                return None
+            for operation in ended:
+                if operation.reaches(item) and _may_have_left(operation, reading):
+                    is_told = operation.origin is not Origin.LEVEL
+                    return replace(move, operation=operation) if is_told else None
+            return move
 
         moves = [
             move
             for _, move in self._mistakes.each(
-                readings, observed, "What others did could not be told of"
+                update.readings, observed, "What others did could not be told of"
             )
             if move is not None
         ]
@@ -202,9 +210,8 @@ class Chronicle:
     def _is_echo(self, reading: Reading) -> bool:
         """Whether an operation that is still under way may have left this behind."""
         return any(
-            trace.means_the_same_as(reading.state)
+            _may_have_left(operation, reading)
             for operation in self._outbox.concerning(reading.item)
-            for trace in operation.traces_on(reading.item.item_id)
         )
 
 
@@ -245,6 +252,14 @@ def marked_together(activities: Iterable[Activity]) -> list[list[Activity]]:
             batch_id = one.operation.batch_id if one.operation else None
             batches.setdefault((one.what, one.origin, batch_id), []).append(one)
     return list(batches.values())
+
+
+def _may_have_left(operation: Operation, reading: Reading) -> bool:
+    """Whether an operation, or one it took the place of, may have left this behind."""
+    return any(
+        trace.means_the_same_as(reading.state)
+        for trace in operation.traces_on(reading.item.item_id)
+    )
 
 
 def _is_of_levelling(outcome: Outcome) -> bool:
