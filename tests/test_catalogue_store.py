@@ -390,6 +390,11 @@ async def spoil_while_open(catalogue: CatalogueStore, statement: str) -> None:
     ("statement", "ask"),
     [
         ("UPDATE items SET rest = 'x'", lambda one: one.readings(["m1"])),
+        ("UPDATE items SET rest = 'x'", lambda one: one.leaves()),
+        (
+            "UPDATE items SET rest = json_set(rest, '$.item.ids.tmdb', 5)",
+            lambda one: one.leaves(),
+        ),
         ("UPDATE items SET kind = 9", lambda one: one.readings(["m1"])),
         ("UPDATE trigrams SET offsets = x'00'", lambda one: one.like("m1", FILMS, 1)),
         (

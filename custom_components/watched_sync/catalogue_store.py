@@ -56,6 +56,7 @@ from .core.codec import (
     AIRED,
     DAMAGE,
     LAST_PLAYED,
+    LEAF_PATHS,
     POSITION,
     Row,
     decode_leaf,
@@ -63,11 +64,11 @@ from .core.codec import (
     decode_row,
     encode_progress,
     encode_row,
-    shows_in,
+    place_in,
 )
 from .core.errors import CatalogueError
 from .core.identity import Item, MediaKind, ProviderIds
-from .core.leaf import LEAVES
+from .core.leaf import LEAVES, Place
 from .core.play_state import Reading
 from .core.ports import Catalogue, CatalogueListener, Leaves
 from .core.titles import (
@@ -169,6 +170,12 @@ _TABLES: Final = (
 _ROWS: Final = (
     "SELECT id, kind, title, year, season, episode, duration, watched, content, rest,"
     " number, place FROM items JOIN places USING (place)"
+)
+#: What `decode_leaf` makes a film or episode of, then its kind, place and number.
+_LEAVES: Final = (
+    "SELECT id, title, year, season, episode, duration, watched, "  # noqa: S608 - of our own
+    + ", ".join(f"json_extract(rest, '{path}')" for path in LEAF_PATHS)
+    + ", kind, place, content, number FROM items JOIN places USING (place)"
 )
 #: As `shelf_place` sorts.
 _SHELF_ORDER: Final = (
@@ -650,14 +657,19 @@ class _Tables:
     def leaves(self, start: int, limit: int) -> Leaves:
         """Return the films and episodes of the next rows."""
         found = self._db.execute(
-            f"{_ROWS} WHERE number > ? AND +kind IN {_EACH} ORDER BY number LIMIT ?",
+            f"{_LEAVES} WHERE number > ? AND +kind IN {_EACH} ORDER BY number LIMIT ?",
             (start, _array(_kinds(LEAVES)), limit),
         ).fetchall()
+        places: dict[int, Place] = {}
+        leaves = []
         try:
-            leaves = [decode_leaf(_row(columns)) for *columns, _, _ in found]
+            for *columns, kind, number, content, _ in found:
+                if (place := places.get(number)) is None:
+                    place = places[number] = place_in(content)
+                leaves.append(decode_leaf(KINDS[kind], place, columns))
         except DAMAGE as err:
             raise sqlite3.DatabaseError("a row cannot be understood") from err
-        return Leaves(leaves, None if len(found) < limit else found[-1][-2])
+        return Leaves(leaves, None if len(found) < limit else found[-1][-1])
 
     def count_episodes(
         self, until: date, show_ids: Collection[str] | None
@@ -682,7 +694,7 @@ class _Tables:
             (*values, until.isoformat()),
         ):
             try:
-                shows = shows_in(content)
+                shows = place_in(content).show_ids
                 played = last_played and members.moment(last_played)
             except DAMAGE as err:
                 raise sqlite3.DatabaseError("a row cannot be understood") from err

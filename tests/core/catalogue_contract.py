@@ -16,7 +16,8 @@ from custom_components.watched_sync.core.catalogue import (
 )
 from custom_components.watched_sync.core.errors import CatalogueError
 from custom_components.watched_sync.core.identity import Item, MediaKind, ProviderIds
-from custom_components.watched_sync.core.play_state import PlayState, Reading
+from custom_components.watched_sync.core.leaf import Leaf
+from custom_components.watched_sync.core.play_state import UNKNOWN, PlayState, Reading
 from custom_components.watched_sync.core.ports import Catalogue
 
 from .samples import at, seen, unseen
@@ -102,6 +103,30 @@ class CatalogueContract:
         found = [one.item_id for one in everything.leaves]
         assert sorted(found) == sorted({*kept, "new"} - {"m0", "m5"})
         assert everything.next_start is None
+
+    async def test_leaves_say_the_same_in_a_few_words(
+        self, catalogue: Catalogue
+    ) -> None:
+        begun_again = PlayState(
+            watched=False,
+            position=12.5,
+            play_count=2,
+            last_played=at(5),
+            begun_again=True,
+            hides_position=True,
+        )
+        kept = [
+            Reading(movie("m1"), seen(last=at(5))),
+            Reading(movie("m2", year=None, provider_ids=ProviderIds()), UNKNOWN),
+            Reading(episode(SHOW, 0, 0), unseen()),
+            Reading(
+                replace(episode(SHOW, 2, 5), episode_end=6, listed_under=("other",)),
+                begun_again,
+            ),
+        ]
+        await catalogue.keep([*kept, *read(SHOW, FIRST)])
+        found = (await catalogue.leaves()).leaves
+        assert sorted(map(repr, found)) == sorted(repr(Leaf.of(one)) for one in kept)
 
     async def test_forgets_what_is_dropped(self, catalogue: Catalogue) -> None:
         await catalogue.keep([*read(movie("a")), *read(movie("b"))])

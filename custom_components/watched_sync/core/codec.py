@@ -6,7 +6,7 @@ from it, and never costs the rows beside it (`salvage`). Texts and numbers pass 
 as those of servers do: what was stored may be older than it.
 """
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import lru_cache
@@ -228,6 +228,18 @@ def _decode_counts(data: Mapping[str, Any]) -> tuple[int | None, int | None]:
 AIRED: Final = "$.item.aired"
 POSITION: Final = "$.state.position"
 LAST_PLAYED: Final = "$.state.last_played"
+#: What it has of a film or episode in a few words.
+LEAF_PATHS: Final = (
+    "$.item.ids.imdb",
+    "$.item.ids.tmdb",
+    "$.item.ids.tvdb",
+    "$.item.episode_end",
+    POSITION,
+    "$.state.play_count",
+    LAST_PLAYED,
+    "$.state.begun_again",
+    "$.state.hides_position",
+)
 
 
 class Row(NamedTuple):
@@ -255,7 +267,8 @@ def _text_of(place: Place) -> str:
 
 
 @lru_cache(_PLACES)
-def _place_in(text: str) -> Place:
+def place_in(text: str) -> Place:
+    """Return the place that a row names; raises one of `DAMAGE`."""
     return _decode_place(_object_in(text))
 
 
@@ -265,11 +278,6 @@ def _object_in(text: str) -> Mapping[str, Any]:
     if end != len(text):
         raise members.DamagedRow("more than an object")
     return members.mapping(found)
-
-
-def shows_in(place: str) -> tuple[str, ...]:
-    """Return the ids of the shows that a row's place names; raises one of `DAMAGE`."""
-    return _place_in(place).show_ids
 
 
 def encode_row(reading: Reading) -> Row:
@@ -307,36 +315,53 @@ def decode_row(row: Row) -> Reading:
     }
     state = {"watched": row.watched, **members.mapping(rest.get("state", {}))}
     return Reading(
-        _decode_item(item, _place_in(row.place)),
+        _decode_item(item, place_in(row.place)),
         decode_state(state),
         *_decode_counts(rest),
     )
 
 
-def decode_leaf(row: Row) -> Leaf:
-    """Return in a few words what the row of a film or episode holds.
+def decode_leaf(kind: MediaKind, place: Place, columns: Sequence[Any]) -> Leaf:
+    """Return a film or episode in a few words, in a third of `decode_row`'s time.
 
-    In a third of the time that `decode_row` takes; raises one of `DAMAGE`.
+    *columns* are the id, title, year, season, episode, duration and flag of its row,
+    and what its `rest` has at `LEAF_PATHS`. Raises one of `DAMAGE`.
     """
-    rest = _object_in(row.rest)
-    item = members.mapping(rest.get("item", {}))
-    ids = members.mapping(item.get("ids", {}))
-    state = members.mapping(rest.get("state", {}))
+    item_id, title, year, season, episode, duration, watched, *rest = columns
+    imdb, tmdb, tvdb, episode_end, *shown = rest
     return Leaf(
-        gate.stored_id(row.item_id),
-        MediaKind(row.kind),
-        _title(row.title),
-        _place_in(row.place),
-        ProviderIds.told_numbers(ids.get("imdb"), ids.get("tmdb"), ids.get("tvdb")),
-        None if row.year is None else gate.whole(row.year, gate.YEARS),
-        None if row.season is None else gate.whole(row.season, gate.NUMBERS),
-        None if row.episode is None else gate.whole(row.episode, gate.NUMBERS),
-        _whole(item, "episode_end", gate.NUMBERS),
-        None if row.duration is None else gate.length(row.duration),
-        decode_state({"watched": row.watched, **state})
-        if state
-        else _BARE[row.watched],
+        gate.stored_id(item_id),
+        kind,
+        _title(title) if place.keeps_title(kind) else "",
+        place,
+        ProviderIds.told_numbers(imdb, tmdb, tvdb),
+        None if year is None else gate.whole(year, gate.YEARS),
+        None if season is None else gate.whole(season, gate.NUMBERS),
+        None if episode is None else gate.whole(episode, gate.NUMBERS),
+        None if episode_end is None else gate.whole(episode_end, gate.NUMBERS),
+        None if duration is None else gate.length(duration),
+        _state_in(watched, *shown) if any(shown) else _BARE[watched],
     )
+
+
+def _state_in(
+    watched: int | None,
+    position: float | None,
+    play_count: int | None,
+    last_played: str | None,
+    begun_again: int | None,
+    hides_position: int | None,
+) -> PlayState:
+    """Return a play state from its members, as a database has them."""
+    data = {
+        "watched": None if watched is None else bool(watched),
+        "position": position,
+        "play_count": play_count,
+        "last_played": last_played,
+        "begun_again": bool(begun_again),
+        "hides_position": bool(hides_position),
+    }
+    return decode_state(data)
 
 
 def encode_progress(progress: Progress) -> Json:

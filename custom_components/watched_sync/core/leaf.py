@@ -42,6 +42,10 @@ class Place:
         """Whether anything here says what show it belongs to."""
         return bool(self.show_id or self.show_title or self.show_provider_ids)
 
+    def keeps_title(self, kind: MediaKind) -> bool:
+        """Whether what lies here is known by a title of its own."""
+        return kind is MediaKind.MOVIE or not self.names_show
+
     @property
     def show_ids(self) -> tuple[str, ...]:
         """The ids of all shows that what lies here belongs to."""
@@ -61,7 +65,8 @@ class Place:
 class Leaf(NamedTuple):
     """A film or episode, and what was last read of its play state.
 
-    The members are those of an `Item`; `ids` are its own provider ids as numbers.
+    The members are those of an `Item`; `ids` are its own provider ids as numbers. The
+    title is that of a film, or of what names no show, and empty for an episode of one.
     """
 
     item_id: str
@@ -80,11 +85,12 @@ class Leaf(NamedTuple):
     def of(cls, reading: Reading) -> Leaf:
         """Return a reading in a few words."""
         item = reading.item
+        place = Place.of(item)
         return cls(
             item.item_id,
             item.kind,
-            item.title,
-            Place.of(item),
+            item.title if place.keeps_title(item.kind) else "",
+            place,
             item.provider_ids.numbers,
             item.year,
             item.season,

@@ -123,12 +123,7 @@ class Packed:
         self._texts += leaf.item_id.encode(errors="surrogatepass")
         self._ends.append(len(self._texts))
         self._numbers.extend(
-            (
-                _small(leaf.season),
-                _small(leaf.episode),
-                _small(leaf.episode_end),
-                _small(leaf.year),
-            )
+            map(_small, (leaf.season, leaf.episode, leaf.episode_end, leaf.year))
         )
         self._durations.append(leaf.duration or 0.0)
         self._positions.append(state.position)
@@ -156,7 +151,7 @@ class Packed:
     def _group_of(self, side: int, row: int, leaf: Leaf) -> int:
         """Put an item into the group of its show, or one of its own; return which."""
         place = leaf.place
-        if leaf.kind is MediaKind.MOVIE or not place.names_show:
+        if place.keeps_title(leaf.kind):
             return self._new_group(Show(side, row, title=leaf.title, year=leaf.year))
         if place is not self._last_place:  # most lie where the one before them does
             show_id, ids, title = (
@@ -230,15 +225,15 @@ class Packed:
                     self._unite_rows(bearers)
                 bearers, last = [], key
             bearers.append(entry & _ROWS)
-        if len(bearers) > 1:
-            self._unite_rows(bearers)
+        self._unite_rows(bearers)
 
     def _unite_rows(self, rows: list[int]) -> None:
         """Put the bearers of one key into one unit."""
         if len(rows) > MOST_BEARERS and self._are_too_many(rows):
             for row in rows:
                 self._flags[row] |= _CROWDED
-        else:
+        elif len({self._parents[self._group[row]] for row in rows}) > 1:
+            # Most are in one already, as their shows are, or another of their ids.
             self._unite(rows, self._are_others, self._group.__getitem__)
 
     def _unite(
@@ -257,9 +252,8 @@ class Packed:
                 self._unite_groups(group_of(bearers[0]), group_of(one))
             return
         for one, other in combinations(bearers, 2):
-            first, second = self._root(group_of(one)), self._root(group_of(other))
-            if first != second and not are_others(one, other):
-                self._parents[max(first, second)] = min(first, second)
+            if not are_others(one, other):
+                self._unite_groups(group_of(one), group_of(other))
 
     def _are_too_many(self, rows: Iterable[int]) -> bool:
         borne = Counter(self._sides[row] for row in rows)

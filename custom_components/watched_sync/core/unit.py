@@ -10,7 +10,7 @@ from collections import Counter, defaultdict
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from itertools import batched
+from itertools import batched, combinations
 from typing import NamedTuple
 
 from .identity import Item
@@ -220,7 +220,7 @@ class Unit:
         active = sorted(self._sources(), key=_by_place)
         for number in range(1 if rules.sources else _MOST_ROUNDS):
             active = yield from self._go_round(active, is_first=number == 0)
-            if not active:
+            if not active or self._is_level():
                 break
         return self._settled()
 
@@ -249,6 +249,15 @@ class Unit:
             copy.follow(following)
         self._changed.update(changes)
         return list(changes)
+
+    def _is_level(self) -> bool:
+        """Whether copies show the same by now, so that nothing else can change."""
+        if not self._are_copies:
+            return False
+        shown = [
+            one.now.state for some in self._known.values() for one in some.values()
+        ]
+        return all(one.agrees_with(other) for one, other in combinations(shown, 2))
 
     def _pause(self) -> Generator[None]:
         self._work += 1
