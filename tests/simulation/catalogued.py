@@ -12,7 +12,7 @@ what is told has to know as much: what he heard last of a film or episode is how
 import asyncio
 from collections import Counter, defaultdict
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 import random
@@ -585,9 +585,10 @@ class Catalogued:
         await asyncio.sleep(self.eventful)
         for actor in actors:
             actor.cancel()
+        await asyncio.wait(actors)
         for actor in actors:
-            with suppress(asyncio.CancelledError):
-                await actor
+            if not actor.cancelled():
+                actor.result()
         await self._come_to_rest()
         self.problems += self._problems()
         if self.problems:

@@ -465,6 +465,9 @@ class Mirrored:
         for actor in actors:
             actor.cancel()
         await asyncio.wait(actors)
+        for actor in actors:
+            if not actor.cancelled():
+                actor.result()
         self.troubled = False
         for side in self.sides:
             side.server.down = False
