@@ -28,8 +28,8 @@ from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
 from custom_components.watched_sync.const import DOMAIN
 from custom_components.watched_sync.core.catalogue import Progress
-from custom_components.watched_sync.core.level import Plan, Step, fingerprint
-from custom_components.watched_sync.core.levelling import Asked
+from custom_components.watched_sync.core.level.levelling import Asked
+from custom_components.watched_sync.core.level.plan import Plan, Step, fingerprint
 from custom_components.watched_sync.core.operation import MarkWatched, SetProgress
 from custom_components.watched_sync.core.play_state import PlayState
 from custom_components.watched_sync.images import picture_path

@@ -25,8 +25,8 @@ from .const import (
     ISSUE_UNDELIVERABLE,
 )
 from .core.errors import JournalError, Reason
-from .core.level import Plan
-from .core.levelling import Asked
+from .core.level.levelling import Asked
+from .core.level.plan import Plan
 from .core.operation import Operation
 from .dialogs.person import async_person_selector, likely_person
 from .issues import async_look, async_mass_change, async_person_needed

@@ -81,7 +81,7 @@ from .actions.queue import (
 )
 from .const import DOMAIN
 from .core.identity import MediaKind
-from .core.level import What
+from .core.level.plan import What
 from .naming.names import EXTERNAL_ID_EXAMPLES
 from .naming.shows import ActionScope
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from homeassistant.util.ulid import ulid_now
 
 from .core.errors import JournalError
-from .core.levelling import Levelling
+from .core.level.levelling import Levelling
 from .core.operation import Cause, Operation
 from .core.undo import (
     Batch,

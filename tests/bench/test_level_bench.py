@@ -20,8 +20,8 @@ import pytest
 from custom_components.watched_sync.catalogue_store import CatalogueStore
 from custom_components.watched_sync.core.identity import Item, MediaKind
 from custom_components.watched_sync.core.leaf import LibraryPage
-from custom_components.watched_sync.core.level import Plan, Question, Side
-from custom_components.watched_sync.core.planner import Planner
+from custom_components.watched_sync.core.level.plan import Plan, Question, Side
+from custom_components.watched_sync.core.level.planner import Planner
 from custom_components.watched_sync.core.play_state import PlayState, Reading
 from custom_components.watched_sync.core.ports import Capabilities
 from tests.core.samples import at

@@ -10,7 +10,7 @@ from homeassistant.util.json import JsonObjectType, JsonValueType
 from ..core.errors import CatalogueError
 from ..core.importing.export import Export, Options
 from ..core.importing.faults import ExportError
-from ..core.level import Question, What
+from ..core.level.plan import Question, What
 from ..export_files import read
 from ..failures import invalid, unreadable_export
 from ..levelling.exported import ExportSide

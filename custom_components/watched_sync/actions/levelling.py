@@ -11,8 +11,8 @@ from homeassistant.util.json import JsonObjectType
 
 from ..const import DOMAIN
 from ..core.errors import JournalError
-from ..core.level import Plan, Question, What
-from ..core.levelling import Asked, Levelling
+from ..core.level.levelling import Asked, Levelling
+from ..core.level.plan import Plan, Question, What
 from ..failures import invalid, refusal
 from ..levelling.answers import async_plan_rows, progress_row
 from ..levelling.carrying_out import UnderWay, Unknown, levellings

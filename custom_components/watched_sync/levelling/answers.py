@@ -8,8 +8,8 @@ from homeassistant.core import HomeAssistant
 from homeassistant.util.json import JsonObjectType, JsonValueType
 
 from ..core.codec import encode_change
-from ..core.level import Counts, LeftOut, Plan, Probable, Step
-from ..core.levelling import Levelling
+from ..core.level.levelling import Levelling
+from ..core.level.plan import Counts, LeftOut, Plan, Probable, Step
 from ..core.operation import MarkWatched, SetProgress
 from ..core.play_state import Reading
 from .planning import PlanSide

@@ -26,9 +26,9 @@ from ..const import DOMAIN, LOGGER
 from ..core.codec import DAMAGE
 from ..core.errors import JournalError
 from ..core.lane import LaneUpdate
-from ..core.level import Plan
-from ..core.level_codec import decode_levelling, encode_levelling
-from ..core.levelling import Asked, Levelling, Part
+from ..core.level.codec import decode_levelling, encode_levelling
+from ..core.level.levelling import Asked, Levelling, Part
+from ..core.level.plan import Plan
 from ..core.play_state import Reading
 from ..runtime import WatchedSyncConfigEntry
 from ..store import LevellingsStore, LevellingStore

@@ -5,7 +5,7 @@ from itertools import batched
 from typing import Final, override
 
 from ..core.leaf import LibraryPage
-from ..core.level import Side
+from ..core.level.plan import Side
 from ..core.play_state import Reading
 from .planning import PlanSide
 

@@ -9,7 +9,7 @@ from ..catalogue_store import KeptCatalogue, catalogue_path
 from ..const import CONF_SERVER_ID
 from ..core.errors import CatalogueError
 from ..core.leaf import LibraryPage
-from ..core.level import Side
+from ..core.level.plan import Side
 from ..core.play_state import Reading
 from ..preferences import preferences
 from ..runtime import WatchedSyncConfigEntry

@@ -18,7 +18,7 @@ from homeassistant.helpers.dispatcher import (
 
 from ..const import DOMAIN, ISSUE_LEVEL_OFFER, LOGGER, PERSON_SOMEBODY_ELSE
 from ..core.inventory import Stage
-from ..core.level import Question
+from ..core.level.plan import Question
 from ..markdown import plain
 from ..preferences import is_person_chosen, person_of, preferences
 from ..runtime import WatchedSyncConfigEntry

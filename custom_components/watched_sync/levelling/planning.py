@@ -12,8 +12,8 @@ from ..const import CONF_SERVER_ID
 from ..core.errors import CatalogueError
 from ..core.lane import Lane
 from ..core.leaf import Leaf, LibraryPage
-from ..core.level import Plan, Question, Side
-from ..core.planner import Planner, complete
+from ..core.level.plan import Plan, Question, Side
+from ..core.level.planner import Planner, complete
 from ..core.play_state import Reading
 from ..preferences import preferences
 from ..runtime import WatchedSyncConfigEntry, runtime_of

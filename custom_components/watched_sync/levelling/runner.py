@@ -11,8 +11,7 @@ from ..const import DOMAIN, LOGGER
 from ..core.errors import CatalogueError, JournalError, ServerError
 from ..core.identity import Item
 from ..core.lane import LaneClosed, Phase
-from ..core.level import StepNow
-from ..core.levelling import (
+from ..core.level.levelling import (
     CHUNK,
     MOST_WAITING,
     End,
@@ -24,6 +23,7 @@ from ..core.levelling import (
     remembered,
     verdict,
 )
+from ..core.level.plan import StepNow
 from ..core.operation import Operation, Origin
 from ..core.outbox import OutboxFull
 from ..core.play_state import Reading

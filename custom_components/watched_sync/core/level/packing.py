@@ -15,10 +15,10 @@ from datetime import UTC, datetime, timedelta
 from itertools import combinations, starmap
 from operator import mul
 
-from .identity import MOST_EPISODES, NO_IDS, Item, MediaKind, ProviderIds
-from .leaf import LEAVES, Leaf, LibraryPage, Place
-from .matching import contradict
-from .play_state import PlayState
+from ..identity import MOST_EPISODES, NO_IDS, Item, MediaKind, ProviderIds
+from ..leaf import LEAVES, Leaf, LibraryPage, Place
+from ..matching import contradict
+from ..play_state import PlayState
 
 #: Items of one side that may bear one id; what more than these bear names no work.
 MOST_BEARERS = 1_000

@@ -10,14 +10,14 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Final
 
-from .identity import Item
-from .level import What
-from .mirror import Move, Skip, change_for
-from .operation import Change, MarkUnwatched, MarkWatched, SetProgress
+from ..identity import Item
+from ..mirror import Move, Skip, change_for
+from ..operation import Change, MarkUnwatched, MarkWatched, SetProgress
+from ..play_state import POSITION_TOLERANCE, PlayState
+from ..ports import Capabilities
+from ..reconcile import CLOCK_TOLERANCE, Accept, Policy, decide
 from .packing import NEVER
-from .play_state import POSITION_TOLERANCE, PlayState
-from .ports import Capabilities
-from .reconcile import CLOCK_TOLERANCE, Accept, Policy, decide
+from .plan import What
 
 #: When something was played of which no date is known: before all that has one.
 LONG_AGO: Final = datetime(1970, 1, 1, tzinfo=UTC)

@@ -13,12 +13,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from .identity import Item
-from .level import Step, StepNow
-from .operation import Change, Operation, Origin, SetProgress, flag_of
-from .outbox import HistoryEntry, Outbox, Outcome, Result
-from .play_state import POSITION_TOLERANCE, UNKNOWN, PlayState, Reading
-from .undo import Kept, UndoPlan
+from ..identity import Item
+from ..operation import Change, Operation, Origin, SetProgress, flag_of
+from ..outbox import HistoryEntry, Outbox, Outcome, Result
+from ..play_state import POSITION_TOLERANCE, UNKNOWN, PlayState, Reading
+from ..undo import Kept, UndoPlan
+from .plan import Step, StepNow
 
 #: Steps a lane is handed at a time: as many as the relay reads with one request.
 CHUNK = 100

@@ -6,12 +6,11 @@ import pytest
 
 from custom_components.watched_sync.core.codec import DAMAGE
 from custom_components.watched_sync.core.identity import ProviderIds
-from custom_components.watched_sync.core.level import Step, fingerprint
-from custom_components.watched_sync.core.level_codec import (
+from custom_components.watched_sync.core.level.codec import (
     decode_levelling,
     encode_levelling,
 )
-from custom_components.watched_sync.core.levelling import (
+from custom_components.watched_sync.core.level.levelling import (
     Asked,
     End,
     Ended,
@@ -22,6 +21,7 @@ from custom_components.watched_sync.core.levelling import (
     has_moved,
     verdict,
 )
+from custom_components.watched_sync.core.level.plan import Step, fingerprint
 from custom_components.watched_sync.core.operation import (
     Change,
     MarkUnwatched,
@@ -38,8 +38,8 @@ from custom_components.watched_sync.core.outbox import (
 )
 from custom_components.watched_sync.core.play_state import PlayState, Reading
 
-from .samples import an_operation, seen, unseen
-from .twins import movie
+from ..samples import an_operation, seen, unseen
+from ..twins import movie
 
 NOW = datetime(2026, 11, 30, tzinfo=UTC)
 FILMS = [movie(f"m{number}") for number in range(1, 6)]

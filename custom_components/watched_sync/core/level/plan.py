@@ -1,4 +1,4 @@
-"""Bringing lanes level: what would have to be marked where, before anything is.
+"""What is asked and what a plan is: what would be marked where, before anything is.
 
 A *side* is a lane with what is known of its whole library, or a source that cannot be
 written to. A plan names each item that would change, what for, and what is left out
@@ -13,12 +13,12 @@ from itertools import batched
 from typing import Final
 from zlib import crc32
 
-from .identity import Item
-from .mirror import Skip
-from .operation import Change
-from .play_state import PlayState, Reading
-from .ports import Capabilities
-from .reconcile import Policy, is_true_of
+from ..identity import Item
+from ..mirror import Skip
+from ..operation import Change
+from ..play_state import PlayState, Reading
+from ..ports import Capabilities
+from ..reconcile import Policy, is_true_of
 
 #: Rows of each reason, and of what is probable, that a plan names on each side.
 MOST_ROWS: Final = 200

@@ -9,9 +9,9 @@ from collections.abc import Iterator, Sequence
 from itertools import combinations
 from typing import NamedTuple
 
-from .matching import contradict
+from ..matching import contradict
+from ..titles import Likeness, keys, likeness, split_year
 from .packing import Packed, Show
-from .titles import Likeness, keys, likeness, split_year
 
 #: Titles that are compared in one go.
 _SLICE = 100

@@ -12,9 +12,13 @@ from heapq import merge
 from itertools import batched
 from typing import NamedTuple
 
-from .identity import MediaKind
-from .leaf import LibraryPage
-from .level import (
+from ..identity import MediaKind
+from ..leaf import LibraryPage
+from ..mirror import Skip
+from ..operation import Change, MarkUnwatched, flag_of
+from ..play_state import PlayState
+from .packing import Packed
+from .plan import (
     MOST_ROWS,
     Counts,
     LeftOut,
@@ -26,10 +30,6 @@ from .level import (
     What,
     fingerprint,
 )
-from .mirror import Skip
-from .operation import Change, MarkUnwatched, flag_of
-from .packing import Packed
-from .play_state import PlayState
 from .probable import Likely, likely
 from .unit import Known, Rules, Unit
 from .wanted import Level

@@ -13,14 +13,14 @@ from datetime import datetime
 from itertools import batched, combinations
 from typing import NamedTuple
 
-from .identity import Item
-from .level import Question, Side, What
-from .matching import Shelf, contradict
-from .mirror import Skip, played_at
-from .operation import Change, MarkUnwatched, flag_of, fold
+from ..identity import Item
+from ..matching import Shelf, contradict
+from ..mirror import Skip, played_at
+from ..operation import Change, MarkUnwatched, flag_of, fold
+from ..ports import Capabilities
+from ..reconcile import Policy
 from .packing import Packed
-from .ports import Capabilities
-from .reconcile import Policy
+from .plan import Question, Side, What
 from .wanted import Level, Shown, wanted
 
 #: Questions that are answered in one go, some tens of microseconds each.

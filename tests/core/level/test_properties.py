@@ -13,7 +13,15 @@ import pytest
 
 from custom_components.watched_sync.core.identity import Item, MediaKind, ProviderIds
 from custom_components.watched_sync.core.leaf import LibraryPage
-from custom_components.watched_sync.core.level import Plan, Question, Side, What
+from custom_components.watched_sync.core.level.packing import Packed
+from custom_components.watched_sync.core.level.plan import Plan, Question, Side, What
+from custom_components.watched_sync.core.level.planner import Planner, complete
+from custom_components.watched_sync.core.level.wanted import (
+    LONG_AGO,
+    Level,
+    Shown,
+    wanted,
+)
 from custom_components.watched_sync.core.matching import Shelf
 from custom_components.watched_sync.core.mirror import Skip
 from custom_components.watched_sync.core.operation import (
@@ -24,14 +32,11 @@ from custom_components.watched_sync.core.operation import (
     flag_of,
     fold,
 )
-from custom_components.watched_sync.core.packing import Packed
-from custom_components.watched_sync.core.planner import Planner, complete
 from custom_components.watched_sync.core.play_state import UNKNOWN, PlayState, Reading
 from custom_components.watched_sync.core.ports import Capabilities
 from custom_components.watched_sync.core.reconcile import Policy
-from custom_components.watched_sync.core.wanted import LONG_AGO, Level, Shown, wanted
 
-from .samples import at, seen, unseen
+from ..samples import at, seen, unseen
 
 NOW = at(10_000_000)
 SERVERS = Capabilities(concurrency=4, repeat_safe=True, keeps_watched_at=True)

@@ -8,16 +8,16 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from . import members
-from .codec import (
+from .. import members
+from ..codec import (
     Json,
     decode_change,
     decode_state,
     encode_change,
     encode_state,
 )
-from .level import Step
 from .levelling import Asked, End, Ended, Levelling, Part
+from .plan import Step
 
 
 def encode_levelling(levelling: Levelling) -> Json:

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from custom_components.watched_sync.core import packing
 from custom_components.watched_sync.core.identity import Item, MediaKind, ProviderIds
 from custom_components.watched_sync.core.leaf import LibraryPage
-from custom_components.watched_sync.core.level import (
+from custom_components.watched_sync.core.level import packing
+from custom_components.watched_sync.core.level.plan import (
     MOST_ROWS,
     LeftOut,
     Plan,
@@ -21,6 +21,7 @@ from custom_components.watched_sync.core.level import (
     StepNow,
     What,
 )
+from custom_components.watched_sync.core.level.planner import Planner, complete
 from custom_components.watched_sync.core.mirror import Skip
 from custom_components.watched_sync.core.operation import (
     Change,
@@ -28,13 +29,12 @@ from custom_components.watched_sync.core.operation import (
     MarkWatched,
     SetProgress,
 )
-from custom_components.watched_sync.core.planner import Planner, complete
 from custom_components.watched_sync.core.play_state import UNKNOWN, PlayState, Reading
 from custom_components.watched_sync.core.ports import Capabilities
 from custom_components.watched_sync.core.reconcile import Policy
 
-from .samples import at, seen, unseen
-from .twins import episode, movie, season, show
+from ..samples import at, seen, unseen
+from ..twins import episode, movie, season, show
 
 KEEPS_DATES = Capabilities(concurrency=4, repeat_safe=True, keeps_watched_at=True)
 DATES_ITSELF = Capabilities(concurrency=4, repeat_safe=False, keeps_watched_at=False)
