@@ -10,9 +10,14 @@ from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import Context, HomeAssistant
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.setup import async_setup_component
+from homeassistant.util import dt as dt_util
 from homeassistant.util.json import JsonObjectType
 import pytest
-from pytest_homeassistant_custom_component.common import MockConfigEntry, MockUser
+from pytest_homeassistant_custom_component.common import (
+    MockConfigEntry,
+    MockUser,
+    async_fire_time_changed,
+)
 from pytest_homeassistant_custom_component.typing import WebSocketGenerator
 
 from custom_components.watched_sync import api, causes
@@ -1076,6 +1081,33 @@ async def test_views_are_forgotten_in_turn(
     for _ in range(2):
         assert (await client.ask("library", person=ADA))["total"] == 3
         assert (await client.ask("library", person=BO))["total"] == 1
+
+
+async def test_what_nobody_looks_at_is_forgotten_and_read_again(
+    hass: HomeAssistant, connect: Connect
+) -> None:
+    entry, server = await lane(hass, 1, "shared")
+    client = await connect(None)
+    found = shelves.async_shelves(hass)
+
+    async def wait() -> None:
+        later = dt_util.utcnow() + timedelta(seconds=shelves.KEPT_FOR + 1)
+        async_fire_time_changed(hass, later)
+        await hass.async_block_till_done()
+
+    _, end = found.async_follow()
+    await client.ask("library")
+    await client.ask("library")
+    await wait()
+    assert list(found.works)
+    end()
+    await wait()
+    assert not list(found.works)
+    # What happens meanwhile is not gathered, and there as soon as somebody looks.
+    server.states[MOVIE.item_id] = PlayState(watched=True)
+    await kept(entry, server, MOVIE.item_id)
+    answer = await client.ask("library", state="watched")
+    assert [one["title"] for one in answer["works"]] == [MOVIE.title]
 
 
 async def test_episode_without_ids_is_one_for_two_users_of_a_server(

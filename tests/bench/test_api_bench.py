@@ -6,13 +6,15 @@ the processor, of all threads of this process, so that other programs count litt
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
+import gc
 from itertools import batched
 import os
 import platform
 import sys
-from time import process_time
+from time import perf_counter, process_time, thread_time
 from typing import Any
 
 from homeassistant.core import HomeAssistant
@@ -89,6 +91,29 @@ async def a_lane(
     return entry
 
 
+@contextmanager
+def collections() -> Iterator[list[float]]:
+    """Note how many seconds each collection of Python's garbage takes.
+
+    A whole one goes over all that the process holds, whosever it is.
+    """
+    took: list[float] = []
+    began = 0.0
+
+    def note(phase: str, _: dict[str, int]) -> None:
+        nonlocal began
+        if phase == "start":
+            began = thread_time()
+        else:
+            took.append(thread_time() - began)
+
+    gc.callbacks.append(note)
+    try:
+        yield took
+    finally:
+        gc.callbacks.remove(note)
+
+
 async def timed(
     ask: Callable[[int], Awaitable[Any]], count: int = ASKED
 ) -> list[float]:
@@ -122,11 +147,16 @@ async def test_pages(hass: HomeAssistant, table: Table) -> None:
         return await async_library(hass, shelves, looking, wanted, **asked)
 
     before = held_memory()
-    with StallMeter() as meter:
+    with StallMeter() as meter, collections() as collected:
+        began = perf_counter()
         [first] = await timed(lambda _: library(Wanted()), 1)
+        waited = perf_counter() - began
     add("first page after a start", "", Result(f"{first:.2f} s"))
+    add("the same by the clock", "", Result(f"{waited:.2f} s"))
     stall = meter.longest.cpu * 1000
     add("longest step of the loop meanwhile", "20 ms", Result(f"{stall:.1f} ms"))
+    longest = max(collected, default=0) * 1000
+    add("longest garbage collection meanwhile", "", Result(f"{longest:.1f} ms"))
     add("memory it takes", "", Result(f"{held_memory() - before:.1f} MiB"))
     found = await library(Wanted())
     assert found["total"] == len(films) + len(shows)

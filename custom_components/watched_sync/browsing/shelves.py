@@ -1,4 +1,4 @@
-"""The works of all lanes, in memory as long as somebody looks at them.
+"""The works of all lanes, in memory as long as somebody looks at them, and a while.
 
 The catalogues say what there is, and what changed in them since; what the lanes have
 read or were asked for meanwhile is laid over it. So a page is answered without asking
@@ -9,11 +9,12 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from itertools import batched
 from typing import Final
 
-from homeassistant.core import HomeAssistant, callback
+from homeassistant.core import CALLBACK_TYPE, HassJob, HomeAssistant, callback
+from homeassistant.helpers.event import async_call_later
 from homeassistant.util import dt as dt_util
 from homeassistant.util.hass_dict import HassKey
 
@@ -37,6 +38,9 @@ from .whose import Audience, loaded
 
 #: Works that are put in order without a break: others want the loop as well.
 _AT_ONCE: Final = 200
+
+#: Seconds after which all of it is forgotten, where nobody has looked.
+KEPT_FOR: Final = 600
 
 #: Views that are kept: one for each person, and some for what they choose.
 _VIEWS: Final = 12
@@ -65,6 +69,12 @@ class _Shelf:
     operations: dict[str, Operation] = field(default_factory=dict)
     in_flight: frozenset[str] = frozenset()
     unseen: frozenset[str] = frozenset()
+
+    def empty(self) -> None:
+        """Have nothing on it, until everything is read again."""
+        self.is_filled = False
+        for some in (self.listed, self.moved, self.there, self.operations):
+            some.clear()
 
     def note_operations(self) -> None:
         """Note what is asked for now, and of which items that is news."""
@@ -106,6 +116,7 @@ class Shelves:
         self._views: OrderedDict[tuple[object, ...], View] = OrderedDict()
         self._changed: list[set[CopyKey]] = []
         self._one_at_a_time = asyncio.Lock()
+        self._forgetting: CALLBACK_TYPE | None = None
 
     async def async_view(self, audience: Audience) -> View:
         """Return what somebody looks at, up to date."""
@@ -122,7 +133,28 @@ class Shelves:
                 self._views[key] = view
             self._views.move_to_end(key)
             self._forget_views()
+            self._keep_awhile()
             return view
+
+    @callback
+    def _keep_awhile(self) -> None:
+        """Forget everything some minutes from now, unless somebody looks again."""
+        if self._forgetting is not None:
+            self._forgetting()
+        forget = HassJob(self._forget, cancel_on_shutdown=True)
+        self._forgetting = async_call_later(self._hass, KEPT_FOR, forget)
+
+    @callback
+    def _forget(self, _: datetime) -> None:
+        """Forget everything; it is read again by the next who looks."""
+        self._forgetting = None
+        if self._changed or self._one_at_a_time.locked():
+            self._keep_awhile()
+            return
+        self.works = Works()
+        self._views.clear()
+        for shelf in self._shelves.values():
+            shelf.empty()
 
     def _forget_views(self) -> None:
         while len(self._views) > _VIEWS:
@@ -157,7 +189,13 @@ class Shelves:
         for entry_id, entry in entries.items():
             if entry_id not in self._shelves:
                 self._shelves[entry_id] = self._open(entry)
-            await self._async_update(self._shelves[entry_id])
+        # While one catalogue is read, what another has told is put up.
+        outcomes = await asyncio.gather(
+            *map(self._async_update, self._shelves.values()), return_exceptions=True
+        )
+        for outcome in outcomes:
+            if outcome is not None:
+                raise outcome
 
     def _open(self, entry: WatchedSyncConfigEntry) -> _Shelf:
         """Listen to a lane from now on; everything is read next."""
@@ -165,13 +203,13 @@ class Shelves:
         shelf = _Shelf(entry, runtime, dt_util.now().date())
 
         def hear(update: LaneUpdate) -> None:
-            read = (*update.readings, *update.seen)
+            read = (*update.readings, *update.seen) if shelf.is_filled else ()
             shelf.moved.update(_concerned(one.item for one in read))
 
         def hear_catalogue(changed: frozenset[str] | None) -> None:
             if changed is None:
                 shelf.is_filled = False
-            else:
+            elif shelf.is_filled:
                 shelf.listed |= changed
 
         entry.async_on_unload(runtime.lane.add_listener(hear))

@@ -34,8 +34,9 @@ _SYNC_STATES: Final = (
 
 #: The id of a lane, and that of an item there.
 type CopyKey = tuple[str, str]
-#: What copies of one work have in common.
-type _Link = tuple[str, ...]
+#: What copies of one work have in common: an id of the world or a number, written as in
+#: an address, or an item of a server. There are many: texts take less than tuples do.
+type _Link = str | tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,7 +136,7 @@ class Works:
 
     def at(self, kind: MediaKind, address: str) -> Work | None:
         """Return the work that an address means, if it is one."""
-        keys = self._linked.get((kind, *address.split(".", 1)), ())
+        keys = self._linked.get(f"{kind}.{address}", ())
         works = {work.key: work for one in keys if (work := self._of.get(one))}
         return works.popitem()[1] if len(works) == 1 else None
 
@@ -229,10 +230,12 @@ def _links(copy: Copy) -> list[_Link]:
     The number is that of an episode: none are put together but those of one show.
     """
     item = copy.item
-    links: list[_Link] = [(item.kind.value, *one) for one in item.provider_ids.named]
-    links.append(("there", copy.server_id, item.item_id))
+    kind: str = item.kind
+    ids = item.provider_ids.named
+    links: list[_Link] = [f"{kind}.{name}.{value}" for name, value in ids]
+    links.append((copy.server_id, item.item_id))
     if item.kind is MediaKind.EPISODE and None not in (item.season, item.episode):
-        links.append(("number", f"{item.season}", f"{item.episode}"))
+        links.append(f"number.{item.season}.{item.episode}")
     return links
 
 
