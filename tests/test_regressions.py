@@ -88,7 +88,7 @@ def machine(
     made = TimeMachine(hass.loop, monkeypatch)
     made.take_along(side.server.clock)
     yield made
-    made.running = False
+    made.stop()
 
 
 @pytest.fixture

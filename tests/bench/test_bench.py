@@ -144,7 +144,7 @@ def machine(
     made = TimeMachine(hass.loop, monkeypatch)
     made.take_along(side.server.clock)
     yield made
-    made.running = False
+    made.stop()
 
 
 def entry_for(remote: Remote, *items: Item) -> MockConfigEntry:

@@ -230,7 +230,7 @@ async def test_first_inventory_of_a_slow_jellyfin(
                 break
         await whole
         took = machine.seconds() - began
-        machine.running = False
+        machine.stop()
         assert runtime_of(entry).inventory.status.total > FILMS + SHOWS * 91
         assert len(waits) >= len(server.wide_listings)
         assert server.most_wide_listings == 1

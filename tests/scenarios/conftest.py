@@ -64,7 +64,7 @@ def machine(
             side: Side = request.getfixturevalue(name)
             made.take_along(side.server.clock)
     yield made
-    made.running = False
+    made.stop()
 
 
 @pytest.fixture
