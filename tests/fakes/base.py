@@ -19,7 +19,7 @@ import re
 import ssl
 from typing import Any, Self
 
-from aiohttp import WSCloseCode, WSMsgType, hdrs, web
+from aiohttp import WSCloseCode, WSMsgType, hdrs, web, web_app
 from aiohttp.typedefs import Handler
 from multidict import CIMultiDictProxy, MultiDict, MultiDictProxy
 
@@ -392,6 +392,9 @@ class FakeServer(Hooks, ABC):
         if self._runner is not None:
             await self._runner.cleanup()
             self._runner = None
+            # aiohttp remembers the last 1,024 applications that were asked anything,
+            # and each of them its server: a gigabyte of libraries after a while.
+            web_app._cached_build_middleware.cache_clear()
         if self._crashes:
             crashes, self._crashes = self._crashes, []
             raise ExceptionGroup("the simulated server itself failed", crashes)
