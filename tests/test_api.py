@@ -23,6 +23,7 @@ from pytest_homeassistant_custom_component.typing import WebSocketGenerator
 from custom_components.watched_sync import api, causes
 from custom_components.watched_sync.browsing import feed, shelves
 from custom_components.watched_sync.browsing.waiting import waiting_counts
+from custom_components.watched_sync.bundle import FILES
 from custom_components.watched_sync.causes import cause_of, note_cause
 from custom_components.watched_sync.core.catalogue import Progress
 from custom_components.watched_sync.core.errors import CatalogueError, Refused
@@ -142,6 +143,7 @@ async def test_who_says_whose_lanes_there_are(
     answer = await (await connect(ada)).ask("who")
     assert answer["me"] == ADA
     assert answer["is_admin"] is False
+    assert answer["bundle"] == FILES
     assert [one["config_entry_id"] for one in answer["lanes"]] == ["lane1", "lane3"]
     assert answer["persons"] == [
         {"key": ADA, "name": "Ada", "picture": None, "person": True, "me": True}

@@ -8,7 +8,9 @@ from homeassistant.helpers import issue_registry as ir
 from homeassistant.helpers.dispatcher import async_dispatcher_send
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
+from pytest_homeassistant_custom_component.typing import WebSocketGenerator
 
+from custom_components.watched_sync.browsing import feed
 from custom_components.watched_sync.const import DOMAIN
 from custom_components.watched_sync.core.errors import JournalError
 from custom_components.watched_sync.levelling import offers
@@ -18,6 +20,7 @@ from custom_components.watched_sync.store import LevellingsStore, LevellingStore
 from .common import MemoryServer, setup_lane
 from .test_levelling import act, flags, ids, lanes_of, over, servers, watch
 from .test_repairs import begin, choose, go_on
+from .websocket import Client
 
 
 def offered(hass: HomeAssistant) -> list[ir.IssueEntry]:
@@ -234,3 +237,34 @@ async def test_failure_to_remember_an_answer_costs_another_offer(
     monkeypatch.setattr(LevellingsStore, "async_save", fail)
     result = await choose(hass, await begin(hass, issue.issue_id), "leave")
     assert result["type"] is FlowResultType.CREATE_ENTRY
+
+
+async def test_page_is_told_what_is_offered(
+    hass: HomeAssistant,
+    hass_ws_client: WebSocketGenerator,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(feed, "REST", 0)
+    one, other = servers()
+    watch(one, "m1")
+    lanes = await mirrored(hass, one, other)
+    (issue,) = offered(hass)
+    client = Client(await hass_ws_client(hass))
+    await client.ask("subscribe", person="everyone")
+    event = await client.event()
+    assert event["offers"] == {
+        "order": [issue.issue_id],
+        "rows": {
+            issue.issue_id: {
+                "config_entry_id": ids(lanes),
+                "source": [lanes[0].entry_id],
+                "lanes": [lane.title for lane in lanes],
+            }
+        },
+    }
+    # Nobody is asked twice: who ignores it under Repairs is not asked on the page.
+    ir.async_ignore_issue(hass, DOMAIN, issue.issue_id, ignore=True)
+    while "offers" not in event or event["offers"]["order"]:
+        event = await client.event()
+    assert await hass.config_entries.async_unload(lanes[1].entry_id)
+    assert offers.open_offers(hass) == []

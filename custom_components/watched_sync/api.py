@@ -69,6 +69,7 @@ from .browsing.rows import lane_health_row, person_rows
 from .browsing.shelves import async_shelves
 from .browsing.story import story_rows
 from .browsing.whose import Audience, audience
+from .bundle import FILES
 from .causes import cause_of
 from .const import DOMAIN
 from .core.identity import MediaKind
@@ -177,13 +178,14 @@ def _audience(
 async def _who(
     hass: HomeAssistant, connection: ActiveConnection, _: Message
 ) -> JsonObjectType:
-    """Say who is asking, and whose lanes they may see."""
+    """Say who is asking, whose lanes they may see, and which face goes with it."""
     looking = _audience(hass, connection, {})
     return {
         "me": looking.me,
         "is_admin": connection.user.is_admin,
         "persons": [*person_rows(hass, looking)],
         "lanes": [lane_health_row(one, looking.me) for one in looking.visible],
+        "bundle": FILES,
     }
 
 

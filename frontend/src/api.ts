@@ -94,6 +94,8 @@ export interface Who {
   is_admin: boolean;
   persons: Person[];
   lanes: Lane[];
+  /** The files that go with the Home Assistant that answers: see `isOutdated`. */
+  bundle: string;
 }
 
 export interface Waiting {
@@ -128,6 +130,15 @@ export interface View {
   health: Ordered<Lane>;
   /** What is being brought level, by its batch. */
   levelling: Ordered<Levelling>;
+  /** What is offered to be brought level, as it does not show the same. */
+  offers: Ordered<LevelOffer>;
+}
+
+export interface LevelOffer {
+  config_entry_id: string[];
+  /** Those whom the others are to follow; none: each follows all others. */
+  source: string[];
+  lanes: string[];
 }
 
 /** What looks different in the library now; `reload` if that is too much to tell. */
@@ -144,6 +155,7 @@ export type ViewEvent =
     waiting?: Partial<View['waiting']>;
     health?: Partial<Ordered<Lane>>;
     levelling?: Partial<Ordered<Levelling>>;
+    offers?: Partial<Ordered<LevelOffer>>;
     library?: LibraryChange;
   };
 
@@ -421,13 +433,14 @@ function mergePart<Row, Part extends Ordered<Row>>(before: Part, change?: Partia
 /** What is known after an event: rows that are in no order any more are gone. */
 export function merge(before: View | undefined, event: ViewEvent): View | undefined {
   if (event.type === 'all') {
-    const { up_next, waiting, health, levelling } = event;
-    return { up_next, waiting, health, levelling };
+    const { up_next, waiting, health, levelling, offers } = event;
+    return { up_next, waiting, health, levelling, offers };
   }
   return before && {
     up_next: mergePart<Work, View['up_next']>(before.up_next, event.up_next),
     waiting: mergePart<Waiting, View['waiting']>(before.waiting, event.waiting),
     health: mergePart<Lane, View['health']>(before.health, event.health),
     levelling: mergePart<Levelling, View['levelling']>(before.levelling, event.levelling),
+    offers: mergePart<LevelOffer, View['offers']>(before.offers, event.offers),
   };
 }

@@ -34,3 +34,9 @@ export function meant(who: Who, { person, config_entry_id }: Whose): string[] {
 
 /** Who is there, as Home Assistant says now. */
 export const askWho = (hass: Hass): Promise<Who> => new Api(hass).who();
+
+/**
+ * Whether a script that was loaded from *url* belongs to another version than the one that
+ * answers: its folder is named by what is in it. A page stays open over an update.
+ */
+export const isOutdated = (who: Who, url: string): boolean => !url.includes(`/${who.bundle}/`);

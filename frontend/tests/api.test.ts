@@ -9,6 +9,7 @@ const view: View = {
   waiting: { order: ['1'], rows: { 1: waits('1') }, pending: 1, failed: 0 },
   health: { order: ['lane'], rows: { lane: { status: 'synced' } as Lane } },
   levelling: { order: [], rows: {} },
+  offers: { order: [], rows: {} },
 };
 
 test('the first event is the whole', () => {

@@ -35,7 +35,7 @@ class Wire implements Connection {
 }
 
 const empty = { order: [], rows: {} };
-const whole: ViewEvent = { type: 'all', up_next: empty, health: empty, levelling: empty, waiting: { ...empty, pending: 2, failed: 0 } };
+const whole: ViewEvent = { type: 'all', up_next: empty, health: empty, levelling: empty, offers: empty, waiting: { ...empty, pending: 2, failed: 0 } };
 const soon = () => new Promise<void>((resolve) => { setTimeout(resolve); });
 
 function home(wire: Wire): Hass {

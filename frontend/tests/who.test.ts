@@ -1,6 +1,6 @@
 import { strict as assert, test } from './assert.js';
 import type { Who } from '../src/api.js';
-import { firstPerson, meant, whoseOf, whoseOfAll } from '../src/who.js';
+import { firstPerson, isOutdated, meant, whoseOf, whoseOfAll } from '../src/who.js';
 
 const who = {
   me: 'person.bo',
@@ -47,4 +47,10 @@ test('whom it is about is told from how they are named', () => {
   assert.deepEqual(meant(who, { person: 'person.ada' }), ['person.ada']);
   assert.deepEqual(meant(who, whoseOf(who, 'user cy')), ['user cy']);
   assert.deepEqual(meant(who, {}), []);
+});
+
+test('a page that is open over an update is of another version than what answers', () => {
+  const url = 'http://home.test/watched_sync/0123456789abcdef/panel.js';
+  assert.equal(isOutdated({ ...who, bundle: '0123456789abcdef' }, url), false);
+  assert.equal(isOutdated({ ...who, bundle: 'fedcba9876543210' }, url), true);
 });

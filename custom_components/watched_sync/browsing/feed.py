@@ -7,6 +7,7 @@ from typing import Final
 from homeassistant.config_entries import SIGNAL_CONFIG_ENTRY_CHANGED
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.exceptions import HomeAssistantError
+from homeassistant.helpers import issue_registry as ir
 from homeassistant.helpers.dispatcher import async_dispatcher_connect
 from homeassistant.util import dt as dt_util
 from homeassistant.util.json import JsonObjectType, JsonValueType
@@ -16,6 +17,7 @@ from ..const import LOGGER
 from ..core.works import View
 from ..levelling.answers import progress_row
 from ..levelling.carrying_out import async_listen_progress, levellings
+from ..levelling.offers import lanes_of, open_offers
 from ..runtime import (
     WatchedSyncConfigEntry,
     WatchedSyncRuntime,
@@ -30,7 +32,7 @@ from .whose import Audience, loaded
 #: Seconds between two messages.
 REST: Final = 0.25
 
-_SECTIONS: Final = ("up_next", "waiting", "health", "levelling")
+_SECTIONS: Final = ("up_next", "waiting", "health", "levelling", "offers")
 
 #: Works that are told one by one; of more the page is to be read again.
 MOST_WORKS: Final = 50
@@ -78,9 +80,7 @@ class Feed:
         self._look = look
         self._send = tell
         self._language = language
-        self._sections = {
-            name: _Section() for name in ("up_next", "waiting", "health", "levelling")
-        }
+        self._sections = {name: _Section() for name in _SECTIONS}
         self._stirred = asyncio.Event()
         self._heard: dict[str, tuple[WatchedSyncRuntime, list[Callable[[], None]]]] = {}
         self._view: View | None = None
@@ -96,6 +96,9 @@ class Feed:
                 self._hass, SIGNAL_CONFIG_ENTRY_CHANGED, self._stir
             ),
             async_listen_progress(self._hass, self._stir),
+            self._hass.bus.async_listen(
+                ir.EVENT_REPAIRS_ISSUE_REGISTRY_UPDATED, self._stir
+            ),
         ]
         # Not eager: the answer to the command comes first.
         task = self._hass.async_create_background_task(
@@ -149,6 +152,7 @@ class Feed:
             ("waiting", waiting, waiting_counts(audience)),
             ("health", health, {}),
             ("levelling", _levelling(self._hass, audience), {}),
+            ("offers", _offers(self._hass, audience), {}),
         ):
             news = self._sections[name].news(rows, more)
             if kind == "all":
@@ -239,4 +243,19 @@ def _levelling(hass: HomeAssistant, audience: Audience) -> dict[str, JsonObjectT
         one.batch_id: progress_row(hass, one)
         for one in levellings(hass).under_way()
         if one.parts.keys() <= visible
+    }
+
+
+@callback
+def _offers(hass: HomeAssistant, audience: Audience) -> dict[str, JsonObjectType]:
+    """Return which lanes are offered to be brought level, where all may be seen."""
+    visible = {one.entry_id for one in audience.visible}
+    return {
+        one.issue_id: {
+            "config_entry_id": [*one.side_ids],
+            "source": [*sorted(one.sources)],
+            "lanes": [lane.title for lane in lanes_of(hass, one) or ()],
+        }
+        for one in open_offers(hass)
+        if visible.issuperset(one.side_ids)
     }

@@ -1,29 +1,32 @@
 /* Watched Sync, MIT. Made from frontend/ by scripts/frontend; contains Lit, BSD-3-Clause, copyright Google LLC. */
-import{a as j,b as R,c as v}from"./part-XVDIYY4X.js";import"./part-OZRSNZOC.js";import{a as z,b as H,e as x}from"./part-4E6BGYPN.js";import{a as w,b as A,c as g}from"./part-5NSWPJ5B.js";import{a as _}from"./part-WCMQREMS.js";import"./part-4LHOJNKU.js";import{a as p,b as L}from"./part-YINXUWLS.js";import{C as m,a as n,c as b,d as r,g as o,i as $,j as c,k as u,m as k,q as y,r as E,t as C,u as f,v as T,w as a,x as B}from"./part-ZGNXT5CQ.js";function V(d,l){return d?.language!==l?.language||d?.connection!==l?.connection||d?.connected!==l?.connected||d?.user?.id!==l?.user?.id}var i=class extends ${constructor(){super();this.narrow=!1;this.trouble="";this.loaded=new Set;this.language="";this.pushed=!1;this.shown="";this.tops=new Map;this.isBack=!1;this.follow=new _(this,()=>this.hass&&this.who?{hass:this.hass,whose:this.whose}:void 0,({reload:e})=>{e&&this.follow.view&&this.hass&&x(this.hass).then(t=>{this.who=t},()=>{})});this.moved=e=>{this.isBack=e.type==="popstate",this.requestUpdate()};this.scrolled=()=>{this.tops.set(this.shown,this.scrollTop)};new T(this)}connectedCallback(){super.connectedCallback(),window.addEventListener("location-changed",this.moved),window.addEventListener("popstate",this.moved),this.addEventListener("scroll",this.scrolled,{passive:!0})}disconnectedCallback(){super.disconnectedCallback(),window.removeEventListener("location-changed",this.moved),window.removeEventListener("popstate",this.moved),this.removeEventListener("scroll",this.scrolled),clearTimeout(this.timer)}get person(){return this.who?z(this.who,w().get("person")??void 0):""}get whose(){return this.who?H(this.who,this.person):{}}willUpdate(e){let{hass:t}=this;t&&this.language!==t.language&&(this.language=t.language,this.begin(t));let{page:s}=v(this.route?.path??"");this.loaded.has(s.path)||s.load().then(()=>{this.loaded=new Set([...this.loaded,s.path])}),w().has("open")&&!this.loaded.has("work")&&import("./part-MX6Z456Y.js").then(()=>{this.loaded=new Set([...this.loaded,"work"])})}updated(){let{page:e}=v(this.route?.path??"");this.shown!==e.path&&(this.shown=e.path,this.scrollBack(e.path,this.isBack?this.tops.get(e.path)??0:0))}async scrollBack(e,t){for(let s=0;s<120&&this.shown===e;s+=1){if(this.scrollTop=t,Math.abs(this.scrollTop-t)<1)return;await new Promise(requestAnimationFrame)}}async begin(e){try{await C(e),this.who=await x(e),this.trouble=""}catch(t){if(!y(t))throw t;this.trouble=m(t),this.timer=setTimeout(()=>{this.begin(e)},5e3)}}open(e){this.pushed=!0,g({open:e})}close(){w().has("open")&&(this.pushed?history.back():g({open:null},!0),this.pushed=!1)}render(){let{hass:e,who:t}=this,{page:s,rest:q}=v(this.route?.path??"");return r`
+import{a as R,b as q,c as v}from"./part-764KSAGI.js";import"./part-6JP566F3.js";import{a as z,b as H,e as b,f as A}from"./part-P3SB6R5Y.js";import{a as u,b as j,c as g}from"./part-GC4CTBXF.js";import{a as _}from"./part-EHTQN2TL.js";import"./part-JXQHR3UF.js";import{a as p,b as L}from"./part-LNYL6AJM.js";import{C as m,a as n,c as x,d as r,g as a,i as $,j as c,k as w,m as k,q as y,r as E,t as C,u as f,v as T,w as i,x as B}from"./part-JP7ET3O6.js";function V(d,h){return d?.language!==h?.language||d?.connection!==h?.connection||d?.connected!==h?.connected||d?.user?.id!==h?.user?.id}var o=class extends ${constructor(){super();this.narrow=!1;this.trouble="";this.loaded=new Set;this.language="";this.pushed=!1;this.shown="";this.tops=new Map;this.isBack=!1;this.follow=new _(this,()=>this.hass&&this.who?{hass:this.hass,whose:this.whose}:void 0,({reload:e})=>{e&&this.follow.view&&this.hass&&b(this.hass).then(t=>{this.who=t},()=>{})});this.moved=e=>{this.isBack=e.type==="popstate",this.requestUpdate()};this.scrolled=()=>{this.tops.set(this.shown,this.scrollTop)};new T(this)}connectedCallback(){super.connectedCallback(),window.addEventListener("location-changed",this.moved),window.addEventListener("popstate",this.moved),this.addEventListener("scroll",this.scrolled,{passive:!0})}disconnectedCallback(){super.disconnectedCallback(),window.removeEventListener("location-changed",this.moved),window.removeEventListener("popstate",this.moved),this.removeEventListener("scroll",this.scrolled),clearTimeout(this.timer)}get person(){return this.who?z(this.who,u().get("person")??void 0):""}get whose(){return this.who?H(this.who,this.person):{}}willUpdate(e){let{hass:t}=this;t&&this.language!==t.language&&(this.language=t.language,this.begin(t));let{page:s}=v(this.route?.path??"");this.loaded.has(s.path)||s.load().then(()=>{this.loaded=new Set([...this.loaded,s.path])}),u().has("open")&&!this.loaded.has("work")&&import("./part-KQU22X2F.js").then(()=>{this.loaded=new Set([...this.loaded,"work"])})}updated(){let{page:e}=v(this.route?.path??"");this.shown!==e.path&&(this.shown=e.path,this.scrollBack(e.path,this.isBack?this.tops.get(e.path)??0:0))}async scrollBack(e,t){for(let s=0;s<120&&this.shown===e;s+=1){if(this.scrollTop=t,Math.abs(this.scrollTop-t)<1)return;await new Promise(requestAnimationFrame)}}async begin(e){try{await C(e),this.who=await b(e),this.trouble=""}catch(t){if(!y(t))throw t;this.trouble=m(t),this.timer=setTimeout(()=>{this.begin(e)},5e3)}}open(e){this.pushed=!0,g({open:e})}close(){u().has("open")&&(this.pushed?history.back():g({open:null},!0),this.pushed=!1)}render(){let{hass:e,who:t}=this,{page:s,rest:O}=v(this.route?.path??"");return r`
       <header>
-        ${this.narrow?r`<button class="round" aria-label=${a("panel.menu")}
-          @click=${()=>E(this,"hass-toggle-menu")}>${p("menu")}</button>`:o}
-        <h1>${a("panel.title")}</h1>
-        <nav aria-label=${a("panel.pages")}>${R.map(h=>this.renderTab(h,h===s))}</nav>
+        ${this.narrow?r`<button class="round" aria-label=${i("panel.menu")}
+          @click=${()=>E(this,"hass-toggle-menu")}>${p("menu")}</button>`:a}
+        <h1>${i("panel.title")}</h1>
+        <nav aria-label=${i("panel.pages")}>${q.map(l=>this.renderTab(l,l===s))}</nav>
         <ws-persons .persons=${t?.persons??[]} .chosen=${this.person}
-          @ws-person=${h=>g({person:h.detail,open:null})}></ws-persons>
+          @ws-person=${l=>g({person:l.detail,open:null})}></ws-persons>
       </header>
-      ${f()?this.renderBanners():o}
-      <main @ws-open=${h=>this.open(h.detail.ref)}>
+      ${f()?this.renderBanners():a}
+      <main @ws-open=${l=>this.open(l.detail.ref)}>
         ${this.trouble||this.follow.error?r`<p class="trouble">${p("alert")}
-            <span>${this.trouble||this.follow.error&&m(this.follow.error)}</span></p>`:e&&t&&f()&&this.loaded.has(s.path)?s.render({hass:e,who:t,person:this.person,whose:this.whose,view:this.follow.view,rest:q,narrow:this.narrow}):o}
+            <span>${this.trouble||this.follow.error&&m(this.follow.error)}</span></p>`:e&&t&&f()&&this.loaded.has(s.path)?s.render({hass:e,who:t,person:this.person,whose:this.whose,view:this.follow.view,rest:O,narrow:this.narrow}):a}
       </main>
-      ${this.renderSheet()}`}renderTab(e,t){let s=e.path==="waiting"?this.follow.view?.waiting.failed??0:0;return r`<a class="tab" href=${A(e.path)} aria-current=${t?"page":"false"}>
-      <span class="sign">${p(e.icon)}${s?r`<span class="badge" aria-hidden="true"></span>`:o}</span>
-      <span>${a(e.title)}</span>${s?r`<span class="unseen">, ${B("card.failed",s)}</span>`:o}</a>`}renderBanners(){let e=Object.values(this.follow.view?.health.rows??{});return r`<div class="banners" role="status">
-      ${this.hass?.connected===!1?r`<p class="banner">${p("alert")}<span>${a("panel.disconnected")}</span></p>`:o}
+      ${this.renderSheet()}`}renderTab(e,t){let s=e.path==="waiting"?this.follow.view?.waiting.failed??0:0;return r`<a class="tab" href=${j(e.path)} aria-current=${t?"page":"false"}>
+      <span class="sign">${p(e.icon)}${s?r`<span class="badge" aria-hidden="true"></span>`:a}</span>
+      <span>${i(e.title)}</span>${s?r`<span class="unseen">, ${B("card.failed",s)}</span>`:a}</a>`}renderBanners(){let e=Object.values(this.follow.view?.health.rows??{});return r`<div class="banners" role="status">
+      ${this.who&&A(this.who,import.meta.url)?r`<p class="banner">${p("retry")}
+          <span>${i("panel.outdated")}</span>
+          <button class="pill" @click=${()=>location.reload()}>${i("panel.reload")}</button></p>`:a}
+      ${this.hass?.connected===!1?r`<p class="banner">${p("alert")}<span>${i("panel.disconnected")}</span></p>`:a}
       ${e.map(t=>t.status==="offline"?r`<p class="banner">${p("cloud")}
-          <span>${a("panel.offline",{lane:t.lane})}</span></p>`:t.status==="auth_required"?r`<p class="banner">${p("alert")}
-          <span>${a("panel.sign_in_needed",{lane:t.lane})}</span>
-          ${this.who?.is_admin?r`<a class="pill" href=${j}>${a("panel.sign_in")}</a>`:o}</p>`:o)}
-    </div>`}renderSheet(){let e=w().get("open");return!e||!this.hass||!this.who||!this.loaded.has("work")?o:r`<ws-sheet .label=${a("card.details")} @ws-close=${()=>this.close()}>
+          <span>${i("panel.offline",{lane:t.lane})}</span></p>`:t.status==="auth_required"?r`<p class="banner">${p("alert")}
+          <span>${i("panel.sign_in_needed",{lane:t.lane})}</span>
+          ${this.who?.is_admin?r`<a class="pill" href=${R}>${i("panel.sign_in")}</a>`:a}</p>`:a)}
+    </div>`}renderSheet(){let e=u().get("open");return!e||!this.hass||!this.who||!this.loaded.has("work")?a:r`<ws-sheet .label=${i("card.details")} @ws-close=${()=>this.close()}>
       <ws-work .hass=${this.hass} .whose=${this.whose} .who=${this.who} .ref=${e}></ws-work>
-    </ws-sheet>`}};i.styles=[L,b`
+    </ws-sheet>`}};o.styles=[L,x`
     :host {
       /* Home Assistant gives it no height: with one of its own it scrolls, instead of growing. */
       display: flex; flex-direction: column; height: 100dvh; overflow: auto;
@@ -69,4 +72,4 @@ import{a as j,b as R,c as v}from"./part-XVDIYY4X.js";import"./part-OZRSNZOC.js";
       border-block-start: 1px solid var(--ws-line);
     }
     :host([narrow]) .tab { flex: 1 1 0; min-width: 0; flex-direction: column; gap: 2px; font-size: 11px; padding: 4px 2px; white-space: nowrap; }
-  `],n([c({attribute:!1,hasChanged:V})],i.prototype,"hass",2),n([c({type:Boolean,reflect:!0})],i.prototype,"narrow",2),n([c({attribute:!1})],i.prototype,"route",2),n([c({attribute:!1})],i.prototype,"panel",2),n([u()],i.prototype,"who",2),n([u()],i.prototype,"trouble",2),n([u()],i.prototype,"loaded",2),i=n([k("watched-sync-panel")],i);export{i as WatchedSyncPanel};
+  `],n([c({attribute:!1,hasChanged:V})],o.prototype,"hass",2),n([c({type:Boolean,reflect:!0})],o.prototype,"narrow",2),n([c({attribute:!1})],o.prototype,"route",2),n([c({attribute:!1})],o.prototype,"panel",2),n([w()],o.prototype,"who",2),n([w()],o.prototype,"trouble",2),n([w()],o.prototype,"loaded",2),o=n([k("watched-sync-panel")],o);export{o as WatchedSyncPanel};

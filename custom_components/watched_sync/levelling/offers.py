@@ -140,6 +140,21 @@ def offer_of(hass: HomeAssistant, entry: WatchedSyncConfigEntry) -> Offer | None
     return None if key in answers else Offer(key, ids, frozenset())
 
 
+@callback
+def open_offers(hass: HomeAssistant) -> list[Offer]:
+    """Return what is offered now, and was neither answered nor ignored, each once."""
+    issues = ir.async_get(hass)
+    found: dict[str, Offer] = {}
+    for entry in hass.config_entries.async_entries(DOMAIN):
+        offer = offer_of(hass, entry)
+        if offer is None or lanes_of(hass, offer) is None:
+            continue
+        issue = issues.async_get_issue(DOMAIN, offer.issue_id)
+        if issue is not None and issue.active and issue.dismissed_version is None:
+            found[offer.issue_id] = offer
+    return [*found.values()]
+
+
 def _new_key(entry: WatchedSyncConfigEntry) -> str:
     return f"new {entry.entry_id}"
 

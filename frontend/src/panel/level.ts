@@ -11,7 +11,8 @@ import { attempt } from '../parts/marks.js';
 import { Notice } from '../parts/notice.js';
 import { shared } from '../parts/style.js';
 import { WordsController, complaint, levelState, number, option, percent, t, tn } from '../words.js';
-import { pageAddress } from './address.js';
+import { pageAddress, wanted } from './address.js';
+import { offerStyle, renderOffers } from './offer.js';
 import type { PageContext } from './pages.js';
 
 const COUNTS = [
@@ -48,6 +49,9 @@ export class LevelPage extends LitElement {
   /** The one that is asked for at the moment. */
   private asked = '';
 
+  /** The offer whose plan was asked for. */
+  private offer = '';
+
   private readonly notice = new Notice(this);
 
   constructor() {
@@ -65,6 +69,7 @@ export class LevelPage extends LitElement {
       this.lanes = new Set(who.lanes.filter((lane) => lane.loaded && view.health.rows[lane.config_entry_id])
         .map((lane) => lane.config_entry_id));
     }
+    this.take(wanted().get('offer') ?? '');
     const batch = rest[0] ?? '';
     if (batch !== this.batch) {
       this.batch = batch;
@@ -76,6 +81,20 @@ export class LevelPage extends LitElement {
     if (live && !(this.levelling?.state === 'finished' && live.state === 'running')) this.levelling = live;
     // What is under way is told; what has ended is asked for, once.
     if (!live && batch && view && !this.said && (!this.levelling || goesOn(this.levelling))) void this.look();
+  }
+
+  /** Compare what an offer is about, once it is told. */
+  private take(key: string): void {
+    if (key === this.offer) return;
+    const offer = this.context.view?.offers.rows[key];
+    if (key && !offer) return;
+    this.offer = key;
+    if (!offer) return;
+    this.lanes = new Set(offer.config_entry_id);
+    this.source = offer.source[0] ?? '';
+    this.what = 'watched_and_progress';
+    this.since = '';
+    void this.compare();
   }
 
   private show(batch_id: string): void {
@@ -163,6 +182,7 @@ export class LevelPage extends LitElement {
     const underWay = Object.values(this.context.view?.levelling.rows ?? {});
     if (lanes.length < 2) return html`<p class="empty">${icon('level')}<span>${t('level.two_needed')}</span></p>`;
     return html`<h2>${t('level.title')}</h2><p class="quiet intro">${t('level.intro')}</p>
+      ${this.context.view ? renderOffers(this.context.view, this.context.hass.language) : nothing}
       ${underWay.map((one) => html`<a class="pill main way" href=${pageAddress(`level/${one.batch_id}`)}>
         ${icon('level')}${levelState(one.state)}: ${t('work.of', { count: number(one.total - one.left), all: number(one.total) })}</a>`)}
       <form class="box" @submit=${(event: Event) => { event.preventDefault(); void this.compare(); }}>
@@ -259,7 +279,7 @@ export class LevelPage extends LitElement {
       </div>`;
   }
 
-  static override styles = [shared, Notice.styles, css`
+  static override styles = [shared, offerStyle, Notice.styles, css`
     :host { display: block; }
     .page { max-width: 860px; margin: 0 auto; }
     h2 { margin: 0 0 6px; font-size: 22px; font-weight: 600; }

@@ -11,7 +11,7 @@ import '../parts/persons.js';
 import '../parts/sheet.js';
 import { shared } from '../parts/style.js';
 import { ViewController } from '../view.js';
-import { askWho, firstPerson, whoseOf } from '../who.js';
+import { askWho, firstPerson, isOutdated, whoseOf } from '../who.js';
 import { WordsController, complaint, hasWords, loadWords, t, tn } from '../words.js';
 import { go, pageAddress, wanted } from './address.js';
 import { PAGES, SIGN_IN, pageAt, type Page } from './pages.js';
@@ -196,6 +196,9 @@ export class WatchedSyncPanel extends LitElement {
   private renderBanners() {
     const lanes = Object.values(this.follow.view?.health.rows ?? {});
     return html`<div class="banners" role="status">
+      ${this.who && isOutdated(this.who, import.meta.url) ? html`<p class="banner">${icon('retry')}
+          <span>${t('panel.outdated')}</span>
+          <button class="pill" @click=${() => location.reload()}>${t('panel.reload')}</button></p>` : nothing}
       ${this.hass?.connected === false ? html`<p class="banner">${icon('alert')}<span>${t('panel.disconnected')}</span></p>` : nothing}
       ${lanes.map((lane) => (lane.status === 'offline' ? html`<p class="banner">${icon('cloud')}
           <span>${t('panel.offline', { lane: lane.lane })}</span></p>`

@@ -10,6 +10,7 @@ import { shared } from '../parts/style.js';
 import { ViewController } from '../view.js';
 import { WordsController, complaint, t } from '../words.js';
 import { pageAddress } from './address.js';
+import { offerStyle, renderOffers } from './offer.js';
 import type { PageContext } from './pages.js';
 
 /** Films offered; the library has them all. */
@@ -82,6 +83,7 @@ export class UpNextPage extends LitElement {
     const shown = new Set(order);
     const films = this.films.filter(({ ref, position }) => !shown.has(ref) && position === 0);
     return html`
+      ${renderOffers(view, this.context.hass.language)}
       ${this.renderShelf(t('up_next.continue'), begun)}
       ${this.renderShelf(t('card.title_up_next'), next)}
       ${order.length ? nothing : this.renderNothing()}
@@ -108,7 +110,7 @@ export class UpNextPage extends LitElement {
       <span>${reading ? t('card.reading', { lane: reading.lane }) : t('card.nothing_up_next')}</span></p>`;
   }
 
-  static override styles = [shared, css`
+  static override styles = [shared, offerStyle, css`
     :host { display: block; --ws-poster: 164px; --ws-edge: 24px; }
     section + section { margin-block-start: 22px; }
     section.bare:not(:has(ws-shelf[busy])) { display: none; }

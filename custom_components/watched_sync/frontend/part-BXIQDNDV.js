@@ -1,5 +1,5 @@
 /* Watched Sync, MIT. Made from frontend/ by scripts/frontend; contains Lit, BSD-3-Clause, copyright Google LLC. */
-import{a as g,b as m}from"./part-YINXUWLS.js";import{a as s,c as p,d as r,g as a,i as h,j as o,k as l,m as d,o as c}from"./part-ZGNXT5CQ.js";var e=class extends h{constructor(){super(...arguments);this.src=null;this.label="";this.width=400;this.missing=!1;this.there=!1}willUpdate(t){t.has("src")&&(this.missing=!1,this.there=!1)}render(){let t=this.src!==null&&!this.missing;return r`
+import{a as g,b as m}from"./part-LNYL6AJM.js";import{a as s,c as p,d as r,g as a,i as h,j as o,k as l,m as d,o as c}from"./part-JP7ET3O6.js";var e=class extends h{constructor(){super(...arguments);this.src=null;this.label="";this.width=400;this.missing=!1;this.there=!1}willUpdate(t){t.has("src")&&(this.missing=!1,this.there=!1)}render(){let t=this.src!==null&&!this.missing;return r`
       ${this.there&&t?a:r`<span class="none" aria-hidden="true">
         ${g("film")}${this.label?r`<span class="title">${this.label}</span>`:a}</span>`}
       ${t?r`<img alt="" loading="lazy" decoding="async" draggable="false"
