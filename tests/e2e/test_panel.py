@@ -181,7 +181,7 @@ async def test_what_failed_is_tried_again_and_what_was_done_taken_back(
         await no_complaints(browser, had_outage=True)
 
 
-async def test_servers_are_brought_level_and_all_of_it_taken_back(
+async def test_servers_are_brought_level_with_a_stop_and_all_of_it_taken_back(
     household: House,
 ) -> None:
     house = household
@@ -195,7 +195,7 @@ async def test_servers_are_brought_level_and_all_of_it_taken_back(
             house.jellyfin.state(VIEWER, other).played,
         )
 
-    async with house.browser() as browser:
+    async with house.browser() as browser, house.client() as client:
         await browser.go("/watched")
         await tab(browser, "Level")
         await browser.wait("ws-page-level >> text=Attic (kim)")
@@ -206,12 +206,22 @@ async def test_servers_are_brought_level_and_all_of_it_taken_back(
         await browser.settled()
         assert await browser.axe("watched-sync-panel") == []
         assert seen() == (0, False)
+        # Half of it has to wait, so that there is something to stop.
+        await house.plex.go_dark()
         # What is known of the libraries may still become better: then it is shown anew.
         for _ in range(5):
             await browser.click("ws-page-level >> button:has-text('Make ')")
             await browser.wait("ws-page-level >> progress, p.said")
             if await browser.count("ws-page-level >> progress"):
                 break
+        await browser.wait("ws-page-level >> button:has-text('Stop')")
+        await until(lambda: seen() == (0, True), "what can be done was done")
+        await browser.click("ws-page-level >> button:has-text('Stop')")
+        await browser.wait("ws-page-level >> h2:text-is('Stopped')")
+        await house.plex.come_back()
+        await synced(client)
+        assert seen() == (0, True)
+        await browser.click("ws-page-level >> button:has-text('Go on')")
         await browser.wait("ws-page-level >> h2:text-is('Finished')")
         assert seen() == (1, True)
         # Its address is that of this one, for whoever comes back to it.
@@ -223,7 +233,7 @@ async def test_servers_are_brought_level_and_all_of_it_taken_back(
         await browser.click("ws-ask >> button:has-text('Go on')")
         await browser.wait("ws-page-level >> h2:text-is('Undone')")
         assert seen() == (0, False)
-        await no_complaints(browser)
+        await no_complaints(browser, had_outage=True)
 
 
 async def test_whoever_is_no_administrator_sees_only_what_is_theirs(
