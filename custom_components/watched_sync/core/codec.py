@@ -39,7 +39,9 @@ type Json = dict[str, Any]
 _PLACES: Final = 256
 
 #: States of which nothing but the flag is known.
-_BARE: Final = {flag: PlayState(flag) for flag in (True, False, None)}
+_BARE: Final[Mapping[int | None, PlayState]] = {
+    flag: PlayState(flag) for flag in (True, False, None)
+}
 
 #: What reading a row raises that is JSON, but not what we wrote.
 DAMAGE: Final = (KeyError, OverflowError, TypeError, ValueError)
@@ -327,8 +329,20 @@ def decode_leaf(kind: MediaKind, place: Place, columns: Sequence[Any]) -> Leaf:
     *columns* are the id, title, year, season, episode, duration and flag of its row,
     and what its `rest` has at `LEAF_PATHS`. Raises one of `DAMAGE`.
     """
-    item_id, title, year, season, episode, duration, watched, *rest = columns
-    imdb, tmdb, tvdb, episode_end, *shown = rest
+    (
+        item_id,
+        title,
+        year,
+        season,
+        episode,
+        duration,
+        watched,
+        imdb,
+        tmdb,
+        tvdb,
+        episode_end,
+        *shown,
+    ) = columns
     return Leaf(
         gate.stored_id(item_id),
         kind,
@@ -353,15 +367,14 @@ def _state_in(
     hides_position: int | None,
 ) -> PlayState:
     """Return a play state from its members, as a database has them."""
-    data = {
-        "watched": None if watched is None else bool(watched),
-        "position": position,
-        "play_count": play_count,
-        "last_played": last_played,
-        "begun_again": bool(begun_again),
-        "hides_position": bool(hides_position),
-    }
-    return decode_state(data)
+    return PlayState(
+        _BARE[watched].watched,
+        (gate.length(position) or 0.0) if position else 0.0,
+        (gate.whole(play_count, gate.COUNTS) or 0) if play_count else 0,
+        None if last_played is None else members.play_time(last_played),
+        bool(begun_again),
+        bool(hides_position),
+    )
 
 
 def encode_progress(progress: Progress) -> Json:

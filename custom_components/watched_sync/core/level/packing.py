@@ -134,11 +134,9 @@ class Packed:
             else (state.last_played - _EPOCH) // _MICROSECOND
         )
         self._ids.extend(leaf.ids)
-        slot = 3 * kind
-        for number in leaf.ids:
+        for slot, number in enumerate(leaf.ids, 3 * kind):
             if number:
                 self._enter(number, slot, row)
-            slot += 1
         if server is not None:
             self._enter(hash((server, leaf.item_id)), _SERVER_SLOT, row)
         return row
@@ -474,4 +472,4 @@ def _packed_flags(state: PlayState) -> int:
 
 def _small(number: int | None) -> int:
     """Return a number as a column takes it; one that is far too large is unknown."""
-    return number if number is not None and abs(number) <= _MOST else _NONE
+    return _NONE if number is None or abs(number) > _MOST else number
