@@ -716,6 +716,13 @@ async def test_history_names_the_automation_and_the_script(
     causes = {row["item_id"]: row["cause"] for row in rows}
     assert causes["m1"] == {"kind": "automation", "name": "Bedtime", "person": None}
     assert causes["m2"] == {"kind": "script", "name": "Bed", "person": None}
+    # The action for scripts and templates tells the same.
+    answer = await hass.services.async_call(
+        "watched_sync", "get_history", {}, blocking=True, return_response=True
+    )
+    assert answer is not None
+    told_causes = [row["cause"] for row in answer["operations"]]  # type: ignore[union-attr, index, call-overload]  # JSON
+    assert told_causes == [row["cause"] for row in rows]
     assert any("by the automation “Bedtime”." in one for one in await told(client))
 
 

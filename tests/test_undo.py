@@ -451,6 +451,7 @@ async def test_history_tells_what_was_done_newest_first(hass: HomeAssistant) -> 
         "batch_id": third["batch_id"],
         "scope": "item",
         "origin": "undo",
+        "cause": {"kind": "unknown", "name": None, "person": None},
         "result": "delivered",
         "asked_at": done.operation.asked_at.isoformat(),
         "settled_at": done.settled_at.isoformat(),

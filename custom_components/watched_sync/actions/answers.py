@@ -11,7 +11,7 @@ from homeassistant.core import ServiceCall
 from homeassistant.util.json import JsonObjectType, JsonValueType
 
 from ..core.codec import encode_change
-from ..core.operation import Change, Operation, Scope
+from ..core.operation import CauseKind, Change, Operation, Origin, Scope
 from ..core.outbox import HistoryEntry, Outcome, Result
 from ..failures import invalid
 from ..naming.found import Skipped
@@ -21,6 +21,13 @@ from .planning import state_row
 
 #: Episodes of one show or season of which the history says what they were before.
 BEFORE_LIMIT: Final = 50
+
+#: By what an operation came about of which nothing else is noted.
+_CAUSES: Final = {
+    Origin.PLAYBACK: CauseKind.PLAYER.value,
+    Origin.MIRROR: CauseKind.MIRROR.value,
+    Origin.LEVEL: "level",
+}
 
 _ENDED_WELL = (Result.DELIVERED, Result.ALREADY_TRUE)
 
@@ -132,6 +139,7 @@ def history_row(
         "batch_id": operation.batch_id,
         "scope": operation.scope.value,
         "origin": operation.origin.value,
+        "cause": cause_row(operation),
         "result": done.result.value,
         "asked_at": operation.asked_at.isoformat(),
         "settled_at": done.settled_at.isoformat(),
@@ -141,6 +149,17 @@ def history_row(
         "items": len(operation.before),
         "undoes": operation.undoes,
         "undone": operation.batch_id in undone,
+    }
+
+
+def cause_row(operation: Operation) -> JsonObjectType:
+    """Return by what an operation came about, as far as that is known."""
+    cause = operation.cause
+    known = _CAUSES.get(operation.origin, "unknown")
+    return {
+        "kind": known if cause is None else cause.kind.value,
+        "name": None if cause is None else cause.name,
+        "person": None if cause is None else cause.person,
     }
 
 

@@ -4,12 +4,11 @@ from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Final
 
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.util.json import JsonObjectType
 
-from ..actions.answers import change_name, lane_row
+from ..actions.answers import cause_row, change_name, lane_row
 from ..actions.for_whom import counted_for
 from ..actions.summaries import Phrases
 from ..core.operation import CauseKind, Operation, Origin, SetProgress
@@ -85,7 +84,7 @@ def _row(
         "undoes": operation.undoes,
         "undone": batch_id in done.undone,
         "undo": _undo(done, batch_size),
-        "cause": _cause_row(operation),
+        "cause": cause_row(operation),
         "text": _sentence(hass, done, words),
     }
 
@@ -96,24 +95,6 @@ def _undo(done: _Done, batch_size: int) -> str:
         return "no"
     is_alone = batch_size == 1 or done.history.result is not Result.DELIVERED
     return "batch" if is_alone else "row"
-
-
-#: By what an operation came about of which nothing else is noted.
-_KINDS: Final = {
-    Origin.PLAYBACK: CauseKind.PLAYER.value,
-    Origin.MIRROR: CauseKind.MIRROR.value,
-    Origin.LEVEL: "level",
-}
-
-
-def _cause_row(operation: Operation) -> JsonObjectType:
-    cause = operation.cause
-    known = _KINDS.get(operation.origin, "unknown")
-    return {
-        "kind": known if cause is None else cause.kind.value,
-        "name": None if cause is None else cause.name,
-        "person": None if cause is None else cause.person,
-    }
 
 
 def _sentence(hass: HomeAssistant, done: _Done, words: Phrases) -> str:
