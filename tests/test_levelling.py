@@ -63,6 +63,7 @@ def film(number: int) -> Item:
     )
 
 
+SOME = (MOVIE, OTHER_MOVIE, SHOW, episode(1, 1), episode(1, 2))
 MANY = tuple(film(number) for number in range(1, 11))
 
 
@@ -79,9 +80,7 @@ def there(items: Iterable[Item], mark: str = "b") -> list[Item]:
     ]
 
 
-def servers(
-    items: Iterable[Item] = (MOVIE, OTHER_MOVIE, SHOW, episode(1, 1), episode(1, 2)),
-) -> tuple[MemoryServer, MemoryServer]:
+def servers(items: Iterable[Item] = SOME) -> tuple[MemoryServer, MemoryServer]:
     """Return two servers with the same works."""
     items = list(items)
     return (
@@ -111,6 +110,23 @@ def watch(server: MemoryServer, *item_ids: str, at: datetime = PLAYED) -> None:
     """Have somebody have watched items long ago."""
     for item_id in item_ids:
         server.set(item_id, watched=True, play_count=1, last_played=at)
+
+
+async def two_lanes(
+    hass: HomeAssistant,
+    items: Iterable[Item] = SOME,
+    *,
+    seen_here: Iterable[str] = (),
+    seen_there: Iterable[str] = (),
+) -> tuple[MemoryServer, MemoryServer, list[MockConfigEntry]]:
+    """Set up two lanes of the same works, of which some were watched here or there.
+
+    Returns their servers and entries.
+    """
+    one, other = servers(items)
+    watch(one, *seen_here)
+    watch(other, *seen_there)
+    return one, other, await lanes_of(hass, one, other)
 
 
 async def act(hass: HomeAssistant, action: str, /, **data: Any) -> dict[str, Any]:
@@ -173,10 +189,9 @@ def bit_by_bit(monkeypatch: pytest.MonkeyPatch) -> None:
 async def test_plan_says_what_would_change_where_and_does_nothing(
     hass: HomeAssistant,
 ) -> None:
-    one, other = servers()
-    watch(one, "m1", "e1x1")
-    watch(other, "bm2")
-    lanes = await lanes_of(hass, one, other)
+    one, other, lanes = await two_lanes(
+        hass, seen_here=["m1", "e1x1"], seen_there=["bm2"]
+    )
     plan = await act(hass, "level", config_entry_id=ids(lanes))
     assert plan["status"] == "planned"
     assert plan["batch_id"] is None
@@ -237,8 +252,7 @@ async def test_plan_names_what_is_left_out_and_what_is_only_probable(
 async def test_question_that_makes_no_sense_is_refused_in_words(
     hass: HomeAssistant,
 ) -> None:
-    one, other = servers()
-    lanes = await lanes_of(hass, one, other)
+    *_, lanes = await two_lanes(hass)
     both = {"config_entry_id": ids(lanes)}
     assert await refused(hass, config_entry_id=ids(lanes)[:1]) == "level_needs_two"
     assert await refused(hass, what="exact", **both) == "level_exact_needs_source"
@@ -265,8 +279,7 @@ async def test_lane_that_was_not_read_yet_is_named(hass: HomeAssistant) -> None:
 async def test_lane_whose_catalogue_cannot_be_read_is_named(
     hass: HomeAssistant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    one, other = servers()
-    lanes = await lanes_of(hass, one, other)
+    *_, lanes = await two_lanes(hass)
 
     async def fail(*_: Any) -> Any:
         raise CatalogueError("the disk is gone")
@@ -279,9 +292,7 @@ async def test_lane_whose_catalogue_cannot_be_read_is_named(
 async def test_plan_that_would_be_another_by_now_is_shown_and_nothing_is_done(
     hass: HomeAssistant,
 ) -> None:
-    one, other = servers()
-    watch(one, "m1")
-    lanes = await lanes_of(hass, one, other)
+    _, other, lanes = await two_lanes(hass, seen_here=["m1"])
     old = await act(hass, "level", config_entry_id=ids(lanes))
     await mark(lanes[0], OTHER_MOVIE)
     await hass.async_block_till_done()
@@ -300,9 +311,7 @@ async def test_plan_that_would_be_another_by_now_is_shown_and_nothing_is_done(
 
 
 async def test_what_waits_to_be_delivered_counts_as_done(hass: HomeAssistant) -> None:
-    one, other = servers()
-    watch(one, "m1")
-    lanes = await lanes_of(hass, one, other)
+    _, other, lanes = await two_lanes(hass, seen_here=["m1"])
     await lose_contact(hass, lanes[1], other)
     await act(hass, "mark_watched", item_id="bm1", config_entry_id=lanes[1].entry_id)
     plan = await act(hass, "level", config_entry_id=ids(lanes))
@@ -312,9 +321,7 @@ async def test_what_waits_to_be_delivered_counts_as_done(hass: HomeAssistant) ->
 async def test_what_waits_for_a_whole_show_counts_for_its_episodes(
     hass: HomeAssistant,
 ) -> None:
-    one, other = servers()
-    watch(one, "m1", "e1x1", "e1x2")
-    lanes = await lanes_of(hass, one, other)
+    _, other, lanes = await two_lanes(hass, seen_here=["m1", "e1x1", "e1x2"])
     await lose_contact(hass, lanes[1], other)
     await act(
         hass,
@@ -341,9 +348,7 @@ async def test_only_libraries_that_are_allowed_take_part(hass: HomeAssistant) ->
 
 
 async def test_dry_run_of_a_confirmed_plan_does_nothing(hass: HomeAssistant) -> None:
-    one, other = servers()
-    watch(one, "m1")
-    lanes = await lanes_of(hass, one, other)
+    *_, lanes = await two_lanes(hass, seen_here=["m1"])
     plan = await act(hass, "level", config_entry_id=ids(lanes))
     data = {"config_entry_id": ids(lanes), "confirm": plan["plan_id"]}
     assert (await act(hass, "level", dry_run=True, **data))["status"] == "planned"
@@ -369,10 +374,12 @@ async def test_level_lanes_have_nothing_to_begin(hass: HomeAssistant) -> None:
 async def test_what_differs_is_marked_bit_by_bit_on_both_sides(
     hass: HomeAssistant,
 ) -> None:
-    one, other = servers(MANY)
-    watch(one, *(f"f{n}" for n in range(1, 6)))
-    watch(other, *(f"bf{n}" for n in range(5, 9)))
-    lanes = await lanes_of(hass, one, other)
+    one, other, lanes = await two_lanes(
+        hass,
+        MANY,
+        seen_here=[f"f{n}" for n in range(1, 6)],
+        seen_there=[f"bf{n}" for n in range(5, 9)],
+    )
     batch_id = await begin(hass, lanes)
     done = await over(hass, batch_id)
     assert done["state"] == "finished"
@@ -406,10 +413,7 @@ async def test_only_one_show_and_only_what_was_played_since(
 async def test_exactly_as_the_source_unmarks_what_is_not_watched_there(
     hass: HomeAssistant,
 ) -> None:
-    one, other = servers()
-    watch(one, "m1")
-    watch(other, "bm2")
-    lanes = await lanes_of(hass, one, other)
+    one, other, lanes = await two_lanes(hass, seen_here=["m1"], seen_there=["bm2"])
     data = {"what": "exact", "source": lanes[0].entry_id, "direction": "from"}
     plan = await act(hass, "level", config_entry_id=ids(lanes), **data)
     assert plan["lanes"][0]["films_to_unmark"] == 1
@@ -441,9 +445,9 @@ async def test_one_person_has_seen_what_another_has_seen(
 async def test_what_somebody_changes_meanwhile_is_left_alone_and_counted(
     hass: HomeAssistant,
 ) -> None:
-    one, other = servers(MANY)
-    watch(one, *(f"f{n}" for n in range(1, 8)))
-    lanes = await lanes_of(hass, one, other)
+    one, other, lanes = await two_lanes(
+        hass, MANY, seen_here=[f"f{n}" for n in range(1, 8)]
+    )
     source, target = (entry.runtime_data for entry in lanes)
     other.gate.clear()
     batch_id = await begin(hass, lanes)
@@ -464,9 +468,9 @@ async def test_what_somebody_changes_meanwhile_is_left_alone_and_counted(
 
 @pytest.mark.usefixtures("bit_by_bit")
 async def test_what_is_gone_or_fails_costs_itself(hass: HomeAssistant) -> None:
-    one, other = servers(MANY)
-    watch(one, *(f"f{n}" for n in range(1, 6)))
-    lanes = await lanes_of(hass, one, other)
+    _, other, lanes = await two_lanes(
+        hass, MANY, seen_here=[f"f{n}" for n in range(1, 6)]
+    )
     other.gate.clear()
     batch_id = await begin(hass, lanes)
     await lanes[1].runtime_data.catalogue.drop(["bf5"])
@@ -493,10 +497,9 @@ async def test_what_is_gone_or_fails_costs_itself(hass: HomeAssistant) -> None:
 async def test_it_can_be_stopped_and_go_on_and_be_taken_back(
     hass: HomeAssistant,
 ) -> None:
-    one, other = servers(MANY)
-    watch(one, *(f"f{n}" for n in range(1, 8)))
-    watch(other, "bf1", "bf9")
-    lanes = await lanes_of(hass, one, other)
+    one, other, lanes = await two_lanes(
+        hass, MANY, seen_here=[f"f{n}" for n in range(1, 8)], seen_there=["bf1", "bf9"]
+    )
     before = flags(one), flags(other)
     other.gate.clear()
     batch_id = await begin(hass, lanes)
@@ -523,9 +526,7 @@ async def test_it_can_be_stopped_and_go_on_and_be_taken_back(
 
 
 async def test_confirmed_twice_it_is_done_once(hass: HomeAssistant) -> None:
-    one, other = servers()
-    watch(one, "m1")
-    lanes = await lanes_of(hass, one, other)
+    _, other, lanes = await two_lanes(hass, seen_here=["m1"])
     await lose_contact(hass, lanes[1], other)
     plan = await act(hass, "level", config_entry_id=ids(lanes))
     data = {"config_entry_id": ids(lanes), "confirm": plan["plan_id"]}
@@ -540,9 +541,7 @@ async def test_confirmed_twice_it_is_done_once(hass: HomeAssistant) -> None:
 async def test_last_change_is_only_taken_back_by_name_if_it_was_a_levelling(
     hass: HomeAssistant,
 ) -> None:
-    one, other = servers()
-    watch(one, "m1")
-    lanes = await lanes_of(hass, one, other)
+    _, other, lanes = await two_lanes(hass, seen_here=["m1"])
     batch_id = await begin(hass, lanes)
     await over(hass, batch_id)
     with pytest.raises(ServiceValidationError) as error:
@@ -572,9 +571,9 @@ async def test_last_change_is_only_taken_back_by_name_if_it_was_a_levelling(
 
 
 async def test_taking_back_leaves_what_was_changed_since(hass: HomeAssistant) -> None:
-    one, other = servers(MANY)
-    watch(one, *(f"f{n}" for n in range(1, 5)))
-    lanes = await lanes_of(hass, one, other)
+    _, other, lanes = await two_lanes(
+        hass, MANY, seen_here=[f"f{n}" for n in range(1, 5)]
+    )
     batch_id = await begin(hass, lanes)
     await over(hass, batch_id)
     target = lanes[1].runtime_data
@@ -589,9 +588,9 @@ async def test_taking_back_leaves_what_was_changed_since(hass: HomeAssistant) ->
 
 @pytest.mark.usefixtures("bit_by_bit")
 async def test_taken_back_while_it_is_under_way(hass: HomeAssistant) -> None:
-    one, other = servers(MANY)
-    watch(one, *(f"f{n}" for n in range(1, 8)))
-    lanes = await lanes_of(hass, one, other)
+    _, other, lanes = await two_lanes(
+        hass, MANY, seen_here=[f"f{n}" for n in range(1, 8)]
+    )
     other.gate.clear()
     batch_id = await begin(hass, lanes)
     await asyncio.sleep(0.05)
@@ -607,9 +606,7 @@ async def test_neither_it_nor_its_undo_is_copied_to_where_it_came_from(
     hass: HomeAssistant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(mirroring, "GATHER", 0.01)
-    one, other = servers()
-    watch(one, "m1")
-    lanes = await lanes_of(hass, one, other)
+    one, other, lanes = await two_lanes(hass, seen_here=["m1"])
     for entry, mirrored in ((lanes[0], lanes[1]), (lanes[1], lanes[0])):
         options = {**entry.options, "mirror": {"mirror_to": [mirrored.entry_id]}}
         hass.config_entries.async_update_entry(entry, options=options)
@@ -630,9 +627,9 @@ async def test_neither_it_nor_its_undo_is_copied_to_where_it_came_from(
 async def test_what_is_known_from_before_a_crash_is_read_before_it_is_taken_back(
     hass: HomeAssistant,
 ) -> None:
-    one, other = servers(MANY)
-    watch(one, *(f"f{n}" for n in range(1, 5)))
-    lanes = await lanes_of(hass, one, other)
+    _, other, lanes = await two_lanes(
+        hass, MANY, seen_here=[f"f{n}" for n in range(1, 5)]
+    )
     target = lanes[1].runtime_data
     old = [other.reading(f"bf{n}") for n in range(1, 5)]
     batch_id = await begin(hass, lanes)
@@ -726,9 +723,9 @@ async def another_life(hass: HomeAssistant, lanes: Iterable[MockConfigEntry]) ->
 async def test_it_goes_on_after_a_restart_and_nothing_is_done_twice(
     hass: HomeAssistant,
 ) -> None:
-    one, other = servers(MANY)
-    watch(one, *(f"f{n}" for n in range(1, 8)))
-    lanes = await lanes_of(hass, one, other)
+    _, other, lanes = await two_lanes(
+        hass, MANY, seen_here=[f"f{n}" for n in range(1, 8)]
+    )
     other.gate.clear()
     batch_id = await begin(hass, lanes)
     await asyncio.sleep(0.05)
@@ -753,9 +750,7 @@ async def test_it_goes_on_after_a_restart_and_nothing_is_done_twice(
 async def test_what_comes_out_of_a_backup_waits_for_a_person(
     hass: HomeAssistant,
 ) -> None:
-    one, other = servers()
-    watch(one, "m1", "m2")
-    lanes = await lanes_of(hass, one, other)
+    _, other, lanes = await two_lanes(hass, seen_here=["m1", "m2"])
     await lose_contact(hass, lanes[1], other)
     batch_id = await begin(hass, lanes)
     assert await hass.config_entries.async_unload(lanes[1].entry_id)
@@ -774,9 +769,7 @@ async def test_what_comes_out_of_a_backup_waits_for_a_person(
 async def test_it_is_not_begun_if_it_cannot_be_written_down(
     hass: HomeAssistant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    one, other = servers()
-    watch(one, "m1")
-    lanes = await lanes_of(hass, one, other)
+    _, other, lanes = await two_lanes(hass, seen_here=["m1"])
     plan = await act(hass, "level", config_entry_id=ids(lanes))
 
     async def fail(*_: Any) -> None:
@@ -806,9 +799,7 @@ async def test_it_is_not_begun_if_it_cannot_be_written_down(
 
 
 async def test_what_cannot_be_read_any_more_is_unknown(hass: HomeAssistant) -> None:
-    one, other = servers()
-    watch(one, "m1")
-    lanes = await lanes_of(hass, one, other)
+    *_, lanes = await two_lanes(hass, seen_here=["m1"])
     batch_id = await begin(hass, lanes)
     await over(hass, batch_id)
     await LevellingStore(hass, batch_id).async_save({"parts": 7})
@@ -827,8 +818,7 @@ async def test_old_ones_are_forgotten(
     hass: HomeAssistant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(carrying_out, "MOST_REMEMBERED", 1)
-    one, other = servers()
-    lanes = await lanes_of(hass, one, other)
+    one, _, lanes = await two_lanes(hass)
     batches = []
     for item_id in ("m1", "m2"):
         watch(one, item_id)
@@ -861,9 +851,7 @@ async def test_entry_that_is_removed_takes_its_part_along(hass: HomeAssistant) -
 
 
 async def test_it_is_told_as_a_whole_and_not_one_by_one(hass: HomeAssistant) -> None:
-    one, other = servers(MANY)
-    watch(one, *(f"f{n}" for n in range(1, 8)))
-    lanes = await lanes_of(hass, one, other)
+    *_, lanes = await two_lanes(hass, MANY, seen_here=[f"f{n}" for n in range(1, 8)])
     marked = async_capture_events(hass, "watched_sync_marked")
     batch_id = await begin(hass, lanes)
     await over(hass, batch_id)
@@ -878,9 +866,9 @@ async def test_it_is_told_as_a_whole_and_not_one_by_one(hass: HomeAssistant) -> 
 
 
 async def test_status_shows_how_far_it_is(hass: HomeAssistant) -> None:
-    one, other = servers(MANY)
-    watch(one, *(f"f{n}" for n in range(1, 8)))
-    lanes = await lanes_of(hass, one, other)
+    _, other, lanes = await two_lanes(
+        hass, MANY, seen_here=[f"f{n}" for n in range(1, 8)]
+    )
     await lose_contact(hass, lanes[1], other)
     batch_id = await begin(hass, lanes)
     await act(hass, "level", stop=True)
@@ -902,9 +890,9 @@ async def test_trouble_with_the_disk_is_over_sometime(
     hass: HomeAssistant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(runner, "RETRY", 0.05)
-    one, other = servers(MANY)
-    watch(one, *(f"f{n}" for n in range(1, 5)))
-    lanes = await lanes_of(hass, one, other)
+    _, other, lanes = await two_lanes(
+        hass, MANY, seen_here=[f"f{n}" for n in range(1, 5)]
+    )
     runtime = lanes[1].runtime_data
     failing = [JournalError("the disk is full"), CatalogueError("the disk is gone")]
     exchange, readings = runtime.lane.exchange, runtime.catalogue.readings
@@ -934,9 +922,7 @@ async def test_trouble_with_the_disk_is_over_sometime(
 async def test_fault_of_ours_stops_it_until_a_person_has_it_go_on(
     hass: HomeAssistant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    one, other = servers()
-    watch(one, "m1")
-    lanes = await lanes_of(hass, one, other)
+    *_, lanes = await two_lanes(hass, seen_here=["m1"])
 
     def fail(*_: Any) -> None:
         raise ZeroDivisionError
@@ -950,9 +936,7 @@ async def test_fault_of_ours_stops_it_until_a_person_has_it_go_on(
 
 
 async def test_lane_that_shuts_down_ends_it_for_this_life(hass: HomeAssistant) -> None:
-    one, other = servers()
-    watch(one, "m1")
-    lanes = await lanes_of(hass, one, other)
+    _, other, lanes = await two_lanes(hass, seen_here=["m1"])
     await lose_contact(hass, lanes[1], other)
     batch_id = await begin(hass, lanes)
     await lanes[1].runtime_data.lane.close()
@@ -967,9 +951,7 @@ async def test_what_went_without_a_word_is_given_up_after_a_while(
     hass: HomeAssistant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(runner, "RETRY", 0.05)
-    one, other = servers()
-    watch(one, "m1", "m2")
-    lanes = await lanes_of(hass, one, other)
+    _, other, lanes = await two_lanes(hass, seen_here=["m1", "m2"])
     outbox = lanes[1].runtime_data.lane.outbox
 
     async def lose(item_id: str) -> None:
@@ -996,10 +978,7 @@ async def test_what_went_without_a_word_is_given_up_after_a_while(
 async def test_what_is_over_on_one_lane_goes_on_with_the_other(
     hass: HomeAssistant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    one, other = servers()
-    watch(one, "m1")
-    watch(other, "bm2")
-    lanes = await lanes_of(hass, one, other)
+    one, other, lanes = await two_lanes(hass, seen_here=["m1"], seen_there=["bm2"])
     await lose_contact(hass, lanes[1], other)
     batch_id = await begin(hass, lanes)
     async with asyncio.timeout(10):
@@ -1026,9 +1005,7 @@ async def test_what_is_over_on_one_lane_goes_on_with_the_other(
 async def test_id_that_is_another_works_by_now_takes_no_part(
     hass: HomeAssistant,
 ) -> None:
-    one, other = servers()
-    watch(one, "m1")
-    lanes = await lanes_of(hass, one, other)
+    _, other, lanes = await two_lanes(hass, seen_here=["m1"])
     other.items["bm1"] = replace(
         other.items["bm1"], provider_ids=ProviderIds(imdb="tt7777777"), title="Other"
     )
@@ -1040,8 +1017,7 @@ async def test_id_that_is_another_works_by_now_takes_no_part(
 async def test_lane_that_is_unloaded_meanwhile_is_not_known(
     hass: HomeAssistant,
 ) -> None:
-    one, other = servers()
-    lanes = await lanes_of(hass, one, other)
+    *_, lanes = await two_lanes(hass)
     side = LaneSide(lanes[0])
     assert await hass.config_entries.async_unload(lanes[0].entry_id)
     with pytest.raises(NotRead):
