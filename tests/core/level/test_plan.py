@@ -1259,6 +1259,9 @@ def test_it_is_made_in_slices() -> None:
                 for at in range(400)
             ),
         )
+    copies = [movie(f"{at}", provider_ids=ProviderIds(tmdb="7")) for at in range(102)]
+    planner.take_in("a", LibraryPage.of([Reading(copies.pop(), seen())]))
+    planner.take_in("b", LibraryPage.of(Reading(one, unseen()) for one in copies))
     making = planner.plan()
     breaks = 0
     while True:
@@ -1268,5 +1271,5 @@ def test_it_is_made_in_slices() -> None:
             plan: Plan = done.value
             break
         breaks += 1
-    assert plan.total == 1_600
+    assert plan.total == 1_600 + 101
     assert breaks > 100

@@ -340,11 +340,10 @@ class Packed:
         """
         return all(starmap(self._are_one, combinations(rows, 2)))
 
-    def are_level(self, rows: Sequence[int]) -> bool:
-        """Whether rows show the same: one flag that is known, and no position."""
-        flags = self._flags[rows[0]]
-        return flags in _PLAIN and all(
-            self._flags[row] == flags and not self._positions[row] for row in rows
+    def are_watched(self, rows: Sequence[int]) -> bool:
+        """Whether rows show that they are watched, and no position."""
+        return all(
+            self._flags[row] == _SEEN and not self._positions[row] for row in rows
         )
 
     def _are_one(self, row: int, other: int) -> bool:
@@ -371,14 +370,6 @@ class Packed:
     def side(self, row: int) -> int:
         """Return whose a row is."""
         return self._sides[row]
-
-    def is_watched(self, row: int) -> bool:
-        """Whether a row shows that it is watched."""
-        return bool(self._flags[row] & _WATCHED)
-
-    def is_special(self, row: int) -> bool:
-        """Whether a row is one of the specials of its show."""
-        return self._numbers[4 * row] == 0
 
     def group_number(self, row: int) -> int:
         """Return the number of the group a row is in."""
@@ -458,8 +449,8 @@ NEVER = PlayState(watched=False)
 
 _KNOWN, _WATCHED, _HIDES, _CROWDED = 1, 2, 4, 8
 
-#: Flags of what is watched or not, and of nothing else.
-_PLAIN = (_KNOWN, _KNOWN | _WATCHED)
+#: The flags of what is watched, and of nothing else.
+_SEEN = _KNOWN | _WATCHED
 
 
 def _packed_flags(state: PlayState) -> int:

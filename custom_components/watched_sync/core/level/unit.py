@@ -140,20 +140,18 @@ class Rules:
         return policy
 
     def level(self, rows: Sequence[int]) -> Sequence[int] | None:
-        """Return which of some copies of one work count as equal, if all are level.
+        """Return which of some copies of one work count as equal, if all are watched.
 
         None if that is not seen at a glance, so that they have to be settled.
         """
         packed, question = self.packed, self.question
-        sides = {packed.side(row) for row in rows}
-        if not self.targets.keys() <= sides or not packed.are_level(rows):
+        if (
+            question.since is not None
+            or not question.specials
+            or not packed.are_watched(rows)
+            or not self.targets.keys() <= {packed.side(row) for row in rows}
+        ):
             return None
-        if not packed.is_watched(rows[0]):
-            return ()
-        if question.since is not None:
-            return None
-        if packed.is_special(rows[0]) and not question.specials:
-            return ()
         return [
             row
             for row in rows
