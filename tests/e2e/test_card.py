@@ -165,14 +165,19 @@ async def test_it_works_on_a_phone_in_the_dark_with_a_keyboard_alone(
         await browser.wait(poster("Oppenheimer"))
         assert await browser.axe(CARD) == []
 
-        await reach(browser, "Mark as watched: Oppenheimer (2023)")
+        # One stop for all posters of a shelf; the arrows go from one to the next.
+        await reach(browser, await first_poster(browser), exactly=False)
+        await along(browser, "Oppenheimer")
+        await browser.press("Tab")
+        assert await browser.focused() == "Mark as watched: Oppenheimer (2023)"
         await browser.press("Enter")
         await browser.wait(undo("Oppenheimer"))
         await reach(browser, "Undo: Oppenheimer (2023)")
         await browser.press("Enter")
         await browser.wait(tick("Oppenheimer"))
 
-        await reach(browser, "Severance", exactly=False)
+        await reach(browser, "Oppenheimer", exactly=False)
+        await along(browser, "Severance")
         await browser.press("Enter")
         await browser.wait(episode(5))
         await browser.settled()
@@ -187,6 +192,24 @@ async def test_it_works_on_a_phone_in_the_dark_with_a_keyboard_alone(
         # The focus is where it was.
         assert "Severance" in await browser.focused()
         await no_complaints(browser)
+
+
+async def first_poster(browser: Browser) -> str:
+    """Return the title of the first poster of the first card."""
+    return await browser.text(f"{CARD} >> ws-poster >> nth=0 >> .title")
+
+
+async def along(browser: Browser, title: str) -> None:
+    """Press the arrow key from the first poster of a shelf to another.
+
+    On a phone the shelf has two rows, and is gone through from top to bottom.
+    """
+    seen = []
+    await browser.press("Home")
+    while title not in (focused := await browser.focused()):
+        assert focused not in seen, f"{title} is not on the shelf: {seen}"
+        seen.append(focused)
+        await browser.press("ArrowDown")
 
 
 async def reach(browser: Browser, label: str, *, exactly: bool = True) -> None:

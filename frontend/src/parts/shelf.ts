@@ -7,6 +7,7 @@ import { define } from '../define.js';
 import type { Person, SyncState, Waiting, Whose, Work } from '../api.js';
 import type { Hass } from '../hass.js';
 import { Marks } from './marks.js';
+import type { Poster } from './poster.js';
 import './poster.js';
 import { shared } from './style.js';
 
@@ -52,6 +53,9 @@ export class Shelf extends LitElement {
   /** Posters that stand side by side without scrolling. */
   @state() private fit = 0;
 
+  /** The ref of the one that the tab key stops at. */
+  @state() private active = '';
+
   private readonly sizes = new ResizeObserver(([entry]) => {
     const { width } = entry?.contentRect ?? { width: 0 };
     this.fit = Math.floor((width + GAP) / (POSTER + GAP));
@@ -65,6 +69,31 @@ export class Shelf extends LitElement {
   override disconnectedCallback(): void {
     super.disconnectedCallback();
     this.sizes.disconnect();
+  }
+
+  /** Arrows go from poster to poster, where they point to. */
+  private move(event: KeyboardEvent): void {
+    const posters = [...this.renderRoot.querySelectorAll<Poster>('ws-poster')];
+    const at = posters.indexOf(event.target as Poster);
+    if (at < 0 || event.altKey || event.ctrlKey || event.metaKey) return;
+    const ahead = this.matches(':dir(rtl)') ? -1 : 1;
+    const column = posters.filter((one) => one.offsetLeft === posters[0]?.offsetLeft).length;
+    const line = posters.filter((one) => one.offsetTop === posters[0]?.offsetTop).length;
+    // What is scrolled sideways is filled column by column, everything else line by line.
+    const [right, down] = this.isSideways(posters.length) ? [column, 1] : [1, line];
+    const steps: Record<string, number> = {
+      ArrowRight: right * ahead, ArrowLeft: -right * ahead, ArrowDown: down, ArrowUp: -down,
+      Home: -at, End: posters.length - 1 - at,
+    };
+    const step = steps[event.key];
+    if (step === undefined) return;
+    event.preventDefault();
+    posters[Math.max(0, Math.min(posters.length - 1, at + step))]?.focus();
+  }
+
+  /** Whether so many posters are more than fit, and are scrolled through. */
+  private isSideways(count: number): boolean {
+    return this.look === 'posters' && this.rows > 0 && count > this.rows * this.fit;
   }
 
   private async tick(work: Work, at: number): Promise<void> {
@@ -81,14 +110,16 @@ export class Shelf extends LitElement {
     const works = this.marks.among(this.works);
     const onShelf = this.look === 'posters' && this.rows > 0;
     // What fits is read line by line; what does not is scrolled through.
-    const sideways = onShelf && works.length > this.rows * this.fit;
+    const sideways = this.isSideways(works.length);
+    const stop = works.find(({ ref }) => ref === this.active) ?? works[0];
     return html`
       <ul class="${this.look} ${sideways ? 'sideways' : onShelf ? 'shelf' : ''}" aria-label=${this.label}
-        style=${styleMap(sideways ? { '--rows': String(Math.min(this.rows, works.length || 1)) } : {})}>
+        style=${styleMap(sideways ? { '--rows': String(Math.min(this.rows, works.length || 1)) } : {})}
+        @keydown=${this.move}>
         ${repeat(works, (work) => work.ref, (work, at) => {
           const ticked = this.marks.ticked.get(work.ref);
           const { sync, error } = syncOf(ticked ? { ...work, sync_state: 'synced' } : work, this.waiting);
-          return html`<li><ws-poster .work=${work} .look=${this.look} .sync=${sync} .error=${error}
+          return html`<li @focusin=${() => { this.active = work.ref; }}><ws-poster .work=${work} .reachable=${work === stop} .look=${this.look} .sync=${sync} .error=${error}
             .seen=${this.others.filter(({ key }) => work.seen_by.includes(key))}
             .ticked=${ticked !== undefined} .undoable=${Boolean(ticked?.batch_id)}
             @ws-tick=${() => void this.tick(work, at)}
