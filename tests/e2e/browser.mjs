@@ -157,13 +157,27 @@ const commands = {
     await page.waitForTimeout(120);
   },
   /** Do one thing, and return the milliseconds until the first match is visible. */
-  async timed({ at, to, click, fill }) {
+  async timed({ at, to, load, click, fill }) {
     const begun = performance.now();
+    if (load) await page.goto(options.url + load, { waitUntil: 'commit' });
     if (to) await show(to);
     if (click) await page.locator(click).first().click();
     if (fill) await page.locator(fill[0]).first().fill(fill[1]);
     await page.locator(at).first().waitFor();
     return performance.now() - begun;
+  },
+  /** Click, and return the milliseconds until the text of another element is drawn as wanted. */
+  async reacts({ at, click, wanted }) {
+    const elements = [click, at].map((one) => page.locator(one).first().elementHandle());
+    return page.evaluate(async ([button, element, pattern]) => {
+      const begun = performance.now();
+      button.click();
+      while (!new RegExp(pattern).test(element.innerText)) {
+        if (performance.now() - begun > 10_000) throw new Error(`it still says: ${element.innerText}`);
+        await new Promise(requestAnimationFrame);
+      }
+      return performance.now() - begun;
+    }, [...await Promise.all(elements), wanted]);
   },
   /** Scroll the first match, and return how many milliseconds each frame took. */
   frames: ({ at, count, pixels }) => page.locator(at).first().evaluate(async (element, [frames, step]) => {

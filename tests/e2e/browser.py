@@ -164,12 +164,26 @@ class Browser:
         at: str,
         *,
         turn_to: str | None = None,
+        load: str | None = None,
         click: str | None = None,
         fill: tuple[str, str] | None = None,
     ) -> float:
-        """Do one thing and return the seconds until the first match is visible."""
+        """Do one thing and return the seconds until the first match is visible.
+
+        *load* is a page of Home Assistant that is opened as in a new tab.
+        """
         milliseconds: float = await self._do(
-            "timed", at=at, to=turn_to, click=click, fill=fill
+            "timed", at=at, to=turn_to, load=load, click=click, fill=fill
+        )
+        return milliseconds / 1000
+
+    async def seconds_to_say(self, at: str, wanted: str, *, click: str) -> float:
+        """Click and return the seconds until the text at *at* matches a pattern.
+
+        It is measured within the page, without what the driver takes.
+        """
+        milliseconds: float = await self._do(
+            "reacts", at=at, click=click, wanted=wanted
         )
         return milliseconds / 1000
 

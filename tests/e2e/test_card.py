@@ -204,7 +204,7 @@ async def along(browser: Browser, title: str) -> None:
 
     On a phone the shelf has two rows, and is gone through from top to bottom.
     """
-    seen = []
+    seen: list[str] = []
     await browser.press("Home")
     while title not in (focused := await browser.focused()):
         assert focused not in seen, f"{title} is not on the shelf: {seen}"
