@@ -68,7 +68,7 @@ from .core.codec import (
 )
 from .core.errors import CatalogueError
 from .core.identity import Item, MediaKind, ProviderIds
-from .core.leaf import LEAVES, Place
+from .core.leaf import LEAVES
 from .core.play_state import Reading
 from .core.ports import Catalogue, CatalogueListener, Leaves
 from .core.titles import (
@@ -175,7 +175,7 @@ _ROWS: Final = (
 _LEAVES: Final = (
     "SELECT id, title, year, season, episode, duration, watched, "  # noqa: S608 - of our own
     + ", ".join(f"json_extract(rest, '{path}')" for path in LEAF_PATHS)
-    + ", kind, place, content, number FROM items JOIN places USING (place)"
+    + ", kind, place, number FROM items"
 )
 #: As `shelf_place` sorts.
 _SHELF_ORDER: Final = (
@@ -660,13 +660,19 @@ class _Tables:
             f"{_LEAVES} WHERE number > ? AND +kind IN {_EACH} ORDER BY number LIMIT ?",
             (start, _array(_kinds(LEAVES)), limit),
         ).fetchall()
-        places: dict[int, Place] = {}
-        leaves = []
+        numbers = {place for *_, place, _ in found}
         try:
-            for *columns, kind, number, content, _ in found:
-                if (place := places.get(number)) is None:
-                    place = places[number] = place_in(content)
-                leaves.append(decode_leaf(KINDS[kind], place, columns))
+            places = {
+                place: place_in(content)
+                for place, content in self._db.execute(
+                    f"SELECT place, content FROM places WHERE place IN {_EACH}",  # noqa: S608 - as above
+                    (_array(numbers),),
+                )
+            }
+            leaves = [
+                decode_leaf(KINDS[kind], places[place], columns)
+                for *columns, kind, place, _ in found
+            ]
         except DAMAGE as err:
             raise sqlite3.DatabaseError("a row cannot be understood") from err
         return Leaves(leaves, None if len(found) < limit else found[-1][-1])

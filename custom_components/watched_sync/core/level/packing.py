@@ -12,7 +12,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from itertools import combinations, starmap
+from itertools import combinations, pairwise, starmap
 from operator import mul
 
 from ..identity import MOST_EPISODES, NO_IDS, Item, MediaKind, ProviderIds
@@ -36,6 +36,7 @@ _NO_TIME = -(2**63)
 _ROW_BITS = 24
 _ROWS = (1 << _ROW_BITS) - 1
 _KEYS = (1 << 40) - 1
+_NO_ENTRY = 1 << 64
 _SLOTS = 8
 _SERVER_SLOT = 7
 _BUCKETS = 256
@@ -215,15 +216,13 @@ class Packed:
     def _unite_bucket(self, bucket: array[int]) -> None:
         """Put the bearers of each key in a bucket into one unit."""
         bearers: list[int] = []
-        last = -1
-        for entry in sorted(bucket):
-            key = entry >> _ROW_BITS
-            if key != last:
-                if len(bearers) > 1:
-                    self._unite_rows(bearers)
-                bearers, last = [], key
-            bearers.append(entry & _ROWS)
-        self._unite_rows(bearers)
+        for entry, following in pairwise([*sorted(bucket), _NO_ENTRY]):
+            is_borne_on = entry ^ following <= _ROWS  # they differ by their rows alone
+            if is_borne_on or bearers:
+                bearers.append(entry & _ROWS)
+            if bearers and not is_borne_on:
+                self._unite_rows(bearers)
+                bearers = []
 
     def _unite_rows(self, rows: list[int]) -> None:
         """Put the bearers of one key into one unit."""
