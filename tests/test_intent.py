@@ -15,10 +15,6 @@ from hassil.util import merge_dict
 from home_assistant_intents import get_intents
 from homeassistant.auth.permissions.system_policies import USER_POLICY
 from homeassistant.components import conversation
-from homeassistant.components.conversation.default_agent import (
-    DefaultAgent,
-    LanguageIntents,
-)
 from homeassistant.components.homeassistant.exposed_entities import async_expose_entity
 from homeassistant.core import Context, HomeAssistant
 from homeassistant.helpers import (
@@ -57,6 +53,7 @@ from .common import (
     setup_lane,
 )
 from .scene import lose_contact, revoke_token
+from .sentences import read_once
 
 SENTENCES = Path(__file__).parents[1] / "custom_sentences"
 
@@ -130,10 +127,6 @@ LIBRARY = (
 )
 
 
-#: The sentences of each language: to read Home Assistant's own takes half a second.
-SENTENCES_READ: dict[str, LanguageIntents | None] = {}
-
-
 @pytest.fixture(autouse=True)
 async def voice(
     hass: HomeAssistant, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -141,14 +134,7 @@ async def voice(
     """Have a conversation agent that knows the sentences of all five languages."""
     hass.config.config_dir = str(tmp_path)
     shutil.copytree(SENTENCES, tmp_path / "custom_sentences")
-    read = DefaultAgent._load_intents
-
-    def read_once(self: DefaultAgent, language: str) -> LanguageIntents | None:
-        if language not in SENTENCES_READ:
-            SENTENCES_READ[language] = read(self, language)
-        return SENTENCES_READ[language]
-
-    monkeypatch.setattr(DefaultAgent, "_load_intents", read_once)
+    read_once(monkeypatch)
     assert await async_setup_component(hass, "homeassistant", {})
     assert await async_setup_component(hass, "intent", {})
     assert await async_setup_component(hass, "conversation", {})

@@ -53,6 +53,7 @@ from custom_components.watched_sync.core.inventory import Stage
 from tests.common import drained
 from tests.fakes import library
 from tests.fakes.base import FaultKind
+from tests.sentences import read_once
 from tests.test_docs import DOCS, README, ROOT, rows_under
 from tests.test_intent import SENTENCES
 
@@ -676,9 +677,10 @@ def furnish(hass: HomeAssistant) -> str:
 
 @pytest.mark.parametrize("text", sentences())
 async def test_sentence_is_understood_and_done(
-    hass: HomeAssistant, lived_in: Home, text: str
+    hass: HomeAssistant, lived_in: Home, monkeypatch: pytest.MonkeyPatch, text: str
 ) -> None:
     home = lived_in
+    read_once(monkeypatch)
     shutil.copytree(SENTENCES / "en", Path(hass.config.path("custom_sentences", "en")))
     for one in ("homeassistant", "intent", "conversation"):
         assert await async_setup_component(hass, one, {})
