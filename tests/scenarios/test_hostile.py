@@ -90,7 +90,7 @@ A_WHILE = 60.0
 LATER = 3 * 3600.0
 
 
-@pytest.fixture(params=["plex", "jellyfin"])
+@pytest.fixture(params=["jellyfin", pytest.param("plex", marks=pytest.mark.long)])
 def sides(
     request: pytest.FixtureRequest, plex: PlexSide, jellyfin: JellyfinSide
 ) -> tuple[Side, Side]:

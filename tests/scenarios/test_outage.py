@@ -31,6 +31,9 @@ from .machine import TimeMachine
 HOUR = 3600.0
 
 
+@pytest.mark.parametrize(
+    "side", ["jellyfin", pytest.param("plex", marks=pytest.mark.long)], indirect=True
+)
 async def test_hour_without_a_server_and_a_thousand_operations(
     hass: HomeAssistant,
     side: Side,

@@ -14,6 +14,9 @@ from .storm import simulate
 SEEDS = 500
 GROUP = 50
 
+#: The storms of every run; the others are those of the long one.
+IN_EVERY_RUN = 150
+
 #: Storms in which each of the seeded bugs has to show.
 BUG_SEEDS = 100
 
@@ -23,7 +26,13 @@ def _quiet(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("CRITICAL")
 
 
-@pytest.mark.parametrize("first", range(0, SEEDS, GROUP))
+@pytest.mark.parametrize(
+    "first",
+    [
+        pytest.param(first, marks=[] if first < IN_EVERY_RUN else pytest.mark.long)
+        for first in range(0, SEEDS, GROUP)
+    ],
+)
 @pytest.mark.parametrize("profile", ["10.11", "12.0"])
 def test_a_storm_ends_with_the_last_operations(profile: str, first: int) -> None:
     for seed in range(first, first + GROUP):
