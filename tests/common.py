@@ -553,7 +553,7 @@ async def mark(entry: ConfigEntry[Any], item: Item = MOVIE) -> None:
 
 
 async def until(
-    runtime: WatchedSyncRuntime, condition: Callable[[], bool], seconds: float = 10
+    runtime: WatchedSyncRuntime, condition: Callable[[], bool], seconds: float = 30
 ) -> None:
     """Wait until *condition* holds, looking after every change of the lane."""
     changed = asyncio.Event()
@@ -568,7 +568,7 @@ async def until(
 
 
 async def drained(
-    hass: HomeAssistant, entry: ConfigEntry[Any], seconds: float = 10
+    hass: HomeAssistant, entry: ConfigEntry[Any], seconds: float = 30
 ) -> None:
     """Wait until nothing waits to be delivered, and everybody knows."""
     runtime: WatchedSyncRuntime = entry.runtime_data

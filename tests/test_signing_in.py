@@ -160,7 +160,7 @@ async def test_a_plex_account_connects_without_looking_anything_up(
     assert shown is not None
     assert shown["url"].startswith(f"{plex_tv.url}/auth#")
     assert shown_code(progress) in shown["url"]
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while not plex_tv.count("/api/v2/pins/"):
             await hass.async_block_till_done()
     plex_tv.approve(shown_code(progress), "alex")

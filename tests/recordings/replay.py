@@ -32,7 +32,7 @@ _RECORDED: Final = "2026-11-30"
 _DATE: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.(?:0{7}|\d{0,6}[1-9])Z")
 _HIDDEN: Final = ("X", "SECRET")
 _NO_TOKEN: Final = "0" * 32
-_FRAME_SECONDS: Final = 5
+_FRAME_SECONDS: Final = 30
 _SHOWN_ROWS: Final = 4
 
 

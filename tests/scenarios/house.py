@@ -516,7 +516,7 @@ async def bring_back(hass: HomeAssistant, entry: MockConfigEntry, side: Side) ->
 
 
 async def until_true(
-    condition: Callable[[], bool], seconds: float = 10, every: float = 0.005
+    condition: Callable[[], bool], seconds: float = 30, every: float = 0.005
 ) -> None:
     """Wait until *condition* holds, looking *every* so many seconds.
 

@@ -309,7 +309,7 @@ SOCKET_FAULTS = [
 ]
 
 #: Seconds in which what happened has to be told.
-TOLD = 5.0
+TOLD = 30.0
 
 
 async def told(events: AsyncGenerator[ServerEvent], item_id: str) -> set[str]:

@@ -70,7 +70,7 @@ INFO = {
 }
 KNOWN = ServerInfo(SERVER, "den", "4.9.5.0", USER, "alex")
 UNWATCHED = PlayState(watched=False)
-PATIENCE = 10
+PATIENCE = 30
 """Seconds after which a message that did not come is missed."""
 
 pytestmark = pytest.mark.usefixtures("socket_enabled")

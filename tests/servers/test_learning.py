@@ -280,7 +280,7 @@ async def test_mark_of_ours_that_is_told_is_noticed(
 ) -> None:
     client = jellyfin_client(session, jellyfin, learnt)
     film = await reading(client, jellyfin.item_id("Alien"))
-    async with asyncio.timeout(5), aclosing(client.listen()) as events:
+    async with asyncio.timeout(30), aclosing(client.listen()) as events:
         await anext(events)
         await client.write(film.item, MarkWatched(), film.state)
         event = await anext(events)

@@ -39,7 +39,7 @@ from tests.fakes.tls import Certificates
 pytestmark = pytest.mark.usefixtures("socket_enabled")
 
 TOKEN = "the-secret-token"
-PATIENCE = 5.0
+PATIENCE = 30.0
 
 type Script = Callable[[web.WebSocketResponse], Any]
 

@@ -14,7 +14,7 @@ from yarl import URL
 from tests.fakes.base import FakeClock
 from tests.fakes.jellyfin import FakeJellyfin
 
-PATIENCE = 5
+PATIENCE = 30
 """Seconds after which a message that did not come is missed."""
 ALL_PROFILES = ("10.10", "10.11", "12.0")
 

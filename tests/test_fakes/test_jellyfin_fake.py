@@ -941,7 +941,7 @@ async def test_f22_slow_answer_comes_after_the_write_was_applied(
         async with desk.session.post(
             f"{desk.jf.url}/UserPlayedItems/{arrival}",
             headers=desk.alex.headers,
-            timeout=ClientTimeout(total=0.2),
+            timeout=ClientTimeout(total=0.5),
         ):
             pass
     await fault.struck.wait()

@@ -1165,7 +1165,7 @@ async def test_behaviour_30_refused_slow_and_behind_a_proxy(desk: Desk) -> None:
     slow = desk.plex.fail(FaultKind.SLOW, delay=3600)
     with pytest.raises(TimeoutError):
         await desk.session.get(
-            desk.plex.url + "/identity", timeout=ClientTimeout(total=0.05)
+            desk.plex.url + "/identity", timeout=ClientTimeout(total=0.5)
         )
     assert slow.hits == 1
     desk.plex.fail(FaultKind.HTML)
