@@ -54,14 +54,14 @@ async def take(folder: Path) -> None:
             await browser.wait("ws-work >> .looked")
             await browser.settled()
             await browser.shot("household")
-            await _page(browser, "/level", "level", "ws-page-level >> button")
+            await browser.go("/watched/level")
+            await browser.wait("ws-page-level >> button.main")
             await browser.click("ws-page-level >> button.main")
             await browser.wait("ws-page-level >> .lanes")
             await browser.settled()
             await browser.shot("level-plan")
         async with home.browser(size=(390, 844), scale=2) as browser:
             await _page(browser, "", "phone", "ws-poster >> img.there")
-            await _page(browser, "/library", "phone-library", "ws-grid >> img.there")
         await home.plex.go_dark()
         async with home.browser(size=(390, 844), scale=2) as browser:
             await _look(browser)

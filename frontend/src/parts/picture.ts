@@ -19,11 +19,20 @@ export class Picture extends LitElement {
 
   @state() private there = false;
 
+  /** Whether the usual size is shown: a browser may have that of a server that is away. */
+  @state() private usual = false;
+
   protected override willUpdate(changed: PropertyValues<this>): void {
     if (changed.has('src')) {
       this.missing = false;
+      this.usual = false;
       this.there = false;
     }
+  }
+
+  private failed(): void {
+    if (this.width === 400 || this.usual) this.missing = true;
+    else this.usual = true;
   }
 
   protected override render() {
@@ -32,8 +41,8 @@ export class Picture extends LitElement {
       ${this.there && has ? nothing : html`<span class="none" aria-hidden="true">
         ${icon('film')}${this.label ? html`<span class="title">${this.label}</span>` : nothing}</span>`}
       ${has ? html`<img alt="" loading="lazy" decoding="async" draggable="false"
-        class=${this.there ? 'there' : ''} src=${sized(this.src as string, this.width)}
-        @load=${() => { this.there = true; }} @error=${() => { this.missing = true; }}>` : nothing}`;
+        class=${this.there ? 'there' : ''} src=${sized(this.src as string, this.usual ? 400 : this.width)}
+        @load=${() => { this.there = true; }} @error=${() => this.failed()}>` : nothing}`;
   }
 
   static override styles = [shared, css`
