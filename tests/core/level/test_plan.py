@@ -827,6 +827,21 @@ def test_an_id_that_very_many_bear_is_none(monkeypatch: pytest.MonkeyPatch) -> N
     assert set(changes_in(plan)) == {"b-m"}
 
 
+def test_another_id_makes_no_copies_of_what_bears_such_a_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(packing, "MOST_BEARERS", 10)
+    many = [movie(f"m{at}", provider_ids=ProviderIds(tmdb="1")) for at in range(11)]
+    plan = plan_of(
+        {
+            "a": [(FILM, seen()), *((one, unseen()) for one in many)],
+            "b": [(FILM, unseen())],
+        },
+    )
+    assert plan.total == 0
+    assert plan.counts["b"].left_out == {Skip.AMBIGUOUS: 1}
+
+
 def test_only_the_first_of_each_reason_are_named() -> None:
     many = [(movie(f"m{number}"), seen()) for number in range(MOST_ROWS + 1)]
     plan = plan_of({"a": many, "b": []})

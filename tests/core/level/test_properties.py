@@ -13,6 +13,7 @@ import pytest
 
 from custom_components.watched_sync.core.identity import Item, MediaKind, ProviderIds
 from custom_components.watched_sync.core.leaf import LibraryPage
+from custom_components.watched_sync.core.level import packing
 from custom_components.watched_sync.core.level.packing import Packed
 from custom_components.watched_sync.core.level.plan import Plan, Question, Side, What
 from custom_components.watched_sync.core.level.planner import Planner, complete
@@ -482,6 +483,8 @@ def test_what_is_seen_at_a_glance_is_what_settling_all_at_once_comes_to(
     world, sides, question = alike(seed)
     # Else what is untouched and ambiguous is named only beside what is not untouched.
     monkeypatch.setattr(Packed, "may_matter", lambda *_: True)
+    if seed % 4 == 0:
+        monkeypatch.setattr(packing, "MOST_BEARERS", 1)
     at_a_glance = planned(world, sides, question)
     monkeypatch.setattr(Packed, "are_copies", lambda *_: False)
     monkeypatch.setattr(Packed, "_parts", lambda _, rows: iter([rows]))

@@ -354,6 +354,7 @@ class Packed:
             or self._kinds[row] != self._kinds[other]
             or ours != theirs
             or (year != other_year and _NONE not in (year, other_year))
+            or (self._flags[row] | self._flags[other]) & _CROWDED
             or self._are_others(row, other)
         ):
             return False
