@@ -268,3 +268,20 @@ async def test_page_is_told_what_is_offered(
         event = await client.event()
     assert await hass.config_entries.async_unload(lanes[1].entry_id)
     assert offers.open_offers(hass) == []
+
+
+async def test_lanes_that_are_offered_it_for_two_reasons_are_told_once(
+    hass: HomeAssistant,
+) -> None:
+    hass.states.async_set("person.ada", "home")
+    one, other = servers()
+    watch(one, "m1")
+    lanes = await lanes_of(hass, one, other, persons=["person.ada"] * 2)
+    await look(hass)
+    (told,) = offers.open_offers(hass)
+    assert told.sources == frozenset()
+    await follow(hass, lanes[0], lanes[1])
+    await look(hass)
+    assert len(offered(hass)) == 2
+    (told,) = offers.open_offers(hass)
+    assert told.sources == {lanes[0].entry_id}

@@ -1,7 +1,8 @@
 """The pages of the panel, as the people of a household use them."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
+from typing import Any, override
 
 import pytest
 
@@ -324,3 +325,30 @@ async def test_memory_stays_flat_over_many_pages(household: House) -> None:
         heap = [one["heap"] for one in held]
         assert nodes[-1] <= nodes[0] * 1.1, nodes
         assert heap[-1] <= heap[0] * 1.1, heap
+
+
+class Following(House):
+    """A house in which the second server is to follow the first."""
+
+    @override
+    async def connected(self, hello: Mapping[str, Any]) -> list[dict[str, Any]]:
+        first, second = await super().connected(hello)
+        first["options"]["mirror"] = {"mirror_to": [second["entry_id"]]}
+        return [first, second]
+
+
+async def test_what_is_not_level_is_offered_with_its_plan_one_tap_away(
+    tmp_path: Path,
+) -> None:
+    async with Following(tmp_path) as house:
+        await house.read()
+        async with house.browser() as browser:
+            await browser.go("/watched")
+            await browser.wait("ws-page-up-next >> .offer")
+            await browser.settled()
+            # Once, though they are of one person as well.
+            assert await browser.count("ws-page-up-next >> .offer") == 1
+            assert await browser.axe("watched-sync-panel") == []
+            await browser.click("ws-page-up-next >> .offer >> a")
+            await browser.wait("ws-page-level >> h3:has-text('Cellar (alex)')")
+            await no_complaints(browser)

@@ -142,16 +142,24 @@ def offer_of(hass: HomeAssistant, entry: WatchedSyncConfigEntry) -> Offer | None
 
 @callback
 def open_offers(hass: HomeAssistant) -> list[Offer]:
-    """Return what is offered now, and was neither answered nor ignored, each once."""
+    """Return what is offered now, and was neither answered nor ignored.
+
+    Lanes may be offered it twice, as one is new and as one is to follow the other: then
+    the latter, which says more.
+    """
     issues = ir.async_get(hass)
-    found: dict[str, Offer] = {}
+    found: dict[frozenset[str], Offer] = {}
     for entry in hass.config_entries.async_entries(DOMAIN):
         offer = offer_of(hass, entry)
         if offer is None or lanes_of(hass, offer) is None:
             continue
         issue = issues.async_get_issue(DOMAIN, offer.issue_id)
-        if issue is not None and issue.active and issue.dismissed_version is None:
-            found[offer.issue_id] = offer
+        if issue is None or not issue.active or issue.dismissed_version is not None:
+            continue
+        if offer.sources:
+            found[frozenset(offer.side_ids)] = offer
+        else:
+            found.setdefault(frozenset(offer.side_ids), offer)
     return [*found.values()]
 
 
