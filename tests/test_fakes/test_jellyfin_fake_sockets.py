@@ -212,6 +212,7 @@ async def test_f29_only_the_most_active_socket_of_a_session_hears_it(
 async def test_f30_sessions_come_with_the_first_event_only(
     desk: Desk, arrival: str
 ) -> None:
+    desk.jf._debounce = 3600  # told when it is flushed
     async with desk.alex.listen() as ear:
         await ear.next("ForceKeepAlive")
         await ear.say("SessionsStart", "0,1500")
@@ -223,9 +224,11 @@ async def test_f30_sessions_come_with_the_first_event_only(
             sessions = await ear.next("Sessions")
         assert one["NowPlayingItem"]["Id"] == arrival
         await ear.say("SessionsStop")
+        desk.jf.flush()
         while (await ear.message())["MessageType"] != "UserDataChanged":
             pass
         await desk.jf.stop_playing("alex", position_ticks=MINUTE)
+        desk.jf.flush()
         await ear.next("UserDataChanged")
         assert await ear.is_silent()
 
