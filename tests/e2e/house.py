@@ -73,6 +73,7 @@ class House:
         sentences: Sequence[str] = (),
         blueprints: bool = False,
         household: bool = False,
+        reads_at_once: bool = False,
     ) -> None:
         """Prepare; nothing is started.
 
@@ -80,7 +81,8 @@ class House:
         the home, and Kim, who is no administrator and whose password is her name.
         *configuration* is YAML for the end of configuration.yaml; *sentences* are the
         languages whose sentence files are copied, and *blueprints* says whether ours
-        are, all as a person does by hand.
+        are, all as a person does by hand. Libraries are read half a minute after a
+        start, unless the house *reads_at_once*: then `read` need not wait that long.
         """
         if not PYTHON.exists():
             pytest.fail("`scripts/setup ha` was not run: there is no Home Assistant")
@@ -95,6 +97,7 @@ class House:
         self._persons = {VIEWER: "person.alex", HOUSEMATE: "person.kim"}
         if not household:
             self._persons = {VIEWER: PERSON_SHARED}
+        self._calm = 0.5 if reads_at_once else None
         self.logs: list[str] = []
 
     async def __aenter__(self) -> Self:
@@ -104,6 +107,7 @@ class House:
                 self.folder / "home",
                 await self._furnish(),
                 plex_tv=self.simulation.plex_tv.url,
+                calm=self._calm,
             )
             await self.home.start()
         except BaseException:

@@ -1,9 +1,10 @@
 """The card and the page, as people use them: tick, take back, look into a show."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,6 +19,14 @@ pytestmark = pytest.mark.e2e
 DASHBOARD = "/watched-sync/to-watch"
 CARD = "watched-sync-card"
 SHEET = "ws-sheet >> dialog"
+
+
+@pytest.fixture
+async def house(tmp_path: Path) -> AsyncIterator[House]:
+    """A house whose libraries are read."""
+    async with House(tmp_path, reads_at_once=True) as house:
+        await house.read()
+        yield house
 
 
 def poster(title: str) -> str:
@@ -69,7 +78,6 @@ def seen_episodes(house: House, season: int) -> list[int]:
 
 
 async def test_a_tick_is_told_to_the_servers_and_taken_back(house: House) -> None:
-    await house.read()
     async with house.browser() as browser, house.client() as client:
         await browser.go(DASHBOARD)
         await browser.click(tick("Oppenheimer"))
@@ -106,7 +114,6 @@ async def test_a_tick_is_told_to_the_servers_and_taken_back(house: House) -> Non
 
 
 async def test_what_waits_has_a_cloud_and_what_failed_a_reason(house: House) -> None:
-    await house.read()
     chip = f"{CARD} >> nth=0 >> button.chip"
     machine = house.simulation.machines["jellyfin"]
     async with house.browser() as browser:
@@ -159,7 +166,6 @@ async def sync_now(house: House, server: str) -> None:
 async def test_it_works_on_a_phone_in_the_dark_with_a_keyboard_alone(
     house: House,
 ) -> None:
-    await house.read()
     async with house.browser(dark=True, size=(390, 844)) as browser:
         await browser.go(DASHBOARD)
         await browser.wait(poster("Oppenheimer"))
@@ -225,7 +231,6 @@ async def reach(browser: Browser, label: str, *, exactly: bool = True) -> None:
 
 
 async def test_the_page_has_addresses_and_speaks_five_languages(house: House) -> None:
-    await house.read()
     async with house.browser() as browser:
         await browser.go("/watched")
         await browser.click("ws-poster:has-text('Severance') >> button.open")
@@ -267,7 +272,6 @@ async def dashboard(client: Client, title: str) -> tuple[str, dict[str, Any]]:
 async def test_a_dashboard_makes_itself_and_the_card_has_an_editor(
     house: House,
 ) -> None:
-    await house.read()
     async with house.client() as client, house.browser() as browser:
         await browser.go("/config/lovelace/dashboards")
         await browser.click("ha-button:has-text('Add dashboard')")

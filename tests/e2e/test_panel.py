@@ -20,7 +20,7 @@ FOUND = "ws-page-library >> .said"
 @pytest.fixture
 async def household(tmp_path: Path) -> AsyncIterator[House]:
     """A house with two persons, both with lanes on both servers."""
-    async with House(tmp_path, household=True) as house:
+    async with House(tmp_path, household=True, reads_at_once=True) as house:
         await house.read()
         yield house
 

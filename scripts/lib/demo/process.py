@@ -49,12 +49,16 @@ def free_port(*wanted: int, taken: Iterable[int] = ()) -> int:
 class HomeAssistant:
     """The process that works in one folder; it can be started more than once."""
 
-    def __init__(self, folder: Path, access: Access, *, plex_tv: str) -> None:
+    def __init__(
+        self, folder: Path, access: Access, *, plex_tv: str, calm: float | None = None
+    ) -> None:
         """Prepare; nothing is started.
 
-        *plex_tv* is the address of the simulated plex.tv, where it signs in.
+        *plex_tv* is the address of the simulated plex.tv, where it signs in; *calm* are
+        the seconds before a library is read, if not those of everybody.
         """
         self._plex_tv = plex_tv
+        self._calm = "" if calm is None else str(calm)
         self.folder = folder
         self.access = access
         self.log_file = folder / "output.log"
@@ -94,6 +98,7 @@ class HomeAssistant:
                 str(_LAUNCHER),
                 str(self.folder),
                 self._plex_tv,
+                self._calm,
                 "--config",
                 str(self.folder),
                 "--skip-pip",
