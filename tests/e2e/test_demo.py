@@ -19,7 +19,7 @@ from scripts.lib.demo.process import ROOT, free_port
 from .house import PLEX, VIEWER, up_next_switch
 
 # Each starts the command a few times, which takes its time on a busy machine.
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(480)]
 
 STATUS = f"sensor.{PLEX}_sync_status"
 
