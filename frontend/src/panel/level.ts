@@ -46,6 +46,9 @@ export class LevelPage extends LitElement {
 
   private batch = '';
 
+  /** Whether it was told of as being under way. */
+  private wasLive = false;
+
   /** The one that is asked for at the moment. */
   private asked = '';
 
@@ -79,8 +82,11 @@ export class LevelPage extends LitElement {
     const live = view?.levelling.rows[batch];
     // What was told of it before its end may come after that.
     if (live && !(this.levelling?.state === 'finished' && live.state === 'running')) this.levelling = live;
-    // What is under way is told; what has ended is asked for, once.
-    if (!live && batch && view && !this.said && (!this.levelling || goesOn(this.levelling))) void this.look();
+    // What is under way is told; what has ended is asked for, once, also where what was
+    // told last is of before it went on.
+    const isOver = this.wasLive && !live;
+    this.wasLive = live !== undefined;
+    if (!live && batch && view && !this.said && (isOver || !this.levelling || goesOn(this.levelling))) void this.look();
   }
 
   /** Compare what an offer is about, once it is told. */

@@ -1,5 +1,5 @@
 /* Watched Sync, MIT. Made from frontend/ by scripts/frontend; contains Lit, BSD-3-Clause, copyright Google LLC. */
-import{a as N,b as T}from"./part-XTGR5J2A.js";import{a as M,b as g}from"./part-GC4CTBXF.js";import{a as x}from"./part-U3HZA3XH.js";import{a as C,c as v}from"./part-ROBQN4EY.js";import{a as c,b as A}from"./part-LNYL6AJM.js";import{A as w,C as O,D as d,E as j,a as h,c as y,d as s,g as l,i as _,j as k,k as f,m as q,n as z,q as L,s as S,v as E,w as a,x as u,z as b}from"./part-JP7ET3O6.js";var I=[["films","films_to_mark"],["episodes","episodes_to_mark"],["films_un","films_to_unmark"],["episodes_un","episodes_to_unmark"]],H=({state:$})=>$==="running"||$==="undoing",r=class extends _{constructor(){super();this.source="";this.what="watched_and_progress";this.since="";this.busy=!1;this.said="";this.batch="";this.asked="";this.offer="";this.notice=new x(this);new E(this)}get api(){return new z(this.context.hass)}willUpdate(e){let{rest:i,view:n,who:o}=this.context;this.lanes===void 0&&n&&(this.lanes=new Set(o.lanes.filter(m=>m.loaded&&n.health.rows[m.config_entry_id]).map(m=>m.config_entry_id))),this.take(M().get("offer")??"");let t=i[0]??"";t!==this.batch&&(this.batch=t,this.levelling=void 0,this.said="");let p=n?.levelling.rows[t];p&&!(this.levelling?.state==="finished"&&p.state==="running")&&(this.levelling=p),!p&&t&&n&&!this.said&&(!this.levelling||H(this.levelling))&&this.look()}take(e){if(e===this.offer)return;let i=this.context.view?.offers.rows[e];e&&!i||(this.offer=e,i&&(this.lanes=new Set(i.config_entry_id),this.source=i.source[0]??"",this.what="watched_and_progress",this.since="",this.compare()))}show(e){S(g(`level/${e}`))}async look(){let{batch:e}=this;if(this.asked!==e){this.asked=e;try{let{levelling:i}=await this.api.level({batch_id:e});e===this.batch&&(this.levelling=i)}catch(i){if(!L(i))throw i;e===this.batch&&(this.said=O(i))}finally{this.asked=""}}}get question(){return{config_entry_id:[...this.lanes??[]],what:this.what,...this.source&&{direction:"from",source:[this.source]},...this.since&&{since:`${this.since} 00:00:00`}}}async compare(){this.busy=!0;let e=await v(this,()=>this.api.level(this.question),this.notice.say);this.busy=!1,this.plan=e,this.said=""}async start(){let{plan:e}=this;if(!e)return;this.busy=!0;let i=await v(this,()=>this.api.level({...this.question,confirm:e.plan_id}),this.notice.say);this.busy=!1,i&&(i.batch_id?(this.plan=void 0,this.show(i.batch_id)):(this.plan=i,this.said=i.message??""))}async steer(e){await v(this,()=>this.api.level({batch_id:this.batch,...e}),this.notice.say)&&await this.look()}async takeBack(){let{levelling:e}=this;if(!e||!await C(this,u("history.since_ask",e.done),a("ask.go_on")))return;await v(this,n=>this.api.undo({},{batch_id:this.batch,...n}),this.notice.say)&&await this.look()}render(){let{view:e}=this.context;return e?s`<div class="page">
+import{a as N,b as T}from"./part-XTGR5J2A.js";import{a as M,b as g}from"./part-GC4CTBXF.js";import{a as x}from"./part-U3HZA3XH.js";import{a as C,c as f}from"./part-ROBQN4EY.js";import{a as c,b as A}from"./part-LNYL6AJM.js";import{A as w,C as O,D as d,E as j,a as h,c as y,d as s,g as l,i as _,j as k,k as v,m as q,n as L,q as z,s as S,v as E,w as a,x as u,z as b}from"./part-JP7ET3O6.js";var Q=[["films","films_to_mark"],["episodes","episodes_to_mark"],["films_un","films_to_unmark"],["episodes_un","episodes_to_unmark"]],H=({state:$})=>$==="running"||$==="undoing",p=class extends _{constructor(){super();this.source="";this.what="watched_and_progress";this.since="";this.busy=!1;this.said="";this.batch="";this.wasLive=!1;this.asked="";this.offer="";this.notice=new x(this);new E(this)}get api(){return new L(this.context.hass)}willUpdate(e){let{rest:i,view:n,who:o}=this.context;this.lanes===void 0&&n&&(this.lanes=new Set(o.lanes.filter(m=>m.loaded&&n.health.rows[m.config_entry_id]).map(m=>m.config_entry_id))),this.take(M().get("offer")??"");let t=i[0]??"";t!==this.batch&&(this.batch=t,this.levelling=void 0,this.said="");let r=n?.levelling.rows[t];r&&!(this.levelling?.state==="finished"&&r.state==="running")&&(this.levelling=r);let I=this.wasLive&&!r;this.wasLive=r!==void 0,!r&&t&&n&&!this.said&&(I||!this.levelling||H(this.levelling))&&this.look()}take(e){if(e===this.offer)return;let i=this.context.view?.offers.rows[e];e&&!i||(this.offer=e,i&&(this.lanes=new Set(i.config_entry_id),this.source=i.source[0]??"",this.what="watched_and_progress",this.since="",this.compare()))}show(e){S(g(`level/${e}`))}async look(){let{batch:e}=this;if(this.asked!==e){this.asked=e;try{let{levelling:i}=await this.api.level({batch_id:e});e===this.batch&&(this.levelling=i)}catch(i){if(!z(i))throw i;e===this.batch&&(this.said=O(i))}finally{this.asked=""}}}get question(){return{config_entry_id:[...this.lanes??[]],what:this.what,...this.source&&{direction:"from",source:[this.source]},...this.since&&{since:`${this.since} 00:00:00`}}}async compare(){this.busy=!0;let e=await f(this,()=>this.api.level(this.question),this.notice.say);this.busy=!1,this.plan=e,this.said=""}async start(){let{plan:e}=this;if(!e)return;this.busy=!0;let i=await f(this,()=>this.api.level({...this.question,confirm:e.plan_id}),this.notice.say);this.busy=!1,i&&(i.batch_id?(this.plan=void 0,this.show(i.batch_id)):(this.plan=i,this.said=i.message??""))}async steer(e){await f(this,()=>this.api.level({batch_id:this.batch,...e}),this.notice.say)&&await this.look()}async takeBack(){let{levelling:e}=this;if(!e||!await C(this,u("history.since_ask",e.done),a("ask.go_on")))return;await f(this,n=>this.api.undo({},{batch_id:this.batch,...n}),this.notice.say)&&await this.look()}render(){let{view:e}=this.context;return e?s`<div class="page">
       ${this.batch?this.renderLevelling():this.plan?this.renderPlan(this.plan):this.renderChoice()}
       ${this.said?s`<p role="status" class="said">${c("alert")}<span>${this.said}</span></p>`:l}
     </div>${this.notice.render()}`:l}renderChoice(){let{who:e}=this.context,i=e.lanes.filter(({loaded:t})=>t),n=i.filter(t=>this.lanes?.has(t.config_entry_id)),o=Object.values(this.context.view?.levelling.rows??{});return i.length<2?s`<p class="empty">${c("level")}<span>${a("level.two_needed")}</span></p>`:s`<h2>${a("level.title")}</h2><p class="quiet intro">${a("level.intro")}</p>
@@ -10,7 +10,7 @@ import{a as N,b as T}from"./part-XTGR5J2A.js";import{a as M,b as g}from"./part-G
         <fieldset><legend>${a("level.between")}</legend>
           ${i.map(t=>s`<label class="check"><input type="checkbox"
             .checked=${this.lanes?.has(t.config_entry_id)??!1}
-            @change=${p=>this.choose(t.config_entry_id,p.target.checked)}>
+            @change=${r=>this.choose(t.config_entry_id,r.target.checked)}>
             <span>${t.lane}</span></label>`)}
         </fieldset>
         ${this.renderSelect(a("level.way"),this.source,[["",b("level_direction","both")],...n.map(t=>[t.config_entry_id,a("level.follow",{lane:t.lane})])],t=>{this.source=t,!t&&this.what==="exact"&&(this.what="watched_and_progress")})}
@@ -20,7 +20,7 @@ import{a as N,b as T}from"./part-XTGR5J2A.js";import{a as M,b as g}from"./part-G
         <button class="pill main" ?disabled=${this.busy||n.length<2}>${c("search")}${a(this.busy?"level.comparing":"level.compare")}</button>
       </form>`}choose(e,i){let n=new Set(this.lanes);i?n.add(e):n.delete(e),this.lanes=n,n.has(this.source)||(this.source="")}renderSelect(e,i,n,o){return s`<label class="row choice"><span>${e}</span><select
       @change=${t=>o(t.target.value)}>
-      ${n.map(([t,p])=>s`<option value=${t} .selected=${t===i}>${p}</option>`)}</select>${c("down")}</label>`}renderPlan(e){return s`<h2>${a("level.plan")}</h2>
+      ${n.map(([t,r])=>s`<option value=${t} .selected=${t===i}>${r}</option>`)}</select>${c("down")}</label>`}renderPlan(e){return s`<h2>${a("level.plan")}</h2>
       <p class="quiet intro">${e.total?a("level.plan_intro"):a("level.level")}</p>
       ${e.skipped.map(({lane:i})=>s`<p class="said">${c("alert")}<span>${a("library.not_loaded",{lane:i})}</span></p>`)}
       <div class="lanes">${e.lanes.map(i=>this.renderLane(i))}</div>
@@ -31,7 +31,7 @@ import{a as N,b as T}from"./part-XTGR5J2A.js";import{a as M,b as g}from"./part-G
       </div>`}renderLane(e){let i=e.film_positions+e.episode_positions,n=Object.entries(e.left_out);return s`<section class="box" aria-label=${e.lane}>
       <h3>${e.lane}</h3>
       <ul class="counts">
-        ${I.map(([o,t])=>e[t]?s`<li><b>${d(e[t])}</b> ${u(`level.${o}`,e[t])}</li>`:l)}
+        ${Q.map(([o,t])=>e[t]?s`<li><b>${d(e[t])}</b> ${u(`level.${o}`,e[t])}</li>`:l)}
         ${i?s`<li><b>${d(i)}</b> ${u("level.positions",i)}</li>`:l}
         ${e.total?l:s`<li>${a("level.nothing")}</li>`}
         ${e.equal?s`<li class="quiet">${d(e.equal)} ${u("level.equal",e.equal)}</li>`:l}
@@ -48,15 +48,15 @@ import{a as N,b as T}from"./part-XTGR5J2A.js";import{a as M,b as g}from"./part-G
         <p role="status">${a("work.of",{count:d(o),all:d(n)})}
           ${t?s`<span class="quiet">· ${j(n?Math.floor(100*o/n):100)}</span>`:l}
           ${e.failed?s`<span class="bad">· ${u("card.failed",e.failed)}</span>`:l}</p>
-        <ul class="counts">${e.lanes.map(p=>s`<li><span>${p.lane}</span>
-          <span class="quiet">${a("work.of",{count:d(p.total-p.left),all:d(p.total)})}</span></li>`)}</ul>
+        <ul class="counts">${e.lanes.map(r=>s`<li><span>${r.lane}</span>
+          <span class="quiet">${a("work.of",{count:d(r.total-r.left),all:d(r.total)})}</span></li>`)}</ul>
         <div class="actions">
           ${i==="running"?s`<button class="pill" @click=${()=>{this.steer({stop:!0})}}>${c("close")}${a("level.stop")}</button>`:l}
           ${i==="stopped"?s`<button class="pill main" @click=${()=>{this.steer({go_on:!0})}}>${c("retry")}${a("level.go_on")}</button>`:l}
           ${(i==="finished"||i==="stopped")&&e.done?s`<button class="pill" @click=${()=>{this.takeBack()}}>${c("undo")}${a("level.undo")}</button>`:l}
           ${t?l:s`<a class="pill" href=${g("level")}>${a("level.another")}</a>`}
         </div>
-      </div>`}};r.styles=[A,T,x.styles,y`
+      </div>`}};p.styles=[A,T,x.styles,y`
     :host { display: block; }
     .page { max-width: 860px; margin: 0 auto; }
     h2 { margin: 0 0 6px; font-size: 22px; font-weight: 600; }
@@ -95,4 +95,4 @@ import{a as N,b as T}from"./part-XTGR5J2A.js";import{a as M,b as g}from"./part-G
     .empty { display: grid; justify-items: center; gap: 14px; padding: 15vh 16px; font-size: 16px; text-align: center; color: var(--ws-quiet); }
     .empty .icon { width: 40px; height: 40px; }
     @media (max-width: 600px) { .box { padding: 16px; } .lanes { grid-template-columns: minmax(0, 1fr); } }
-  `],h([k({attribute:!1})],r.prototype,"context",2),h([f()],r.prototype,"lanes",2),h([f()],r.prototype,"source",2),h([f()],r.prototype,"what",2),h([f()],r.prototype,"since",2),h([f()],r.prototype,"plan",2),h([f()],r.prototype,"levelling",2),h([f()],r.prototype,"busy",2),h([f()],r.prototype,"said",2),r=h([q("ws-page-level")],r);export{r as LevelPage};
+  `],h([k({attribute:!1})],p.prototype,"context",2),h([v()],p.prototype,"lanes",2),h([v()],p.prototype,"source",2),h([v()],p.prototype,"what",2),h([v()],p.prototype,"since",2),h([v()],p.prototype,"plan",2),h([v()],p.prototype,"levelling",2),h([v()],p.prototype,"busy",2),h([v()],p.prototype,"said",2),p=h([q("ws-page-level")],p);export{p as LevelPage};
