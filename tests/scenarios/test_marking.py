@@ -380,10 +380,27 @@ async def test_show_is_marked_on_both_servers_while_one_of_them_is_away(
         assert side.all_seen() == {(USER, leaf): ONE_PLAY for leaf in leaves}
 
 
+async def test_show_known_by_its_ids_waits_for_its_server_that_is_away(
+    hass: HomeAssistant, plex: PlexSide, jellyfin: JellyfinSide
+) -> None:
+    """How many episodes it has nobody can say there: as many as on the other."""
+    await jellyfin.put(jellyfin.item_id("Severance", season=1, episode=1), plays=1)
+    on_plex = await plex.connect(hass)
+    on_jellyfin = await jellyfin.connect(hass)
+    await cut_off(hass, on_jellyfin, jellyfin)
+    answer = await act(hass, "mark_watched", title="Severance")
+    assert answer["skipped"] == []
+    await drained(hass, on_plex)
+    leaves = plex.leaves(plex.item_id("Severance"))
+    assert plex.all_seen() == {(USER, leaf): ONE_PLAY for leaf in leaves}
+    assert len(waiting(on_jellyfin)) == 1
+
+
 async def test_show_known_by_title_alone_is_skipped_while_its_server_is_away(
     hass: HomeAssistant, plex: PlexSide, jellyfin: JellyfinSide
 ) -> None:
     """It may be a remake; and it is no reason to refuse the server that is there."""
+    jellyfin.server.forget_ids(jellyfin.item_id("Severance"))
     await jellyfin.put(jellyfin.item_id("Severance", season=1, episode=1), plays=1)
     on_plex = await plex.connect(hass)
     on_jellyfin = await jellyfin.connect(hass)

@@ -50,7 +50,13 @@ async def async_check_size(
             limit=str(limit),
             action=action,
         )
-    unknown = [one.target.item.full_title for one in planned if one not in known]
+    # Under one name a show of the same person is as long on each of the servers.
+    told = set() if one_by_one else {counted_for(one.target.entry) for one in known}
+    unknown = [
+        one.target.item.full_title
+        for one in planned
+        if one not in known and counted_for(one.target.entry) not in told
+    ]
     if unknown:
         raise invalid(
             "unknown_size_needs_confirmation",

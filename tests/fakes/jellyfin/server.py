@@ -463,6 +463,11 @@ class FakeJellyfin(FakeServer):
         item = self.catalogue.items[item_id]
         self.catalogue.items[item_id] = replace(item, name=title)
 
+    def forget_ids(self, item_id: str) -> None:
+        """Have nobody know the ids that others have for an item."""
+        item = self.catalogue.items[item_id]
+        self.catalogue.items[item_id] = replace(item, provider_ids={})
+
     def set_runtime(self, item_id: str, ticks: int | None) -> None:
         """Change how long an item is; None where the server could not find out."""
         item = self.catalogue.items[item_id]
