@@ -699,6 +699,32 @@ async def test_season_of_unknown_size_needs_confirmation_while_offline(
     assert operation.scope is Scope.TREE
 
 
+@pytest.mark.parametrize(("user_name", "is_refused"), [("Ada", False), ("Kim", True)])
+async def test_show_is_as_long_on_a_server_that_is_away_for_the_same_person_alone(
+    hass: HomeAssistant, user_name: str, *, is_refused: bool
+) -> None:
+    here = MemoryServer(LONG_SHOW[:5])
+    away = MemoryServer(
+        server_id="server-2",
+        server_name="Cellar",
+        user_id="user-2",
+        user_name=user_name,
+    )
+    away.up_next_ids = ["e1x1"]
+    entries = [await setup_lane(hass, server, options={}) for server in (here, away)]
+    await lose_contact(hass, entries[1], away)
+    data = {
+        "title": "Severance",
+        "config_entry_id": [entry.entry_id for entry in entries],
+    }
+    if is_refused:
+        error = await refused(hass, entries, [here, away], "mark_watched", data)
+        assert error.translation_key == "unknown_size_needs_confirmation"
+    else:
+        answer = await act(hass, "mark_watched", **data)
+        assert len(answer["operations"]) == 2
+
+
 async def test_size_of_a_season_never_read_is_asked_for(hass: HomeAssistant) -> None:
     server = MemoryServer(LONG_SHOW)
     server.up_next_ids = ["e1x1"]
