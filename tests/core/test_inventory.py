@@ -409,6 +409,41 @@ async def test_a_slow_server_is_asked_seldom_and_read_all_the_same() -> None:
     assert await agrees(rig)
 
 
+@virtual
+async def test_what_moved_while_it_lasts_is_looked_at_before_it_is_shown() -> None:
+    """By a Jellyfin, which does not say what was played last.
+
+    Shown at once it would be known, and never be told as what somebody has done.
+    """
+    rig = Rig()
+    rig.stock()
+    rig.server.states["m1"] = seen(last=at(-10_000))
+    before = rig.server.states["m2"]
+    await rig.asked(Ask.INVENTORY, 1)
+    await asyncio.sleep(0.5)
+    await rig.die()
+    # A life that ends before it has noted how far it was lists a page once more.
+    await rig.catalogue.note(Progress())
+    rig.server.played_elsewhere("m2")
+    rig.server.played_elsewhere("s1.1.2")
+    rig.played_until = EPOCH
+    rig.pace = Pace(rig.clock)
+    rig.assemble()
+    told: list[LaneUpdate] = []
+    rig.lane.add_listener(told.append)
+    await rig.finished()
+    await asyncio.sleep(1)
+    assert rig.hinted == {"m2", "s1.1.2"}
+    assert await rig.state("m2") == before
+    assert rig.ledger.base("m2") == before
+    shown = [one for update in told for one in update.readings]
+    assert {one.item.item_id: one.state.watched for one in shown} == {
+        "m1": True,
+        "m2": False,
+        "s1.1.2": False,
+    }
+
+
 @pytest.mark.parametrize("make", [ModelServer.plex, ModelServer.jellyfin])
 @pytest.mark.parametrize("dies_after", range(1, 14))
 def test_the_next_life_goes_on_where_the_last_one_ended(

@@ -216,7 +216,7 @@ class Inventory:
         self._listed_at: dict[MediaKind, float] = {}
         self._differing: dict[str, Reading] = {}
         self._gone: dict[str, float] = {}
-        self._newest: list[tuple[datetime, Reading]] = []
+        self._newest: list[tuple[datetime, str]] = []
         self._failures: dict[tuple[str, MediaKind], int] = {}
         self._known_libraries: Sequence[Library] = ()
         self._unseen: frozenset[str] = frozenset()
@@ -562,18 +562,24 @@ class Inventory:
         self._is_trusted = False
         self._hurried.clear()
         if is_first and self._newest:
-            # They are nobody's news, but what was played last is shown.
-            # What the lane has read by itself is shown, and may be newer.
-            ledger = self._lane.ledger
-            newest = [
-                one
-                for _, one in reversed(self._newest)
-                if ledger.reading(one.item.item_id) is None
-            ]
-            self._newest = []
-            ledger.recall(newest)
-            self._lane.publish(LaneUpdate(readings=tuple(newest)))
+            await self._show_newest()
         await self._show(Stage.COMPLETE)
+
+    async def _show_newest(self) -> None:
+        """Have the lane show what was played last, which is nobody's news.
+
+        As the catalogue knows it: what has moved since an earlier listing is looked at,
+        and told then. What the lane has read by itself is shown, and may be newer.
+        """
+        ids = [item_id for _, item_id in reversed(self._newest)]
+        self._newest = []
+        known = await self._catalogue.readings(ids)
+        ledger = self._lane.ledger
+        newest = [
+            known[one] for one in ids if one in known and ledger.reading(one) is None
+        ]
+        ledger.recall(newest)
+        self._lane.publish(LaneUpdate(readings=tuple(newest)))
 
     async def _forget_library(self, library_id: str) -> None:
         """Forget all that is known of a library."""
@@ -970,7 +976,9 @@ class Inventory:
         """Note what was played last, where the server does not say so by itself."""
         if not self._server.capabilities.lists_plays:
             played = [
-                (at, one) for one in rows if (at := one.state.last_played) is not None
+                (at, one.item.item_id)
+                for one in rows
+                if (at := one.state.last_played) is not None
             ]
             self._newest = nlargest(PLAYS, [*self._newest, *played], key=itemgetter(0))
 
