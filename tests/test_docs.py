@@ -14,16 +14,16 @@ import yaml
 
 from custom_components import watched_sync
 from custom_components.watched_sync.const import DOMAIN
-from custom_components.watched_sync.core.activity import What
+from custom_components.watched_sync.core.activity import ActivityKind
 from custom_components.watched_sync.core.errors import Reason
 from custom_components.watched_sync.core.facts import (
     FACTS,
     WORDS,
     Fact,
+    FindingsTable,
     Product,
-    Words,
 )
-from custom_components.watched_sync.core.importing.rows import Reason as Passing
+from custom_components.watched_sync.core.importing.rows import RowReason as Passing
 from custom_components.watched_sync.core.learnt import Trait
 from custom_components.watched_sync.core.mirror import Skip
 from custom_components.watched_sync.core.outbox import Result
@@ -154,7 +154,7 @@ def pitfalls() -> list[Row]:
 
 def believed(fact: Fact, product: Product) -> str:
     """Return a cell: what is believed of a product, now and before."""
-    words = Words(
+    words = FindingsTable(
         {f"checked_word.{one}": one for one in ("yes", "no")}
         | {"checked_word.either": "yes or no"}
     )
@@ -327,7 +327,7 @@ def test_the_reference_explains_every_event_type() -> None:
         ROOT / "docs" / "reference.md",
         *("event type", "when it fires", "attributes of its own"),
     )
-    assert set(quoted(rows)) == set(What)
+    assert set(quoted(rows)) == set(ActivityKind)
 
 
 def test_debug_log_is_switched_on_by_the_name_of_our_logger() -> None:

@@ -13,7 +13,7 @@ from homeassistant.helpers import entity_registry as er
 import pytest
 
 from custom_components import watched_sync
-from custom_components.watched_sync.core.activity import SERVER, Lost, What
+from custom_components.watched_sync.core.activity import SERVER, ActivityKind, Lost
 from custom_components.watched_sync.core.errors import Reason, Refused
 from custom_components.watched_sync.core.identity import MediaKind
 from custom_components.watched_sync.core.inventory import InventoryStatus, Stage
@@ -278,7 +278,7 @@ def test_every_status_and_reason_has_a_word() -> None:
         assert switch["state_attributes"]["last_error"]["state"].keys() == reasons
     event = words_of("entity", "event", "activity", "state_attributes")
     assert event["reason"]["state"].keys() == {*reasons, *Lost}
-    assert event["event_type"]["state"].keys() == {what.value for what in What}
+    assert event["event_type"]["state"].keys() == {what.value for what in ActivityKind}
     assert event["origin"]["state"].keys() == {*Origin, SERVER}
 
 

@@ -24,9 +24,9 @@ from .const import DOMAIN, EVENT_MARKED
 from .core.activity import (
     MOST_IN_HISTORY,
     Activity,
+    ActivityKind,
     Chronicle,
     LostPlayback,
-    What,
     gathered,
     marked_together,
     shorten,
@@ -122,7 +122,7 @@ def async_tell_lost(
     happened = LaneActivity(
         entry.entry_id,
         entry.title,
-        Activity(What.NOT_FOLLOWED, playback=playback),
+        Activity(ActivityKind.NOT_FOLLOWED, playback=playback),
     )
     async_dispatcher_send(hass, _ACTIVITY, happened)
     async_dispatcher_send(hass, _IN_BRIEF, happened)
@@ -134,7 +134,7 @@ def async_tell_levelled(
 ) -> None:
     """Tell what a levelling did on a lane, now that it has ended or was stopped."""
     happened = LaneActivity(
-        entry.entry_id, entry.title, Activity(What.LEVELLED, levelled=levelled)
+        entry.entry_id, entry.title, Activity(ActivityKind.LEVELLED, levelled=levelled)
     )
     async_dispatcher_send(hass, _ACTIVITY, happened)
     async_dispatcher_send(hass, _IN_BRIEF, happened)
@@ -256,17 +256,19 @@ def _attributes(activity: Activity) -> dict[str, Any]:
     if activity.item is not None:
         attributes |= describe(activity.item) | _source(activity)
     match activity.what:
-        case What.PROGRESS if activity.state is not None:
+        case ActivityKind.PROGRESS if activity.state is not None:
             attributes["position"] = round(activity.state.position)
-        case What.WATCHED:
+        case ActivityKind.WATCHED:
             attributes["again"] = activity.again
-        case What.QUEUE_DRAINED:
+        case ActivityKind.QUEUE_DRAINED:
             attributes["delivered"] = activity.delivered
-        case What.SYNC_FAILED | What.CONFLICT if activity.operation is not None:
+        case ActivityKind.SYNC_FAILED | ActivityKind.CONFLICT if (
+            activity.operation is not None
+        ):
             attributes["wanted"] = _wanted(activity.operation.change)
-    if activity.what is What.SYNC_FAILED:
+    if activity.what is ActivityKind.SYNC_FAILED:
         attributes["reason"] = activity.reason and activity.reason.value
-    if activity.what is What.CONFLICT:
+    if activity.what is ActivityKind.CONFLICT:
         attributes |= _server_state(activity.state)
     if (playback := activity.playback) is not None:
         attributes["player"] = playback.player
@@ -282,9 +284,11 @@ def _attributes(activity: Activity) -> dict[str, Any]:
 
 def _wanted(change: Change) -> str:
     if isinstance(change, MarkWatched):
-        return What.WATCHED.value
+        return ActivityKind.WATCHED.value
     return (
-        What.UNWATCHED if isinstance(change, MarkUnwatched) else What.PROGRESS
+        ActivityKind.UNWATCHED
+        if isinstance(change, MarkUnwatched)
+        else ActivityKind.PROGRESS
     ).value
 
 

@@ -74,7 +74,7 @@ from .causes import cause_of
 from .const import DOMAIN
 from .core.identity import MediaKind
 from .core.operation import Change, MarkUnwatched
-from .core.works import Order, Standing, Wanted
+from .core.works import Order, Standing, WorkFilter
 from .failures import as_message
 from .naming.found import Resolution, nothing_found
 from .naming.shows import ActionScope, async_refine
@@ -214,7 +214,7 @@ async def _library(
         hass,
         async_shelves(hass),
         _audience(hass, connection, msg),
-        Wanted(
+        WorkFilter(
             kinds=frozenset(msg["kinds"]),
             standing=msg.get("state"),
             waiting=msg[ATTR_WAITING],

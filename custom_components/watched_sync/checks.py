@@ -20,11 +20,11 @@ from homeassistant.util.hass_dict import HassKey
 from .connecting import create_checked
 from .const import CONF_CLIENT_ID, DOMAIN, LOGGER
 from .core import members
-from .core.checking import Check, Wanted
-from .core.facts import FACT_TEXTS, WORD_TEXTS, FactVerdict, Words
+from .core.checking import Check, CheckRequest
+from .core.facts import FACT_TEXTS, WORD_TEXTS, FactVerdict, FindingsTable
 from .core.identity import Item
 from .core.members import DamagedRow
-from .core.restoring import Note, Stored, put_back
+from .core.restoring import RestoreNote, Stored, put_back
 from .issues import async_check_not_put_back
 from .runtime import HAClock, WatchedSyncConfigEntry
 from .store import CheckNotes
@@ -48,12 +48,12 @@ class EntryCheck:
         self,
         hass: HomeAssistant,
         entry: WatchedSyncConfigEntry,
-        wanted: Wanted | None = None,
+        wanted: CheckRequest | None = None,
     ) -> None:
         """Prepare; nothing is asked."""
         self._hass = hass
         self._entry = entry
-        self._wanted = wanted or Wanted()
+        self._wanted = wanted or CheckRequest()
         self._notes = CheckNotes(hass, entry.entry_id)
         self._left: Mapping[str, Stored] = {}
 
@@ -109,7 +109,7 @@ class EntryCheck:
             if hass.config_entries.async_get_entry(entry_id) and not hass.is_stopping:
                 await hass.config_entries.async_reload(entry_id)
 
-    async def _keep(self, note: Note | None) -> None:
+    async def _keep(self, note: RestoreNote | None) -> None:
         if note is None:
             await self._notes.async_remove()
             return
@@ -141,7 +141,7 @@ class EntryCheck:
             for key, text in texts.items()
             if key.startswith(prefix := f"component.{DOMAIN}.selector.{kind}.options.")
         }
-        return Words(words).table(self._check.findings)
+        return FindingsTable(words).table(self._check.findings)
 
 
 @callback
@@ -176,7 +176,7 @@ async def async_put_back(hass: HomeAssistant, entry: WatchedSyncConfigEntry) -> 
         return
     try:
         noted_at = members.moment(stored.get("at"))
-        note = Note.from_json(stored.get("note"))
+        note = RestoreNote.from_json(stored.get("note"))
     except DamagedRow as err:
         LOGGER.warning("%s: the note of a check is damaged: %s", entry.title, err)
         await notes.async_remove()

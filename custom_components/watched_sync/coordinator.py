@@ -50,7 +50,7 @@ from .core.snapshot import (
     ON_ITS_WAY,
     Failures,
     ItemView,
-    Shown,
+    ShownItems,
     ShowProgress,
     SyncSnapshot,
     take_snapshot,
@@ -858,7 +858,7 @@ class WatchedSyncCoordinator(DataUpdateCoordinator[SyncSnapshot]):
 
     def _build(self) -> SyncSnapshot:
         known = map(self._item, sorted(self._shown_ids))
-        shown = Shown(
+        shown = ShownItems(
             items=[item for item in known if item is not None],
             tracked={
                 first_id: reading.item

@@ -7,7 +7,7 @@ from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .activity import LaneActivity, async_listen_in_brief
-from .core.activity import What
+from .core.activity import ActivityKind
 from .entity import WatchedSyncEntity
 from .runtime import WatchedSyncConfigEntry
 
@@ -31,7 +31,7 @@ class ActivityEvent(WatchedSyncEntity, EventEntity):
     """
 
     _attr_translation_key = "activity"
-    _attr_event_types = [what.value for what in What]  # noqa: RUF012 - Home Assistant's own declaration
+    _attr_event_types = [what.value for what in ActivityKind]  # noqa: RUF012 - Home Assistant's own declaration
     _unrecorded_attributes = frozenset({"item_id", "operation_id", "batch_id"})
     _something_waited = False
 
@@ -50,7 +50,7 @@ class ActivityEvent(WatchedSyncEntity, EventEntity):
     def _happened(self, happened: LaneActivity) -> None:
         if happened.entry_id != self.coordinator.config_entry.entry_id:
             return
-        if happened.activity.what is What.QUEUE_DRAINED:
+        if happened.activity.what is ActivityKind.QUEUE_DRAINED:
             waited, self._something_waited = self._something_waited, False
             if not waited:
                 return

@@ -8,7 +8,7 @@ from homeassistant.core import HomeAssistant, callback
 from homeassistant.util import dt as dt_util
 
 from .const import DOMAIN, LOGGER
-from .core.activity import MOST_AT_ONCE, Activity, What
+from .core.activity import MOST_AT_ONCE, Activity, ActivityKind
 from .core.errors import ItemGone
 from .core.identity import Item, MediaKind
 from .core.play_state import Reading, reading_of
@@ -68,10 +68,10 @@ class ShowsFinished:
             if item is None or item.show_id is None:
                 continue
             known = self._just_told(item.show_id)
-            if activity.what is What.UNWATCHED:
+            if activity.what is ActivityKind.UNWATCHED:
                 known.discard(item.item_id)
             elif (
-                activity.what is What.WATCHED
+                activity.what is ActivityKind.WATCHED
                 and not activity.again
                 and not item.is_special
                 and item.item_id not in known

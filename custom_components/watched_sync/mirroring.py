@@ -23,7 +23,7 @@ from .core.copying import Copier, CopyTarget, NoTarget
 from .core.errors import ServerError
 from .core.identity import Item
 from .core.lane import Lane, LaneUpdate, Phase
-from .core.mirror import Held, Moves, Skip, Skipped
+from .core.mirror import Held, Moves, Skip, SkippedCopy
 from .core.ports import Clock, MediaServer
 from .preferences import preferences
 from .store import LedgerStore
@@ -140,7 +140,7 @@ class Mirroring:
             skipped=moves.skips,
         )
 
-    def skipped(self, item_id: str) -> list[Skipped]:
+    def skipped(self, item_id: str) -> list[SkippedCopy]:
         """Return why an item's changes were lately not copied, oldest first."""
         return self._moves.skipped(item_id)
 

@@ -45,7 +45,7 @@ async def async_setup_entry(
 ) -> None:
     """Set up the switches of a lane and of the items it tracks."""
     runtime = entry.runtime_data
-    up_next = UpNext(hass, entry)
+    up_next = UpNextSlots(hass, entry)
     _remove_others(hass, runtime.lane_id, len(up_next.slots))
     async_add_entities(
         [
@@ -285,7 +285,7 @@ class UpNextSwitch(SlotSwitch):
             del self._attr_name
 
 
-class UpNext:
+class UpNextSlots:
     """Keeps the slots of a lane at what is up next there."""
 
     def __init__(self, hass: HomeAssistant, entry: WatchedSyncConfigEntry) -> None:

@@ -27,7 +27,7 @@ from .activity import (
     async_listen,
     async_listen_finished,
 )
-from .core.activity import Activity, What
+from .core.activity import Activity, ActivityKind
 from .core.errors import Reason
 from .core.identity import Item, MediaKind
 from .core.titles import likeness
@@ -127,7 +127,7 @@ def _is_of_show(item: Item, title: str) -> bool:
 class ActivityTrigger(LaneTrigger):
     """Triggers on one kind of activity."""
 
-    _what: ClassVar[What]
+    _what: ClassVar[ActivityKind]
 
     @override
     async def async_attach_runner(
@@ -160,21 +160,21 @@ class ActivityTrigger(LaneTrigger):
 class ItemWatched(ActivityTrigger):
     """A movie or an episode became watched."""
 
-    _what = What.WATCHED
+    _what = ActivityKind.WATCHED
     _schema = _item_schema(MediaKind.MOVIE, MediaKind.EPISODE)
 
 
 class ItemUnwatched(ActivityTrigger):
     """A movie or an episode became unwatched."""
 
-    _what = What.UNWATCHED
+    _what = ActivityKind.UNWATCHED
     _schema = _item_schema(MediaKind.MOVIE, MediaKind.EPISODE)
 
 
 class SyncFailed(ActivityTrigger):
     """A change was given up."""
 
-    _what = What.SYNC_FAILED
+    _what = ActivityKind.SYNC_FAILED
     _schema = _item_schema(
         MediaKind.MOVIE, MediaKind.SHOW, MediaKind.SEASON, MediaKind.EPISODE
     )
@@ -192,7 +192,7 @@ class SyncFailed(ActivityTrigger):
 class QueueDrained(ActivityTrigger):
     """Everything that waited has been delivered."""
 
-    _what = What.QUEUE_DRAINED
+    _what = ActivityKind.QUEUE_DRAINED
     _schema = _schema(_LANES)
 
 

@@ -20,22 +20,22 @@ from aiohttp import ClientSession, DummyCookieJar, TCPConnector
 
 from custom_components.watched_sync.core.checking import (
     Check,
+    CheckRequest,
     NothingSuitable,
-    Wanted,
 )
 from custom_components.watched_sync.core.errors import ServerError, WrongServer
 from custom_components.watched_sync.core.facts import (
     FACT_TEXTS,
     WORD_TEXTS,
     FactVerdict,
+    FindingsTable,
     Product,
-    Words,
 )
 from custom_components.watched_sync.core.members import DamagedRow
 from custom_components.watched_sync.core.ports import ServerInfo
 from custom_components.watched_sync.core.restoring import (
     DirectAccess,
-    Note,
+    RestoreNote,
     Stored,
     put_back,
 )
@@ -160,7 +160,7 @@ class NoteFile:
         folder = here if os.access(here, os.W_OK) else Path(tempfile.gettempdir())
         return cls(folder / f"watched-sync-check-{secrets.token_hex(4)}.json")
 
-    async def __call__(self, note: Note | None) -> None:
+    async def __call__(self, note: RestoreNote | None) -> None:
         """Have this note be on the disk; None takes the file away."""
         if note is None:
             self.path.unlink(missing_ok=True)
@@ -208,7 +208,7 @@ async def _until_told(
     asyncio.get_running_loop().add_signal_handler(
         signal.SIGTERM, signal.raise_signal, signal.SIGINT
     )
-    return await run(options, terminal, notes, Wanted())
+    return await run(options, terminal, notes, CheckRequest())
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
@@ -233,7 +233,10 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
 
 
 async def run(
-    options: argparse.Namespace, terminal: Terminal, notes: NoteFile, wanted: Wanted
+    options: argparse.Namespace,
+    terminal: Terminal,
+    notes: NoteFile,
+    wanted: CheckRequest,
 ) -> int:
     """Sign in, and check or put back. Raises `Refusal` and `ServerError`."""
     note = _read_note(options.put_back) if options.put_back else None
@@ -254,9 +257,9 @@ async def run(
             await user.end()
 
 
-def _read_note(path: Path) -> Note:
+def _read_note(path: Path) -> RestoreNote:
     try:
-        return Note.from_json(json.loads(path.read_text(encoding="utf-8")))
+        return RestoreNote.from_json(json.loads(path.read_text(encoding="utf-8")))
     except (DamagedRow, ValueError) as error:
         raise Refusal(f"{path} is no note of a check") from error
 
@@ -349,7 +352,9 @@ async def _nothing() -> None:
     """End nothing: the token is the user's own."""
 
 
-async def _put_back(user: SignedIn, note: Note, path: Path, terminal: Terminal) -> int:
+async def _put_back(
+    user: SignedIn, note: RestoreNote, path: Path, terminal: Terminal
+) -> int:
     """Put back what a check that was killed had noted."""
     ours = (user.direct.product, user.info.server_id, user.info.user_id)
     if ours != (note.product, note.server_id, note.user_id):
@@ -368,7 +373,7 @@ async def _check(
     options: argparse.Namespace,
     terminal: Terminal,
     notes: NoteFile,
-    wanted: Wanted,
+    wanted: CheckRequest,
 ) -> int:
     """Check, and say what was found."""
     check = Check(
@@ -394,7 +399,7 @@ async def _check(
         terminal.say("Trying; this takes about a minute ...")
         left = await check.write(notes)
         _say_left(left, check.titles, terminal)
-    words = Words(_english())
+    words = FindingsTable(_english())
     rows = words.rows(check.findings)
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     terminal.say()
@@ -438,7 +443,9 @@ def _say_left(
         terminal.say(f"not put back: {titles.get(key, key)} was {was}")
 
 
-def report(check: Check, version: str, words: Words, *, is_put_back: bool) -> str:
+def report(
+    check: Check, version: str, words: FindingsTable, *, is_put_back: bool
+) -> str:
     """Return the findings for others: a table, and the same for a program.
 
     Nothing in it is anybody's own: no address, name, title, token or id.

@@ -31,7 +31,7 @@ from custom_components.watched_sync.browsing.whose import Audience
 from custom_components.watched_sync.core.catalogue import Progress
 from custom_components.watched_sync.core.identity import Item, MediaKind
 from custom_components.watched_sync.core.play_state import Reading
-from custom_components.watched_sync.core.works import Order, Standing, Wanted
+from custom_components.watched_sync.core.works import Order, Standing, WorkFilter
 from tests.common import MOVIE, MemoryServer, setup_lane
 
 from .large_library import readings
@@ -142,14 +142,14 @@ async def test_pages(hass: HomeAssistant, table: Table) -> None:
     def add(row: str, aim: str, result: Result) -> None:
         table.add(row, aim, COLUMN, result)
 
-    async def library(wanted: Wanted, **more: Any) -> Any:
+    async def library(wanted: WorkFilter, **more: Any) -> Any:
         asked = {"query": None, "libraries": None, "start": 0, "limit": 50} | more
         return await async_library(hass, shelves, looking, wanted, **asked)
 
     before = held_memory()
     with StallMeter() as meter, collections() as collected:
         began = perf_counter()
-        [first] = await timed(lambda _: library(Wanted()), 1)
+        [first] = await timed(lambda _: library(WorkFilter()), 1)
         waited = perf_counter() - began
     add("first page after a start", "", Result(f"{first:.2f} s"))
     add("the same by the clock", "", Result(f"{waited:.2f} s"))
@@ -158,21 +158,21 @@ async def test_pages(hass: HomeAssistant, table: Table) -> None:
     longest = max(collected, default=0) * 1000
     add("longest garbage collection meanwhile", "", Result(f"{longest:.1f} ms"))
     add("memory it takes", "", Result(f"{held_memory() - before:.1f} MiB"))
-    found = await library(Wanted())
+    found = await library(WorkFilter())
     assert found["total"] == len(films) + len(shows)
 
-    pages = await timed(lambda number: library(Wanted(), start=number * 500))
+    pages = await timed(lambda number: library(WorkFilter(), start=number * 500))
     add("a page", f"{AIM} ms", milliseconds(pages, AIM))
     kinds = frozenset((MediaKind.MOVIE,))
     filters = [
-        Wanted(kinds=kinds, standing=standing, order=order, descending=descending)
+        WorkFilter(kinds=kinds, standing=standing, order=order, descending=descending)
         for standing in Standing
         for order in (Order.YEAR, Order.LAST_PLAYED)
         for descending in (False, True)
     ]
     took = await timed(lambda number: library(filters[number]), len(filters))
     add("a filter of 10,000 films", f"{AIM} ms", milliseconds(took, AIM))
-    took = await timed(lambda number: library(Wanted(), query=films[number].title))
+    took = await timed(lambda number: library(WorkFilter(), query=films[number].title))
     add("a search", f"{AIM} ms", milliseconds(took, AIM))
     refs = [f"movie.imdb.{one.provider_ids.imdb}" for one in films[:ASKED]]
     took = await timed(lambda number: async_item(hass, shelves, looking, refs[number]))
@@ -188,7 +188,7 @@ async def test_pages(hass: HomeAssistant, table: Table) -> None:
         one = watched[number * 100]
         flag = not one.state.watched
         await lane.take_in([replace(one, state=replace(one.state, watched=flag))])
-        await library(Wanted(standing=Standing.IN_PROGRESS))
+        await library(WorkFilter(standing=Standing.IN_PROGRESS))
 
     took = await timed(changed)
     add("a page after an episode changed", f"{AIM} ms", milliseconds(took, AIM))

@@ -10,8 +10,8 @@ from custom_components.watched_sync.core.activity import (
     MOST_AT_ONCE,
     SERVER,
     Activity,
+    ActivityKind,
     Chronicle,
-    What,
     shorten,
 )
 from custom_components.watched_sync.core.errors import Reason
@@ -54,7 +54,7 @@ class Witness:
         self.rig.lane.remember(found.values())
 
     @property
-    def what(self) -> list[tuple[What, str | None]]:
+    def what(self) -> list[tuple[ActivityKind, str | None]]:
         """What was told, and of which item."""
         return [(one.what, one.item.item_id if one.item else None) for one in self.told]
 
@@ -74,10 +74,10 @@ async def test_what_gave_way_while_it_was_under_way_is_ours_all_the_same() -> No
     await rig.drained()
     await rig.stop()
     unmarked, drained = witness.told
-    assert (unmarked.what, unmarked.item) == (What.UNWATCHED, film)
+    assert (unmarked.what, unmarked.item) == (ActivityKind.UNWATCHED, film)
     assert unmarked.operation is not None
     assert unmarked.operation.operation_id == first.operation_id
-    assert drained == Activity(What.QUEUE_DRAINED, delivered=1)
+    assert drained == Activity(ActivityKind.QUEUE_DRAINED, delivered=1)
     assert rig.results() == [Result.SUPERSEDED, Result.ALREADY_TRUE]
 
 
@@ -105,7 +105,9 @@ async def test_what_was_written_and_is_asked_for_once_more_is_ours(
     assert rig.server.count(Ask.WRITE) == 1
     assert rig.results() == [Result.SUPERSEDED, Result.ALREADY_TRUE]
     unmarked = [
-        one.operation for one in witness.told if one.what is not What.QUEUE_DRAINED
+        one.operation
+        for one in witness.told
+        if one.what is not ActivityKind.QUEUE_DRAINED
     ]
     assert [one and one.operation_id for one in unmarked] == (
         [again.operation_id] if origin is Origin.USER else []
@@ -120,13 +122,13 @@ async def test_a_delivered_mark_is_told_with_its_operation() -> None:
     await witness.rig.drained()
     await witness.rig.stop()
     watched, drained = witness.told
-    assert (watched.what, watched.again) == (What.WATCHED, False)
+    assert (watched.what, watched.again) == (ActivityKind.WATCHED, False)
     assert watched.item == movie("m1")
     assert watched.state == witness.rig.server.states["m1"]
     assert watched.operation is not None
     assert watched.operation.operation_id == operation.operation_id
     assert watched.origin == Origin.USER
-    assert drained == Activity(What.QUEUE_DRAINED, delivered=1)
+    assert drained == Activity(ActivityKind.QUEUE_DRAINED, delivered=1)
 
 
 @virtual
@@ -139,9 +141,9 @@ async def test_a_delivered_unmark_and_position_are_told_as_such() -> None:
     await witness.rig.drained()
     await witness.rig.stop()
     assert witness.what == [
-        (What.UNWATCHED, "m1"),
-        (What.PROGRESS, "m2"),
-        (What.QUEUE_DRAINED, None),
+        (ActivityKind.UNWATCHED, "m1"),
+        (ActivityKind.PROGRESS, "m2"),
+        (ActivityKind.QUEUE_DRAINED, None),
     ]
     assert [one.origin for one in witness.told[:2]] == [Origin.UNDO, Origin.PLAYBACK]
 
@@ -154,7 +156,7 @@ async def test_what_was_true_already_is_not_told_but_counts_for_the_queue() -> N
     witness.rig.start()
     await witness.rig.drained()
     await witness.rig.stop()
-    assert witness.what == [(What.QUEUE_DRAINED, None)]
+    assert witness.what == [(ActivityKind.QUEUE_DRAINED, None)]
 
 
 @virtual
@@ -167,8 +169,8 @@ async def test_of_a_marked_show_each_episode_that_changed_is_told() -> None:
     await witness.rig.stop()
     special, first, *others = (one.item_id for one in witness.episodes)
     assert witness.what == [
-        *((What.WATCHED, one) for one in others),
-        (What.QUEUE_DRAINED, None),
+        *((ActivityKind.WATCHED, one) for one in others),
+        (ActivityKind.QUEUE_DRAINED, None),
     ]
     assert {special, first}.isdisjoint(one for _, one in witness.what)
 
@@ -189,7 +191,7 @@ async def test_what_others_did_is_told_with_the_newest_play_last() -> None:
     witness.rig.server.elsewhere("m1", seen(last=at(20)))
     witness.rig.server.elsewhere("m2", unseen(300, last=at(10)))
     await witness.read("m1", "m2")
-    assert witness.what == [(What.PROGRESS, "m2"), (What.WATCHED, "m1")]
+    assert witness.what == [(ActivityKind.PROGRESS, "m2"), (ActivityKind.WATCHED, "m1")]
     assert {one.origin for one in witness.told} == {SERVER}
     assert {one.operation for one in witness.told} == {None}
 
@@ -204,7 +206,10 @@ async def test_while_not_observing_only_our_own_doings_are_told() -> None:
     witness.rig.start()
     await witness.rig.drained()
     await witness.rig.stop()
-    assert witness.what == [(What.WATCHED, "m1"), (What.QUEUE_DRAINED, None)]
+    assert witness.what == [
+        (ActivityKind.WATCHED, "m1"),
+        (ActivityKind.QUEUE_DRAINED, None),
+    ]
 
 
 @virtual
@@ -221,7 +226,10 @@ async def test_a_write_without_an_answer_is_told_when_it_is_confirmed() -> None:
         assert witness.told == []
     await witness.rig.drained()
     await witness.rig.stop()
-    assert witness.what == [(What.WATCHED, "m1"), (What.QUEUE_DRAINED, None)]
+    assert witness.what == [
+        (ActivityKind.WATCHED, "m1"),
+        (ActivityKind.QUEUE_DRAINED, None),
+    ]
 
 
 @virtual
@@ -235,7 +243,7 @@ async def test_a_refused_change_is_told_with_its_reason_and_nothing_is_drained()
     await witness.rig.drained()
     await witness.rig.stop()
     (failed,) = witness.told
-    assert (failed.what, failed.reason) == (What.SYNC_FAILED, Reason.REFUSED)
+    assert (failed.what, failed.reason) == (ActivityKind.SYNC_FAILED, Reason.REFUSED)
     assert failed.item == operation.item
     assert failed.operation is not None
 
@@ -251,10 +259,10 @@ async def test_an_overruled_operation_is_a_conflict_beside_what_overruled_it() -
     await witness.rig.drained()
     await witness.rig.stop()
     conflict, watched, drained = witness.told
-    assert (conflict.what, conflict.origin) == (What.CONFLICT, Origin.USER)
+    assert (conflict.what, conflict.origin) == (ActivityKind.CONFLICT, Origin.USER)
     assert conflict.state is not None
     assert conflict.state.watched
-    assert (watched.what, watched.origin) == (What.WATCHED, SERVER)
+    assert (watched.what, watched.origin) == (ActivityKind.WATCHED, SERVER)
     assert drained.delivered == 1
 
 
@@ -266,25 +274,25 @@ async def test_the_queue_is_drained_once_for_all_that_waited() -> None:
     witness.rig.start()
     await witness.rig.drained()
     await witness.rig.stop()
-    drained = [one for one in witness.told if one.what is What.QUEUE_DRAINED]
+    drained = [one for one in witness.told if one.what is ActivityKind.QUEUE_DRAINED]
     assert [one.delivered for one in drained] == [2]
 
 
 @pytest.mark.parametrize(
     ("before", "after", "what", "again"),
     [
-        (unseen(), seen(), What.WATCHED, False),
-        (seen(), unseen(), What.UNWATCHED, False),
-        (unseen(), unseen(60), What.PROGRESS, False),
-        (unseen(60), unseen(), What.PROGRESS, False),
-        (seen(last=at(1)), seen(900, last=at(2)), What.PROGRESS, False),
-        (seen(900, last=at(2)), seen(last=at(3)), What.WATCHED, True),
-        (seen(900), seen(last=at(3)), What.WATCHED, True),
-        (seen(900, last=at(2)), seen(last=at(2)), What.PROGRESS, False),
+        (unseen(), seen(), ActivityKind.WATCHED, False),
+        (seen(), unseen(), ActivityKind.UNWATCHED, False),
+        (unseen(), unseen(60), ActivityKind.PROGRESS, False),
+        (unseen(60), unseen(), ActivityKind.PROGRESS, False),
+        (seen(last=at(1)), seen(900, last=at(2)), ActivityKind.PROGRESS, False),
+        (seen(900, last=at(2)), seen(last=at(3)), ActivityKind.WATCHED, True),
+        (seen(900), seen(last=at(3)), ActivityKind.WATCHED, True),
+        (seen(900, last=at(2)), seen(last=at(2)), ActivityKind.PROGRESS, False),
     ],
 )
 def test_a_move_has_a_name(
-    *, before: PlayState, after: PlayState, what: What, again: bool
+    *, before: PlayState, after: PlayState, what: ActivityKind, again: bool
 ) -> None:
     assert [(one.what, one.again) for one in observed(before, after)] == [(what, again)]
 
@@ -334,10 +342,10 @@ async def test_film_that_is_begun_again_is_progress_and_then_watched_again() -> 
     await witness.read("m1")
     assert server.states["m1"].play_count == 2
     assert [(one.what, one.again) for one in witness.told] == [
-        (What.PROGRESS, False),
-        (What.PROGRESS, False),
-        (What.PROGRESS, False),
-        (What.WATCHED, True),
+        (ActivityKind.PROGRESS, False),
+        (ActivityKind.PROGRESS, False),
+        (ActivityKind.PROGRESS, False),
+        (ActivityKind.WATCHED, True),
     ]
 
 
@@ -350,7 +358,10 @@ async def test_un_mark_of_a_film_that_is_begun_again_is_told() -> None:
     await witness.read("m1")
     server.elsewhere("m1", unseen())
     await witness.read("m1")
-    assert [one.what for one in witness.told] == [What.PROGRESS, What.UNWATCHED]
+    assert [one.what for one in witness.told] == [
+        ActivityKind.PROGRESS,
+        ActivityKind.UNWATCHED,
+    ]
 
 
 @virtual
@@ -367,9 +378,9 @@ async def test_our_own_marks_of_a_film_that_is_begun_again_are_told() -> None:
     await witness.rig.drained()
     await witness.rig.stop()
     assert [one.what for one in witness.told if one.item] == [
-        What.PROGRESS,
-        What.UNWATCHED,
-        What.WATCHED,
+        ActivityKind.PROGRESS,
+        ActivityKind.UNWATCHED,
+        ActivityKind.WATCHED,
     ]
     assert witness.rig.results() == [Result.DELIVERED, Result.DELIVERED]
 
@@ -382,7 +393,7 @@ async def test_play_that_begins_while_an_un_mark_is_under_way_is_told() -> None:
     await witness.rig.ask(MarkUnwatched(), movie("m1"), before={"m1": seen()})
     witness.rig.server.begin_elsewhere("m1")
     await witness.read("m1")
-    assert [one.what for one in witness.told] == [What.PROGRESS]
+    assert [one.what for one in witness.told] == [ActivityKind.PROGRESS]
 
 
 @virtual
@@ -392,12 +403,12 @@ async def test_shows_and_seasons_are_not_told_beside_their_episodes() -> None:
     for one in witness.episodes:
         witness.rig.server.elsewhere(one.item_id, seen())
     await witness.read(SHOW.item_id, witness.episodes[1].item_id)
-    assert witness.what == [(What.WATCHED, witness.episodes[1].item_id)]
+    assert witness.what == [(ActivityKind.WATCHED, witness.episodes[1].item_id)]
 
 
 def activities(count: int, **changes: Any) -> list[Activity]:
     return [
-        replace(Activity(What.WATCHED, movie(f"m{number}")), **changes)
+        replace(Activity(ActivityKind.WATCHED, movie(f"m{number}")), **changes)
         for number in range(count)
     ]
 
@@ -408,14 +419,14 @@ def test_as_many_as_are_told_one_by_one_leave_nothing_out() -> None:
 
 
 def test_of_many_the_last_ones_are_told_and_the_last_says_how_many_are_not() -> None:
-    many = [*activities(300), Activity(What.PROGRESS, movie()), *activities(1)]
+    many = [*activities(300), Activity(ActivityKind.PROGRESS, movie()), *activities(1)]
     told = shorten(many)
-    watched = [one for one in told if one.what is What.WATCHED]
+    watched = [one for one in told if one.what is ActivityKind.WATCHED]
     assert [one.item for one in watched] == [one.item for one in many[281:300]] + [
         movie("m0")
     ]
     assert [one.left_out for one in watched] == [0] * (MOST_AT_ONCE - 1) + [281]
-    assert [one.left_out for one in told if one.what is What.PROGRESS] == [0]
+    assert [one.left_out for one in told if one.what is ActivityKind.PROGRESS] == [0]
 
 
 @virtual
@@ -425,7 +436,10 @@ async def test_a_replaced_file_is_told_of_under_its_new_id() -> None:
     witness.rig.start()
     await witness.rig.drained()
     await witness.rig.stop()
-    assert witness.what == [(What.WATCHED, "m1"), (What.QUEUE_DRAINED, None)]
+    assert witness.what == [
+        (ActivityKind.WATCHED, "m1"),
+        (ActivityKind.QUEUE_DRAINED, None),
+    ]
 
 
 def test_an_episode_nothing_is_known_of_is_passed_over() -> None:

@@ -9,13 +9,13 @@ from custom_components.watched_sync.core.facts import (
     YES,
     FactVerdict,
     Finding,
+    FindingsTable,
     From,
     NotTried,
     OneOf,
     Product,
     Value,
     Within,
-    Words,
     version_numbers,
 )
 
@@ -34,7 +34,7 @@ def test_versions_are_numbers(version: str, expected: tuple[int, ...]) -> None:
     assert version_numbers(version) == expected
 
 
-WORDS_ONLY = Words(
+WORDS_ONLY = FindingsTable(
     {f"checked_word.{one}": one.upper() for one in WORDS}
     | {f"checked_fact.{one.key}": one.key for one in FACTS}
 )

@@ -14,8 +14,8 @@ from custom_components.watched_sync.core.importing.export import (
     NAMED_ROWS,
     Export,
     File,
-    Note,
     Options,
+    SkippedRow,
     read_export,
 )
 from custom_components.watched_sync.core.importing.faults import (
@@ -24,7 +24,7 @@ from custom_components.watched_sync.core.importing.faults import (
     UnknownFormat,
     WhoseRows,
 )
-from custom_components.watched_sync.core.importing.rows import Reason
+from custom_components.watched_sync.core.importing.rows import RowReason
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
 NOON = "T12:00:00+00:00"
@@ -341,10 +341,10 @@ def test_what_imdb_rates_beside_films_and_episodes_is_passed_over() -> None:
         (9, "damaged", ""),
     ]
     assert export.passed_over == {
-        Reason.WHOLE_SHOW: 2,
-        Reason.OTHER_KIND: 1,
-        Reason.DAMAGED: 3,
-        Reason.NOT_WATCHED: 1,
+        RowReason.WHOLE_SHOW: 2,
+        RowReason.OTHER_KIND: 1,
+        RowReason.DAMAGED: 3,
+        RowReason.NOT_WATCHED: 1,
     }
     assert [one[3] for one in told(export)] == ["imdb://tt0000017"]
 
@@ -662,14 +662,14 @@ def test_a_row_of_several_lines_is_known_by_its_first() -> None:
         '2024-01-01,Tin Lantern,1999,u,,,"Slow,\u2028and\nbetter for it",,2024-01-01\n'
         "2024-01-01,,,u,,,,,\n"
     )
-    assert export.notes == [Note("export.csv", 4, Reason.DAMAGED, "")]
+    assert export.notes == [SkippedRow("export.csv", 4, RowReason.DAMAGED, "")]
     assert [one[1] for one in told(export)] == ["Tin Lantern"]
 
 
 def test_only_the_first_rows_that_are_passed_over_are_named() -> None:
     export = read(json.dumps([trakt_film(None), *[{"watched_at": 1, "show": 1}] * 300]))
     assert len(export.notes) == NAMED_ROWS
-    assert export.passed_over == {Reason.DAMAGED: 300}
+    assert export.passed_over == {RowReason.DAMAGED: 300}
 
 
 #: Entries of arrays, as sound as can be: `tests/fuzz` spoils them.

@@ -13,7 +13,7 @@ from unittest.mock import patch
 import pytest
 
 from custom_components.watched_sync.core import inventory as inventory_module
-from custom_components.watched_sync.core.activity import Chronicle, What
+from custom_components.watched_sync.core.activity import ActivityKind, Chronicle
 from custom_components.watched_sync.core.catalogue import Progress
 from custom_components.watched_sync.core.errors import (
     AuthRejected,
@@ -1725,7 +1725,7 @@ class Watched(Rig):
 
     def __init__(self, make: Callable[[VirtualClock], ModelServer]) -> None:
         self.moves = Moves(since=EPOCH)
-        self.told: list[tuple[What, str]] = []
+        self.told: list[tuple[ActivityKind, str]] = []
         super().__init__(make)
 
     @override
@@ -1826,10 +1826,10 @@ def test_a_play_of_what_nobody_dealt_with_is_told_and_copied_once(make: Any) -> 
         rig.told.clear()
         await asyncio.sleep(LONG)
         expected = {
-            (What.WATCHED, "m3"),
-            (What.WATCHED, "m4"),
-            (What.WATCHED, "s1.1.2"),
-            (What.UNWATCHED, "m9"),
+            (ActivityKind.WATCHED, "m3"),
+            (ActivityKind.WATCHED, "m4"),
+            (ActivityKind.WATCHED, "s1.1.2"),
+            (ActivityKind.UNWATCHED, "m9"),
         }
         assert set(rig.told) == expected
         ids = {item_id for _, item_id in expected}
@@ -1906,7 +1906,7 @@ async def test_what_is_told_of_what_nobody_dealt_with_is_read_if_it_differs() ->
         told = {item_id: Told(state)}
         rig.observer.hint(Changed(frozenset({item_id}), told=told))
     await asyncio.sleep(5)
-    assert rig.told == [(What.UNWATCHED, "m3")]
+    assert rig.told == [(ActivityKind.UNWATCHED, "m3")]
     assert [one.item_ids for one in rig.server.requests] == [("m3",)]
 
 
@@ -1930,12 +1930,12 @@ async def test_what_is_changed_by_hand_on_a_plex_is_told_within_35_seconds() -> 
     await asyncio.sleep(ROUND_REST)
     rig.told.clear()
     rig.server.requests.clear()
-    expected: list[tuple[What, str]] = []
+    expected: list[tuple[ActivityKind, str]] = []
     for item_id in marked:
         for state in (unseen(), seen(last=rig.clock.now()), unseen()):
             rig.server.states[item_id] = state
             await asyncio.sleep(35)
-            what = What.WATCHED if state.watched else What.UNWATCHED
+            what = ActivityKind.WATCHED if state.watched else ActivityKind.UNWATCHED
             expected.append((what, item_id))
             assert rig.told == expected
     await asyncio.sleep(2 * GATHER)
@@ -1977,7 +1977,7 @@ async def test_an_un_mark_among_thirty_thousand_is_told_within_35_seconds() -> N
         rig.told.clear()
         rig.server.states[item_id] = unseen()
         await asyncio.sleep(35)
-        assert rig.told == [(What.UNWATCHED, item_id)]
+        assert rig.told == [(ActivityKind.UNWATCHED, item_id)]
 
 
 class Looking(Watched):
@@ -2008,7 +2008,7 @@ async def test_a_mark_and_an_un_mark_at_once_are_both_told() -> None:
     rig.server.states["m3"] = unseen()
     rig.server.states["m4"] = seen(last=rig.clock.now())
     await asyncio.sleep((LOOK_EVERY + 1) * GLANCE)
-    assert rig.told == [(What.WATCHED, "m4"), (What.UNWATCHED, "m3")]
+    assert rig.told == [(ActivityKind.WATCHED, "m4"), (ActivityKind.UNWATCHED, "m3")]
     assert rig.server.count(Ask.INVENTORY) <= 3
 
 
@@ -2053,7 +2053,7 @@ async def test_what_is_changed_while_nobody_is_about_is_told_later_on() -> None:
     rig.told.clear()
     rig.server.states["m3"] = unseen()
     await asyncio.sleep(QUIET_GLANCE + 5)
-    assert rig.told == [(What.UNWATCHED, "m3")]
+    assert rig.told == [(ActivityKind.UNWATCHED, "m3")]
 
 
 @pytest.mark.parametrize("size", [2, pytest.param(20, marks=pytest.mark.long)])
@@ -2090,7 +2090,7 @@ def test_two_thousand_changes_of_a_day_off_are_each_told_once(
         told = Counter(rig.told)
         assert told.total() == len(told) == 100 * size
         assert {
-            item_id for what, item_id in told if what is What.UNWATCHED
+            item_id for what, item_id in told if what is ActivityKind.UNWATCHED
         } == un_marked
         assert rig.listings() + rig.server.count(Ask.FETCH) < 150
         assert await agrees(rig)
@@ -2144,7 +2144,7 @@ def test_what_is_added_is_known_at_once(make: Any) -> None:
         # From then on it is an item as any other.
         rig.server.states["new"] = seen(last=rig.clock.now())
         await hear_of(rig, "new")
-        assert rig.told == [(What.WATCHED, "new")]
+        assert rig.told == [(ActivityKind.WATCHED, "new")]
 
     world()
 
@@ -2173,7 +2173,7 @@ def test_another_file_of_a_known_work_tells_nothing(make: Any) -> None:
         assert rig.told == []
         rig.server.states["m3-4k"] = unseen()
         await hear_of(rig, "m3-4k")
-        assert rig.told == [(What.UNWATCHED, "m3-4k")]
+        assert rig.told == [(ActivityKind.UNWATCHED, "m3-4k")]
 
     world()
 
@@ -2271,10 +2271,10 @@ def test_a_library_that_is_hidden_and_shown_again_is_no_news(make: Any) -> None:
         rig.server.states["m4"] = played()
         await asyncio.sleep(DAY)
         assert rig.inventory.unseen == frozenset()
-        assert rig.told == [(What.WATCHED, "m4")]
+        assert rig.told == [(ActivityKind.WATCHED, "m4")]
         await asyncio.sleep(2 * DAY)
         assert await rig.state("m3") == seen(last=at(-10))
-        assert rig.told == [(What.WATCHED, "m4")]
+        assert rig.told == [(ActivityKind.WATCHED, "m4")]
 
     world()
 

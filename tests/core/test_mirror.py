@@ -13,7 +13,7 @@ from custom_components.watched_sync.core.mirror import (
     Move,
     Moves,
     Skip,
-    Skipped,
+    SkippedCopy,
     as_of,
     asked_since,
     cause_of,
@@ -387,7 +387,7 @@ def test_what_a_person_leaves_is_never_copied() -> None:
     moves.refuse((*shown, "m99"))
     assert moves.held.count == 1
     assert moves.skips == {Skip.LEFT: 59}
-    assert moves.skipped("m0") == [Skipped("m0", "b", Skip.LEFT)]
+    assert moves.skipped("m0") == [SkippedCopy("m0", "b", Skip.LEFT)]
     moves.approve(("m59", "m99"))
     assert (moves.held.count, len(moves)) == (0, 1)
 

@@ -5,14 +5,14 @@ from typing import Any
 import pytest
 
 from custom_components.watched_sync.core import activity, snapshot
-from custom_components.watched_sync.core.activity import Chronicle, What
+from custom_components.watched_sync.core.activity import ActivityKind, Chronicle
 from custom_components.watched_sync.core.identity import Item
 from custom_components.watched_sync.core.lane import LaneUpdate
 from custom_components.watched_sync.core.mistakes import Mistakes
 from custom_components.watched_sync.core.operation import MarkWatched
 from custom_components.watched_sync.core.outbox import Outcome, Result
 from custom_components.watched_sync.core.play_state import Reading
-from custom_components.watched_sync.core.snapshot import Shown, take_snapshot
+from custom_components.watched_sync.core.snapshot import ShownItems, take_snapshot
 
 from .rig import Rig
 from .samples import an_operation, at, seen, unseen
@@ -60,7 +60,7 @@ async def test_what_cannot_be_shown_hides_nothing_else(
     rig.lane.remember(Reading(one, unseen()) for one in FILMS)
     monkeypatch.setattr(snapshot, "view_of", spoiled(snapshot.view_of))
     monkeypatch.setattr(snapshot, "_counts", spoiled(snapshot._counts))
-    shown = Shown(
+    shown = ShownItems(
         items=FILMS,
         tracked={one.item_id: one for one in FILMS},
         leaves={
@@ -92,9 +92,9 @@ async def test_what_cannot_be_told_of_keeps_nothing_else_from_being_told(
     ]
     told = chronicle.tell(LaneUpdate(tuple(ends)))
     assert [(one.what, one.item and one.item.item_id) for one in told] == [
-        (What.WATCHED, "a"),
-        (What.WATCHED, "c"),
-        (What.QUEUE_DRAINED, None),
+        (ActivityKind.WATCHED, "a"),
+        (ActivityKind.WATCHED, "c"),
+        (ActivityKind.QUEUE_DRAINED, None),
     ]
     told = chronicle.tell(
         LaneUpdate(
@@ -103,6 +103,6 @@ async def test_what_cannot_be_told_of_keeps_nothing_else_from_being_told(
         )
     )
     assert [(one.what, one.item and one.item.item_id) for one in told] == [
-        (What.WATCHED, "a"),
-        (What.WATCHED, "c"),
+        (ActivityKind.WATCHED, "a"),
+        (ActivityKind.WATCHED, "c"),
     ]

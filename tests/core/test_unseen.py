@@ -10,7 +10,7 @@ from typing import Any, override
 
 import pytest
 
-from custom_components.watched_sync.core.activity import What
+from custom_components.watched_sync.core.activity import ActivityKind
 from custom_components.watched_sync.core.codec import decode_outbox, encode_outbox
 from custom_components.watched_sync.core.errors import CatalogueError, Reason
 from custom_components.watched_sync.core.identity import (
@@ -93,7 +93,7 @@ def nothing_told(rig: Watched) -> Iterator[None]:
     yield
     ours = {item_id for item_id, watched in _watched(rig).items() if watched}
     assert len(rig.told) == len(set(rig.told))
-    assert set(rig.told) <= {(What.WATCHED, item_id) for item_id in ours}
+    assert set(rig.told) <= {(ActivityKind.WATCHED, item_id) for item_id in ours}
     assert {one.item.item_id for one in rig.moves} - before <= ours
 
 

@@ -18,7 +18,7 @@ from custom_components.watched_sync.core.works import (
     Order,
     Standing,
     View,
-    Wanted,
+    WorkFilter,
     Works,
     line_of,
 )
@@ -327,34 +327,34 @@ ALL = ["Apple", "Cloud", "Middle", "Other", "Show", "The Zoo"]
 @pytest.mark.parametrize(
     ("wanted", "found"),
     [
-        (Wanted(), ALL),
-        (Wanted(descending=True), ALL[::-1]),
-        (Wanted(kinds=frozenset((MediaKind.SHOW,))), ["Show"]),
-        (Wanted(standing=Standing.WATCHED), ["The Zoo"]),
-        (Wanted(standing=Standing.UNWATCHED), ["Cloud", "Middle", "Other"]),
-        (Wanted(standing=Standing.IN_PROGRESS), ["Apple", "Show"]),
-        (Wanted(standing=Standing.NOBODY), ["Cloud", "Middle"]),
-        (Wanted(waiting=True), ["Cloud"]),
+        (WorkFilter(), ALL),
+        (WorkFilter(descending=True), ALL[::-1]),
+        (WorkFilter(kinds=frozenset((MediaKind.SHOW,))), ["Show"]),
+        (WorkFilter(standing=Standing.WATCHED), ["The Zoo"]),
+        (WorkFilter(standing=Standing.UNWATCHED), ["Cloud", "Middle", "Other"]),
+        (WorkFilter(standing=Standing.IN_PROGRESS), ["Apple", "Show"]),
+        (WorkFilter(standing=Standing.NOBODY), ["Cloud", "Middle"]),
+        (WorkFilter(waiting=True), ["Cloud"]),
         (
-            Wanted(libraries=(("ada", frozenset("f")), ("bo", None))),
+            WorkFilter(libraries=(("ada", frozenset("f")), ("bo", None))),
             ["Cloud", "Middle", "The Zoo"],
         ),
         (
-            Wanted(order=Order.YEAR),
+            WorkFilter(order=Order.YEAR),
             ["Middle", "The Zoo", "Apple", "Cloud", "Other", "Show"],
         ),
         (
-            Wanted(order=Order.YEAR, descending=True),
+            WorkFilter(order=Order.YEAR, descending=True),
             ["Apple", "The Zoo", "Middle", "Cloud", "Other", "Show"],
         ),
         (
-            Wanted(order=Order.LAST_PLAYED),
+            WorkFilter(order=Order.LAST_PLAYED),
             ["The Zoo", "Apple", "Cloud", "Middle", "Other", "Show"],
         ),
-        (Wanted(disagreeing=True), []),
+        (WorkFilter(disagreeing=True), []),
     ],
 )
-def test_filters_and_orders(wanted: Wanted, found: list[str]) -> None:
+def test_filters_and_orders(wanted: WorkFilter, found: list[str]) -> None:
     view = library()
     assert titles(view.find(wanted)) == found
     assert view.find(wanted) is view.find(wanted)
@@ -362,21 +362,21 @@ def test_filters_and_orders(wanted: Wanted, found: list[str]) -> None:
 
 def test_what_changed_is_looked_through_anew() -> None:
     view = library()
-    assert titles(view.find(Wanted(disagreeing=True))) == []
+    assert titles(view.find(WorkFilter(disagreeing=True))) == []
     works = works_of(
         copy("ada", film("9", "New", provider_ids=ids(9)), seen()),
         copy("bo", film("9", "New", provider_ids=ids(9)), unseen()),
     )
     [work] = works
     view.put(work.key, work)
-    assert titles(view.find(Wanted(disagreeing=True))) == ["New"]
+    assert titles(view.find(WorkFilter(disagreeing=True))) == ["New"]
     assert view.line(work.key) is not None
     view.put(work.key, None)
-    assert titles(view.find(Wanted(disagreeing=True))) == []
+    assert titles(view.find(WorkFilter(disagreeing=True))) == []
 
 
 def test_a_view_remembers_only_so_many_filters() -> None:
     view = library()
     for number in range(40):
-        view.find(Wanted(libraries=((f"{number}", None),)))
-    assert titles(view.find(Wanted())) == ALL
+        view.find(WorkFilter(libraries=((f"{number}", None),)))
+    assert titles(view.find(WorkFilter())) == ALL

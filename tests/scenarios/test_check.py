@@ -18,9 +18,9 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.watched_sync import checks
 from custom_components.watched_sync.const import DOMAIN
-from custom_components.watched_sync.core.checking import Wanted
+from custom_components.watched_sync.core.checking import CheckRequest
 from custom_components.watched_sync.core.errors import JournalError, Reason
-from custom_components.watched_sync.core.restoring import Note
+from custom_components.watched_sync.core.restoring import RestoreNote
 from custom_components.watched_sync.diagnostics import (
     async_get_config_entry_diagnostics,
 )
@@ -31,7 +31,7 @@ from tests.fakes.base import FaultKind
 from .house import JellyfinSide, Side, until_true
 from .test_live import connected
 
-QUICK = Wanted(patience=0.05, quiet=0.05, second_look=0.0, pauses=())
+QUICK = CheckRequest(patience=0.05, quiet=0.05, second_look=0.0, pauses=())
 
 
 @pytest.fixture(autouse=True)
@@ -365,7 +365,7 @@ async def crashed(
     await close(hass, *await halfway(hass, entry, side))
     patch.undo()
     await hass.config_entries.async_unload(entry.entry_id)
-    for item_id in Note.from_json(notes[0]["note"]).stored:
+    for item_id in RestoreNote.from_json(notes[0]["note"]).stored:
         await side.put(item_id, plays=1)
     await CheckNotes(hass, entry.entry_id).async_save(notes[0])
     return notes[0]

@@ -11,8 +11,8 @@ from typing import Any, Final
 
 from aiohttp import ClientSession
 
-from custom_components.watched_sync.core.checking import Check, Wanted
-from custom_components.watched_sync.core.restoring import DirectAccess, Note
+from custom_components.watched_sync.core.checking import Check, CheckRequest
+from custom_components.watched_sync.core.restoring import DirectAccess, RestoreNote
 from custom_components.watched_sync.servers.jellyfin.client import JellyfinClient
 from custom_components.watched_sync.servers.jellyfin.dialect import EMBY, JELLYFIN
 from custom_components.watched_sync.servers.jellyfin.direct import JellyfinDirect
@@ -33,9 +33,9 @@ ENGLISH: Final = (
 )
 
 #: Without a socket: nothing is waited for.
-DEAF: Final = Wanted(listens=False, second_look=0.0, pauses=())
+DEAF: Final = CheckRequest(listens=False, second_look=0.0, pauses=())
 #: Told within a twentieth of a second (see `serving`).
-LISTENING: Final = Wanted(patience=0.3, quiet=0.1, second_look=0.0, pauses=())
+LISTENING: Final = CheckRequest(patience=0.3, quiet=0.1, second_look=0.0, pauses=())
 
 SERVERS: Final = ("plex", "10.10", "10.11", "12.0", "emby")
 
@@ -94,15 +94,15 @@ def access(
 class Kept:
     """The notes that a check kept, as a file would hold them."""
 
-    all: list[Note | None] = field(default_factory=list)
+    all: list[RestoreNote | None] = field(default_factory=list)
 
-    async def __call__(self, note: Note | None) -> None:
+    async def __call__(self, note: RestoreNote | None) -> None:
         if note is not None:
-            note = Note.from_json(json.loads(json.dumps(note.as_json())))
+            note = RestoreNote.from_json(json.loads(json.dumps(note.as_json())))
         self.all.append(note)
 
     @property
-    def last(self) -> Note | None:
+    def last(self) -> RestoreNote | None:
         return self.all[-1] if self.all else None
 
 
@@ -111,7 +111,7 @@ async def no_pause(_: float) -> None:
 
 
 async def make_check(
-    server: AnyFake, session: ClientSession, wanted: Wanted = DEAF
+    server: AnyFake, session: ClientSession, wanted: CheckRequest = DEAF
 ) -> Check:
     client, direct = access(server, session)
     return Check(

@@ -9,7 +9,7 @@ from custom_components.watched_sync.core.identity import MediaKind, ProviderIds
 from custom_components.watched_sync.core.operation import MarkWatched
 from custom_components.watched_sync.core.play_state import Reading
 from custom_components.watched_sync.core.ports import MediaServer
-from custom_components.watched_sync.servers import shelves
+from custom_components.watched_sync.servers import libraries
 from tests.fakes.base import FakeClock, FaultKind
 from tests.fakes.library import MOVIES_4K_LIBRARY, MOVIES_LIBRARY, SHOWS_LIBRARY
 
@@ -193,7 +193,7 @@ class LibraryContract:
     ) -> None:
         """Looking around all the time must not ask for them all the time."""
         now = 1000.0
-        monkeypatch.setattr(shelves, "monotonic", lambda: now)
+        monkeypatch.setattr(libraries, "monotonic", lambda: now)
         client = await narrowed(bench, MOVIES_LIBRARY)
         bench.server.clear_log()
         await listed(client)(5)
@@ -201,7 +201,7 @@ class LibraryContract:
         bench.server.clear_log()
         await listed(client)(5)
         assert len(bench.server.requests) == first - 1
-        now += shelves.LIFETIME
+        now += libraries.LIFETIME
         bench.server.clear_log()
         await listed(client)(5)
         assert len(bench.server.requests) == first

@@ -12,8 +12,8 @@ from aiohttp import ClientSession, ServerDisconnectedError, TraceConfig
 import pytest
 
 from custom_components.watched_sync.core.checking import (
+    CheckRequest,
     NothingSuitable,
-    Wanted,
 )
 from custom_components.watched_sync.core.errors import ServerError
 from custom_components.watched_sync.core.facts import (
@@ -22,7 +22,7 @@ from custom_components.watched_sync.core.facts import (
     Finding,
     NotTried,
 )
-from custom_components.watched_sync.core.restoring import Note, put_back
+from custom_components.watched_sync.core.restoring import RestoreNote, put_back
 from tests.fakes.base import FaultKind, RefusalError
 from tests.fakes.jellyfin import FakeJellyfin
 from tests.fakes.jellyfin.api import Api
@@ -59,7 +59,7 @@ async def session() -> AsyncIterator[ClientSession]:
 
 
 async def walk(
-    server: AnyFake, session: ClientSession, wanted: Wanted = DEAF, *only: str
+    server: AnyFake, session: ClientSession, wanted: CheckRequest = DEAF, *only: str
 ) -> dict[str, Finding]:
     """Check all of it, or *only* some; what could not be put back is a mistake."""
     before = everything(server)
@@ -492,7 +492,7 @@ async def test_film_and_show_can_be_named(session: ClientSession) -> None:
     "wanted", [replace(DEAF, film="No Such Film"), replace(DEAF, show="No Such Show")]
 )
 async def test_what_is_named_and_not_there_is_refused(
-    wanted: Wanted, session: ClientSession
+    wanted: CheckRequest, session: ClientSession
 ) -> None:
     async with serving("plex") as server:
         check = await make_check(server, session, wanted)
@@ -795,7 +795,7 @@ async def test_socket_that_is_lost_tells_nothing_more(session: ClientSession) ->
         check, kept = await make_check(server, session, LISTENING), Kept()
         await check.read()
 
-        async def keep(note: Note | None) -> None:
+        async def keep(note: RestoreNote | None) -> None:
             await kept(note)
             if note is not None and note.playing:
                 await server.drop_sockets()

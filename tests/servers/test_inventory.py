@@ -15,10 +15,10 @@ from custom_components.watched_sync.core.errors import (
 from custom_components.watched_sync.core.identity import Item, MediaKind
 from custom_components.watched_sync.core.play_state import UNKNOWN, Reading
 from custom_components.watched_sync.core.ports import Library, Page
-from custom_components.watched_sync.servers.inventory import LEAST, Inventory
+from custom_components.watched_sync.servers.inventory import LEAST, InventoryPages
 from custom_components.watched_sync.servers.learning import nothing_learnt
+from custom_components.watched_sync.servers.libraries import AllowedLibraries
 from custom_components.watched_sync.servers.listing import MOST_ROWS, ListingPage
-from custom_components.watched_sync.servers.shelves import Shelves
 from custom_components.watched_sync.servers.transport import Oversized
 
 SIZE = 1000
@@ -49,7 +49,9 @@ class Rig:
         self.asked: list[tuple[int, int]] = []
         self.libraries = [FILMS]
         self.learnt = nothing_learnt()
-        self.inventory = Inventory(Shelves(self._libraries, ()), size, self.learnt)
+        self.inventory = InventoryPages(
+            AllowedLibraries(self._libraries, ()), size, self.learnt
+        )
 
     async def _libraries(self) -> Sequence[Library]:
         return self.libraries

@@ -9,7 +9,7 @@ import pytest
 from custom_components.watched_sync.core.errors import ItemGone, StillLooking
 from custom_components.watched_sync.core.identity import MediaKind, ProviderIds
 from custom_components.watched_sync.core.play_state import Reading
-from custom_components.watched_sync.servers import shelves
+from custom_components.watched_sync.servers import libraries as libraries_module
 from custom_components.watched_sync.servers.jellyfin import client as client_module
 from custom_components.watched_sync.servers.jellyfin.client import JellyfinClient
 from tests.fakes.base import FaultKind
@@ -171,7 +171,7 @@ async def test_what_is_hidden_is_asked_about_once_in_a_while(
 ) -> None:
     """A list of ids shows it, and nothing says in which library it is."""
     now = 1000.0
-    for module in (client_module, shelves):
+    for module in (client_module, libraries_module):
         monkeypatch.setattr(module, "monotonic", lambda: now)
     hidden = server.leaves(server.item_id("Severance"))
     client = client_of(session, server, MOVIES_LIBRARY, user="sam")
@@ -185,7 +185,7 @@ async def test_what_is_hidden_is_asked_about_once_in_a_while(
     await client.fetch(hidden)
     assert server.count("/Ancestors$") == 2
     server.user("sam").libraries = None
-    now += shelves.LIFETIME
+    now += libraries_module.LIFETIME
     found = await client.fetch(hidden)
     assert server.count("/Ancestors$") == 3
     assert None not in {one.item.library_id for one in found.values()}

@@ -18,7 +18,11 @@ from datetime import date, datetime, timedelta
 import random
 from typing import override
 
-from custom_components.watched_sync.core.activity import Activity, Chronicle, What
+from custom_components.watched_sync.core.activity import (
+    Activity,
+    ActivityKind,
+    Chronicle,
+)
 from custom_components.watched_sync.core.catalogue import Progress
 from custom_components.watched_sync.core.codec import decode_reading, encode_reading
 from custom_components.watched_sync.core.errors import Unreachable
@@ -120,7 +124,7 @@ FLOORS: Mapping[str, tuple[float, float]] = {
     ENDS: (0.5, 0.5),
 }
 
-_FLAGS = {What.WATCHED: True, What.UNWATCHED: False}
+_FLAGS = {ActivityKind.WATCHED: True, ActivityKind.UNWATCHED: False}
 
 _TROUBLES = (
     Kind.REFUSE,

@@ -28,7 +28,7 @@ from ..core.play_state import UNKNOWN, Reading
 from ..core.reconcile import NoOp, Policy, Push
 from ..core.undo import undone_batches
 from ..naming.asking import CannotAsk, SkipReason, async_ask
-from ..naming.found import LaneItem, Missing
+from ..naming.found import IfMissing, LaneItem
 from ..naming.names import external_ids
 from ..preferences import preferences
 from ..runtime import WatchedSyncConfigEntry, runtime_of
@@ -80,7 +80,7 @@ class _Case:
 async def async_explain(call: ServiceCall) -> ServiceResponse:
     """Return, for each item the call names, how it stands and why."""
     words = await async_words(call.hass, call.data.get(ATTR_LANGUAGE))
-    resolution = await async_resolve(call, POLICY_READ, Missing.CLAIMED)
+    resolution = await async_resolve(call, POLICY_READ, IfMissing.CLAIMED)
     targets = resolution.targets[:ITEM_LIMIT]
     entries = {target.entry.entry_id: target.entry for target in targets}
     entries |= {one.entry.entry_id: one.entry for one in resolution.skipped}

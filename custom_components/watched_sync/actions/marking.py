@@ -25,7 +25,7 @@ from ..core.operation import (
 from ..core.outbox import Outcome, Result
 from ..failures import invalid
 from ..naming.asking import CannotAsk, async_ask
-from ..naming.found import LaneItem, Missing, Resolution, Skipped
+from ..naming.found import IfMissing, LaneItem, Resolution, Skipped
 from ..naming.shows import ActionScope
 from ..runtime import Request, runtime_of
 from .answers import change_name, lane_row, skipped_row, status_of, waiting_time
@@ -136,18 +136,18 @@ async def async_change(
     return _response(batch_id, rows, skipped)
 
 
-def _missing(data: Mapping[str, Any]) -> Missing:
+def _missing(data: Mapping[str, Any]) -> IfMissing:
     """Return whether what is named may wait to be there, if it can be waited for.
 
     What is called so today may be something else tomorrow; an id of the world is not.
     """
     if not data[ATTR_WHEN_THERE]:
-        return Missing.REFUSED
+        return IfMissing.REFUSED
     if ATTR_EXTERNAL_ID not in data:
         raise invalid("when_there_without_external_id")
     if data.get(ATTR_SCOPE) is ActionScope.UP_TO:
         raise invalid("when_there_up_to")
-    return Missing.AWAITED
+    return IfMissing.AWAITED
 
 
 async def _async_plan(

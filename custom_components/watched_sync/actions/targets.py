@@ -20,7 +20,7 @@ from ..core.identity import MediaKind
 from ..dialogs.player import followed_entity_ids
 from ..entity import ItemEntity
 from ..failures import invalid
-from ..naming.found import LaneItem, Missing, Resolution, nothing_found
+from ..naming.found import IfMissing, LaneItem, Resolution, nothing_found
 from ..naming.names import ItemName, parse_external_id, title_words
 from ..naming.played import async_plays, async_resolve_player
 from ..naming.resolving import async_resolve_id, async_resolve_words
@@ -156,7 +156,7 @@ def _check_naming(data: Mapping[str, Any], *, by_entity: bool) -> None:
 
 
 async def async_resolve(
-    call: ServiceCall, policy: str, missing: Missing = Missing.REFUSED
+    call: ServiceCall, policy: str, missing: IfMissing = IfMissing.REFUSED
 ) -> Resolution:
     """Return the items an action means, lane by lane.
 
@@ -170,7 +170,7 @@ async def async_resolve(
     lanes = await async_choose_lanes(call, policy)
     in_show = ATTR_SEASON in data
     if ATTR_EXTERNAL_ID not in data:
-        missing = Missing.REFUSED
+        missing = IfMissing.REFUSED
     season, episode = data.get(ATTR_SEASON), data.get(ATTR_EPISODE)
     scope = ActionScope(data.get(ATTR_SCOPE, ActionScope.ITEM))
     if selection.has_any_target:
@@ -188,7 +188,7 @@ async def async_resolve(
             lanes.running, words, lanes.not_loaded, missing
         )
     resolution = await async_refine(resolution, name, season, episode, scope, missing)
-    if missing is Missing.REFUSED:
+    if missing is IfMissing.REFUSED:
         return resolution
     resolution = with_missing(
         resolution, lanes.running, words, season, episode, scope, missing

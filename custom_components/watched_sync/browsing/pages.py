@@ -17,7 +17,7 @@ from ..core.catalogue import Named, Numbering, likest, numbering
 from ..core.identity import MediaKind
 from ..core.play_state import Reading
 from ..core.titles import heard, likeness
-from ..core.works import CopyKey, Line, Wanted, Work, Works, line_of
+from ..core.works import CopyKey, Line, Work, WorkFilter, Works, line_of
 from ..naming.asking import SkipReason
 from ..naming.found import LaneItem, Skipped
 from ..naming.known import async_known_like
@@ -37,7 +37,7 @@ async def async_library(
     hass: HomeAssistant,
     shelves: Shelves,
     audience: Audience,
-    wanted: Wanted,
+    wanted: WorkFilter,
     *,
     query: str | None,
     libraries: Sequence[str] | None,

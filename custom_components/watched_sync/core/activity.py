@@ -33,7 +33,7 @@ SERVER = "server"
 _ARRIVED = (Result.DELIVERED, Result.ALREADY_TRUE, Result.OVERRULED)
 
 
-class What(StrEnum):
+class ActivityKind(StrEnum):
     """Kinds of activity."""
 
     WATCHED = "watched"
@@ -84,7 +84,7 @@ class Activity:
     action have it.
     """
 
-    what: What
+    what: ActivityKind
     item: Item | None = None
     state: PlayState | None = None
     operation: Operation | None = None
@@ -132,7 +132,7 @@ class Chronicle:
             for one in update.outcomes
         )
         if self._delivered and not len(self._outbox):
-            told.append(Activity(What.QUEUE_DRAINED, delivered=self._delivered))
+            told.append(Activity(ActivityKind.QUEUE_DRAINED, delivered=self._delivered))
             self._delivered = 0
         return told
 
@@ -145,9 +145,9 @@ class Chronicle:
                     return moves.keys(), []
                 return moves.keys(), [one for one in moves.values() if one is not None]
             case Result.REJECTED:
-                return (), [_ended(What.SYNC_FAILED, outcome)]
+                return (), [_ended(ActivityKind.SYNC_FAILED, outcome)]
             case Result.OVERRULED if not _is_of_levelling(outcome):
-                return (), [_ended(What.CONFLICT, outcome)]
+                return (), [_ended(ActivityKind.CONFLICT, outcome)]
             case _:
                 return (), []
 
@@ -222,7 +222,7 @@ def gathered(activities: Iterable[Activity]) -> list[Activity]:
     """
 
     def place(one: Activity) -> tuple[int, float]:
-        if one.what is What.QUEUE_DRAINED:
+        if one.what is ActivityKind.QUEUE_DRAINED:
             return 2, 0.0
         return (0, 0.0) if one.operation is not None else (1, _played_at(one))
 
@@ -246,9 +246,9 @@ def shorten(activities: Iterable[Activity], most: int = MOST_AT_ONCE) -> list[Ac
 
 def marked_together(activities: Iterable[Activity]) -> list[list[Activity]]:
     """Return what became watched or unwatched, by what did it and in its order."""
-    batches: dict[tuple[What, str, str | None], list[Activity]] = {}
+    batches: dict[tuple[ActivityKind, str, str | None], list[Activity]] = {}
     for one in activities:
-        if one.what in (What.WATCHED, What.UNWATCHED):
+        if one.what in (ActivityKind.WATCHED, ActivityKind.UNWATCHED):
             batch_id = one.operation.batch_id if one.operation else None
             batches.setdefault((one.what, one.origin, batch_id), []).append(one)
     return list(batches.values())
@@ -266,7 +266,7 @@ def _is_of_levelling(outcome: Outcome) -> bool:
     return outcome.operation.origin is Origin.LEVEL
 
 
-def _ended(what: What, outcome: Outcome) -> Activity:
+def _ended(what: ActivityKind, outcome: Outcome) -> Activity:
     return Activity(
         what,
         outcome.operation.item,
@@ -281,18 +281,22 @@ def _move(item: Item, before: PlayState, after: PlayState) -> Activity | None:
     if before.watched is None or after.watched is None:
         return None
     if before.watched and after.begun_again:
-        return Activity(What.PROGRESS, item, after)
+        return Activity(ActivityKind.PROGRESS, item, after)
     if before.begun_again and after.watched:
-        return Activity(What.WATCHED, item, after, again=True)
+        return Activity(ActivityKind.WATCHED, item, after, again=True)
     before, after = before.keeping_flag(), after.keeping_flag()
     if before.watched != after.watched:
-        return Activity(What.WATCHED if after.watched else What.UNWATCHED, item, after)
+        return Activity(
+            ActivityKind.WATCHED if after.watched else ActivityKind.UNWATCHED,
+            item,
+            after,
+        )
     if abs(before.position - after.position) <= POSITION_TOLERANCE:
         # Play counts and dates tell nothing: Jellyfin counts a play when it begins.
         return None
     if after.watched and after.position == 0 and after.was_played_since(before):
-        return Activity(What.WATCHED, item, after, again=True)
-    return Activity(What.PROGRESS, item, after)
+        return Activity(ActivityKind.WATCHED, item, after, again=True)
+    return Activity(ActivityKind.PROGRESS, item, after)
 
 
 def _played_at(activity: Activity) -> float:

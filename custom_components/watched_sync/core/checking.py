@@ -31,7 +31,7 @@ from .ports import (
     ServerEvent,
     ServerInfo,
 )
-from .restoring import PAUSES, DirectAccess, Note, Stored, put_back
+from .restoring import PAUSES, DirectAccess, RestoreNote, Stored, put_back
 
 #: Seconds that something is waited for which a server may tell, and of silence before.
 PATIENCE: Final = 3.0
@@ -59,11 +59,11 @@ _LONG_AGO: Final = datetime(2020, 2, 3, 4, 5, 6, tzinfo=UTC)
 _ROUNDING: Final = timedelta(seconds=2)
 
 type _Values = Mapping[str, Value | NotTried]
-type Keep = Callable[[Note | None], Awaitable[None]]
+type Keep = Callable[[RestoreNote | None], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class CheckRequest:
     """What to check: on which film and show (any that fit, if empty), how patiently.
 
     `listens` is whether a socket is opened: a server serves one alone of one device.
@@ -103,7 +103,7 @@ class Check:
         session_id: str,
         clock: Clock,
         sleep: Callable[[float], Awaitable[None]],
-        wanted: Wanted,
+        wanted: CheckRequest,
     ) -> None:
         """Prepare; nothing is asked.
 
@@ -128,7 +128,7 @@ class Check:
         self._libraries: Sequence[Library] = ()
         self._sample: Reading | None = None
         self._keep: Keep = _keep_nowhere
-        self._note = Note(
+        self._note = RestoreNote(
             product=direct.product,
             server_id=info.server_id,
             user_id=info.user_id,
@@ -386,7 +386,7 @@ class Check:
             self.show, self._episodes = None, ()
         return {key: stored[key] for key in self.titles}
 
-    async def _noting(self, note: Note) -> None:
+    async def _noting(self, note: RestoreNote) -> None:
         await self._keep(note)
         self._note = note
 
@@ -839,7 +839,7 @@ async def _to_its_end[T](work: Coroutine[None, None, T]) -> T:
     return task.result()
 
 
-async def _keep_nowhere(_: Note | None) -> None:
+async def _keep_nowhere(_: RestoreNote | None) -> None:
     """Keep nothing, as nothing was written yet."""
 
 

@@ -1,7 +1,7 @@
 """Deliver operations: look, decide, write, verify, and judge each by itself.
 
 An operation leaves the outbox only when a read has shown what was wanted. What the
-answers mean for the lane as a whole is not decided here: the `Host` is asked.
+answers mean for the lane as a whole is not decided here: the `LaneHealth` is asked.
 """
 
 import asyncio
@@ -110,7 +110,7 @@ class _Sent:
     halted: ServerError | None = None
 
 
-class Host(Protocol):
+class LaneHealth(Protocol):
     """Whoever looks after the health of the lane."""
 
     async def is_there(self, halted: ServerError | None) -> bool:
@@ -143,7 +143,7 @@ class Delivery:
         self,
         lane: Lane,
         server: MediaServer,
-        host: Host,
+        host: LaneHealth,
         *,
         clock: Clock,
         rng: Random,

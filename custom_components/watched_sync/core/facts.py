@@ -235,12 +235,12 @@ class Finding:
         return found
 
 
-#: Where the translations of selectors have what `Words` writes.
+#: Where the translations of selectors have what `FindingsTable` writes.
 FACT_TEXTS: Final = "checked_fact"
 WORD_TEXTS: Final = "checked_word"
 
 
-class Words:
+class FindingsTable:
     """Writes findings as a table, in the words of one language.
 
     *texts* has what to call each fact, and every value, verdict and reason, under their
@@ -309,7 +309,7 @@ class Words:
         return self._texts[f"{WORD_TEXTS}.{name}"]
 
 
-#: Every word that `Words` writes, beside those of the facts.
+#: Every word that `FindingsTable` writes, beside those of the facts.
 WORDS: Final[Sequence[str]] = (
     "fact",
     "believed",

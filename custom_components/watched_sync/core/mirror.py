@@ -121,7 +121,7 @@ class Move:
 
 
 @dataclass(frozen=True, slots=True)
-class Skipped:
+class SkippedCopy:
     """A move that was not copied to a lane, and why."""
 
     item_id: str
@@ -196,7 +196,7 @@ class Moves:
         """Start with what was stored."""
         self._moves = {move.item.item_id: move for move in moves}
         self._recent: deque[Move] = deque(maxlen=MOST_MOVES)
-        self._latest: deque[Skipped] = deque(maxlen=_SKIPS_KEPT)
+        self._latest: deque[SkippedCopy] = deque(maxlen=_SKIPS_KEPT)
         #: When each item was last seen to move, those that moved longest ago first.
         self._moved: dict[str, datetime] = {}
         self.since = since
@@ -216,7 +216,7 @@ class Moves:
         """Return what waits of an item."""
         return self._moves.get(item_id)
 
-    def skipped(self, item_id: str) -> list[Skipped]:
+    def skipped(self, item_id: str) -> list[SkippedCopy]:
         """Return what was lately passed over of an item, oldest first."""
         return [one for one in self._latest if one.item_id == item_id]
 
@@ -374,7 +374,7 @@ class Moves:
 
     def _count(self, move: Move, target: str, reason: Skip) -> None:
         self.skips[reason] += 1
-        self._latest.append(Skipped(move.item.item_id, target, reason))
+        self._latest.append(SkippedCopy(move.item.item_id, target, reason))
 
     # --- what a person has to see first ----------------------------------------
 

@@ -103,7 +103,7 @@ class Reader(Protocol):
         ...
 
 
-class Counts(Protocol):
+class UnwatchedCounts(Protocol):
     """Whoever can ask how much is not watched, and knows how much ought to be."""
 
     async def agree(self) -> bool | None:
@@ -132,7 +132,7 @@ class Observer:
         clock: Clock,
         rng: Random,
         missed: Callable[[], None] = lambda: None,
-        counts: Counts | None = None,
+        counts: UnwatchedCounts | None = None,
     ) -> None:
         """Observe *server* for *reader*, and by its *counts*, where there are any.
 

@@ -178,7 +178,7 @@ def elementary(change: Change, remote: PlayState) -> tuple[Change, ...]:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class PlannedWrite:
     """One write: *change* for *item*, which stands for all of *leaves*."""
 
     item: Item
@@ -201,7 +201,7 @@ def plan_tree(
     decisions: Mapping[str, Decision],
     capabilities: Capabilities,
     marked_lately: Collection[str] = (),
-) -> list[Step]:
+) -> list[PlannedWrite]:
     """Plan the fewest writes that carry out *decisions* below one show or season.
 
     *leaves* is everything below the container, specials included; *decisions* names
@@ -238,14 +238,14 @@ def plan_tree(
         )
 
     if sweepable(leaves):
-        return [Step(operation.item, operation.change, tuple(leaves))]
+        return [PlannedWrite(operation.item, operation.change, tuple(leaves))]
     if operation.item.kind is not MediaKind.SHOW:
         return _single_steps(operation, leaves, decisions)
-    steps: list[Step] = []
+    steps: list[PlannedWrite] = []
     for below in by_season(leaves):
         season = season_of(operation.item, below)
         if season is not None and len(below) > 1 and sweepable(below):
-            steps.append(Step(season, operation.change, tuple(below)))
+            steps.append(PlannedWrite(season, operation.change, tuple(below)))
         else:
             steps.extend(_single_steps(operation, below, decisions))
     return steps
@@ -253,9 +253,9 @@ def plan_tree(
 
 def _single_steps(
     operation: Operation, leaves: Iterable[Reading], decisions: Mapping[str, Decision]
-) -> list[Step]:
+) -> list[PlannedWrite]:
     return [
-        Step(leaf.item, operation.change, (leaf,))
+        PlannedWrite(leaf.item, operation.change, (leaf,))
         for leaf in leaves
         if isinstance(decisions.get(leaf.item.item_id), Push)
     ]

@@ -95,7 +95,7 @@ class DirectAccess(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Note:
+class RestoreNote:
     """What was there before a check wrote, and the playback it has under way.
 
     Without titles, names and tokens. `device_id` is the one the check signed in with,
@@ -110,7 +110,7 @@ class Note:
     session_id: str = ""
     playing: str = ""
 
-    def while_playing(self, item_id: str, session_id: str) -> Note:
+    def while_playing(self, item_id: str, session_id: str) -> RestoreNote:
         """Return the same while this plays."""
         return replace(self, playing=item_id, session_id=session_id)
 
@@ -135,7 +135,7 @@ class Note:
         }
 
     @classmethod
-    def from_json(cls, value: object) -> Note:
+    def from_json(cls, value: object) -> RestoreNote:
         """Read what `as_json` returned. Raises `DamagedRow` for anything else."""
         row = members.mapping(value)
         if row.get("version") != _VERSION:
@@ -167,7 +167,7 @@ def _stored(row: Mapping[str, Any]) -> Stored:
 
 async def put_back(
     direct: DirectAccess,
-    note: Note,
+    note: RestoreNote,
     sleep: Callable[[float], Awaitable[None]],
     pauses: Sequence[float] = PAUSES,
 ) -> Mapping[str, Stored]:

@@ -106,7 +106,7 @@ class SyncSnapshot:
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class ShownItems:
     """What is to be shown: items, the episodes of tracked shows, and two lists.
 
     `tracked` are the tracked items by the ids they had when tracking began. `leaves`
@@ -120,7 +120,7 @@ class Shown:
     last_played: str | None
 
 
-def take_snapshot(lane: Lane, shown: Shown, today: date) -> SyncSnapshot:
+def take_snapshot(lane: Lane, shown: ShownItems, today: date) -> SyncSnapshot:
     """Return how all that is *shown* is, and the lane itself.
 
     What airs after *today* does not count as unwatched. An item about which we make a

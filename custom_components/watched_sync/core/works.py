@@ -293,7 +293,7 @@ class Order(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class WorkFilter:
     """Which works are looked for, and in which order; None lets everything pass.
 
     `libraries` are lanes with the ids of their libraries that are wanted, None for all:
@@ -404,7 +404,7 @@ class View:
     seen: frozenset[str]
     removed: int = 0
     _lines: dict[CopyKey, Line] = field(default_factory=dict)
-    _found: dict[Wanted, Sequence[Line]] = field(default_factory=dict)
+    _found: dict[WorkFilter, Sequence[Line]] = field(default_factory=dict)
 
     def put(self, key: CopyKey, work: Work | None) -> None:
         """Take in how a work is now; None if it is not there any more."""
@@ -419,7 +419,7 @@ class View:
         """Return a work by its key."""
         return self._lines.get(key)
 
-    def find(self, wanted: Wanted) -> Sequence[Line]:
+    def find(self, wanted: WorkFilter) -> Sequence[Line]:
         """Return all that is wanted, in order."""
         if (found := self._found.get(wanted)) is None:
             if len(self._found) >= _KEPT:
@@ -427,7 +427,7 @@ class View:
             found = self._found[wanted] = self._look(wanted)
         return found
 
-    def _look(self, wanted: Wanted) -> Sequence[Line]:
+    def _look(self, wanted: WorkFilter) -> Sequence[Line]:
         takes = _filter(wanted)
         found = [one for one in self._lines.values() if takes(one)]
         found.sort(key=attrgetter("place"))
@@ -446,7 +446,7 @@ class View:
 _KEPT: Final = 16
 
 
-def _filter(wanted: Wanted) -> Callable[[Line], bool]:
+def _filter(wanted: WorkFilter) -> Callable[[Line], bool]:
     """Return what tells whether a work is looked for."""
     kinds, standing = wanted.kinds, wanted.standing
     libraries = dict(wanted.libraries or ())

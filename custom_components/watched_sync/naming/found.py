@@ -47,7 +47,7 @@ class Skipped:
     item: Item | None = None
 
 
-class Missing(Enum):
+class IfMissing(Enum):
     """What becomes of lanes that do not have what is named.
 
     REFUSED if none has it. CLAIMED where something may wait to be there. AWAITED where

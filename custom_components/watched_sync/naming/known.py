@@ -18,7 +18,7 @@ from .names import ItemName
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class CatalogueAnswer:
     """What the catalogue of a lane answers; *whole* if it knows all there is.
 
     Then what it does not have was not there when the libraries were last read.
@@ -37,7 +37,7 @@ class Known:
 async def async_known(
     entry: WatchedSyncConfigEntry,
     ask: Callable[[Catalogue], Awaitable[Iterable[Reading]]],
-) -> Known:
+) -> CatalogueAnswer:
     """Return what a lane's catalogue answers, but for libraries that are left out."""
     runtime = runtime_of(entry)
     try:
@@ -46,9 +46,9 @@ async def async_known(
         progress = await runtime.catalogue.progress()
     except CatalogueError as err:
         LOGGER.debug("%s: its catalogue cannot be asked: %r", entry.title, err)
-        return Known(entry, (), whole=False)
+        return CatalogueAnswer(entry, (), whole=False)
     allows, unseen = runtime.coordinator.allows, runtime.inventory.unseen
-    return Known(
+    return CatalogueAnswer(
         entry,
         [
             one
@@ -59,7 +59,9 @@ async def async_known(
     )
 
 
-async def async_known_by(entry: WatchedSyncConfigEntry, name: ItemName) -> Known:
+async def async_known_by(
+    entry: WatchedSyncConfigEntry, name: ItemName
+) -> CatalogueAnswer:
     """Return what a lane's catalogue has that may be what was named."""
 
     async def ask(catalogue: Catalogue) -> list[Reading]:
@@ -80,7 +82,7 @@ async def async_known_like(
     title: str,
     kinds: Collection[MediaKind],
     limit: int,
-) -> Known:
+) -> CatalogueAnswer:
     """Return what a lane's catalogue has that is called like *title*, likest first."""
     return await async_known(
         entry, lambda catalogue: catalogue.like(title, kinds, limit)

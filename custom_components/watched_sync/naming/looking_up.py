@@ -14,7 +14,7 @@ from ..core.ports import Find, MediaServer
 from ..runtime import WatchedSyncConfigEntry, runtime_of
 from .asking import CannotAsk, SkipReason, async_look_up
 from .found import LaneItem
-from .known import Known, async_known_by, async_known_like, known_items
+from .known import CatalogueAnswer, async_known_by, async_known_like, known_items
 from .names import ItemName
 from .searching import SEARCH_LIMIT, async_search
 
@@ -58,7 +58,7 @@ async def async_known_answers(
     return [Answer(one.entry, one.targets) for one in known]
 
 
-def _title_of(name: ItemName, known: Iterable[Known]) -> str | None:
+def _title_of(name: ItemName, known: Iterable[CatalogueAnswer]) -> str | None:
     """Return what is named by ids is called on some lane, None if none knows."""
     for one in known:
         for reading in one.readings:
@@ -74,7 +74,9 @@ def _title_of(name: ItemName, known: Iterable[Known]) -> str | None:
     )
 
 
-async def _async_answer(known: Known, name: ItemName, *, awaited: bool) -> Answer:
+async def _async_answer(
+    known: CatalogueAnswer, name: ItemName, *, awaited: bool
+) -> Answer:
     entry = known.entry
     answer = Answer(entry, known.targets)
     if known.whole and (answer.fitting or awaited):

@@ -13,8 +13,8 @@ from ..failures import invalid
 from ..runtime import WatchedSyncConfigEntry, runtime_of
 from .asking import CannotAsk, SkipReason, async_read
 from .found import (
+    IfMissing,
     LaneItem,
-    Missing,
     Resolution,
     Skipped,
     candidates,
@@ -31,7 +31,7 @@ async def async_resolve_words(
     lanes: Sequence[WatchedSyncConfigEntry],
     words: ItemName,
     not_loaded: Iterable[WatchedSyncConfigEntry],
-    missing: Missing = Missing.REFUSED,
+    missing: IfMissing = IfMissing.REFUSED,
 ) -> Resolution:
     """Find what was named on every lane; it must be one work.
 
@@ -42,7 +42,7 @@ async def async_resolve_words(
         skipped=[Skipped(entry, SkipReason.NOT_LOADED) for entry in not_loaded]
     )
     similar: list[LaneItem] = []
-    answers = await async_answers(lanes, words, awaited=missing is Missing.AWAITED)
+    answers = await async_answers(lanes, words, awaited=missing is IfMissing.AWAITED)
     fitting = [target for answer in answers for target in answer.fitting]
     described = [target.item for target in fitting if target.described]
     best = words.among(fitting)
@@ -61,7 +61,7 @@ async def async_resolve_words(
             reason = answer.reason or SkipReason.NOT_FOUND
             resolution.skipped.append(Skipped(answer.entry, reason))
     if not resolution.targets:
-        if missing is not Missing.REFUSED:
+        if missing is not IfMissing.REFUSED:
             return resolution
         raise nothing_found(
             words.name,

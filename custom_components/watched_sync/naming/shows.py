@@ -12,14 +12,14 @@ from ..core.ports import Find, MediaServer
 from ..failures import invalid
 from ..runtime import runtime_of
 from .asking import CannotAsk, SkipReason, async_look_up
-from .found import LaneItem, Missing, Resolution, Skipped, nothing_found
+from .found import IfMissing, LaneItem, Resolution, Skipped, nothing_found
 from .known import (
     async_known,
     async_known_items,
     derived_container,
     known_items,
 )
-from .spoken import Work
+from .spoken import NamedWork
 
 
 class ActionScope(StrEnum):
@@ -145,7 +145,7 @@ async def async_refine(
     season: int | None,
     episode: int | None,
     scope: ActionScope,
-    missing: Missing = Missing.REFUSED,
+    missing: IfMissing = IfMissing.REFUSED,
 ) -> Resolution:
     """Go down from what *name* led to by season and episode, then up by scope.
 
@@ -168,7 +168,7 @@ async def async_refine(
                 Skipped(target.entry, SkipReason.NOT_FOUND, target.item)
             )
         refined.targets.extend(found)
-    if not refined.targets and missing is Missing.REFUSED:
+    if not refined.targets and missing is IfMissing.REFUSED:
         raise nothing_found(numbered(name, season, episode), refined.skipped)
     # Two names may lead to one item, such as the last played one being up next.
     unique = {
@@ -210,7 +210,7 @@ class Episodes:
 
 
 async def async_episodes(
-    work: Work, today: date
+    work: NamedWork, today: date
 ) -> tuple[list[Episodes], list[Skipped]]:
     """Return the episodes of a show on every lane that can tell, and which cannot.
 

@@ -32,7 +32,7 @@ class NotCertain(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Work:
+class NamedWork:
     """One film or show, on each lane that has it.
 
     Under `name` nothing else is found; `skipped` are lanes that cannot tell.
@@ -52,7 +52,7 @@ async def async_find_spoken(
     lanes: Sequence[WatchedSyncConfigEntry],
     guesses: Sequence[ItemName],
     kinds: tuple[MediaKind, ...],
-) -> Work:
+) -> NamedWork:
     """Return the film or show that one of the *guesses* names, the first that does.
 
     A name is only good if nothing else has it, so all *kinds* are looked for. Raises
@@ -92,7 +92,7 @@ def _one_work(
     hits: Sequence[LaneItem],
     found: Sequence[LaneItem],
     answers: Sequence[Answer],
-) -> Work:
+) -> NamedWork:
     if described := [one for one in hits if one.described]:
         # What a lane that is away knows by its title alone may be a remake.
         hits = [
@@ -108,7 +108,7 @@ def _one_work(
     knowing = {target.entry.entry_id for target in targets}
     skipped = [one for one in _skipped(answers) if one.entry.entry_id not in knowing]
     name = guess if guess.ids is not None else _name(targets, found)
-    return Work(targets, name, skipped)
+    return NamedWork(targets, name, skipped)
 
 
 def _name(targets: Sequence[LaneItem], everything: Iterable[LaneItem]) -> ItemName:

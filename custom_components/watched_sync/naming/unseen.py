@@ -8,7 +8,7 @@ from homeassistant.exceptions import ServiceValidationError
 from ..core.identity import NO_IDS, Item, MediaKind, ProviderIds
 from ..failures import invalid
 from ..runtime import WatchedSyncConfigEntry, runtime_of
-from .found import LaneItem, Missing, Resolution
+from .found import IfMissing, LaneItem, Resolution
 from .names import ItemName
 from .shows import ActionScope, numbered
 
@@ -20,7 +20,7 @@ def with_missing(
     season: int | None,
     episode: int | None,
     scope: ActionScope,
-    missing: Missing,
+    missing: IfMissing,
 ) -> Resolution:
     """Return what was found, and for lanes that do not have it what waits to be there.
 
@@ -35,7 +35,7 @@ def with_missing(
     for entry in lanes:
         if entry.entry_id in there:
             continue
-        if missing is Missing.AWAITED:
+        if missing is IfMissing.AWAITED:
             kinds = (elsewhere.kind,) if elsewhere else words.kinds
             item = _unseen(words.name, kinds, ids, season, episode, scope)
             found = [_described(item, elsewhere, shown.get(entry.entry_id))]

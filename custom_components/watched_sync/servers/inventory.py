@@ -9,15 +9,15 @@ from ..core.learnt import Learnt, Trait
 from ..core.play_state import Reading
 from ..core.ports import Library, Page
 from .learning import PAGE_TIMES, timed
+from .libraries import HIDDEN, AllowedLibraries
 from .listing import ListingPage, Walk, unique
-from .shelves import HIDDEN, Shelves
 from .transport import Oversized
 
 #: Rows of a page, at least: fewer are not asked for, however much is told of each.
 LEAST: Final = 250
 
 
-class Inventory:
+class InventoryPages:
     """Reads the pages of `MediaServer.inventory_page`.
 
     Each may be asked for at any time, in any order. Those of one listing that follow
@@ -25,9 +25,9 @@ class Inventory:
     noticed, and no longer than that: one that somebody gave up is not remembered.
     """
 
-    def __init__(self, shelves: Shelves, size: int, learnt: Learnt) -> None:
+    def __init__(self, libraries: AllowedLibraries, size: int, learnt: Learnt) -> None:
         """Ask for *size* rows at once, and for fewer once that was too much."""
-        self._shelves = shelves
+        self._libraries = libraries
         self._most = size
         self._learnt = learnt
         #: The listing that was read last, unless that is through, by its next page.
@@ -48,7 +48,7 @@ class Inventory:
         try:
             listed = await self._as_much_as_fits(kind, read)
         except HIDDEN as error:
-            raise await self._shelves.meaning(library, error) from error
+            raise await self._libraries.meaning(library, error) from error
         place = library.library_id
         walk = self._under_way.get((place, kind, start)) or Walk(start)
         self._under_way.clear()

@@ -92,7 +92,7 @@ class GoodBye:
 type Heard = Changed | KeepAlive | GoodBye
 
 
-class Dialect(Protocol):
+class SocketDialect(Protocol):
     """How one kind of server talks over one connection."""
 
     @property
@@ -142,7 +142,7 @@ class Listener:
         return f"Listener({str(self._base)!r})"
 
     async def events(
-        self, path: str, dialect: Dialect, params: Mapping[str, str] | None = None
+        self, path: str, dialect: SocketDialect, params: Mapping[str, str] | None = None
     ) -> AsyncGenerator[ServerEvent]:
         """Connect to *path* and yield what is heard, until the server says good-bye.
 
@@ -373,7 +373,7 @@ async def _message(text: str, junk: _Junk) -> Row | None:
     return None
 
 
-def _understood(dialect: Dialect, message: Row, junk: _Junk) -> Iterator[Heard]:
+def _understood(dialect: SocketDialect, message: Row, junk: _Junk) -> Iterator[Heard]:
     """Yield what a message says, as far as it can be understood."""
     try:
         yield from dialect.hear(message)

@@ -17,7 +17,7 @@ from ..core.identity import MediaKind
 from ..core.lane import Phase
 from ..naming.found import LaneItem
 from ..naming.names import ItemName, parse_external_id
-from ..naming.spoken import NotCertain, Work, async_find_spoken
+from ..naming.spoken import NamedWork, NotCertain, async_find_spoken
 from ..runtime import WatchedSyncConfigEntry
 
 _FILMS_AND_SHOWS: Final = (MediaKind.MOVIE, MediaKind.SHOW)
@@ -137,7 +137,9 @@ def _guesses(heard: Heard) -> list[ItemName]:
     return guesses
 
 
-async def async_find(lanes: Sequence[WatchedSyncConfigEntry], heard: Heard) -> Work:
+async def async_find(
+    lanes: Sequence[WatchedSyncConfigEntry], heard: Heard
+) -> NamedWork:
     """Return the film or show that was named.
 
     Raises NeedsAnswer if it may be several or only something like it was found, and

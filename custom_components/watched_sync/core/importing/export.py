@@ -19,7 +19,7 @@ from .faults import (
     UnknownFormat,
     WhoseRows,
 )
-from .rows import PassedOver, Play, Reader, Reason, Saying
+from .rows import PassedOver, Play, Reader, RowReason, Saying
 from .tables import table
 
 #: Rows that are named one by one; those beyond them are counted.
@@ -54,12 +54,12 @@ class File:
 
 
 @dataclass(frozen=True, slots=True)
-class Note:
+class SkippedRow:
     """A row that was passed over: the line of a table, or which one of an array."""
 
     file: str
     row: int
-    reason: Reason
+    reason: RowReason
     title: str
 
 
@@ -84,8 +84,8 @@ class Export:
     formats: Sequence[str]
     readings: Sequence[Reading]
     rows: int
-    passed_over: Mapping[Reason, int]
-    notes: Sequence[Note]
+    passed_over: Mapping[RowReason, int]
+    notes: Sequence[SkippedRow]
     unknown_columns: Sequence[str]
 
 
@@ -141,7 +141,7 @@ class _Gathered:
         left = [
             one
             for one in self.passed_over
-            if one[-1].reason is not Reason.WHOLE_SHOW
+            if one[-1].reason is not RowReason.WHOLE_SHOW
             or shows.isdisjoint(one[-1].show_ids.named)
         ]
         plays = sorted(self.works.values(), key=lambda one: one.at or _NEVER)
@@ -151,7 +151,7 @@ class _Gathered:
             rows=self.rows,
             passed_over=Counter(one.reason for *_, one in left),
             notes=[
-                Note(file, row, one.reason, one.title)
+                SkippedRow(file, row, one.reason, one.title)
                 for file, row, one in left[:NAMED_ROWS]
             ],
             unknown_columns=tuple(self.unknown_columns),
@@ -243,7 +243,7 @@ def _sayings(reader: Reader, entry: object) -> Sequence[Saying]:
     try:
         return reader(mapping(entry))
     except ValueError, KeyError, OverflowError:
-        return [PassedOver(Reason.DAMAGED)]
+        return [PassedOver(RowReason.DAMAGED)]
 
 
 def _key(item: Item) -> Hashable:

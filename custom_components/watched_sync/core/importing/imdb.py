@@ -24,7 +24,7 @@ from typing import Any
 
 from ..identity import MediaKind, ProviderIds
 from .faults import OnlyListed
-from .rows import PassedOver, Play, Reader, Reason, Saying, film, moment, text, year
+from .rows import PassedOver, Play, Reader, RowReason, Saying, film, moment, text, year
 
 _RATED = frozenset({"const", "your rating", "date rated"})
 _LISTED = frozenset({"const", "position"})
@@ -59,7 +59,7 @@ def reader(columns: AbstractSet[str], name: str, *, all_watched: bool) -> Reader
 
 def _rated(row: Mapping[str, Any]) -> Sequence[Saying]:
     if not row["your rating"].strip():
-        return [PassedOver(Reason.NOT_WATCHED, text(row.get("title")))]
+        return [PassedOver(RowReason.NOT_WATCHED, text(row.get("title")))]
     return _titled(row, row["date rated"])
 
 
@@ -72,9 +72,9 @@ def _titled(row: Mapping[str, Any], day: object) -> Sequence[Saying]:
     said = _NO_LETTERS.sub("", str(row.get("title type")).casefold())
     ids = ProviderIds.told(row["const"])
     if said in _SHOWS:
-        return [PassedOver(Reason.WHOLE_SHOW, title, ids)]
+        return [PassedOver(RowReason.WHOLE_SHOW, title, ids)]
     if said in _OTHERS:
-        return [PassedOver(Reason.OTHER_KIND, title)]
+        return [PassedOver(RowReason.OTHER_KIND, title)]
     if not ids:
         raise ValueError("no id")
     item = film(title, year(row.get("year")), ids)

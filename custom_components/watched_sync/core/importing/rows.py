@@ -27,7 +27,7 @@ _WHOLE = re.compile(r"[0-9]{1,9}", re.ASCII)
 _IDS = range(1, 10**10)
 
 
-class Reason(StrEnum):
+class RowReason(StrEnum):
     """Why a row is passed over.
 
     `DAMAGED` rows make no sense, `NOT_WATCHED` ones were not seen to the end,
@@ -58,7 +58,7 @@ class Play:
 class PassedOver:
     """A row, or a part of one, that says of no film or episode that it was watched."""
 
-    reason: Reason
+    reason: RowReason
     title: str = ""
     show_ids: ProviderIds = NO_IDS
 

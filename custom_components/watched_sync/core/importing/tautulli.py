@@ -22,7 +22,7 @@ from .faults import WhoseRows
 from .rows import (
     PassedOver,
     Play,
-    Reason,
+    RowReason,
     Saying,
     episode,
     film,
@@ -88,9 +88,9 @@ def read(entry: Mapping[str, Any]) -> Sequence[Saying]:
     title = text(entry.get("title"))
     kind = entry["media_type"]
     if kind not in ("movie", "episode"):
-        return [PassedOver(Reason.OTHER_KIND, title)]
+        return [PassedOver(RowReason.OTHER_KIND, title)]
     if entry["watched_status"] != 1:
-        return [PassedOver(Reason.NOT_WATCHED, title)]
+        return [PassedOver(RowReason.NOT_WATCHED, title)]
     ids = _ids(entry.get("guid"))
     if kind == "movie":
         item = film(title, year(entry.get("year")), ids)

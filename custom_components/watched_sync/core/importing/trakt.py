@@ -24,7 +24,7 @@ from ..members import mapping, rows
 from .rows import (
     PassedOver,
     Play,
-    Reason,
+    RowReason,
     Saying,
     episode,
     film,
@@ -56,12 +56,12 @@ def read(entry: Mapping[str, Any]) -> Sequence[Saying]:
         ]
     if "show" in entry:
         return list(_episodes(mapping(entry["show"]), entry.get("seasons")))
-    return [PassedOver(Reason.OTHER_KIND)]
+    return [PassedOver(RowReason.OTHER_KIND)]
 
 
 def _episodes(show: Mapping[str, Any], seasons: object) -> Iterator[Saying]:
     if not seasons:
-        yield PassedOver(Reason.WHOLE_SHOW, text(show.get("title")), _ids(show))
+        yield PassedOver(RowReason.WHOLE_SHOW, text(show.get("title")), _ids(show))
         return
     for season in map(mapping, rows(seasons)):
         for entry in map(mapping, rows(season.get("episodes"))):

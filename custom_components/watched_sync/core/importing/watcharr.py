@@ -20,7 +20,7 @@ from ..members import mapping, rows
 from .rows import (
     PassedOver,
     Play,
-    Reason,
+    RowReason,
     Saying,
     episode,
     film,
@@ -47,14 +47,14 @@ def is_play(entry: Mapping[str, Any]) -> bool:
 def read(entry: Mapping[str, Any]) -> Sequence[Saying]:
     """Read one title. Raises `ValueError`."""
     if "content" not in entry:
-        return [PassedOver(Reason.OTHER_KIND)]
+        return [PassedOver(RowReason.OTHER_KIND)]
     content = mapping(entry["content"])
     if content["type"] == "tv":
         return list(_episodes(entry, content))
     if content["type"] != "movie":
-        return [PassedOver(Reason.OTHER_KIND, text(content.get("title")))]
+        return [PassedOver(RowReason.OTHER_KIND, text(content.get("title")))]
     if entry["status"] != _FINISHED:
-        return [PassedOver(Reason.NOT_WATCHED, text(content.get("title")))]
+        return [PassedOver(RowReason.NOT_WATCHED, text(content.get("title")))]
     item = film(text(content.get("title")), _year(content), _ids(content))
     return [Play(item, _watched_at(entry))]
 
@@ -63,10 +63,10 @@ def _episodes(entry: Mapping[str, Any], content: Mapping[str, Any]) -> Iterator[
     title, ids = text(content.get("title")), _ids(content)
     episodes = [mapping(one) for one in rows(entry.get("watchedEpisodes") or [])]
     if entry["status"] == _FINISHED and not episodes:
-        yield PassedOver(Reason.WHOLE_SHOW, title, ids)
+        yield PassedOver(RowReason.WHOLE_SHOW, title, ids)
     for one in episodes:
         if one.get("status") != _FINISHED:
-            yield PassedOver(Reason.NOT_WATCHED, title, ids)
+            yield PassedOver(RowReason.NOT_WATCHED, title, ids)
             continue
         place = numbers(one.get("seasonNumber"), one.get("episodeNumber"))
         item = episode(title, *place, show_year=_year(content), show_ids=ids)

@@ -53,8 +53,9 @@ from ...core.ports import (
 )
 from ...core.titles import spellings
 from ..fields import Json, Oddities, as_row, entries, row, text
-from ..inventory import Inventory
+from ..inventory import InventoryPages
 from ..learning import AfterMarks, nothing_learnt, timed
+from ..libraries import HIDDEN, LIFETIME, AllowedLibraries, in_turns
 from ..listener import Listener
 from ..listing import (
     MOST_EPISODES,
@@ -68,7 +69,6 @@ from ..listing import (
     unique,
 )
 from ..playbacks import Playbacks, device_of
-from ..shelves import HIDDEN, LIFETIME, Shelves, in_turns
 from ..transport import PATIENCE, TIMEOUT, TREE_TIMEOUT, Transport
 from . import wire
 from .dialect import JELLYFIN, Dialect
@@ -244,8 +244,8 @@ class JellyfinClient(MediaServer):
             self._learnt.runs(known.version)
         #: Whether it was away since its version was read.
         self._was_away = False
-        self._shelves = Shelves(self.libraries, libraries)
-        self._inventory = Inventory(self._shelves, _INVENTORY_PAGE, self._learnt)
+        self._libraries = AllowedLibraries(self.libraries, libraries)
+        self._inventory = InventoryPages(self._libraries, _INVENTORY_PAGE, self._learnt)
         #: The libraries of films and shows, and of the folders they lie in, by id.
         self._places: dict[str, str] = {}
         #: Until when those are not asked about again that no library of ours has.
@@ -373,12 +373,12 @@ class JellyfinClient(MediaServer):
             self._parse(wire.parse_libraries),
             {"userId": self._user_id, "includeHidden": "true"},
         )
-        return self._shelves.marked(found)
+        return self._libraries.marked(found)
 
     async def _placed(self, readings: Iterable[Reading]) -> list[Reading]:
         """Name each item's library, as far as it is known or matters."""
         readings = list(readings)
-        if self._shelves.are_narrowed:
+        if self._libraries.are_narrowed:
             await self._place(dict.fromkeys(_root(one.item) for one in readings))
         return [
             replace(one, item=replace(one.item, library_id=place))
@@ -401,7 +401,7 @@ class JellyfinClient(MediaServer):
             if not missing:
                 return
             try:
-                views = {one.library_id for one in await self._shelves.all()}
+                views = {one.library_id for one in await self._libraries.all()}
                 folders = await self._by_ids(missing, self._folders_of, _any)
                 for root in missing:
                     place = await self._place_of(root, folders.get(root))
@@ -410,7 +410,7 @@ class JellyfinClient(MediaServer):
                     else:
                         self._nowhere_until[root] = monotonic() + LIFETIME
             except AuthRejected, Fault, Forbidden, Malformed, Refused:
-                self._shelves.forget()
+                self._libraries.forget()
 
     def _is_placed(self, root: str) -> bool:
         return root in self._places or monotonic() < self._nowhere_until.get(root, 0.0)
@@ -508,10 +508,10 @@ class JellyfinClient(MediaServer):
         self, path: str, params: Mapping[str, str], kinds: Collection[MediaKind]
     ) -> list[list[Reading]]:
         """Read the beginning of a listing, of each allowed library by itself."""
-        if not self._shelves.are_narrowed:
+        if not self._libraries.are_narrowed:
             return [(await self._items(path, params)).readings]
         lists: list[list[Reading]] = []
-        for library in await self._shelves.allowed(kinds):
+        for library in await self._libraries.allowed(kinds):
             place = library.library_id
             try:
                 page = await self._items(
@@ -519,8 +519,8 @@ class JellyfinClient(MediaServer):
                 )
             except HIDDEN:
                 # Unless it is the token, or a proxy: that would be said to this.
-                self._shelves.forget()
-                await self._shelves.all()
+                self._libraries.forget()
+                await self._libraries.all()
                 continue
             self._places.update((_root(one.item), place) for one in page.readings)
             lists.append(

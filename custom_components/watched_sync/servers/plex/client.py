@@ -39,8 +39,9 @@ from ...core.ports import (
 )
 from ...core.titles import spellings
 from ..fields import Json, Oddities
-from ..inventory import Inventory
+from ..inventory import InventoryPages
 from ..learning import AfterMarks, nothing_learnt
+from ..libraries import HIDDEN, AllowedLibraries
 from ..listener import Listener
 from ..listing import (
     MOST_EPISODES,
@@ -54,7 +55,6 @@ from ..listing import (
     unique,
 )
 from ..playbacks import Playbacks, device_of, header_text
-from ..shelves import HIDDEN, Shelves
 from ..transport import PATIENCE, TIMEOUT, TREE_TIMEOUT, Transport, WrongVerb
 from . import notifications, wire
 from .limits import Limits, PositionLimits
@@ -96,7 +96,7 @@ _MIXED: Final = 100
 
 #: What is long in a row and no inventory needs, by the names that python-plexapi and
 #: WebTools know. A server that does not leave it out is asked for fewer rows (see
-#: `Inventory`).
+#: `InventoryPages`).
 _HEAVY: Final[Mapping[str, str]] = {
     "excludeElements": (
         "Media,Genre,Country,Rating,Collection,Director,Writer,Role,Actor,Producer,"
@@ -207,8 +207,8 @@ class PlexClient(MediaServer):
         self._notifications = notifications.Notifications()
         self._learnt = learnt or nothing_learnt()
         self._after_marks = AfterMarks(self._learnt)
-        self._shelves = Shelves(self.libraries, libraries)
-        self._inventory = Inventory(self._shelves, _INVENTORY_PAGE, self._learnt)
+        self._libraries = AllowedLibraries(self.libraries, libraries)
+        self._inventory = InventoryPages(self._libraries, _INVENTORY_PAGE, self._learnt)
         self._limits = PositionLimits(self._learnt, self._read_limits)
         self._known = known
         if known is not None:
@@ -360,7 +360,7 @@ class PlexClient(MediaServer):
         found = await self._server.read_rows(
             "/library/sections", lambda answer: wire.parse_sections(answer, self._odd)
         )
-        return self._shelves.marked(found)
+        return self._libraries.marked(found)
 
     @override
     async def fetch(self, item_ids: Collection[str]) -> Mapping[str, Reading]:
@@ -448,7 +448,7 @@ class PlexClient(MediaServer):
         """Search titles: `GET /hubs/search`, or each library without it."""
         if limit <= 0:
             return ()
-        if not self._shelves.are_narrowed:
+        if not self._libraries.are_narrowed:
             return (await self._search(query, kinds, limit))[:limit]
         found = await self._search(query, kinds, max(limit, _MIXED))
         return (await self._of_allowed(found))[:limit]
@@ -492,7 +492,7 @@ class PlexClient(MediaServer):
     async def _of_allowed(self, readings: Sequence[Reading]) -> tuple[Reading, ...]:
         """Return the readings of allowed libraries."""
         placed = await self._placed(readings)
-        return tuple(one for one in placed if self._shelves.allows(one.item))
+        return tuple(one for one in placed if self._libraries.allows(one.item))
 
     async def _placed(self, readings: Sequence[Reading]) -> tuple[Reading, ...]:
         """Name each item's library: a hub's rows need not, the items themselves do."""
@@ -540,7 +540,7 @@ class PlexClient(MediaServer):
                 (full.get(one.item.item_id, one) for one in candidates), ids
             )
             if copies:
-                narrowed = self._shelves.are_narrowed
+                narrowed = self._libraries.are_narrowed
                 return await self._placed(copies) if narrowed else copies
         listed: list[Reading] = []
         for section in await self._sections(kind):
@@ -597,7 +597,7 @@ class PlexClient(MediaServer):
                 f"/library/sections/{library.library_id}/all", kind
             )
         except HIDDEN as error:
-            raise await self._shelves.meaning(library, error) from error
+            raise await self._libraries.meaning(library, error) from error
 
     async def _count(self, path: str, kind: MediaKind) -> int:
         count = await self._server.read_rows(
@@ -615,7 +615,7 @@ class PlexClient(MediaServer):
         """Read Continue Watching, or On Deck where the server has no such hub."""
         if limit <= 0:
             return ()
-        narrowed = self._shelves.are_narrowed
+        narrowed = self._libraries.are_narrowed
         size = max(limit, _MIXED) if narrowed else limit
         params = {"includeGuids": "1", **_bounds(0, size)}
         try:
@@ -644,7 +644,7 @@ class PlexClient(MediaServer):
         """
         if limit <= 0:
             return ()
-        if self._shelves.are_narrowed:
+        if self._libraries.are_narrowed:
             found = await self._played_in_allowed(limit)
         elif self._learnt.flag(Trait.LISTS_WHOLE_SERVER) is not False:
             try:
@@ -676,13 +676,13 @@ class PlexClient(MediaServer):
     async def _played_in_allowed(self, limit: int) -> list[Reading]:
         """Read what was played in the allowed libraries; one may have gone."""
         found: list[Reading] = []
-        for section in await self._shelves.allowed(wire.TYPE_NUMBERS):
+        for section in await self._libraries.allowed(wire.TYPE_NUMBERS):
             try:
                 found += await self._played_in(section, limit, may_be_missing=True)
             except HIDDEN:
                 # Unless it is the token, or a proxy: that would be said to this.
-                self._shelves.forget()
-                await self._shelves.all()
+                self._libraries.forget()
+                await self._libraries.all()
         return found
 
     async def _played_in(

@@ -21,7 +21,7 @@ LIFETIME: Final = 600.0
 HIDDEN: Final[tuple[type[ServerError], ...]] = (AuthRejected, Forbidden, ItemGone)
 
 
-class Shelves:
+class AllowedLibraries:
     """What libraries there are, asked for now and then, and an allow-list of them.
 
     An empty allow-list allows all. Ids in it that the server does not know (a library
