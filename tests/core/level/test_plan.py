@@ -1173,7 +1173,7 @@ def test_the_same_plan_has_the_same_id_whatever_order_things_were_read_in() -> N
         return plan_of({"a": ours, "b": theirs}, **asked).plan_id
 
     plan_id = made(ours, theirs)
-    assert plan_id == "25182a25d5028393"  # also in another process
+    assert plan_id == "b9b787dc4d4eaeb2"  # also in another process
     assert plan_id == made(ours[::-1], theirs[::-1])
     assert plan_id == made([*ours, (movie("x"), seen())], theirs)
     for other in (
@@ -1186,6 +1186,18 @@ def test_the_same_plan_has_the_same_id_whatever_order_things_were_read_in() -> N
         made(ours, [(theirs[0][0], unseen(300)), *theirs[1:]]),
     ):
         assert other != plan_id
+
+
+def test_clock_of_a_server_makes_no_other_plan() -> None:
+    there = {"a": [(FILM, seen(last=at(50)))], "b": [(FILM, unseen())]}
+    exact, late = (
+        plan_of(there, side("a", clock_offset=timedelta(seconds=seconds)))
+        for seconds in (0, 0.8)
+    )
+    assert changes_in(exact) != changes_in(late)
+    assert exact.plan_id == late.plan_id
+    undated = plan_of(there, side("b", capabilities=DATES_ITSELF))
+    assert undated.plan_id != exact.plan_id
 
 
 def test_each_step_tells_what_it_follows_and_what_was_shown() -> None:

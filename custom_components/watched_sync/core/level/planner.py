@@ -6,6 +6,7 @@ slices, so that whoever runs it can do other things in between.
 
 from collections import Counter, defaultdict
 from collections.abc import Generator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from hashlib import blake2b
 from heapq import merge
@@ -32,7 +33,7 @@ from .plan import (
 )
 from .probable import Likely, likely
 from .unit import Known, Rules, Unit
-from .wanted import Level
+from .wanted import LONG_AGO, Level
 
 #: Rows that are looked at, or steps that are put in order, in one go.
 _SLICE = 100
@@ -63,7 +64,9 @@ class _Draft:
     def __init__(self) -> None:
         self.films: list[_Due] = []
         self.shows: defaultdict[int, list[_Due]] = defaultdict(list)
-        self.item_ids: set[str] = set()
+        #: The items that change, and when what they follow was played, by the clock of
+        #: its own server.
+        self.items: dict[str, datetime | None] = {}
         self.counts: Counter[str] = Counter()
         self.equal = 0
         self.left_out: defaultdict[Skip, list[int]] = defaultdict(list)
@@ -206,9 +209,9 @@ class Planner:
     ) -> None:
         """Put a change into the plan, if the item has none yet."""
         draft, item = self._drafts[copy.side], copy.item
-        if item.item_id in draft.item_ids:
+        if item.item_id in draft.items:
             return
-        draft.item_ids.add(item.item_id)
+        draft.items[item.item_id] = self._packed.state(source.row).last_played
         step = Step(
             item.item_id,
             change,
@@ -253,7 +256,7 @@ class Planner:
         """
         rules = self._rules
         source, copy = rules.known(one.row), rules.known(one.copy)
-        if copy.item.item_id in draft.item_ids or not rules.is_meant(source, copy):
+        if copy.item.item_id in draft.items or not rules.is_meant(source, copy):
             return False
         change = rules.wanted(source, copy)
         if isinstance(change, Level | Skip) or isinstance(
@@ -280,10 +283,10 @@ class Planner:
         steps = {}
         for number, draft in self._drafts.items():
             steps[sides[number].side_id] = yield from draft.ordered()
-        plan_id = yield from self._digest(steps)
         drafts = {
             sides[number].side_id: draft for number, draft in self._drafts.items()
         }
+        plan_id = yield from self._digest(steps, drafts)
         return Plan(
             plan_id,
             steps,
@@ -301,8 +304,13 @@ class Planner:
         )
 
     def _digest(
-        self, steps: Mapping[str, Sequence[Step]]
+        self, steps: Mapping[str, Sequence[Step]], drafts: Mapping[str, _Draft]
     ) -> Generator[None, None, str]:
+        """Return what names the steps.
+
+        What is known of a server's clock changes a little with each of its answers, and
+        the dates that are written with it. So they count as that server tells them.
+        """
         question = self._rules.question
         digest = blake2b(digest_size=8)
         _feed(
@@ -322,8 +330,22 @@ class Planner:
                 if number % _SLICE == 0:
                     yield
                 shown = (step.shown.watched, step.shown.position)
-                _feed(digest, step.item_id, step.fingerprint, step.change, shown)
+                _feed(
+                    digest,
+                    step.item_id,
+                    step.fingerprint,
+                    _with_any_date(step.change),
+                    drafts[side_id].items[step.item_id],
+                    shown,
+                )
         return digest.hexdigest()
+
+
+def _with_any_date(change: Change) -> Change:
+    """Return a change as all are that differ from it by their dates alone."""
+    if isinstance(change, MarkUnwatched) or change.at is None:
+        return change
+    return replace(change, at=LONG_AGO)
 
 
 def _feed(digest: blake2b, *values: object) -> None:
