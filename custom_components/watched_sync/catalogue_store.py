@@ -825,6 +825,7 @@ class CatalogueStore(Catalogue):
         self._is_in_trouble = False
         self._closing: asyncio.Future[None] | None = None
         self._listeners: dict[object, CatalogueListener] = {}
+        self._revision = object()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._executor = ThreadPoolExecutor(1, f"{DOMAIN} {path.name}")
 
@@ -933,6 +934,11 @@ class CatalogueStore(Catalogue):
         return await self._ask(_Tables.counts)
 
     @override
+    async def revision(self) -> object:
+        # Asked in the thread, so that what is to be written before it is counted.
+        return await self._ask(lambda _: self._revision)
+
+    @override
     def add_listener(self, listener: CatalogueListener) -> Callable[[], None]:
         key = object()
         self._listeners[key] = listener
@@ -973,6 +979,7 @@ class CatalogueStore(Catalogue):
 
     def _tell_soon(self, changed: frozenset[str] | None) -> None:
         """Tell the listeners from the thread; what they ask then sees the change."""
+        self._revision = object()
         if self._loop is not None and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._tell, changed)
 

@@ -197,6 +197,22 @@ class CatalogueContract:
         await asyncio.sleep(0)
         assert "c" not in told
 
+    async def test_revision_is_another_once_anything_has_changed(
+        self, catalogue: Catalogue
+    ) -> None:
+        await catalogue.keep(read(movie("a"), movie("b")))
+        revisions = [await catalogue.revision()]
+        await catalogue.keep(read(movie("a"), movie("b")), 2)
+        await catalogue.note(Progress(round_no=2))
+        await catalogue.drop(["not there"])
+        assert await catalogue.revision() is revisions[0]
+        for readings in (read(movie("a"), state=seen()), read(movie("c"))):
+            await catalogue.keep(readings)
+            revisions.append(await catalogue.revision())
+        await catalogue.drop(["b"])
+        revisions.append(await catalogue.revision())
+        assert len(set(revisions)) == 4
+
     # --- shows -------------------------------------------------------------------
 
     async def test_counts_how_far_shows_are_watched(self, catalogue: Catalogue) -> None:

@@ -52,6 +52,7 @@ class MemoryCatalogue(Catalogue):
         self._last_number = 0
         self._listeners: dict[object, CatalogueListener] = {}
         self._progress = Progress()
+        self._revision = object()
         self._is_closed = False
 
     def _all(self) -> Collection[Reading]:
@@ -216,10 +217,16 @@ class MemoryCatalogue(Catalogue):
     def _tell(self, before: Reading | None, now: Reading | None) -> None:
         if before == now:
             return
+        self._revision = object()
         items = [one.item for one in (before, now) if one is not None]
         changed = {shown for one in items for shown in (one.item_id, *one.show_ids)}
         for listener in list(self._listeners.values()):
             listener(frozenset(changed))
+
+    @override
+    async def revision(self) -> object:
+        self._all()
+        return self._revision
 
     @override
     def add_listener(self, listener: CatalogueListener) -> Callable[[], None]:

@@ -531,6 +531,13 @@ class Catalogue(Protocol):
         """Return how many items of each kind are known; none is left out."""
         ...
 
+    async def revision(self) -> object:
+        """Return what stands for all that is known of the items there are.
+
+        It is the same object as long as none of that changes, and another one after.
+        """
+        ...
+
     def add_listener(self, listener: CatalogueListener) -> Callable[[], None]:
         """Have *listener* told which items changed; return what removes it.
 

@@ -1,22 +1,37 @@
-"""From lanes to a plan: all that is known of them, compared off the event loop."""
+"""From lanes to a plan: all that is known of them, compared off the event loop.
+
+A plan is shown first and carried out when it was confirmed. So the last one is kept for
+some minutes, with what it was made from: as long as none of that has changed, making it
+again would come to the same.
+"""
 
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
-from dataclasses import replace
-from typing import Protocol, override
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Final, Protocol, override
 
-from homeassistant.core import HomeAssistant
+from homeassistant.core import HassJob, HomeAssistant, callback
 from homeassistant.exceptions import HomeAssistantError
+from homeassistant.helpers.event import async_call_later
 from homeassistant.util import dt as dt_util
+from homeassistant.util.hass_dict import HassKey
 
-from ..const import CONF_SERVER_ID
+from ..const import CONF_SERVER_ID, DOMAIN
 from ..core.errors import CatalogueError
 from ..core.lane import Lane
 from ..core.leaf import Leaf, LibraryPage
 from ..core.level.plan import Plan, Question, Side
 from ..core.level.planner import Planner, complete
+from ..core.operation import Operation
 from ..core.play_state import Reading
+from ..core.reconcile import CLOCK_TOLERANCE
 from ..preferences import preferences
 from ..runtime import WatchedSyncConfigEntry, runtime_of
+
+#: How long a plan is kept that nobody has confirmed.
+KEPT_FOR: Final = timedelta(minutes=10)
+
+_KEPT: HassKey[_KeptPlan] = HassKey(f"{DOMAIN}_kept_plan")
 
 
 class NotRead(Exception):
@@ -48,9 +63,50 @@ class PlanSide(Protocol):
         """
         ...
 
+    async def basis(self) -> Basis | None:
+        """Return what `pages` are made from now, None where that is not known."""
+        return None
+
     async def readings(self, item_ids: Collection[str]) -> Mapping[str, Reading]:
         """Return what is known of items, for their titles; nothing is an answer."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Basis:
+    """What is known of the libraries of a lane, and what waits to be delivered there.
+
+    `revision` is that of its catalogue, of which only the `libraries` are looked at, or
+    all if there are none. `readings` are those the lane knows better, by item id.
+    """
+
+    revision: object
+    libraries: frozenset[str]
+    readings: Mapping[str, Reading]
+    operations: Sequence[Operation]
+
+    def is_same_as(self, other: Basis) -> bool:
+        """Whether a plan made from either comes to the same."""
+        return (
+            self.revision is other.revision
+            and self.libraries == other.libraries
+            and self.readings.keys() == other.readings.keys()
+            and all(
+                _is_same(one, other.readings[item_id])
+                for item_id, one in self.readings.items()
+            )
+            # Operations are never changed, but others take their place.
+            and [*map(id, self.operations)] == [*map(id, other.operations)]
+        )
+
+
+def _is_same(one: Reading, other: Reading) -> bool:
+    """Whether two readings say the same, what is not compared elsewhere too."""
+    return one is other or (
+        one == other
+        and one.state.begun_again == other.state.begun_again
+        and one.state.hides_position == other.state.hides_position
+    )
 
 
 class LaneSide(PlanSide):
@@ -110,8 +166,60 @@ class LaneSide(PlanSide):
             raise NotRead(self.title) from err
 
     @override
+    async def basis(self) -> Basis | None:
+        try:
+            runtime = runtime_of(self._entry)
+            revision = await runtime.catalogue.revision()
+        except HomeAssistantError, CatalogueError:
+            return None
+        lane = runtime.lane
+        if not await lane.is_listed():
+            return None
+        return Basis(
+            revision,
+            preferences(self._entry).libraries,
+            {one.item.item_id: one for one in lane.ledger},
+            tuple(lane.outbox),
+        )
+
+    @override
     async def readings(self, item_ids: Collection[str]) -> Mapping[str, Reading]:
         return await runtime_of(self._entry).lane.known(item_ids)
+
+
+@dataclass(frozen=True, slots=True)
+class _KeptPlan:
+    """A plan, and all that it was made from."""
+
+    plan: Plan
+    question: Question
+    sides: Sequence[Side]
+    bases: Sequence[Basis]
+
+    def answers(
+        self, question: Question, sides: Sequence[Side], bases: Sequence[Basis | None]
+    ) -> bool:
+        """Whether it would be made the same way now."""
+        return (
+            question == self.question
+            and len(sides) == len(self.sides)
+            and all(map(_is_same_side, sides, self.sides, strict=True))
+            and all(
+                now is not None and now.is_same_as(then)
+                for now, then in zip(bases, self.bases, strict=True)
+            )
+        )
+
+
+def _is_same_side(one: Side, other: Side) -> bool:
+    """Whether two sides are the same, their clocks told as closely as can be."""
+    ours, theirs = one.clock_offset, other.clock_offset
+    if ours is not None and theirs is not None:
+        return (
+            replace(one, clock_offset=theirs) == other
+            and abs(ours - theirs) <= CLOCK_TOLERANCE
+        )
+    return one == other
 
 
 async def async_plan(
@@ -119,14 +227,37 @@ async def async_plan(
 ) -> Plan:
     """Compare *sides*, and return what would make them level.
 
+    The plan that was made last is returned once more if it would be made the same way.
     No server is asked. Raises `NotRead`, and ValueError for a question that cannot be
     asked of these sides.
     """
-    planner = Planner([one.side for one in sides], question, now=dt_util.utcnow())
+    # Before anything is read, so that what changes meanwhile makes a difference.
+    asked, bases = [one.side for one in sides], [await one.basis() for one in sides]
+    kept = hass.data.get(_KEPT)
+    if kept is not None and kept.answers(question, asked, bases):
+        return kept.plan
+    planner = Planner(asked, question, now=dt_util.utcnow())
     for one in sides:
         async for page in one.pages():
             await hass.async_add_executor_job(planner.take_in, one.side.side_id, page)
-    return await hass.async_add_executor_job(lambda: complete(planner.plan()))
+    plan = await hass.async_add_executor_job(lambda: complete(planner.plan()))
+    known = [one for one in bases if one is not None]
+    if len(known) == len(sides):
+        _async_keep(hass, _KeptPlan(plan, question, asked, known))
+    return plan
+
+
+@callback
+def _async_keep(hass: HomeAssistant, kept: _KeptPlan) -> None:
+    """Keep a plan for a while, in the place of the one before it."""
+    hass.data[_KEPT] = kept
+
+    @callback
+    def forget(_: datetime) -> None:
+        if hass.data.get(_KEPT) is kept:
+            del hass.data[_KEPT]
+
+    async_call_later(hass, KEPT_FOR, HassJob(forget, cancel_on_shutdown=True))
 
 
 def newest(lane: Lane, listed: Reading) -> Reading | None:
