@@ -3,11 +3,12 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 from homeassistant.auth.const import GROUP_ID_USER
 from homeassistant.config_entries import ConfigEntryState
-from homeassistant.core import Context, HomeAssistant
+from homeassistant.core import Context, CoreState, HomeAssistant
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.setup import async_setup_component
 from homeassistant.util import dt as dt_util
@@ -686,7 +687,7 @@ async def test_history_tells_who_did_it(hass: HomeAssistant, connect: Connect) -
     await drained(hass, entry)
     texts = await told(client)
     assert "the server showed that already, by a user." in texts[1]
-    assert texts[0] == "Contact (1997) was set to 0:01:30 on Server 1 (Ada), by a user."
+    assert texts[0] == "Contact (1997) was set to 1:30 on Server 1 (Ada), by a user."
 
 
 async def test_history_names_the_automation_and_the_script(
@@ -1092,31 +1093,97 @@ async def test_views_are_forgotten_in_turn(
         assert (await client.ask("library", person=BO))["total"] == 1
 
 
-async def test_what_nobody_looks_at_is_forgotten_and_read_again(
-    hass: HomeAssistant, connect: Connect
+# --- before somebody looks -----------------------------------------------------------
+
+
+async def at_rest(hass: HomeAssistant, seconds: float = shelves.REST + 1) -> None:
+    """Let so much time pass, and what was to be done then be done."""
+    async_fire_time_changed(hass, dt_util.utcnow() + timedelta(seconds=seconds))
+    await hass.async_block_till_done()
+    at_work = shelves.async_shelves(hass)._one_at_a_time
+    await until_true(lambda: not at_work.locked())
+
+
+def refuse_to_read(entry: MockConfigEntry, patch: pytest.MonkeyPatch) -> None:
+    """Have a test fail that reads all works of a lane."""
+
+    async def fail(_: Any) -> Any:
+        pytest.fail("all works were read")
+
+    patch.setattr(entry.runtime_data.catalogue, "select", fail)
+
+
+async def test_works_are_in_order_before_somebody_looks(
+    hass: HomeAssistant, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entry, _ = await lane(hass, 1, ADA)
+    client = await connect(await a_user(hass, ADA))
+    found = shelves.async_shelves(hass)
+    hass.set_state(CoreState.starting)
+    found.async_stir()
+    await at_rest(hass)
+    assert not list(found.works)  # others have to start first
+    hass.set_state(CoreState.running)
+    await at_rest(hass)
+    assert len(list(found.works)) == 3
+    refuse_to_read(entry, monkeypatch)
+    monkeypatch.setattr(shelves, "View", None)  # Ada's is there, and no other is made
+    assert (await client.ask("library"))["total"] == 3
+
+
+async def test_changes_are_taken_in_though_nobody_looks(
+    hass: HomeAssistant, connect: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     entry, server = await lane(hass, 1, "shared")
     client = await connect(None)
+    await client.ask("library")
     found = shelves.async_shelves(hass)
-
-    async def wait() -> None:
-        later = dt_util.utcnow() + timedelta(seconds=shelves.KEPT_FOR + 1)
-        async_fire_time_changed(hass, later)
-        await hass.async_block_till_done()
-
-    _, end = found.async_follow()
-    await client.ask("library")
-    await client.ask("library")
-    await wait()
-    assert list(found.works)
-    end()
-    await wait()
-    assert not list(found.works)
-    # What happens meanwhile is not gathered, and there as soon as somebody looks.
     server.states[MOVIE.item_id] = PlayState(watched=True)
     await kept(entry, server, MOVIE.item_id)
-    answer = await client.ask("library", state="watched")
-    assert [one["title"] for one in answer["works"]] == [MOVIE.title]
+    await hass.async_block_till_done()
+    with monkeypatch.context() as patch:
+        refuse_to_read(entry, patch)
+        await at_rest(hass)
+    copy = found.works.copy(("lane1", MOVIE.item_id))
+    assert copy is not None
+    assert copy.state.watched
+    # Of many everything is read, in one go.
+    monkeypatch.setattr(shelves, "_MANY", 0)
+    server.states[MOVIE.item_id] = PlayState(watched=False)
+    await kept(entry, server, MOVIE.item_id)
+    await hass.async_block_till_done()
+    monkeypatch.setattr(entry.runtime_data.catalogue, "readings", None)
+    await at_rest(hass)
+    copy = found.works.copy(("lane1", MOVIE.item_id))
+    assert copy is not None
+    assert copy.state.watched is False
+
+
+async def test_episode_counts_from_the_first_moment_of_the_day_it_is_aired(
+    hass: HomeAssistant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tomorrow = dt_util.now().date() + timedelta(days=1)
+    coming = episode(3, 1, aired=tomorrow)
+    entry, _ = await lane(hass, 1, "shared", MOVIE, SHOW, *EPISODES, coming)
+    found = shelves.async_shelves(hass)
+    found.async_stir()
+    await at_rest(hass)
+
+    def counted() -> int | None:
+        copy = found.works.copy(("lane1", SHOW.item_id))
+        return None if copy is None else copy.episodes
+
+    before = counted()
+    refuse_to_read(entry, monkeypatch)
+    midnight = dt_util.start_of_local_day(tomorrow)
+    clock = SimpleNamespace(
+        now=lambda: midnight, start_of_local_day=dt_util.start_of_local_day
+    )
+    to_midnight = (midnight - dt_util.now()).total_seconds()
+    monkeypatch.setattr(shelves, "dt_util", clock)
+    await at_rest(hass, to_midnight + 2)
+    assert before is not None
+    assert counted() == before + 1
 
 
 async def test_episode_without_ids_is_one_for_two_users_of_a_server(

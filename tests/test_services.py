@@ -905,7 +905,7 @@ async def test_position_the_server_would_not_keep_is_refused(
     )
     assert error.translation_key == "position_not_kept"
     assert error.translation_placeholders is not None
-    assert error.translation_placeholders["minimum"] == "0:01:00"
+    assert error.translation_placeholders["minimum"] == "1:00"
     assert error.translation_placeholders["maximum"] == "90%"
 
 

@@ -105,13 +105,13 @@ async def test_list_shows_what_is_up_next_in_the_servers_order(
             "uid": "e1x2",
             "summary": "S01E02 Severance Part 2",
             "status": "needs_action",
-            "description": "0:50:00",
+            "description": "50:00",
         },
         {
             "uid": "m1",
             "summary": "Arrival (2016)",
             "status": "needs_action",
-            "description": "0:21:30 / 1:56:00",
+            "description": "21:30 / 1:56:00",
         },
         {
             "uid": "m2",
@@ -158,7 +158,7 @@ async def test_nothing_can_be_added_moved_or_removed(hass: HomeAssistant) -> Non
             (
                 "S02E05 The Lord of the Rings: The Rings of Power "
                 r"\*Halls\* of Stone"
-                "\n\n0:50:00"
+                "\n\n50:00"
             ),
         ),
         (
@@ -169,7 +169,7 @@ async def test_nothing_can_be_added_moved_or_removed(hass: HomeAssistant) -> Non
         (
             replace(episode(2, 5), season=None, title="A Short"),
             "Severance A Short",
-            "0:50:00",
+            "50:00",
         ),
         (
             replace(
@@ -480,7 +480,7 @@ async def test_ticking_in_the_dialog_of_an_item_works(
         new.item_id,
         rename="S01E01 Severance Part 1",
         status="completed",
-        description="0:50:00",
+        description="50:00",
         due_date="2026-03-01",
     )
     await update(
@@ -489,7 +489,7 @@ async def test_ticking_in_the_dialog_of_an_item_works(
         rename="Arrival (2016)",
         status="completed",
         # Somebody has begun to watch it since the dialog was opened, or stopped.
-        description="0:10:00 / 1:56:00",
+        description="10:00 / 1:56:00",
         due_date=None,
     )
     await drained(hass, entry)

@@ -65,6 +65,7 @@ from .core.codec import (
     encode_progress,
     encode_row,
     place_in,
+    shows_in,
 )
 from .core.errors import CatalogueError
 from .core.identity import Item, MediaKind, ProviderIds
@@ -99,6 +100,18 @@ _LOG_SIZE: Final = 4 * 2**20
 
 #: Rows whose trigrams are listed together; an offset has to fit into two bytes.
 _BLOCK: Final = 4_096
+
+#: What says how far a show is watched: part by part of a season, without its rows.
+#: It is no table, and so made in a file that does not have it yet.
+_EPISODE: Final = KINDS.index(MediaKind.EPISODE)
+_COUNTED: Final = f"kind = {_EPISODE} AND season IS NOT 0"
+_AIRED: Final = f"coalesce(json_extract(rest, '{AIRED}'), '')"
+_BEGUN: Final = f"coalesce(json_extract(rest, '{POSITION}'), 0) > 0"
+_PLAYED: Final = f"json_extract(rest, '{LAST_PLAYED}')"
+_COUNTS: Final = (
+    "CREATE INDEX IF NOT EXISTS counted"
+    f" ON items (place, watched, {_AIRED}, {_BEGUN}, {_PLAYED}) WHERE {_COUNTED}"
+)
 
 #: What SQLite says of a file that is not, or no more, what was written.
 _DAMAGED: Final = frozenset(
@@ -186,7 +199,6 @@ _EACH: Final = "(SELECT value FROM json_each(?))"
 _KEYED: Final = f"number IN (SELECT number FROM keys WHERE key IN {_EACH})"  # noqa: S608 - of our own
 #: What sounds and forms of letters are depends on it, and so do keys and trigrams.
 _UNICODE: Final = unicodedata.unidata_version
-_EPISODE: Final = KINDS.index(MediaKind.EPISODE)
 _KIND_NAMES: Final = {number: kind.value for number, kind in enumerate(KINDS)}
 _KIND_NUMBERS: Final = {kind.value: number for number, kind in enumerate(KINDS)}
 
@@ -490,12 +502,14 @@ class _Tables:
 
     def stored(self, condition: str, *values: object) -> list[_Stored]:
         """Return the rows that meet a condition."""
-        found = self._db.execute(f"{_ROWS} WHERE {condition}", values)
-        return [_stored(one) for one in found]
+        return [*self._stored(condition, values)]
+
+    def _stored(self, condition: str, values: Sequence[object]) -> Iterator[_Stored]:
+        return map(_stored, self._db.execute(f"{_ROWS} WHERE {condition}", values))
 
     def where(self, condition: str, *values: object) -> list[Reading]:
         """Return the readings of the rows that meet a condition."""
-        return [one.reading for one in self.stored(condition, *values)]
+        return [one.reading for one in self._stored(condition, values)]
 
     def by_ids(self, item_ids: Collection[str]) -> list[_Stored]:
         """Return the rows of items."""
@@ -681,34 +695,32 @@ class _Tables:
         self, until: date, show_ids: Collection[str] | None
     ) -> dict[str, EpisodeCounts]:
         """Return how far shows are watched."""
-        condition = f"kind = {_EPISODE} AND season IS NOT 0"
-        values: list[object] = []
+        condition, values = f"{_COUNTED} AND {_AIRED} <= ?", [until.isoformat()]
         if show_ids is not None:
-            condition = (
-                f"+{condition} AND place IN"  # noqa: S608 - as above
-                f" (SELECT place FROM place_keys WHERE key IN {_EACH})"
+            condition += (
+                f" AND place IN (SELECT place FROM place_keys WHERE key IN {_EACH})"  # noqa: S608 - as above
             )
             values.append(_array(_numbers(map(parent_key, show_ids))))
         found: dict[str, EpisodeCounts] = {}
-        for content, count, watched, begun, last_played in self._db.execute(
-            "SELECT content, count(*), sum(watched IS 1),"  # noqa: S608 - as above
-            f" sum(coalesce(json_extract(rest, '{POSITION}'), 0) > 0),"
-            f" max(json_extract(rest, '{LAST_PLAYED}'))"
-            " FROM items JOIN places USING (place)"
-            f" WHERE {condition} AND coalesce(json_extract(rest, '{AIRED}'), '') <= ?"
-            " GROUP BY place",
-            (*values, until.isoformat()),
+        for count, watched, begun, last_played, *shows in self._db.execute(
+            "SELECT many, watched, begun, played, json_extract(content, '$.show_id'),"  # noqa: S608 - as above
+            " json_extract(content, '$.listed_under') FROM ("
+            " SELECT place, count(*) AS many, sum(watched IS 1) AS watched,"
+            f" sum({_BEGUN}) AS begun, max({_PLAYED}) AS played"
+            f" FROM items INDEXED BY counted WHERE {condition} GROUP BY place"
+            ") JOIN places USING (place)",
+            values,
         ):
             try:
-                shows = place_in(content).show_ids
                 played = last_played and members.moment(last_played)
+                of = shows_in(*shows)
             except DAMAGE as err:
                 raise sqlite3.DatabaseError("a row cannot be understood") from err
-            for show_id in shows:
+            more = EpisodeCounts(count, watched, begun, played)
+            for show_id in of:
                 if show_ids is None or show_id in show_ids:
-                    known = found.get(show_id, EpisodeCounts())
-                    more = EpisodeCounts(count, watched, begun, played)
-                    found[show_id] = known.with_more(more)
+                    known = found.get(show_id)
+                    found[show_id] = known.with_more(more) if known else more
         return found
 
     def sweep(self, library_id: str, kind: MediaKind, round_no: int) -> Sweep:
@@ -1038,6 +1050,7 @@ class CatalogueStore(Catalogue):
         if not is_there:
             _create(db)
             self._tell_soon(None)
+        db.execute(_COUNTS)
         return db
 
     def _disconnect(self) -> None:
@@ -1062,6 +1075,7 @@ class KeptCatalogue(CatalogueStore):
             raise CatalogueError(f"the catalogue that was kept is {why}")
         db = self._db = sqlite3.connect(self._path, timeout=_BUSY, isolation_level=None)
         _prepare(db)
+        db.execute(_COUNTS)
         return db
 
     @override

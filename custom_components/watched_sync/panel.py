@@ -23,6 +23,7 @@ from homeassistant.loader import async_get_integration
 from homeassistant.setup import async_when_setup
 from homeassistant.util.hass_dict import HassKey
 
+from .browsing.shelves import async_shelves
 from .bundle import FILES
 from .const import CONF_PANEL, DOMAIN, LOGGER, SECTION_ENTITIES
 from .preferences import preferences
@@ -71,6 +72,9 @@ async def async_update_panel(hass: HomeAssistant) -> None:
     if (face := hass.data.get(_FACE)) is None:
         return
     wanted = is_panel_wanted(hass.config_entries.async_entries(DOMAIN))
+    if wanted:
+        # So that it is there at once when it is opened for the first time.
+        async_shelves(hass).async_stir()
     if wanted and not face.has_panel:
         if async_panel_exists(hass, PANEL_PATH):
             LOGGER.warning(

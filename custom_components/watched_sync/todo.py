@@ -37,6 +37,7 @@ from .failures import invalid
 from .markdown import plain
 from .runtime import Request, WatchedSyncConfigEntry, WatchedSyncRuntime
 from .undo import async_undo
+from .words import clock
 
 # Ticking an item off only puts something into the queue.
 PARALLEL_UPDATES = 0
@@ -235,9 +236,9 @@ def _is_done(state: PlayState) -> bool:
 
 
 def _length(item: Item, state: PlayState) -> str | None:
-    """Return how long an item is, and how far it was watched: `0:21:30 / 0:50:00`."""
+    """Return how long an item is, and how far it was watched: `21:30 / 1:56:00`."""
     parts = [one for one in (state.position, item.duration) if one]
-    return " / ".join(str(timedelta(seconds=round(one))) for one in parts) or None
+    return " / ".join(clock(one) for one in parts) or None
 
 
 def _is_mark(operation: Operation) -> bool:

@@ -19,6 +19,13 @@ _KIND: Final = "switch.watched.state_attributes.media_type.state"
 _REASON: Final = "sensor.sync_status.state_attributes.last_error.state"
 
 
+def clock(seconds: float) -> str:
+    """Return a position as people read it, on the page as well: `1:23:45`, `23:45`."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
 @callback
 def async_kind(hass: HomeAssistant, kind: MediaKind) -> str:
     """Return what a kind of item is called: `Movie`."""

@@ -149,15 +149,17 @@ async def test_pages(hass: HomeAssistant, table: Table) -> None:
     before = held_memory()
     with StallMeter() as meter, collections() as collected:
         began = perf_counter()
-        [first] = await timed(lambda _: library(WorkFilter()), 1)
+        [order] = await timed(lambda _: shelves.async_view(looking), 1)
         waited = perf_counter() - began
-    add("first page after a start", "", Result(f"{first:.2f} s"))
+    add("put in order after a start", "", Result(f"{order:.2f} s"))
     add("the same by the clock", "", Result(f"{waited:.2f} s"))
     stall = meter.longest.cpu * 1000
     add("longest step of the loop meanwhile", "20 ms", Result(f"{stall:.1f} ms"))
     longest = max(collected, default=0) * 1000
     add("longest garbage collection meanwhile", "", Result(f"{longest:.1f} ms"))
     add("memory it takes", "", Result(f"{held_memory() - before:.1f} MiB"))
+    first = await timed(lambda _: library(WorkFilter()), 1)
+    add("the first page then", f"{AIM} ms", milliseconds(first, AIM))
     found = await library(WorkFilter())
     assert found["total"] == len(films) + len(shows)
 

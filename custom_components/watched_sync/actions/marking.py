@@ -28,6 +28,7 @@ from ..naming.asking import CannotAsk, async_ask
 from ..naming.found import IfMissing, LaneItem, Resolution, Skipped
 from ..naming.shows import ActionScope
 from ..runtime import Request, runtime_of
+from ..words import clock
 from .answers import change_name, lane_row, skipped_row, status_of, waiting_time
 from .fields import (
     ATTR_CONFIRM,
@@ -182,17 +183,17 @@ async def _async_position(target: LaneItem, data: Mapping[str, Any]) -> float:
         raise invalid(
             "position_beyond_end",
             name=item.full_title,
-            position=_clock(seconds),
-            duration=_clock(duration),
+            position=clock(seconds),
+            duration=clock(duration),
         )
     capabilities = runtime_of(target.entry).server.capabilities
     if not capabilities.can_hold(seconds, duration):
         raise invalid(
             "position_not_kept",
             name=item.full_title,
-            position=_clock(seconds),
+            position=clock(seconds),
             lane=target.entry.title,
-            minimum=_clock(capabilities.min_position),
+            minimum=clock(capabilities.min_position),
             maximum=f"{capabilities.max_progress:.0%}",
         )
     return seconds
@@ -214,10 +215,6 @@ async def _async_duration(target: LaneItem) -> float:
     if duration is None:
         raise invalid("duration_unknown", name=target.item.full_title)
     return duration
-
-
-def _clock(seconds: float) -> str:
-    return str(timedelta(seconds=round(seconds)))
 
 
 # --- queueing ---------------------------------------------------------------

@@ -1,19 +1,26 @@
-"""The works of all lanes, in memory as long as somebody looks at them, and a while.
+"""The works of all lanes, put in order before somebody looks at them.
 
 The catalogues say what there is, and what changed in them since; what the lanes have
 read or were asked for meanwhile is laid over it. So a page is answered without asking
-anybody, and what changed is known work by work.
+anybody, and what changed is known work by work. Once made they are kept, and brought up
+to date soon after each change: nobody who looks has to wait for what happened before.
 """
 
 import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from itertools import batched
 from typing import Final
 
-from homeassistant.core import CALLBACK_TYPE, HassJob, HomeAssistant, callback
+from homeassistant.core import (
+    CALLBACK_TYPE,
+    CoreState,
+    HassJob,
+    HomeAssistant,
+    callback,
+)
 from homeassistant.helpers.event import async_call_later
 from homeassistant.util import dt as dt_util
 from homeassistant.util.hass_dict import HassKey
@@ -34,13 +41,16 @@ from ..runtime import (
     runtime_of,
 )
 from .copies import KINDS_SHOWN, copy_of, resting_copy, show_copy, show_copy_by
-from .whose import Audience, loaded
+from .whose import Audience, audience, loaded
 
 #: Works that are put in order without a break: others want the loop as well.
-_AT_ONCE: Final = 200
+_AT_ONCE: Final = 100
 
-#: Seconds after which all of it is forgotten, where nobody has looked.
-KEPT_FOR: Final = 600
+#: Changed items of a lane of which each is looked at again; of more all is read.
+_MANY: Final = 2_000
+
+#: Seconds after a change until it is taken in, unless somebody looks before.
+REST: Final = 30
 
 #: Views that are kept: one for each person, and some for what they choose.
 _VIEWS: Final = 12
@@ -69,12 +79,6 @@ class _Shelf:
     operations: dict[str, Operation] = field(default_factory=dict)
     in_flight: frozenset[str] = frozenset()
     unseen: frozenset[str] = frozenset()
-
-    def empty(self) -> None:
-        """Have nothing on it, until everything is read again."""
-        self.is_filled = False
-        for some in (self.listed, self.moved, self.there, self.operations):
-            some.clear()
 
     def note_operations(self) -> None:
         """Note what is asked for now, and of which items that is news."""
@@ -116,45 +120,69 @@ class Shelves:
         self._views: OrderedDict[tuple[object, ...], View] = OrderedDict()
         self._changed: list[set[CopyKey]] = []
         self._one_at_a_time = asyncio.Lock()
-        self._forgetting: CALLBACK_TYPE | None = None
+        self._is_stirred = False
+        self._timer: CALLBACK_TYPE | None = None
 
     async def async_view(self, audience: Audience) -> View:
         """Return what somebody looks at, up to date."""
         async with self._one_at_a_time:
             await self._async_refresh()
-            key = (audience.lane_ids, audience.seen_ids)
-            view = self._views.get(key)
-            if view is None:
-                view = View(audience.lane_ids, audience.seen_ids)
-                for some in batched(list(self.works), _AT_ONCE, strict=False):
-                    for work in some:
-                        view.put(work.key, work)
-                    await asyncio.sleep(0)
-                self._views[key] = view
-            self._views.move_to_end(key)
-            self._forget_views()
-            self._keep_awhile()
-            return view
+            return await self._async_view(audience)
+
+    async def _async_view(self, audience: Audience) -> View:
+        """Return what somebody looks at, of what is known already."""
+        key = (audience.lane_ids, audience.seen_ids)
+        view = self._views.get(key)
+        if view is None:
+            view = View(audience.lane_ids, audience.seen_ids)
+            for some in batched(list(self.works), _AT_ONCE, strict=False):
+                for work in some:
+                    view.put(work.key, work)
+                await asyncio.sleep(0)
+            self._views[key] = view
+        self._views.move_to_end(key)
+        self._forget_views()
+        return view
+
+    # --- before somebody looks ---------------------------------------------------
 
     @callback
-    def _keep_awhile(self) -> None:
-        """Forget everything some minutes from now, unless somebody looks again."""
-        if self._forgetting is not None:
-            self._forgetting()
-        forget = HassJob(self._forget, cancel_on_shutdown=True)
-        self._forgetting = async_call_later(self._hass, KEPT_FOR, forget)
+    def async_stir(self) -> None:
+        """Have everything brought up to date soon, whether or not somebody looks."""
+        if not self._is_stirred:
+            self._is_stirred = True
+            self._wake_in(REST)
 
     @callback
-    def _forget(self, _: datetime) -> None:
-        """Forget everything; it is read again by the next who looks."""
-        self._forgetting = None
-        if self._changed or self._one_at_a_time.locked():
-            self._keep_awhile()
+    def _wake_in(self, seconds: float) -> None:
+        if self._timer is not None:
+            self._timer()
+        wake = HassJob(self._wake, cancel_on_shutdown=True)
+        self._timer = async_call_later(self._hass, seconds, wake)
+
+    @callback
+    def _wake(self, _: datetime) -> None:
+        self._timer, self._is_stirred = None, False
+        if self._hass.state is not CoreState.running:
+            self.async_stir()  # what starts is more urgent
             return
-        self.works = Works()
-        self._views.clear()
-        for shelf in self._shelves.values():
-            shelf.empty()
+        self._hass.async_create_background_task(
+            self._async_prepare(), f"{DOMAIN} puts the works in order"
+        )
+
+    async def _async_prepare(self) -> None:
+        """Have ready what each user would look at now; and again tomorrow."""
+        async with self._one_at_a_time:
+            await self._async_refresh()
+            for user in await self._hass.auth.async_get_users():
+                looking = audience(self._hass, user)
+                if user.is_active and not user.system_generated and looking.lane_ids:
+                    await self._async_view(looking)
+        if not self._is_stirred:
+            # What is aired on a day counts from its first moment on.
+            now = dt_util.now()
+            tomorrow = dt_util.start_of_local_day(now.date() + timedelta(days=1))
+            self._wake_in((tomorrow - now).total_seconds() + 1)
 
     def _forget_views(self) -> None:
         while len(self._views) > _VIEWS:
@@ -203,14 +231,17 @@ class Shelves:
         shelf = _Shelf(entry, runtime, dt_util.now().date())
 
         def hear(update: LaneUpdate) -> None:
-            read = (*update.readings, *update.seen) if shelf.is_filled else ()
-            shelf.moved.update(_concerned(one.item for one in read))
+            if shelf.is_filled:
+                read = (*update.readings, *update.seen)
+                shelf.moved.update(_concerned(one.item for one in read))
+                self.async_stir()
 
         def hear_catalogue(changed: frozenset[str] | None) -> None:
             if changed is None:
                 shelf.is_filled = False
             elif shelf.is_filled:
                 shelf.listed |= changed
+            self.async_stir()
 
         entry.async_on_unload(runtime.lane.add_listener(hear))
         entry.async_on_unload(runtime.catalogue.add_listener(hear_catalogue))
@@ -220,16 +251,21 @@ class Shelves:
         """Bring one lane up to date; where its catalogue fails it stays as it was."""
         runtime, today = shelf.runtime, dt_util.now().date()
         shelf.note_operations()
-        unseen = runtime.inventory.unseen
-        is_as_before = (shelf.day, shelf.unseen) == (today, unseen)
-        shelf.day, shelf.unseen = today, unseen
+        unseen, day = runtime.inventory.unseen, shelf.day
+        shows_other = shelf.unseen != unseen
+        shelf.unseen, shelf.day = unseen, today
         try:
             progress = await runtime.catalogue.progress()
             is_whole = progress.finished_at is not None
-            if not (shelf.is_filled and is_as_before and is_whole is shelf.is_whole):
+            shows_other |= is_whole is not shelf.is_whole
+            is_much = len(shelf.listed) + len(shelf.moved) > _MANY
+            if shows_other or is_much or not shelf.is_filled:
                 shelf.is_whole = is_whole
                 await self._async_fill(shelf)
-            elif shelf.listed or shelf.moved:
+                return
+            if day != today:
+                await self._async_count_again(shelf)
+            if shelf.listed or shelf.moved:
                 await self._async_look_again(shelf)
         except CatalogueError as err:
             LOGGER.debug(
@@ -247,6 +283,16 @@ class Shelves:
         counts = await catalogue.count_episodes(shelf.day)
         ids = {one.item.item_id for one in found.readings}
         await self._async_put(shelf, found.readings, counts, shelf.there - ids)
+
+    async def _async_count_again(self, shelf: _Shelf) -> None:
+        """Note the shows of which other episodes count today than did before."""
+        counts = await shelf.runtime.catalogue.count_episodes(shelf.day)
+        for item_id in shelf.there:
+            copy = self.works.copy((shelf.entry.entry_id, item_id))
+            if copy is not None and copy.item.kind is MediaKind.SHOW:
+                now = counts.get(item_id, EpisodeCounts())
+                if copy.episodes != now.episodes:
+                    shelf.listed.add(item_id)
 
     async def _async_look_again(self, shelf: _Shelf) -> None:
         """Read what may have changed on a lane."""

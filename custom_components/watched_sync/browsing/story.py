@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import timedelta
 
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.util.json import JsonObjectType
@@ -17,6 +16,7 @@ from ..core.undo import undoable_batches, undone_batches
 from ..images import picture_path
 from ..persons import person_name
 from ..runtime import WatchedSyncConfigEntry, runtime_of
+from ..words import clock
 from .refs import item_ref
 from .rows import iso
 from .waiting import change_row
@@ -103,7 +103,7 @@ def _sentence(hass: HomeAssistant, done: _Done, words: Phrases) -> str:
     change = operation.change
     blanks = {"item": operation.item.full_title, "lane": done.entry.title}
     if isinstance(change, SetProgress):
-        blanks["position"] = str(timedelta(seconds=round(change.position)))
+        blanks["position"] = clock(change.position)
     what = words.say(f"story_{change_name(change)}", **blanks)
     if operation.origin is Origin.UNDO:
         what = words.say("story_undo", what=what)

@@ -274,6 +274,18 @@ def place_in(text: str) -> Place:
     return _decode_place(_object_in(text))
 
 
+def shows_in(show_id: object, listed_under: object) -> tuple[str, ...]:
+    """Return the ids of the shows of a place by two of its members, as JSON has them.
+
+    Raises one of `DAMAGE`.
+    """
+    own = (gate.stored_id(members.text(show_id)),) if show_id else ()
+    if listed_under is None:
+        return own
+    others = members.texts(_JSON.decode(members.text(listed_under)))
+    return (*own, *map(gate.stored_id, others))
+
+
 def _object_in(text: str) -> Mapping[str, Any]:
     """Read an object from JSON as we write it: without a blank around it."""
     found, end = _JSON.raw_decode(text)
@@ -305,22 +317,33 @@ def encode_row(reading: Reading) -> Row:
 def decode_row(row: Row) -> Reading:
     """Return the reading that a row holds; raises one of `DAMAGE`."""
     rest = _object_in(row.rest)
-    item = {
-        "id": row.item_id,
-        "kind": row.kind,
-        "title": row.title,
-        "year": row.year,
-        "season": row.season,
-        "episode": row.episode,
-        "duration": row.duration,
-        **members.mapping(rest.get("item", {})),
-    }
-    state = {"watched": row.watched, **members.mapping(rest.get("state", {}))}
-    return Reading(
-        _decode_item(item, place_in(row.place)),
-        decode_state(state),
-        *_decode_counts(rest),
+    more = members.mapping(rest.get("item", {}))
+    place = place_in(row.place)
+    item = Item(
+        gate.stored_id(members.text(row.item_id)),
+        MediaKind(row.kind),
+        _title(row.title),
+        None if row.year is None else gate.whole(row.year, gate.YEARS),
+        decode_ids(more["ids"]) if "ids" in more else NO_IDS,
+        None if row.duration is None else gate.length(row.duration),
+        place.library_id,
+        place.show_id,
+        place.show_title,
+        place.show_provider_ids,
+        place.season_id,
+        None if row.season is None else gate.whole(row.season, gate.NUMBERS),
+        None if row.episode is None else gate.whole(row.episode, gate.NUMBERS),
+        _whole(more, "episode_end", gate.NUMBERS),
+        _optional(more, "aired", _date),
+        place.listed_under,
     )
+    shown = rest.get("state")
+    state = (
+        _BARE[row.watched]
+        if shown is None
+        else decode_state({"watched": row.watched, **members.mapping(shown)})
+    )
+    return Reading(item, state, *_decode_counts(rest))
 
 
 def decode_leaf(kind: MediaKind, place: Place, columns: Sequence[Any]) -> Leaf:

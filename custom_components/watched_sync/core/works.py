@@ -60,11 +60,12 @@ class Copy:
     episodes: int | None = None
     seen: int | None = None
     begun: int | None = None
+    #: What tells it from all others: made once, as much is found by it.
+    key: CopyKey = field(init=False, repr=False, compare=False)
 
-    @property
-    def key(self) -> CopyKey:
-        """What tells it from all others."""
-        return self.lane, self.item.item_id
+    def __post_init__(self) -> None:
+        """Make the key."""
+        object.__setattr__(self, "key", (self.lane, self.item.item_id))
 
     @property
     def is_begun(self) -> bool:
@@ -118,13 +119,19 @@ class Works:
     def __init__(self) -> None:
         """Begin with nothing."""
         self._copies: dict[CopyKey, Copy] = {}
-        self._linked: dict[_Link, set[CopyKey]] = {}
+        # Most have one or two: so short a tuple takes a quarter of what a set does,
+        # and the garbage collector of Python leaves it alone.
+        self._linked: dict[_Link, tuple[CopyKey, ...]] = {}
         self._of: dict[CopyKey, Work] = {}
         self._works: dict[CopyKey, Work] = {}
 
     def __iter__(self) -> Iterator[Work]:
         """Return each work once, in no order."""
         return iter(self._works.values())
+
+    def copy(self, key: CopyKey) -> Copy | None:
+        """Return a copy by its key."""
+        return self._copies.get(key)
 
     def of(self, key: CopyKey) -> Work | None:
         """Return the work that a copy belongs to."""
@@ -148,18 +155,19 @@ class Works:
         changed: set[CopyKey] = set()
         loose: set[CopyKey] = set()
         for copy in copies:
-            before = self._copies.get(copy.key)
+            key, before = copy.key, self._copies.get(copy.key)
             if before == copy:
                 continue
-            self._copies[copy.key] = copy
-            if before is not None and _links(before) == _links(copy):
-                changed.add(self._replace(copy))
-                continue
+            self._copies[key] = copy
+            links = _links(copy)
             if before is not None:
+                if _links(before) == links:
+                    changed.add(self._replace(copy))
+                    continue
                 loose |= self._unlink(before)
-            for link in _links(copy):
-                self._linked.setdefault(link, set()).add(copy.key)
-            loose.add(copy.key)
+            for link in links:
+                self._linked[link] = (*self._linked.get(link, ()), key)
+            loose.add(key)
         for key in gone:
             if (known := self._copies.pop(key, None)) is not None:
                 loose |= self._unlink(known)
@@ -174,14 +182,15 @@ class Works:
 
     def _unlink(self, copy: Copy) -> set[CopyKey]:
         """Take a copy off what links it; return whom it leaves behind."""
-        left: set[CopyKey] = set()
+        left = {copy.key}
         for link in _links(copy):
-            keys = self._linked[link]
-            keys.discard(copy.key)
-            left |= keys
-            if not keys:
+            others = tuple(one for one in self._linked[link] if one != copy.key)
+            left.update(others)
+            if others:
+                self._linked[link] = others
+            else:
                 del self._linked[link]
-        return left | {copy.key}
+        return left
 
     def _regroup(self, loose: set[CopyKey]) -> set[CopyKey]:
         """Find the works that these copies belong to anew."""
@@ -213,9 +222,10 @@ class Works:
         group, waiting = {key}, [key]
         while waiting:
             for link in _links(self._copies[waiting.pop()]):
-                new = self._linked[link] - group
-                group |= new
-                waiting += new
+                for other in self._linked[link]:
+                    if other not in group:
+                        group.add(other)
+                        waiting.append(other)
         return group
 
     def _add(self, work: Work) -> None:
@@ -242,9 +252,9 @@ def _links(copy: Copy) -> list[_Link]:
 def _works_of(copies: Sequence[Copy]) -> Iterator[Work]:
     """Yield the works that copies which are linked to each other are."""
     if not any(_contradict(one, other) for one, other in _pairs(copies)):
-        ids = (copy.item.provider_ids.named for copy in copies)
-        named = min((name for found in ids for name in found), default=None)
-        yield Work(tuple(copies), named and ".".join(named))
+        # The ids of each are in order: the first of all is among their first.
+        named = [ids[0] for copy in copies if (ids := copy.item.provider_ids.named)]
+        yield Work(tuple(copies), ".".join(min(named)) if named else None)
         return
     alike: dict[tuple[ProviderIds, int | None], list[Copy]] = {}
     for copy in copies:
@@ -253,8 +263,14 @@ def _works_of(copies: Sequence[Copy]) -> Iterator[Work]:
         yield Work(tuple(group))
 
 
-def _pairs(copies: Sequence[Copy]) -> Iterator[tuple[Item, Item]]:
-    """Yield each two items that are not described alike."""
+def _pairs(copies: Sequence[Copy]) -> Iterable[tuple[Item, Item]]:
+    """Return each two items that are not described alike."""
+    first = copies[0].item
+    if all(
+        one.item.provider_ids == first.provider_ids and one.item.year == first.year
+        for one in copies[1:]
+    ):
+        return ()
     items = {
         (copy.item.provider_ids, copy.item.year): copy.item for copy in copies
     }.values()
@@ -365,6 +381,8 @@ def line_of(
     *seen* are all lanes by which somebody counts who has watched it.
     """
     copies = tuple(copy for lane in lanes for copy in work.copies if copy.lane == lane)
+    if copies == work.copies:
+        copies = work.copies  # as it mostly is: there need not be two
     return line_of_copies(work, copies, seen) if copies else None
 
 
