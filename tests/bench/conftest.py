@@ -15,6 +15,11 @@ def silence() -> Iterator[None]:
     logging.disable(logging.NOTSET)
 
 
+@pytest.fixture(autouse=True, scope="session")
+def rare_garbage_collection() -> None:
+    """Collect garbage as everywhere: it is a part of what things cost."""
+
+
 @pytest.fixture(autouse=True)
 def network(socket_enabled: None) -> None:
     """Let requests out, to 127.0.0.1."""
