@@ -14,8 +14,9 @@ PREFIX_ENV=$PREFIX/env.sh
 HA_NEXT=${HA_NEXT:-homeassistant==2026.11.*}
 PYTHON_WANTED='3.14.2 or newer (3.14)'
 
-# Nothing of the caller's Python may leak into ours.
-unset PYTHONHOME PYTHONPATH VIRTUAL_ENV
+# Nothing of the caller's Python may leak into ours. Compiled files are kept: compiling
+# all tests again takes each worker longer than finding them.
+unset PYTHONHOME PYTHONPATH PYTHONDONTWRITEBYTECODE VIRTUAL_ENV
 
 say() { printf '%s\n' "$*" >&2; }
 
@@ -233,10 +234,10 @@ install_into() {
     --python "$venv/bin/python" "$@" || die "the packages for $(basename "$venv") could not be installed"
 }
 
-# one_at_a_time: two set-ups of one checkout at once wait for each other.
+# one_at_a_time KIND: two set-ups of one kind and checkout at once wait for each other.
 one_at_a_time() {
   if have flock; then
-    exec 9>"$ROOT/.setup.lock"
+    exec 9>"$ROOT/.setup.$1.lock"
     flock 9
   fi
 }
