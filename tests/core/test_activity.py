@@ -18,6 +18,7 @@ from custom_components.watched_sync.core.errors import Reason
 from custom_components.watched_sync.core.lane import LaneUpdate
 from custom_components.watched_sync.core.ledger import Ledger
 from custom_components.watched_sync.core.operation import (
+    Change,
     MarkUnwatched,
     MarkWatched,
     Origin,
@@ -447,3 +448,57 @@ def test_an_episode_nothing_is_known_of_is_passed_over() -> None:
     tree = an_operation(MarkWatched(), SHOW, before={gone: unseen()})
     chronicle = Chronicle(Outbox([an_operation()]), Ledger())
     assert chronicle.tell(LaneUpdate((Outcome(tree, Result.DELIVERED),))) == []
+
+
+def delivered(
+    change: Change, before: PlayState, known: PlayState, *shown: PlayState
+) -> list[tuple[ActivityKind, str]]:
+    """Return what is told, and of whom, once a change of a film is confirmed.
+
+    It was in state *before* when we wrote, *known* until now, and *shown* in turn.
+    """
+    film = movie()
+    operation = an_operation(change, film, before={film.item_id: before})
+    update = LaneUpdate(
+        (Outcome(operation, Result.DELIVERED, after=shown[-1]),),
+        tuple(Reading(film, state) for state in shown),
+        {film.item_id: known},
+    )
+    told = Chronicle(Outbox([an_operation(item=movie("m2"))]), Ledger()).tell(update)
+    return [(one.what, one.origin) for one in told]
+
+
+def test_what_others_did_until_we_looked_is_told_before_what_we_did() -> None:
+    """Somebody took the flag off just before our position was written."""
+    assert delivered(
+        SetProgress(900.0), unseen(), seen(last=at(1)), unseen(), unseen(900.0)
+    ) == [(ActivityKind.UNWATCHED, SERVER), (ActivityKind.PROGRESS, Origin.USER)]
+    # We see what they have done, and do the contrary.
+    assert delivered(MarkWatched(), unseen(), seen(), unseen(), seen()) == [
+        (ActivityKind.UNWATCHED, SERVER),
+        (ActivityKind.WATCHED, Origin.USER),
+    ]
+
+
+def test_what_others_did_since_we_wrote_first_is_what_we_did_away_with() -> None:
+    """It was told that they have watched it, and then our write was sent again."""
+    assert delivered(MarkUnwatched(), unseen(900.0), seen(last=at(9)), unseen()) == [
+        (ActivityKind.UNWATCHED, Origin.USER)
+    ]
+
+
+def test_what_we_did_and_have_seen_already_is_told_as_it_was_before() -> None:
+    """A look while the write was under way told nothing: it was our own doing."""
+    assert delivered(MarkWatched(), unseen(), seen(), seen()) == [
+        (ActivityKind.WATCHED, Origin.USER)
+    ]
+
+
+def test_of_what_was_read_twice_in_one_go_it_is_told_what_it_ended_as() -> None:
+    film = movie()
+    chronicle = Chronicle(Outbox(), Ledger())
+    readings = (Reading(film, unseen()), Reading(film, seen(plays=2)))
+    known = {film.item_id: seen()}
+    assert chronicle.tell(LaneUpdate((), readings, known)) == []
+    (told,) = chronicle.tell(LaneUpdate((), readings[::-1], known))
+    assert told.what is ActivityKind.UNWATCHED

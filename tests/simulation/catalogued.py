@@ -224,13 +224,14 @@ class Work:
     """What became of one film or episode.
 
     `heard` is what somebody knows of it who only listens: whether it is watched. It is
-    None where that cannot be said. `marked` and `told` count the changes that others
-    made and that were told, by what they made of it; `may_repeat` how many may be told
-    again, as it was forgotten that they were.
+    None where that cannot be said. `position` is what he heard with it. `marked` and
+    `told` count the changes that others made and that were told, by what they made of
+    it; `may_repeat` how many may be told again, as it was forgotten that they were.
     """
 
     heard: bool | None = None
     heard_at: float = -DAY
+    position: float = 0.0
     ours_at: float = -DAY
     marked: Counter[bool] = field(default_factory=Counter)
     told: Counter[bool] = field(default_factory=Counter)
@@ -510,11 +511,13 @@ class Catalogued:
         now = self.loop.time()
         for title, work in self.works.items():
             item = self._item(title)
-            known = None if item is None else self._known(item)
+            known = None if item is None else self._known_state(item)
             if known is None:
                 work.heard = None
-            elif now - work.heard_at <= ON_DISK and known is not work.heard:
-                work.heard = known
+            elif now - work.heard_at <= ON_DISK and (
+                known.watched is not work.heard or known.position != work.position
+            ):
+                work.heard = known.watched
                 work.may_repeat += 1
 
     # --- who listens -----------------------------------------------------------------
@@ -526,6 +529,7 @@ class Catalogued:
 
     def _heard(self, activity: Activity, work: Work, watched: bool) -> None:  # noqa: FBT001 - the flag itself
         work.heard_at = self.loop.time()
+        work.position = activity.state.position if activity.state else 0.0
         if activity.operation is None:
             self.tally.check(ONCE)
             work.told[watched] += 1
@@ -538,6 +542,11 @@ class Catalogued:
 
     def _known(self, item: Item) -> bool | None:
         """Return whether an item is watched as far as the lane knows, None if not."""
+        known = self._known_state(item)
+        return None if known is None else known.watched
+
+    def _known_state(self, item: Item) -> PlayState | None:
+        """Return what an item shows as far as the lane knows, None if it does not."""
         ledger = self.ledger
         if item.item_id in ledger.absent:
             return None
@@ -546,7 +555,7 @@ class Catalogued:
             known = self.catalogue.rows.get(item.item_id)
         if known is None or not known.item.is_still(item):
             return None
-        return known.state.keeping_flag().watched
+        return known.state.keeping_flag()
 
     def _item(self, title: str) -> Item | None:
         return next((one for one in self._shown() if one.title == title), None)
@@ -1015,6 +1024,7 @@ class Catalogued:
             if item.title in known:
                 # What is known under the id is from when it had it before.
                 work.heard = None
+                work.may_repeat += 1
             if any(
                 one.is_still(item)
                 for title, one in known.items()

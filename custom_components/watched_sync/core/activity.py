@@ -6,8 +6,8 @@ a levelling changes was watched long ago: that is told as a whole when it is don
 only what fails is told one by one.
 """
 
-from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 import math
@@ -118,13 +118,14 @@ class Chronicle:
         """
         told: list[Activity] = []
         ours: set[str] = set()
+        shown = _shown_states(update)
         for _, (item_ids, ends) in self._mistakes.each(
             (*update.overtaken, *update.outcomes),
-            self._told_of,
+            lambda outcome: self._told_of(outcome, update.before, shown),
             "The end of a change could not be told of",
         ):
             ours.update(item_ids)
-            told += ends
+            told += [one for one in ends if observing or one.operation is not None]
         if observing:
             told.extend(self._observed_moves(update, ours))
         self._delivered += sum(
@@ -136,14 +137,23 @@ class Chronicle:
             self._delivered = 0
         return told
 
-    def _told_of(self, outcome: Outcome) -> tuple[Collection[str], list[Activity]]:
-        """Return the ids of the items that an operation wrote to, and what to tell."""
+    def _told_of(
+        self,
+        outcome: Outcome,
+        known: Mapping[str, PlayState],
+        shown: Mapping[str, Sequence[PlayState]],
+    ) -> tuple[Collection[str], list[Activity]]:
+        """Return the ids of the items that an operation wrote to, and what to tell.
+
+        *known* is what items showed until now, and *shown* what they show in turn.
+        """
         match outcome.result:
             case Result.DELIVERED:
-                moves = dict(self._delivered_moves(outcome))
-                if _is_of_levelling(outcome):
-                    return moves.keys(), []
-                return moves.keys(), [one for one in moves.values() if one is not None]
+                return {item.item_id for item, *_ in self._written(outcome)}, [
+                    one
+                    for one in self._delivered_moves(outcome, known, shown)
+                    if one.operation is None or not _is_of_levelling(outcome)
+                ]
             case Result.REJECTED:
                 return (), [_ended(ActivityKind.SYNC_FAILED, outcome)]
             case Result.OVERRULED if not _is_of_levelling(outcome):
@@ -152,9 +162,28 @@ class Chronicle:
                 return (), []
 
     def _delivered_moves(
-        self, outcome: Outcome
-    ) -> Iterator[tuple[str, Activity | None]]:
-        """Yield each item an operation of ours wrote to, with what became of it."""
+        self,
+        outcome: Outcome,
+        known: Mapping[str, PlayState],
+        shown: Mapping[str, Sequence[PlayState]],
+    ) -> Iterator[Activity]:
+        """Yield what became of each item that an operation of ours wrote to.
+
+        Others may have changed it as well: what was *known* is what was told.
+        """
+        operation = outcome.operation
+        for item, before, after in self._written(outcome):
+            item_id, base = item.item_id, before
+            told = known.get(item_id, before)
+            if before in shown[item_id]:  # what we saw just before we wrote
+                yield from self._others_move(operation, item, told, before)
+            elif not _may_have_left(operation, item_id, told):
+                base = told  # others did that after we had written first
+            if move := _move(item, base, after):
+                yield replace(move, operation=operation)
+
+    def _written(self, outcome: Outcome) -> Iterator[tuple[Item, PlayState, PlayState]]:
+        """Yield each item an operation wrote to, as it was before, and afterwards."""
         operation = outcome.operation
         for item_id, before in operation.before.items():
             own = item_id == operation.item.item_id
@@ -167,8 +196,18 @@ class Chronicle:
             item = self._ledger.item(item_id)
             if item is None or (work is not None and not work.is_still(item)):
                 item = work
-            move = None if item is None else _move(item, before, after)
-            yield item_id, move and replace(move, operation=operation)
+            if item is not None:
+                yield item, before, after
+
+    def _others_move(
+        self, operation: Operation, item: Item, before: PlayState, after: PlayState
+    ) -> Iterator[Activity]:
+        """Yield what an operation found changed when it was about to write."""
+        move = _move(item, before, after)
+        if move is None or self._is_echo(item, after):
+            return
+        is_ours = _may_have_left(operation, item.item_id, after)
+        yield replace(move, operation=operation) if is_ours else move
 
     def _observed_moves(
         self, update: LaneUpdate, ours: Collection[str]
@@ -179,6 +218,8 @@ class Chronicle:
         doing of that one: nothing else tells of it.
         """
         ended = [one.operation for one in update.outcomes if one.operation.traces]
+        # What was read twice in one go is told as what it ended as.
+        latest = {one.item.item_id: one for one in update.readings}
 
         def observed(reading: Reading) -> Activity | None:
             item, before = reading.item, update.before
@@ -189,10 +230,12 @@ class Chronicle:
             ):
                 return None
             move = _move(item, before[item.item_id], reading.state)
-            if move is None or self._is_echo(reading):
+            if move is None or self._is_echo(item, reading.state):
                 return None
             for operation in ended:
-                if operation.reaches(item) and _may_have_left(operation, reading):
+                if operation.reaches(item) and _may_have_left(
+                    operation, item.item_id, reading.state
+                ):
                     is_told = operation.origin is not Origin.LEVEL
                     return replace(move, operation=operation) if is_told else None
             return move
@@ -200,18 +243,18 @@ class Chronicle:
         moves = [
             move
             for _, move in self._mistakes.each(
-                update.readings, observed, "What others did could not be told of"
+                latest.values(), observed, "What others did could not be told of"
             )
             if move is not None
         ]
         moves.sort(key=_played_at)
         return moves
 
-    def _is_echo(self, reading: Reading) -> bool:
+    def _is_echo(self, item: Item, state: PlayState) -> bool:
         """Whether an operation that is still under way may have left this behind."""
         return any(
-            _may_have_left(operation, reading)
-            for operation in self._outbox.concerning(reading.item)
+            _may_have_left(operation, item.item_id, state)
+            for operation in self._outbox.concerning(item)
         )
 
 
@@ -254,12 +297,18 @@ def marked_together(activities: Iterable[Activity]) -> list[list[Activity]]:
     return list(batches.values())
 
 
-def _may_have_left(operation: Operation, reading: Reading) -> bool:
+def _shown_states(update: LaneUpdate) -> Mapping[str, Sequence[PlayState]]:
+    """Return what the items of an update show, in the order in which it was read."""
+    states: defaultdict[str, list[PlayState]] = defaultdict(list)
+    if update.outcomes or update.overtaken:
+        for one in update.readings:
+            states[one.item.item_id].append(one.state)
+    return states
+
+
+def _may_have_left(operation: Operation, item_id: str, state: PlayState) -> bool:
     """Whether an operation, or one it took the place of, may have left this behind."""
-    return any(
-        trace.means_the_same_as(reading.state)
-        for trace in operation.traces_on(reading.item.item_id)
-    )
+    return any(trace.means_the_same_as(state) for trace in operation.traces_on(item_id))
 
 
 def _is_of_levelling(outcome: Outcome) -> bool:

@@ -546,9 +546,11 @@ class Inventory:
         """
         for kind in _ORDER:
             self._knows_all_now(kind)
-        for library_id in self._unseen & (
-            self._unseen if self._is_trusted else vanished
-        ):
+        gone = self._unseen if self._is_trusted else self._unseen & vanished
+        if gone:
+            # One may have come back, and been looked into, while others were read.
+            await self._libraries()
+        for library_id in gone & self._unseen:
             await self._forget_library(library_id)
             self._unseen -= {library_id}
         await self._catalogue.note(

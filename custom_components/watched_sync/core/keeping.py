@@ -14,7 +14,7 @@ from datetime import datetime
 import logging
 
 from .errors import CatalogueError
-from .identity import MediaKind, WorkKey
+from .identity import Item, MediaKind, WorkKey
 from .lane import Lane, LaneUpdate, copies_of
 from .play_state import UNKNOWN, PlayState, Reading
 from .ports import Catalogue, Told
@@ -200,9 +200,11 @@ class Keeper:
                 kept.append(_compared(row, before, copies.get(item_id), is_old=is_old))
                 if is_old or not _is_worth_a_look(kept[-1], row):
                     continue
-                other = known.get(item_id) or self._lane.ledger.reading(item_id)
-                is_others = before is None and other is not None
-                moved[item_id] = None if is_others else Told(row.state)
+                moved[item_id] = (
+                    None
+                    if self._is_id_of_others(row.item, known.get(item_id))
+                    else Told(row.state)
+                )
             # Nothing of what the lane has read meanwhile is lost: it is written next.
             await self._catalogue.keep(kept, round_no)
         self.works()
@@ -241,6 +243,14 @@ class Keeper:
             return kept if kept in known else None
         sure = (one for one in known if one.state.watched is not None)
         return next(sure, known[0])
+
+    def _is_id_of_others(self, item: Item, kept: Reading | None) -> bool:
+        """Whether another work is known by the id of *item*, by the lane or as kept.
+
+        That may show what *item* does, which is no reason not to look.
+        """
+        read = self._lane.ledger.reading(item.item_id)
+        return any(one and not one.item.is_still(item) for one in (read, kept))
 
     def _completed(self, news: Reading, kept: Reading | None) -> Reading:
         """Return what the lane has read with what only the catalogue knows."""
