@@ -979,6 +979,13 @@ class BothWays(Scene):
         self.target.outbox.settle(operation, result, self.clock.now())
         self.target.lane.publish(LaneUpdate((Outcome(operation, result),)))
 
+    def write(self, operation: Operation, before: PlayState) -> None:
+        """Have an operation be sent, and read what it has done."""
+        sent = replace(operation, before={COPY.item_id: before})
+        self.target.outbox.update(sent)
+        self.target.know(COPY, state=operation.change.apply(before))
+        self.finish(sent, Result.DELIVERED)
+
     async def told_back(self) -> list[tuple[str, Change]]:
         """Return what the first one is told by now."""
         await self.copier_back.copy()
@@ -1019,6 +1026,42 @@ async def test_copy_that_comes_after_what_was_done_is_answered_with_that() -> No
     assert s.moves.skips == {Skip.LATER_CHANGE: 1}
     assert s.target.waiting == []
     assert await s.told_back() == [("a", MarkUnwatched())]
+
+
+@virtual
+async def test_what_overtakes_a_copy_is_told_back_also_where_it_moves_less() -> None:
+    """The copy was begun and not watched: taking the place away is all that moves."""
+    s = BothWays()
+    s.target.know(COPY, state=unseen(900))
+    s.mark()
+    await s.copier.copy()
+    operation = await s.ask(MarkUnwatched())
+    assert await s.told_back() == []  # it may still fail
+    s.write(operation, unseen(900))
+    assert await s.told_back() == [("a", MarkUnwatched())]
+
+
+@virtual
+async def test_what_overtakes_a_copy_is_told_back_where_a_mark_is_not_yet() -> None:
+    """What was marked here is not told yet: they have marked it by themselves."""
+    s = BothWays()
+    s.target.know(COPY, state=seen(last=at(5)))
+    s.mark()
+    unmark = await s.ask(MarkUnwatched())
+    await s.copier.copy()
+    s.write(unmark, seen(last=at(5)))
+    assert await s.told_back() == [("a", MarkUnwatched())]
+
+
+@virtual
+async def test_what_overtook_a_copy_and_failed_leaves_the_next_alone() -> None:
+    s = BothWays()
+    s.target.know(COPY, state=unseen(900))
+    s.mark()
+    await s.copier.copy()
+    s.finish(await s.ask(MarkUnwatched()), Result.REJECTED)
+    s.write(await s.ask(SetProgress(0)), unseen(900))
+    assert await s.told_back() == []
 
 
 @virtual

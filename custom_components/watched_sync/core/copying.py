@@ -172,6 +172,8 @@ class Copier:
         self._paused = paused
         self._allows = allows
         self._attempts: Counter[tuple[str, str]] = Counter()
+        #: What others show of items, copies of which gave way to what waits here.
+        self._elsewhere: dict[str, PlayState] = {}
         if self._targets:
             if moves.since is None:
                 moves.since = clock.now()
@@ -187,6 +189,9 @@ class Copier:
         cause = cause_of(self._lane.outbox.concerning(reading.item), reading)
         if (cause is None and self._paused()) or not self._allows(reading.item):
             return
+        elsewhere = None
+        if cause is not None and not cause.origin.is_copy:
+            elsewhere = self._elsewhere.pop(reading.item.item_id, None)
         self._moves.note(
             None if known is None else known.state,
             reading,
@@ -194,6 +199,7 @@ class Copier:
             cause=cause,
             now=self._clock.now(),
             clock_offset=self._server.clock_offset,
+            elsewhere=elsewhere,
         )
 
     def _hear(self, update: LaneUpdate) -> None:
@@ -202,12 +208,16 @@ class Copier:
             copy = outcome.operation
             if outcome.result is Result.SUPERSEDED and copy.origin.is_copy:
                 self._note_passed_over(copy)
+        for item_id in list(self._elsewhere):
+            item = self._lane.ledger.item(item_id)
+            if item is None or not self._lane.outbox.concerning(item):
+                del self._elsewhere[item_id]
 
     def _note_passed_over(self, copy: Operation) -> None:
         """Have the others told of what a person asked for instead of a *copy* to here.
 
-        That may have been true already, so that nothing moves. It is as if the copy had
-        arrived, and been taken back.
+        It is as if the copy had arrived, and been taken back: also where that was true
+        already, so that nothing moves, or moves less than it does for the others.
         """
         outbox, reading = self._lane.outbox, self._lane.ledger.reading_of(copy.item)
         if reading is None or not self._allows(reading.item):
@@ -220,19 +230,20 @@ class Copier:
                 copy.asked_at, copy.item, waiting=(), history=outbox.history
             )
         )
-        if (
-            asked is None
-            or asked.origin.is_copy
-            or not is_true_of(asked.change, reading.state)
-        ):
+        if asked is None or asked.origin.is_copy:
+            return
+        elsewhere = copy.change.apply(reading.state)
+        if not is_true_of(asked.change, reading.state):
+            self._elsewhere[reading.item.item_id] = elsewhere
             return
         self._moves.note(
-            copy.change.apply(reading.state),
+            elsewhere,
             reading,
             self._targets,
             cause=asked,
             now=self._clock.now(),
             clock_offset=self._server.clock_offset,
+            elsewhere=elsewhere,
         )
 
     # --- one round -------------------------------------------------------------

@@ -238,11 +238,13 @@ class Moves:
         cause: Operation | None,
         now: datetime,
         clock_offset: timedelta | None,
+        elsewhere: PlayState | None = None,
     ) -> bool:
         """Take in that an item showed *known* and now shows *reading*.
 
-        *cause* is the operation of ours that did it. Return whether anything waits of
-        it that did not before.
+        *cause* is the operation of ours that did it. *elsewhere* is what other lanes
+        show, where a copy of that gave way here. Return whether anything waits of it
+        that did not before.
 
         An item read for the first time has no opinion, as a file that is new, or came
         back, is unwatched. The one thing it can tell is a play since copying began. A
@@ -263,7 +265,9 @@ class Moves:
         is_copy = cause is not None and cause.origin.is_copy
         if is_copy:
             targets = ()
-        before = {one: pending.get(one, known) for one in (*targets, *pending)}
+        before = {
+            one: elsewhere or pending.get(one, known) for one in (*targets, *pending)
+        }
         before = {
             target: state
             for target, state in before.items()
