@@ -114,6 +114,37 @@ const show = (to) => page.evaluate((there) => {
   window.dispatchEvent(new CustomEvent('location-changed', { detail: { replace: false } }));
 }, to);
 
+/** What Chromium calls the work of a page's own thread; what is inside of another counts there. */
+const WORK = {
+  script: ['FireAnimationFrame', 'EventDispatch', 'FunctionCall', 'TimerFire', 'RunMicrotasks',
+    'WebSocketReceive', 'EvaluateScript', 'MinorGC', 'MajorGC'],
+  layout: ['UpdateLayoutTree', 'Layout', 'IntersectionObserverController::computeIntersections'],
+  paint: ['PrePaint', 'Paint', 'Layerize', 'Commit', 'UpdateLayer'],
+};
+
+/** Return for each frame between two marks the milliseconds of the processor by kind of work. */
+function workOfFrames(events, mark) {
+  const marks = events.filter(({ name }) => name === mark).sort((one, other) => one.ts - other.ts);
+  const kinds = new Map(Object.entries(WORK).flatMap(([kind, names]) => names.map((name) => [name, kind])));
+  const own = events.filter(({ name, ph, pid, tid }) => (
+    ph === 'X' && kinds.has(name) && pid === marks[0].pid && tid === marks[0].tid
+  )).sort((one, other) => one.ts - other.ts || other.dur - one.dur);
+  const frames = marks.slice(1).map(() => ({ script: 0, layout: 0, paint: 0 }));
+  const around = [];
+  let frame = -1;
+  for (const event of own) {
+    while (frame + 1 < marks.length && marks[frame + 1].ts <= event.ts) frame += 1;
+    while (around.length && around.at(-1).ts + around.at(-1).dur <= event.ts) around.pop();
+    const took = (event.tdur ?? event.dur) / 1000;
+    const outer = around.at(-1);
+    around.push(event);
+    if (!frames[frame]) continue;
+    frames[frame][kinds.get(event.name)] += took;
+    if (outer) frames[frame][kinds.get(outer.name)] -= took;
+  }
+  return frames;
+}
+
 const commands = {
   /** Open a page of Home Assistant, without a reload if it is there already. */
   async go({ to }) {
@@ -184,6 +215,7 @@ const commands = {
     const took = [];
     let before = await new Promise(requestAnimationFrame);
     for (let frame = 0; frame < frames; frame++) {
+      performance.mark('frame');
       element.scrollTop += step;
       const now = await new Promise(requestAnimationFrame);
       took.push(now - before);
@@ -191,6 +223,32 @@ const commands = {
     }
     return took;
   }, [count, pixels]),
+  /** The same, and return for each frame what the page's own thread worked, and on what. */
+  async work(details) {
+    const categories = ['devtools.timeline', 'v8', 'blink.user_timing', '__metadata'];
+    await browser.startTracing(page, { categories });
+    await commands.frames(details);
+    const { traceEvents } = JSON.parse((await browser.stopTracing()).toString());
+    return workOfFrames(traceEvents, 'frame');
+  },
+  /**
+   * Sign in by the form, and return the milliseconds until the first match is visible: from
+   * the button on, and from when the page asks for a file of ours.
+   */
+  async login({ to, name, password, at, file }) {
+    await page.goto(options.url + to, { waitUntil: 'domcontentloaded' });
+    await page.locator('input[name=username]').fill(name);
+    await page.locator('input[name=password]').fill(password);
+    const begun = performance.now();
+    await page.keyboard.press('Enter');
+    await page.locator(at).first().waitFor();
+    const all = performance.now() - begun;
+    const own = await page.evaluate((part) => {
+      const asked = performance.getEntriesByType('resource').find(({ name: url }) => url.includes(part));
+      return performance.now() - asked.startTime;
+    }, file);
+    return { all, own };
+  },
   /** Return the bytes of the heap and the nodes that are held once all waste is gone. */
   async memory() {
     const session = await context.newCDPSession(page);

@@ -192,6 +192,28 @@ class Browser:
         found: list[float] = await self._do("frames", at=at, count=count, pixels=pixels)
         return [one / 1000 for one in found]
 
+    async def work(self, at: str, count: int, pixels: int) -> list[dict[str, float]]:
+        """Scroll as `frames` does, and return what the page worked in each frame.
+
+        Seconds of the processor in its own thread, for `script`, `layout` and `paint`.
+        """
+        found: list[dict[str, float]] = await self._do(
+            "work", at=at, count=count, pixels=pixels
+        )
+        return [{kind: ms / 1000 for kind, ms in one.items()} for one in found]
+
+    async def login(
+        self, path: str, name: str, password: str, *, at: str, file: str
+    ) -> tuple[float, float]:
+        """Sign in by the form, and return the seconds until the first match is visible.
+
+        From the button on, and from when the page asks for a *file* of ours.
+        """
+        found: dict[str, float] = await self._do(
+            "login", to=path, name=name, password=password, at=at, file=file
+        )
+        return found["all"] / 1000, found["own"] / 1000
+
     async def memory(self) -> dict[str, int]:
         """Return the bytes and the nodes that the page holds, without waste."""
         found: dict[str, int] = await self._do("memory")

@@ -10,7 +10,7 @@ import '../parts/shelf.js';
 import '../parts/sheet.js';
 import { shared } from '../parts/style.js';
 import { ViewController } from '../view.js';
-import { askWho, firstPerson, whoseOf } from '../who.js';
+import { askWho, firstPerson, isOutdated, whoseOf } from '../who.js';
 import { WordsController, complaint, hasWords, loadWords, status, t, tn } from '../words.js';
 import { checked, type CardConfig } from './config.js';
 
@@ -181,7 +181,7 @@ export class WatchedSyncCard extends LitElement {
   }
 
   private renderAll() {
-    return html`<div class="head">
+    return html`${this.renderOutdated()}<div class="head">
         ${this.config?.title !== undefined || this.what !== 'show'
           ? html`<h2>${this.config?.title ?? t(`card.title_${this.what}`)}</h2>` : nothing}
         ${this.renderWaiting()}
@@ -189,6 +189,13 @@ export class WatchedSyncCard extends LitElement {
           @ws-person=${(event: CustomEvent<string>) => { this.person = event.detail; }}></ws-persons>`}
       </div>
       ${this.renderBody()}`;
+  }
+
+  /** A dashboard stays open for weeks, over updates too. */
+  private renderOutdated() {
+    if (!this.who || !isOutdated(this.who, import.meta.url)) return nothing;
+    return html`<p class="outdated" role="status"><span>${t('panel.outdated')}</span>
+      <button class="pill" @click=${() => location.reload()}>${t('panel.reload')}</button></p>`;
   }
 
   private renderWaiting() {
@@ -270,6 +277,12 @@ export class WatchedSyncCard extends LitElement {
     .head { display: flex; align-items: center; gap: 8px 12px; flex-wrap: wrap; min-height: 40px; margin-block-end: 10px; }
     h2 { margin: 0; font-size: 18px; line-height: 26px; font-weight: 600; letter-spacing: -.005em; }
     ws-persons { margin-inline-start: auto; }
+    .outdated {
+      display: flex; align-items: center; gap: 12px; margin: 0 0 10px; padding-block: 8px; padding-inline: 14px 8px;
+      border-radius: var(--ws-round); font-size: 14px;
+      background: color-mix(in srgb, var(--warning-color, #ffa600) 18%, var(--ws-card));
+    }
+    .outdated .pill { margin-inline-start: auto; }
     .chip {
       display: inline-flex; align-items: center; gap: 8px; min-height: 32px; padding: 0 12px; border-radius: 16px;
       background: var(--ws-faint); font-size: 13px; position: relative;

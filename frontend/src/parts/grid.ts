@@ -12,8 +12,11 @@ import './poster.js';
 import { syncOf } from './shelf.js';
 import { shared } from './style.js';
 
-/** Pixels of the text below a picture, and between posters. */
+/** Pixels of the text below a picture, of a second line of its title, and between posters. */
 const TEXT = 60;
+const LINE = 19;
+/** Where a title may have two lines, as in the poster's style. */
+const PHONE = '(max-width: 600px)';
 const GAP = 14;
 /** Rows beyond what is in sight. */
 const SPARE = 2;
@@ -97,7 +100,8 @@ export class Grid extends LitElement {
     if (!whole) return;
     this.columns = Math.max(2, Math.floor((whole + GAP) / (this.least + GAP)));
     const width = (whole - GAP * (this.columns - 1)) / this.columns;
-    this.size = { width, height: Math.round(width * 1.5) + TEXT };
+    const text = TEXT + (matchMedia(PHONE).matches ? LINE : 0);
+    this.size = { width, height: Math.round(width * 1.5) + text };
     this.look();
   }
 

@@ -61,6 +61,15 @@ export class Poster extends LitElement {
     this.renderRoot.querySelector<HTMLElement>('.open')?.focus(options);
   }
 
+  /** Among many the tick is no stop of its own: Enter opens a poster, and the space bar ticks it. */
+  private press(event: KeyboardEvent): void {
+    if (event.key !== ' ') return;
+    event.preventDefault(); // both going down and coming up: else it is a click as well
+    if (event.type !== 'keydown' || event.repeat || this.work.unaired) return;
+    if (!this.ticked) this.send('ws-tick');
+    else if (this.undoable) this.send('ws-untick');
+  }
+
   private send(type: string): void {
     tell(this, type, this.work);
   }
@@ -82,7 +91,9 @@ export class Poster extends LitElement {
     ].filter(Boolean).join(', ');
     return html`
       <div class="whole ${work.unaired ? 'unaired' : ''} ${this.ticked ? 'ticked' : ''}">
-        <button class="open" aria-haspopup="dialog" tabindex=${this.reachable ? 0 : -1} @click=${() => this.send('ws-open')}>
+        <button class="open" aria-haspopup="dialog" tabindex=${this.reachable ? 0 : -1}
+          aria-keyshortcuts=${work.unaired ? nothing : 'Space'} @keydown=${this.press} @keyup=${this.press}
+          @click=${() => this.send('ws-open')}>
           <span class="frame">
             <ws-picture src=${work.picture ?? nothing} .label=${title}></ws-picture>
             ${part > 0 && part < 1 && !this.ticked ? html`<span class="bar"><span
@@ -121,7 +132,7 @@ export class Poster extends LitElement {
       return work.aired ? html`<span class="when" aria-hidden="true">${day(work.aired)}</span>` : nothing;
     }
     const watched = work.watched === true;
-    return html`<button class="tick ${watched ? 'on' : ''}" tabindex=${this.reachable ? 0 : -1} aria-pressed=${watched ? 'true' : 'false'}
+    return html`<button class="tick ${watched ? 'on' : ''}" tabindex="-1" aria-pressed=${watched ? 'true' : 'false'}
       aria-label=${t(watched ? 'card.unmark' : 'card.mark', { title: work.full_title })}
       title=${t(watched ? 'state.watched' : 'card.tick')}
       @click=${() => this.send('ws-tick')}><span>${icon('check')}</span></button>`;
@@ -138,6 +149,11 @@ export class Poster extends LitElement {
     :host([look='posters']) .open:hover .frame { transform: translateY(-2px); box-shadow: 0 6px 16px rgb(0 0 0 / 28%); }
     .text { display: grid; gap: 1px; padding: 8px 2px 0; font-size: 12px; line-height: 16px; }
     .title { font-size: 14px; line-height: 19px; font-weight: 500; }
+    @media (max-width: 600px) {
+      :host([look='posters']) .title {
+        display: -webkit-box; -webkit-line-clamp: 2; -webkit-box-orient: vertical; white-space: normal;
+      }
+    }
     .bar {
       position: absolute; inset-inline: 8px; bottom: 8px; height: 5px; border-radius: 3px;
       background: rgb(0 0 0 / 55%); overflow: hidden;

@@ -1,26 +1,28 @@
 /* Watched Sync, MIT. Made from frontend/ by scripts/frontend; contains Lit, BSD-3-Clause, copyright Google LLC. */
-import{a as B,b as T}from"./part-JXQHR3UF.js";import{a as W,b as _,c as q}from"./part-VEOD2X3I.js";import{a as u,b as j}from"./part-LNYL6AJM.js";import{I as x,K as z,a as l,c as g,d as i,f as m,g as c,i as w,j as d,m as y,r as $,v,w as o,y as S}from"./part-JP7ET3O6.js";var A="important",L=" !"+A,E=_(class extends q{constructor(e){if(super(e),e.type!==W.ATTRIBUTE||e.name!=="style"||e.strings?.length>2)throw Error("The `styleMap` directive must be used in the `style` attribute and must be the only part in the attribute.")}render(e){return Object.keys(e).reduce((r,t)=>{let s=e[t];return s==null?r:r+`${t=t.includes("-")?t:t.replace(/(?:^(webkit|moz|ms|o)|)(?=[A-Z])/g,"-$&").toLowerCase()}:${s};`},"")}update(e,[r]){let{style:t}=e.element;if(this.ft===void 0)return this.ft=new Set(Object.keys(r)),this.render(r);for(let s of this.ft)r[s]==null&&(this.ft.delete(s),s.includes("-")?t.removeProperty(s):t[s]=null);for(let s in r){let p=r[s];if(p!=null){this.ft.add(s);let a=typeof p=="string"&&p.endsWith(L);s.includes("-")||a?t.setProperty(s,a?p.slice(0,-11):p,a?A:""):t[s]=p}}return m}});function O(e){if(e.kind==="episode")return{title:e.show??e.title,below:[e.number,e.title].filter(Boolean).join(" · ")};let r=e.kind==="show"&&e.episodes&&typeof e.watched_episodes=="number"?o("work.of",{count:e.watched_episodes,all:e.episodes}):"";return{title:e.title,below:[e.year??"",r].filter(Boolean).join(" · ")}}function F(e){return e.kind==="show"?e.episodes?(e.watched_episodes??0)/e.episodes:0:e.duration?Math.min(1,e.position/e.duration):0}var n=class extends w{constructor(){super();this.ticked=!1;this.undoable=!1;this.sync="synced";this.error=null;this.seen=[];this.look="posters";this.reachable=!0;new v(this)}focus(t){this.renderRoot.querySelector(".open")?.focus(t)}send(t){$(this,t,this.work)}render(){let{work:t}=this,{title:s,below:p}=O(t),a=F(t),b=this.sync==="failed",f=t.duration&&a>0&&a<1&&!this.ticked&&t.kind!=="show"?o("work.left",{time:z(t.duration-t.position)}):"",h=b&&this.error?S(this.error):"",k=[t.watched||this.ticked?o("state.watched"):"",t.unaired&&t.aired?o("work.airs",{day:x(t.aired)}):"",this.seen.length?`${o("work.seen_by")} ${this.seen.map(({name:C})=>C).join(", ")}`:"",b?o("state.failed"):"",this.sync==="pending"||this.sync==="syncing"?o("state.pending"):""].filter(Boolean).join(", ");return i`
+import{a as B,b as T}from"./part-BJJEZHUH.js";import{a as W,b as _,c as q}from"./part-P6XRAVP3.js";import{a as u,b as j}from"./part-VNSFAUBM.js";import{I as k,K as z,a as l,c as g,d as i,f as m,g as d,i as w,j as p,m as y,r as $,v,w as o,y as S}from"./part-YUUUV7SQ.js";var M="important",L=" !"+M,A=_(class extends q{constructor(e){if(super(e),e.type!==W.ATTRIBUTE||e.name!=="style"||e.strings?.length>2)throw Error("The `styleMap` directive must be used in the `style` attribute and must be the only part in the attribute.")}render(e){return Object.keys(e).reduce((r,t)=>{let s=e[t];return s==null?r:r+`${t=t.includes("-")?t:t.replace(/(?:^(webkit|moz|ms|o)|)(?=[A-Z])/g,"-$&").toLowerCase()}:${s};`},"")}update(e,[r]){let{style:t}=e.element;if(this.ft===void 0)return this.ft=new Set(Object.keys(r)),this.render(r);for(let s of this.ft)r[s]==null&&(this.ft.delete(s),s.includes("-")?t.removeProperty(s):t[s]=null);for(let s in r){let c=r[s];if(c!=null){this.ft.add(s);let a=typeof c=="string"&&c.endsWith(L);s.includes("-")||a?t.setProperty(s,a?c.slice(0,-11):c,a?M:""):t[s]=c}}return m}});function O(e){if(e.kind==="episode")return{title:e.show??e.title,below:[e.number,e.title].filter(Boolean).join(" · ")};let r=e.kind==="show"&&e.episodes&&typeof e.watched_episodes=="number"?o("work.of",{count:e.watched_episodes,all:e.episodes}):"";return{title:e.title,below:[e.year??"",r].filter(Boolean).join(" · ")}}function D(e){return e.kind==="show"?e.episodes?(e.watched_episodes??0)/e.episodes:0:e.duration?Math.min(1,e.position/e.duration):0}var n=class extends w{constructor(){super();this.ticked=!1;this.undoable=!1;this.sync="synced";this.error=null;this.seen=[];this.look="posters";this.reachable=!0;new v(this)}focus(t){this.renderRoot.querySelector(".open")?.focus(t)}press(t){t.key===" "&&(t.preventDefault(),!(t.type!=="keydown"||t.repeat||this.work.unaired)&&(this.ticked?this.undoable&&this.send("ws-untick"):this.send("ws-tick")))}send(t){$(this,t,this.work)}render(){let{work:t}=this,{title:s,below:c}=O(t),a=D(t),b=this.sync==="failed",f=t.duration&&a>0&&a<1&&!this.ticked&&t.kind!=="show"?o("work.left",{time:z(t.duration-t.position)}):"",h=b&&this.error?S(this.error):"",x=[t.watched||this.ticked?o("state.watched"):"",t.unaired&&t.aired?o("work.airs",{day:k(t.aired)}):"",this.seen.length?`${o("work.seen_by")} ${this.seen.map(({name:C})=>C).join(", ")}`:"",b?o("state.failed"):"",this.sync==="pending"||this.sync==="syncing"?o("state.pending"):""].filter(Boolean).join(", ");return i`
       <div class="whole ${t.unaired?"unaired":""} ${this.ticked?"ticked":""}">
-        <button class="open" aria-haspopup="dialog" tabindex=${this.reachable?0:-1} @click=${()=>this.send("ws-open")}>
+        <button class="open" aria-haspopup="dialog" tabindex=${this.reachable?0:-1}
+          aria-keyshortcuts=${t.unaired?d:"Space"} @keydown=${this.press} @keyup=${this.press}
+          @click=${()=>this.send("ws-open")}>
           <span class="frame">
-            <ws-picture src=${t.picture??c} .label=${s}></ws-picture>
+            <ws-picture src=${t.picture??d} .label=${s}></ws-picture>
             ${a>0&&a<1&&!this.ticked?i`<span class="bar"><span
-              style=${E({inlineSize:`${(a*100).toFixed(1)}%`})}></span></span>`:c}
+              style=${A({inlineSize:`${(a*100).toFixed(1)}%`})}></span></span>`:d}
             ${this.seen.length&&!this.ticked?i`<span class="seen ${a>0&&a<1?"above":""}">
-              ${this.seen.slice(0,4).map(B)}</span>`:c}
+              ${this.seen.slice(0,4).map(B)}</span>`:d}
           </span>
           <span class="text">
             <span class="line title">${s}</span>
-            <span class="below quiet ${h||f?"line":""}">${p}</span>
-            ${h?i`<span class="why bad" title=${h}>${h}</span>`:f?i`<span class="line quiet left">${f}</span>`:c}
+            <span class="below quiet ${h||f?"line":""}">${c}</span>
+            ${h?i`<span class="why bad" title=${h}>${h}</span>`:f?i`<span class="line quiet left">${f}</span>`:d}
           </span>
-          ${k?i`<span class="unseen">, ${k}</span>`:c}
+          ${x?i`<span class="unseen">, ${x}</span>`:d}
         </button>
         ${this.renderState(b,h)}
         ${this.renderAction()}
-      </div>`}renderState(t,s){return t?i`<span class="state failed" title=${s}>${u("alert")}</span>`:this.sync==="synced"?c:i`<span class="state waits" title=${o("state.pending")}>${u("cloud")}</span>`}renderAction(){let{work:t}=this;if(this.ticked)return i`<span class="tick on" aria-hidden="true"><span>${u("check")}</span></span>${this.undoable?i`
+      </div>`}renderState(t,s){return t?i`<span class="state failed" title=${s}>${u("alert")}</span>`:this.sync==="synced"?d:i`<span class="state waits" title=${o("state.pending")}>${u("cloud")}</span>`}renderAction(){let{work:t}=this;if(this.ticked)return i`<span class="tick on" aria-hidden="true"><span>${u("check")}</span></span>${this.undoable?i`
         <button class="undo" aria-label=${`${o("card.undo")}: ${t.full_title}`}
-          @click=${()=>this.send("ws-untick")}>${u("undo")}<span>${o("card.undo")}</span></button>`:c}`;if(t.unaired)return t.aired?i`<span class="when" aria-hidden="true">${x(t.aired)}</span>`:c;let s=t.watched===!0;return i`<button class="tick ${s?"on":""}" tabindex=${this.reachable?0:-1} aria-pressed=${s?"true":"false"}
+          @click=${()=>this.send("ws-untick")}>${u("undo")}<span>${o("card.undo")}</span></button>`:d}`;if(t.unaired)return t.aired?i`<span class="when" aria-hidden="true">${k(t.aired)}</span>`:d;let s=t.watched===!0;return i`<button class="tick ${s?"on":""}" tabindex="-1" aria-pressed=${s?"true":"false"}
       aria-label=${o(s?"card.unmark":"card.mark",{title:t.full_title})}
       title=${o(s?"state.watched":"card.tick")}
       @click=${()=>this.send("ws-tick")}><span>${u("check")}</span></button>`}};n.styles=[j,T,g`
@@ -34,6 +36,11 @@ import{a as B,b as T}from"./part-JXQHR3UF.js";import{a as W,b as _,c as q}from".
     :host([look='posters']) .open:hover .frame { transform: translateY(-2px); box-shadow: 0 6px 16px rgb(0 0 0 / 28%); }
     .text { display: grid; gap: 1px; padding: 8px 2px 0; font-size: 12px; line-height: 16px; }
     .title { font-size: 14px; line-height: 19px; font-weight: 500; }
+    @media (max-width: 600px) {
+      :host([look='posters']) .title {
+        display: -webkit-box; -webkit-line-clamp: 2; -webkit-box-orient: vertical; white-space: normal;
+      }
+    }
     .bar {
       position: absolute; inset-inline: 8px; bottom: 8px; height: 5px; border-radius: 3px;
       background: rgb(0 0 0 / 55%); overflow: hidden;
@@ -98,4 +105,4 @@ import{a as B,b as T}from"./part-JXQHR3UF.js";import{a as W,b as _,c as q}from".
       background: var(--ws-tint); color: var(--ws-text);
     }
     :host([look='list']) .ticked .state { inset-inline-end: 120px; }
-  `],l([d({attribute:!1})],n.prototype,"work",2),l([d({type:Boolean})],n.prototype,"ticked",2),l([d({type:Boolean})],n.prototype,"undoable",2),l([d({attribute:!1})],n.prototype,"sync",2),l([d({attribute:!1})],n.prototype,"error",2),l([d({attribute:!1})],n.prototype,"seen",2),l([d({reflect:!0})],n.prototype,"look",2),l([d({attribute:!1})],n.prototype,"reachable",2),n=l([y("ws-poster")],n);export{E as a,F as b};
+  `],l([p({attribute:!1})],n.prototype,"work",2),l([p({type:Boolean})],n.prototype,"ticked",2),l([p({type:Boolean})],n.prototype,"undoable",2),l([p({attribute:!1})],n.prototype,"sync",2),l([p({attribute:!1})],n.prototype,"error",2),l([p({attribute:!1})],n.prototype,"seen",2),l([p({reflect:!0})],n.prototype,"look",2),l([p({attribute:!1})],n.prototype,"reachable",2),n=l([y("ws-poster")],n);export{A as a,D as b};
