@@ -1,6 +1,7 @@
 // Who is there to look at, and how the one chosen is named to the commands.
-import { Api, type Who, type Whose } from './api.js';
+import { Api, type Person, type Who, type Whose } from './api.js';
 import type { Hass } from './hass.js';
+import { loadWords } from './words.js';
 
 /** Whoever is shown if nobody else is asked for: oneself, else the first there is. */
 export function firstPerson(who: Who, wanted?: string): string {
@@ -32,8 +33,21 @@ export function meant(who: Who, { person, config_entry_id }: Whose): string[] {
   return who.persons.map(({ key }) => key).filter((key) => keys.includes(key) || owners.includes(key));
 }
 
+/** Whether two lists have other persons on them. */
+export function areOthers(now: readonly Person[], before?: readonly Person[]): boolean {
+  return now.length !== before?.length || now.some((one, at) => one !== before[at]);
+}
+
 /** Who is there, as Home Assistant says now. */
 export const askWho = (hass: Hass): Promise<Who> => new Api(hass).who();
+
+/** The same, asked while the words are read: what goes wrong can be said only with them. */
+export async function askWhoInWords(hass: Hass): Promise<Who> {
+  const [words, who] = await Promise.allSettled([loadWords(hass), askWho(hass)]);
+  if (words.status === 'rejected') throw words.reason;
+  if (who.status === 'rejected') throw who.reason;
+  return who.value;
+}
 
 /**
  * Whether a script that was loaded from *url* belongs to another version than the one that

@@ -1,6 +1,7 @@
 import { strict as assert, test } from './assert.js';
 import type { Who } from '../src/api.js';
-import { firstPerson, isOutdated, meant, whoseOf, whoseOfAll } from '../src/who.js';
+import type { Hass } from '../src/hass.js';
+import { areOthers, askWhoInWords, firstPerson, isOutdated, meant, whoseOf, whoseOfAll } from '../src/who.js';
 
 const who = {
   me: 'person.bo',
@@ -53,4 +54,33 @@ test('a page that is open over an update is of another version than what answers
   const url = 'http://home.test/watched_sync/0123456789abcdef/panel.js';
   assert.equal(isOutdated({ ...who, bundle: '0123456789abcdef' }, url), false);
   assert.equal(isOutdated({ ...who, bundle: 'fedcba9876543210' }, url), true);
+});
+
+test('the same persons in another list are no others', () => {
+  const [ada, bo] = who.persons as [Who['persons'][number], Who['persons'][number]];
+  assert.equal(areOthers([ada, bo], [ada, bo]), false);
+  assert.equal(areOthers([ada], undefined), true);
+  assert.equal(areOthers([ada], [ada, bo]), true);
+  assert.equal(areOthers([bo], [ada]), true);
+});
+
+test('who is there is asked while the words are read, and a refusal waits for them', async () => {
+  const asked: string[] = [];
+  let read = (): void => undefined;
+  const hass = {
+    language: 'nl',
+    callWS: ({ type }: { type: string }) => {
+      asked.push(type);
+      if (type === 'watched_sync/who') return Promise.reject(new Error('not there'));
+      return new Promise((done) => { read = () => done({ resources: {} }); });
+    },
+  } as unknown as Hass;
+  let said = '';
+  const ended = askWhoInWords(hass).catch((error: Error) => { said = error.message; });
+  await Promise.resolve();
+  assert.deepEqual(asked.slice(0, 2), ['frontend/get_translations', 'watched_sync/who']);
+  assert.equal(said, '');
+  read();
+  await ended;
+  assert.equal(said, 'not there');
 });

@@ -10,8 +10,8 @@ import '../parts/shelf.js';
 import '../parts/sheet.js';
 import { shared } from '../parts/style.js';
 import { ViewController } from '../view.js';
-import { askWho, firstPerson, isOutdated, whoseOf } from '../who.js';
-import { WordsController, complaint, hasWords, loadWords, status, t, tn } from '../words.js';
+import { askWho, askWhoInWords, firstPerson, isOutdated, whoseOf } from '../who.js';
+import { WordsController, complaint, hasWords, status, t, tn } from '../words.js';
 import { checked, type CardConfig } from './config.js';
 
 /** Films read at once; who wants to see all of them opens the library. */
@@ -118,8 +118,7 @@ export class WatchedSyncCard extends LitElement {
 
   private async begin(hass: Hass): Promise<void> {
     try {
-      await loadWords(hass);
-      this.who = await askWho(hass);
+      this.who = await askWhoInWords(hass);
       this.person = firstPerson(this.who, this.config?.person ?? (this.person || undefined));
       this.trouble = '';
     } catch (error) {

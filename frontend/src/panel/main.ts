@@ -11,8 +11,8 @@ import '../parts/persons.js';
 import '../parts/sheet.js';
 import { shared } from '../parts/style.js';
 import { ViewController } from '../view.js';
-import { askWho, firstPerson, isOutdated, whoseOf } from '../who.js';
-import { WordsController, complaint, hasWords, loadWords, t, tn } from '../words.js';
+import { askWho, askWhoInWords, firstPerson, isOutdated, whoseOf } from '../who.js';
+import { WordsController, complaint, hasWords, t, tn } from '../words.js';
 import { go, pageAddress, wanted } from './address.js';
 import { PAGES, SIGN_IN, pageAt, type Page } from './pages.js';
 
@@ -140,8 +140,7 @@ export class WatchedSyncPanel extends LitElement {
 
   private async begin(hass: Hass): Promise<void> {
     try {
-      await loadWords(hass);
-      this.who = await askWho(hass);
+      this.who = await askWhoInWords(hass);
       this.trouble = '';
     } catch (error) {
       if (!isWsError(error)) throw error;

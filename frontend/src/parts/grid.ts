@@ -205,6 +205,7 @@ export class Grid extends LitElement {
       insetBlockStart: `${row * (this.size.height + GAP)}px`,
       insetInlineStart: `${(at % this.columns) * (this.size.width + GAP)}px`,
       inlineSize: `${this.size.width}px`,
+      blockSize: `${this.size.height}px`,
     });
     if (!work) return html`<li style=${place} aria-hidden="true"><span class="wait"></span></li>`;
     const { sync, error } = syncOf(work, this.waiting);
@@ -219,7 +220,7 @@ export class Grid extends LitElement {
     :host { display: block; }
     ul { position: relative; list-style: none; margin: 0; padding: 0; }
     ul[aria-busy='true'] { min-block-size: 60vh; }
-    li { position: absolute; contain: layout style; }
+    li { position: absolute; contain: layout size style; }
     .wait { display: block; aspect-ratio: 2 / 3; border-radius: var(--ws-round); background: var(--ws-faint); }
   `];
 }

@@ -5,6 +5,7 @@ import { styleMap } from 'lit/directives/style-map.js';
 import { define } from '../define.js';
 import type { Person, SyncState, Work } from '../api.js';
 import { tell } from '../hass.js';
+import { areOthers } from '../who.js';
 import { WordsController, day, length, reason, t } from '../words.js';
 import { icon } from './icons.js';
 import { face, faceStyle } from './persons.js';
@@ -44,8 +45,8 @@ export class Poster extends LitElement {
 
   @property({ attribute: false }) error: string | null = null;
 
-  /** Who has seen it, of those it is not about. */
-  @property({ attribute: false }) seen: readonly Person[] = [];
+  /** Who has seen it, of those it is not about: the same ones are no reason to draw it again. */
+  @property({ attribute: false, hasChanged: areOthers }) seen: readonly Person[] = [];
 
   @property({ reflect: true }) look: 'posters' | 'list' = 'posters';
 
