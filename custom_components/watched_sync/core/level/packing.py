@@ -12,7 +12,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from itertools import combinations, pairwise, starmap
+from itertools import combinations, repeat, starmap
 from operator import mul
 
 from ..identity import MOST_EPISODES, NO_IDS, Item, MediaKind, ProviderIds
@@ -36,7 +36,6 @@ _NO_TIME = -(2**63)
 _ROW_BITS = 24
 _ROWS = (1 << _ROW_BITS) - 1
 _KEYS = (1 << 40) - 1
-_NO_ENTRY = 1 << 64
 _SLOTS = 8
 _SERVER_SLOT = 7
 _BUCKETS = 256
@@ -100,8 +99,8 @@ class Packed:
         page: LibraryPage,
         *,
         server: int | None,
-    ) -> Iterator[int]:
-        """Pack films and episodes, and yield the row of each.
+    ) -> range:
+        """Pack films and episodes, and return the rows they got, in their order.
 
         Sides with the same *server* have items of one server: the same id is the
         same item. None where that is so of no other side.
@@ -110,37 +109,50 @@ class Packed:
         self._last_place = None
         for show in page.shows:
             self._shows[side, show.item_id] = show
-        for leaf in page.leaves:
-            yield self._add(side, leaf, server)
-
-    def _add(self, side: int, leaf: Leaf, server: int | None) -> int:
-        state = leaf.state.keeping_flag()
-        row = len(self._sides)
-        kind = 0 if leaf.kind is MediaKind.MOVIE else 1
-        self._sides.append(side)
-        self._kinds.append(kind)
-        self._flags.append(_packed_flags(state))
-        self._group.append(self._group_of(side, row, leaf))
-        self._texts += leaf.item_id.encode(errors="surrogatepass")
-        self._ends.append(len(self._texts))
+        leaves = page.leaves
+        rows = range(len(self._sides), len(self._sides) + len(leaves))
+        # Column by column: that takes half as long as item by item.
+        states = [leaf.state.keeping_flag() for leaf in leaves]
+        kinds = [0 if leaf.kind is MediaKind.MOVIE else 1 for leaf in leaves]
+        self._sides.extend(repeat(side, len(leaves)))
+        self._kinds.extend(kinds)
+        self._flags.extend([_packed_flags(state) for state in states])
+        self._group.extend(
+            [
+                self._group_of(side, row, leaf)
+                for row, leaf in zip(rows, leaves, strict=True)
+            ]
+        )
+        for leaf in leaves:
+            self._texts += leaf.item_id.encode(errors="surrogatepass")
+            self._ends.append(len(self._texts))
         self._numbers.extend(
-            map(_small, (leaf.season, leaf.episode, leaf.episode_end, leaf.year))
+            [
+                # One that is far too large is unknown.
+                _NONE if number is None or abs(number) > _MOST else number
+                for leaf in leaves
+                for number in (leaf.season, leaf.episode, leaf.episode_end, leaf.year)
+            ]
         )
-        self._durations.append(leaf.duration or 0.0)
-        self._positions.append(state.position)
-        self._counts.append(min(state.play_count, 2**32 - 1))
-        self._played.append(
-            _NO_TIME
-            if state.last_played is None
-            else (state.last_played - _EPOCH) // _MICROSECOND
+        self._durations.extend([leaf.duration or 0.0 for leaf in leaves])
+        self._positions.extend([state.position for state in states])
+        self._counts.extend([min(state.play_count, 2**32 - 1) for state in states])
+        self._played.extend(
+            [
+                _NO_TIME
+                if state.last_played is None
+                else (state.last_played - _EPOCH) // _MICROSECOND
+                for state in states
+            ]
         )
-        self._ids.extend(leaf.ids)
-        for slot, number in enumerate(leaf.ids, 3 * kind):
-            if number:
-                self._enter(number, slot, row)
-        if server is not None:
-            self._enter(hash((server, leaf.item_id)), _SERVER_SLOT, row)
-        return row
+        self._ids.extend([number for leaf in leaves for number in leaf.ids])
+        for row, kind, leaf in zip(rows, kinds, leaves, strict=True):
+            for slot, number in enumerate(leaf.ids, 3 * kind):
+                if number:
+                    self._enter(number, slot, row)
+            if server is not None:
+                self._enter(hash((server, leaf.item_id)), _SERVER_SLOT, row)
+        return rows
 
     def _enter(self, number: int, slot: int, row: int) -> None:
         # Numbers that are cut off put into one unit what need not be.
@@ -214,23 +226,35 @@ class Packed:
             group.year = show.year
 
     def _unite_bucket(self, bucket: array[int]) -> None:
-        """Put the bearers of each key in a bucket into one unit."""
-        bearers: list[int] = []
-        for entry, following in pairwise([*sorted(bucket), _NO_ENTRY]):
-            is_borne_on = entry ^ following <= _ROWS  # they differ by their rows alone
-            if is_borne_on or bearers:
-                bearers.append(entry & _ROWS)
-            if bearers and not is_borne_on:
-                self._unite_rows(bearers)
-                bearers = []
+        """Put the bearers of each key in a bucket into one unit.
+
+        Most are in one already, as their shows are, or another of their ids.
+        """
+        parents, group = self._parents, self._group
+        known: dict[int, int] = {}
+        to_unite = set[int]()
+        for entry in bucket:
+            key, parent = entry >> _ROW_BITS, parents[group[entry & _ROWS]]
+            if known.setdefault(key, parent) != parent:
+                to_unite.add(key)
+        if len(bucket) > MOST_BEARERS:
+            borne = Counter(entry >> _ROW_BITS for entry in bucket)
+            to_unite.update(key for key, count in borne.items() if count > MOST_BEARERS)
+        if not to_unite:
+            return
+        bearers: defaultdict[int, list[int]] = defaultdict(list)
+        for entry in bucket:
+            if (key := entry >> _ROW_BITS) in to_unite:
+                bearers[key].append(entry & _ROWS)
+        for rows in bearers.values():
+            self._unite_rows(rows)
 
     def _unite_rows(self, rows: list[int]) -> None:
         """Put the bearers of one key into one unit."""
         if len(rows) > MOST_BEARERS and self._are_too_many(rows):
             for row in rows:
                 self._flags[row] |= _CROWDED
-        elif len({self._parents[self._group[row]] for row in rows}) > 1:
-            # Most are in one already, as their shows are, or another of their ids.
+        else:
             self._unite(rows, self._are_others, self._group.__getitem__)
 
     def _unite(
@@ -298,29 +322,34 @@ class Packed:
     def _parts(self, rows: Iterable[int]) -> Iterator[Sequence[int] | None]:
         first: dict[object, int] = {}
         parts: dict[int, list[int]] = {}
-        for number, row in enumerate(rows):
-            if number % _SLICE == 0:
+        for at, row in enumerate(rows):
+            if at % _SLICE == 0:
                 yield None
             part = parts[row] = [row]
             for key in self._keys(row):
                 other = parts[first.setdefault(key, row)]
                 if other is not part:
-                    small, large = sorted((part, other), key=len)
-                    large += small
-                    parts |= dict.fromkeys(small, large)
-                    part = large
+                    if len(part) > len(other):
+                        part, other = other, part
+                    other += part
+                    for one in part:
+                        parts[one] = other
+                    part = other
         for row, part in parts.items():
             if part[0] == row:
                 yield part
 
     def _keys(self, row: int) -> list[object]:
         """Return what a row can be found by in its unit, and perhaps more."""
-        keys: list[object] = [
-            number * _SLOTS + slot
-            for slot, number in enumerate(self._ids[3 * row : 3 * row + 3])
-            if number
-        ]
-        season, episode, end = self._numbers[4 * row : 4 * row + 3]
+        imdb, tmdb, tvdb = self._ids[3 * row : 3 * row + 3]
+        keys: list[object] = []
+        if imdb:
+            keys.append(imdb * _SLOTS)
+        if tmdb:
+            keys.append(tmdb * _SLOTS + 1)
+        if tvdb:
+            keys.append(tvdb * _SLOTS + 2)
+        season, episode, end, _ = self._numbers[4 * row : 4 * row + 4]
         if season != _NONE != episode:
             keys.append((season, episode))
             if end > episode:
@@ -459,8 +488,3 @@ def _packed_flags(state: PlayState) -> int:
         | bool(state.watched) * _WATCHED
         | state.hides_position * _HIDES
     )
-
-
-def _small(number: int | None) -> int:
-    """Return a number as a column takes it; one that is far too large is unknown."""
-    return _NONE if number is None or abs(number) > _MOST else number

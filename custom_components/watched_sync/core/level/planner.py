@@ -160,13 +160,12 @@ class Planner:
         rows = self._packed.take_in(side, page, server=rules.servers[side])
         only = rules.question.only
         asked = only.get(side_id, frozenset[str]()) if only else frozenset[str]()
-        for row, leaf in zip(rows, page.leaves, strict=True):
-            if (
-                asked
-                and rules.named is not None
-                and not asked.isdisjoint((leaf.item_id, *leaf.place.container_ids))
-            ):
-                rules.named.add(row)
+        if asked and rules.named is not None:
+            rules.named.update(
+                row
+                for row, leaf in zip(rows, page.leaves, strict=True)
+                if not asked.isdisjoint((leaf.item_id, *leaf.place.container_ids))
+            )
 
     def plan(self) -> Generator[None, None, Plan]:
         """Make the plan, once everything was taken in; yields every few milliseconds.

@@ -152,11 +152,13 @@ class Rules:
             or not self.targets.keys() <= {packed.side(row) for row in rows}
         ):
             return None
+        written_to = [row for row in rows if packed.side(row) in self.targets]
+        if not self.sources and self.named is None:
+            return written_to if len(rows) > 1 else []  # each is followed by all
         return [
             row
-            for row in rows
-            if packed.side(row) in self.targets
-            and any(self._is_followed(other, row) for other in rows if other != row)
+            for row in written_to
+            if any(self._is_followed(other, row) for other in rows if other != row)
         ]
 
     def _is_followed(self, source: int, copy: int) -> bool:
