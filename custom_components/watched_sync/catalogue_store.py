@@ -16,6 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 from itertools import batched
 import json
 import math
@@ -28,6 +29,7 @@ import unicodedata
 from zlib import crc32
 
 from homeassistant.core import HomeAssistant
+from homeassistant.util.json import json_loads
 
 from .const import DOMAIN, LOGGER
 from .core import gate, members
@@ -56,7 +58,6 @@ from .core.codec import (
     AIRED,
     DAMAGE,
     LAST_PLAYED,
-    LEAF_PATHS,
     POSITION,
     Row,
     decode_leaf,
@@ -184,11 +185,10 @@ _ROWS: Final = (
     "SELECT id, kind, title, year, season, episode, duration, watched, content, rest,"
     " number, place FROM items JOIN places USING (place)"
 )
-#: What `decode_leaf` makes a film or episode of, then its kind, place and number.
+#: What `decode_leaf` makes a film or episode of, after its number, place and kind.
 _LEAVES: Final = (
-    "SELECT id, title, year, season, episode, duration, watched, "  # noqa: S608 - of our own
-    + ", ".join(f"json_extract(rest, '{path}')" for path in LEAF_PATHS)
-    + ", kind, place, number FROM items"
+    "SELECT number, place, kind, rest,"
+    " id, title, year, season, episode, duration, watched FROM items"
 )
 #: As `shelf_place` sorts.
 _SHELF_ORDER: Final = (
@@ -269,7 +269,7 @@ def _row(values: Sequence[Any]) -> Row:
     )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _Stored:
     """A row with its number and that of its place."""
 
@@ -277,7 +277,7 @@ class _Stored:
     number: int
     place: int
 
-    @property
+    @cached_property
     def reading(self) -> Reading:
         """What it holds. Raises `sqlite3.DatabaseError` for what was never written."""
         try:
@@ -674,7 +674,7 @@ class _Tables:
             f"{_LEAVES} WHERE number > ? AND +kind IN {_EACH} ORDER BY number LIMIT ?",
             (start, _array(_kinds(LEAVES)), limit),
         ).fetchall()
-        numbers = {place for *_, place, _ in found}
+        numbers = {row[1] for row in found}
         try:
             places = {
                 place: place_in(content)
@@ -684,12 +684,12 @@ class _Tables:
                 )
             }
             leaves = [
-                decode_leaf(KINDS[kind], places[place], columns)
-                for *columns, kind, place, _ in found
+                decode_leaf(KINDS[kind], places[place], columns, json_loads(rest))
+                for _, place, kind, rest, *columns in found
             ]
         except DAMAGE as err:
             raise sqlite3.DatabaseError("a row cannot be understood") from err
-        return Leaves(leaves, None if len(found) < limit else found[-1][-1])
+        return Leaves(leaves, None if len(found) < limit else found[-1][0])
 
     def count_episodes(
         self, until: date, show_ids: Collection[str] | None

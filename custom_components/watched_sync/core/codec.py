@@ -43,6 +43,8 @@ _BARE: Final[Mapping[int | None, PlayState]] = {
     flag: PlayState(flag) for flag in (True, False, None)
 }
 
+_NOTHING: Final[Mapping[str, Any]] = {}
+
 #: What reading a row raises that is JSON, but not what we wrote.
 DAMAGE: Final = (KeyError, OverflowError, TypeError, ValueError)
 
@@ -230,18 +232,6 @@ def _decode_counts(data: Mapping[str, Any]) -> tuple[int | None, int | None]:
 AIRED: Final = "$.item.aired"
 POSITION: Final = "$.state.position"
 LAST_PLAYED: Final = "$.state.last_played"
-#: What it has of a film or episode in a few words.
-LEAF_PATHS: Final = (
-    "$.item.ids.imdb",
-    "$.item.ids.tmdb",
-    "$.item.ids.tvdb",
-    "$.item.episode_end",
-    POSITION,
-    "$.state.play_count",
-    LAST_PLAYED,
-    "$.state.begun_again",
-    "$.state.hides_position",
-)
 
 
 class Row(NamedTuple):
@@ -346,57 +336,44 @@ def decode_row(row: Row) -> Reading:
     return Reading(item, state, *_decode_counts(rest))
 
 
-def decode_leaf(kind: MediaKind, place: Place, columns: Sequence[Any]) -> Leaf:
+def decode_leaf(
+    kind: MediaKind, place: Place, columns: Sequence[Any], rest: object
+) -> Leaf:
     """Return a film or episode in a few words, in a third of `decode_row`'s time.
 
     *columns* are the id, title, year, season, episode, duration and flag of its row,
-    and what its `rest` has at `LEAF_PATHS`. Raises one of `DAMAGE`.
+    *rest* is the JSON of what that has beside them. Raises one of `DAMAGE`.
     """
-    (
-        item_id,
-        title,
-        year,
-        season,
-        episode,
-        duration,
-        watched,
-        imdb,
-        tmdb,
-        tvdb,
-        episode_end,
-        *shown,
-    ) = columns
+    rest = members.mapping(rest)
+    item_id, title, year, season, episode, duration, watched = columns
+    item = members.mapping(rest.get("item", _NOTHING))
+    ids, end = members.mapping(item.get("ids", _NOTHING)), item.get("episode_end")
+    state = rest.get("state")
     return Leaf(
         gate.stored_id(item_id),
         kind,
         _title(title) if place.keeps_title(kind) else "",
         place,
-        ProviderIds.told_numbers(imdb, tmdb, tvdb),
+        ProviderIds.told_numbers(ids.get("imdb"), ids.get("tmdb"), ids.get("tvdb")),
         None if year is None else gate.whole(year, gate.YEARS),
         None if season is None else gate.whole(season, gate.NUMBERS),
         None if episode is None else gate.whole(episode, gate.NUMBERS),
-        None if episode_end is None else gate.whole(episode_end, gate.NUMBERS),
+        None if end is None else gate.whole(end, gate.NUMBERS),
         None if duration is None else gate.length(duration),
-        _state_in(watched, *shown) if any(shown) else _BARE[watched],
+        _BARE[watched] if state is None else _state_in(watched, members.mapping(state)),
     )
 
 
-def _state_in(
-    watched: int | None,
-    position: float | None,
-    play_count: int | None,
-    last_played: str | None,
-    begun_again: int | None,
-    hides_position: int | None,
-) -> PlayState:
-    """Return a play state from its members, as a database has them."""
+def _state_in(watched: int | None, state: Mapping[str, Any]) -> PlayState:
+    """Return a play state from its flag and what a row's `rest` has of it."""
+    position, played = state.get("position"), state.get("last_played")
     return PlayState(
         _BARE[watched].watched,
         (gate.length(position) or 0.0) if position else 0.0,
-        (gate.whole(play_count, gate.COUNTS) or 0) if play_count else 0,
-        None if last_played is None else members.play_time(last_played),
-        bool(begun_again),
-        bool(hides_position),
+        _whole(state, "play_count", gate.COUNTS) or 0,
+        None if played is None else members.play_time(played),
+        _flag(state, "begun_again"),
+        _flag(state, "hides_position"),
     )
 
 

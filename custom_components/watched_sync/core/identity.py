@@ -20,6 +20,7 @@ _SECONDS_APART = 5.0
 
 _IMDB_ID = re.compile(r"\s*tt([0-9]{7,10})\s*", re.IGNORECASE)
 _DIGITS = 10
+_IMDB_DIGITS = range(7, 11)
 _NUMBER = re.compile(rf"\s*([0-9]{{1,{_DIGITS}}})\s*")
 
 
@@ -80,7 +81,11 @@ class ProviderIds:
         imdb: str | None, tmdb: str | None, tvdb: str | None
     ) -> tuple[int, int, int]:
         """Return the same as numbers, 0 where there is no id (see `numbers`)."""
-        return _imdb_number(imdb), _number(tmdb), _number(tvdb)
+        return (
+            _imdb_number(imdb) if imdb else 0,
+            _number(tmdb) if tmdb else 0,
+            _number(tvdb) if tvdb else 0,
+        )
 
     @classmethod
     def numbered(cls, imdb: int, tmdb: int, tvdb: int) -> ProviderIds:
@@ -145,16 +150,15 @@ _UNSEEN = "://"
 _LEAVES = (MediaKind.MOVIE, MediaKind.EPISODE)
 
 
-def _imdb_number(text: str | None) -> int:
-    if not text:
-        return 0
+def _imdb_number(text: str) -> int:
+    if text[:2] == "tt" and (number := text[2:]).isdecimal() and text.isascii():
+        # As most are, and in half the time.
+        return int(number) if len(number) in _IMDB_DIGITS else 0
     match = _IMDB_ID.fullmatch(text)
     return int(match[1]) if match else 0
 
 
-def _number(text: str | None) -> int:
-    if not text:
-        return 0
+def _number(text: str) -> int:
     if len(text) <= _DIGITS and text.isascii() and text.isdecimal():
         return int(text)  # as most are, and in half the time
     match = _NUMBER.fullmatch(text)
