@@ -254,7 +254,10 @@ class Runner:
         part = self._part
         ids = {number: part.item_id(number) for number in numbers}
         listed = await self._runtime.catalogue.readings(set(ids.values()))
-        await self._lane.know(listed.values())
+        # Of what nobody has begun the catalogue knows nothing more.
+        await self._lane.know(
+            one for one in listed.values() if not one.state.is_untouched
+        )
         found: dict[int, Reading] = {}
         for number, item_id in ids.items():
             reading = listed.get(item_id) or self._lane.ledger.reading(item_id)
