@@ -6,9 +6,11 @@ them; Home Assistant is the one of `.venv-ha`, made by `scripts/setup ha`.
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from functools import cache
 import json
 from pathlib import Path
 import re
+import subprocess
 from types import MappingProxyType
 from typing import Any, Self
 
@@ -176,7 +178,8 @@ class House:
         }
         if HOUSEMATE in self._persons:
             wanted |= {"owner": VIEWER.capitalize(), "others": [HOUSEMATE.capitalize()]}
-        access = Access(**json.loads(await _furnish(folder, wanted)))
+        made = await asyncio.to_thread(_furnish, folder, wanted)
+        access = Access(**json.loads(made))
         copy_texts(folder, languages=self._sentences, blueprints=self._blueprints)
         if entries:
             dashboard.write_dashboard(
@@ -245,21 +248,33 @@ class House:
         ]
 
 
-async def _furnish(folder: Path, wanted: Mapping[str, Any]) -> bytes:
-    """Have the folder made by the Python whose Home Assistant will use it."""
-    process = await asyncio.create_subprocess_exec(
-        str(PYTHON),
-        "-m",
-        "scripts.lib.demo.home",
-        str(folder),
+@cache
+def _furnisher() -> subprocess.Popen[str]:
+    """Start what makes folders, with the Python whose Home Assistant will use them.
+
+    It ends with the tests. To find Home Assistant takes it two seconds: once, and not
+    for each house.
+    """
+    return subprocess.Popen(
+        [str(PYTHON), "-m", "scripts.lib.demo.home"],
         cwd=ROOT,
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
     )
-    made, _ = await process.communicate(json.dumps(wanted).encode())
-    if process.returncode:
-        raise RuntimeError(f"the folder could not be made ({process.returncode})")
-    return made
+
+
+def _furnish(folder: Path, wanted: Mapping[str, Any]) -> str:
+    """Have a folder made, and return who may enter as JSON."""
+    furnisher = _furnisher()
+    assert furnisher.stdin is not None
+    assert furnisher.stdout is not None
+    furnisher.stdin.write(f"{json.dumps([str(folder), wanted])}\n")
+    furnisher.stdin.flush()
+    if made := furnisher.stdout.readline():
+        return made
+    _furnisher.cache_clear()
+    raise RuntimeError(f"the folder could not be made ({furnisher.wait()})")
 
 
 async def up_next_switch(client: Client, device: str, title: str) -> str:

@@ -2,9 +2,10 @@
 
 Nobody is asked anything at the first start, and nothing calls out to the world. Run
 with the Python of the environment whose Home Assistant will be started:
-``python -m scripts.lib.demo.home FOLDER`` takes a JSON object on stdin, the keyword
-arguments of `furnish`, and prints who may enter as JSON. The file formats are those
-of Home Assistant 2026.10 and 2026.11.
+``python -m scripts.lib.demo.home`` takes a line of JSON on stdin for each folder,
+``["FOLDER", {...}]`` with the keyword arguments of `furnish`, and answers with a line
+that says who may enter. The file formats are those of Home Assistant 2026.10 and
+2026.11.
 """
 
 import base64
@@ -389,6 +390,12 @@ def _draw_placeholders(folder: Path) -> None:
                 picture.save(brands / f"{theme}{kind}{size}.png")
 
 
+def main() -> None:
+    """Furnish a folder for each line that comes."""
+    for line in sys.stdin:
+        folder, wanted = json.loads(line)
+        print(json.dumps(asdict(furnish(Path(folder), **wanted))), flush=True)
+
+
 if __name__ == "__main__":
-    made = furnish(Path(sys.argv[1]), **json.load(sys.stdin))
-    sys.stdout.write(json.dumps(asdict(made)))
+    main()
