@@ -37,7 +37,7 @@ QUICK = CheckRequest(patience=0.05, quiet=0.05, second_look=0.0, pauses=())
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Wait for little: what is told over sockets is tried elsewhere."""
-    monkeypatch.setattr(checks, "Wanted", lambda: QUICK)
+    monkeypatch.setattr(checks, "CheckRequest", lambda: QUICK)
 
 
 async def choose(hass: HomeAssistant, entry: MockConfigEntry, what: str) -> str:

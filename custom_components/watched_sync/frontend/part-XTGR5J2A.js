@@ -1,5 +1,5 @@
 /* Watched Sync, MIT. Made from frontend/ by scripts/frontend; contains Lit, BSD-3-Clause, copyright Google LLC. */
-import{b as s}from"./part-MGQDWCKD.js";import{a}from"./part-VNSFAUBM.js";import{c as p,d as f,w as r}from"./part-YUUUV7SQ.js";function c(e,n){return e.offers.order.map(o=>{let i=new Intl.ListFormat(n).format(e.offers.rows[o]?.lanes??[]);return f`<p class="offer">${a("differ")}<span>${r("level.offer",{lanes:i})}</span>
+import{b as s}from"./part-GC4CTBXF.js";import{a}from"./part-LNYL6AJM.js";import{c as p,d as f,w as r}from"./part-JP7ET3O6.js";function c(e,n){return e.offers.order.map(o=>{let i=new Intl.ListFormat(n).format(e.offers.rows[o]?.lanes??[]);return f`<p class="offer">${a("differ")}<span>${r("level.offer",{lanes:i})}</span>
       <a class="pill main" href=${s("level",{offer:o})}>${r("level.compare")}</a></p>`})}var g=p`
   .offer {
     display: flex; flex-wrap: wrap; align-items: center; gap: 8px 12px; margin: 0 0 18px; padding-block: 10px;

@@ -1,5 +1,5 @@
 /* Watched Sync, MIT. Made from frontend/ by scripts/frontend; contains Lit, BSD-3-Clause, copyright Google LLC. */
-import{a as f,b as u}from"./part-VNSFAUBM.js";import{a as s,c as h,d as r,g as a,i as d,j as o,k as n,m as p,o as c}from"./part-YUUUV7SQ.js";var t=class extends d{constructor(){super(...arguments);this.src=null;this.label="";this.width=400;this.missing=!1;this.there=!1;this.usual=!1}willUpdate(e){e.has("src")&&(this.missing=!1,this.usual=!1,this.there=!1)}failed(){this.width===400||this.usual?this.missing=!0:this.usual=!0}render(){let e=this.src!==null&&!this.missing;return r`
+import{a as f,b as u}from"./part-LNYL6AJM.js";import{a as s,c as h,d as r,g as a,i as d,j as o,k as n,m as p,o as c}from"./part-JP7ET3O6.js";var t=class extends d{constructor(){super(...arguments);this.src=null;this.label="";this.width=400;this.missing=!1;this.there=!1;this.usual=!1}willUpdate(e){e.has("src")&&(this.missing=!1,this.usual=!1,this.there=!1)}failed(){this.width===400||this.usual?this.missing=!0:this.usual=!0}render(){let e=this.src!==null&&!this.missing;return r`
       ${this.there&&e?a:r`<span class="none" aria-hidden="true">
         ${f("film")}${this.label?r`<span class="title">${this.label}</span>`:a}</span>`}
       ${e?r`<img alt="" loading="lazy" decoding="async" draggable="false"

@@ -1,5 +1,5 @@
 /* Watched Sync, MIT. Made from frontend/ by scripts/frontend; contains Lit, BSD-3-Clause, copyright Google LLC. */
-import{b as _}from"./part-VNSFAUBM.js";import{C as x,a as l,c as p,d as k,i as g,j as u,l as v,m as y,n as m,q as b,r as w,w as d}from"./part-YUUUV7SQ.js";var c=class extends g{constructor(){super(...arguments);this.text="";this.yes="";this.answer=()=>{}}firstUpdated(){this.dialog.showModal()}render(){return k`<dialog role="alertdialog" aria-describedby="text" aria-label=${d("ask.title")}
+import{b as _}from"./part-LNYL6AJM.js";import{C as x,a as l,c as p,d as k,i as g,j as u,l as v,m as y,n as m,q as b,r as w,w as d}from"./part-JP7ET3O6.js";var c=class extends g{constructor(){super(...arguments);this.text="";this.yes="";this.answer=()=>{}}firstUpdated(){this.dialog.showModal()}render(){return k`<dialog role="alertdialog" aria-describedby="text" aria-label=${d("ask.title")}
       @close=${()=>this.answer(this.dialog.returnValue==="yes")}>
       <p id="text">${this.text}</p>
       <form method="dialog">

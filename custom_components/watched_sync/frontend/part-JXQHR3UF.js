@@ -1,5 +1,5 @@
 /* Watched Sync, MIT. Made from frontend/ by scripts/frontend; contains Lit, BSD-3-Clause, copyright Google LLC. */
-import{b as m}from"./part-VNSFAUBM.js";import{a,c as s,d as i,g as p,i as d,j as o,m as c,r as l,v as f,w as h}from"./part-YUUUV7SQ.js";var u=e=>e.split(/\s+/).slice(0,2).map(n=>[...n][0]??"").join("").toUpperCase(),g=e=>i`<span class="face" title=${e.name} aria-hidden="true">
+import{b as m}from"./part-LNYL6AJM.js";import{a,c as s,d as i,g as p,i as d,j as o,m as c,r as l,v as f,w as h}from"./part-JP7ET3O6.js";var u=e=>e.split(/\s+/).slice(0,2).map(n=>[...n][0]??"").join("").toUpperCase(),g=e=>i`<span class="face" title=${e.name} aria-hidden="true">
   ${e.picture?i`<img alt="" src=${e.picture}>`:u(e.name)}</span>`,x=s`
   .face {
     display: grid; place-items: center; width: 32px; height: 32px; border-radius: 50%; flex: none;

@@ -1,5 +1,5 @@
 /* Watched Sync, MIT. Made from frontend/ by scripts/frontend; contains Lit, BSD-3-Clause, copyright Google LLC. */
-import{a as n,b as m}from"./part-VNSFAUBM.js";import{a as i,c as e,d as r,i as t,j as a,l as s,m as d,r as l,v as c,w as p}from"./part-YUUUV7SQ.js";var o=class extends t{constructor(){super();this.label="";new c(this)}firstUpdated(){this.dialog.showModal()}close(){this.dialog.close()}render(){return r`<dialog aria-label=${this.label} @close=${()=>l(this,"ws-close")}
+import{a as n,b as m}from"./part-LNYL6AJM.js";import{a as i,c as e,d as r,i as t,j as a,l as s,m as d,r as l,v as c,w as p}from"./part-JP7ET3O6.js";var o=class extends t{constructor(){super();this.label="";new c(this)}firstUpdated(){this.dialog.showModal()}close(){this.dialog.close()}render(){return r`<dialog aria-label=${this.label} @close=${()=>l(this,"ws-close")}
       @click=${x=>{x.target===this.dialog&&this.close()}}>
       <div class="inside">
         <button class="round close" aria-label=${p("card.close")} @click=${()=>this.close()}>${n("close")}</button>

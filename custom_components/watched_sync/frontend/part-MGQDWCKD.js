@@ -1,2 +1,0 @@
-/* Watched Sync, MIT. Made from frontend/ by scripts/frontend; contains Lit, BSD-3-Clause, copyright Google LLC. */
-import{s}from"./part-YUUUV7SQ.js";var o=()=>new URLSearchParams(location.search),a=(n,e)=>e.size?`${n}?${e.toString()}`:n;function i(n){let e=o();for(let[r,t]of Object.entries(n))t===null?e.delete(r):e.set(r,t);return a(location.pathname,e)}function l(n,e={}){let r=o().get("person");return a(`/watched/${n}`,new URLSearchParams({...r===null?{}:{person:r},...e}))}function d(n,e=!1){s(i(n),e)}export{o as a,l as b,d as c};
