@@ -205,6 +205,20 @@ async def test_a_restart_finds_everything(file: Path) -> None:
     await second.close()
 
 
+async def test_a_file_from_before_shows_were_counted_by_an_index_is_gone_on_with(
+    file: Path,
+) -> None:
+    catalogue = CatalogueStore(file)
+    await catalogue.keep([*read(SHOW), *read(episode(SHOW, 1, 1), state=seen())])
+    await catalogue.close()
+    with closing(sqlite3.connect(file)) as db:
+        db.execute("DROP INDEX counted")
+    catalogue = CatalogueStore(file)
+    counts = await catalogue.count_episodes(at(0).date())
+    await catalogue.close()
+    assert counts[SHOW.item_id].watched == 1
+
+
 async def test_nobody_else_may_read_what_is_watched(
     catalogue: CatalogueStore, file: Path
 ) -> None:
