@@ -835,12 +835,13 @@ class ModelServer:
         held = set(self.shelves) if library is None else {library.library_id}
         if not held <= self.shelves.keys():
             raise ItemGone(", ".join(held))
+        unseen = self.hidden | self.forbidden
         return [
             item_id
             for item_id, item in self.items.items()
             if item.kind is kind
             and item.library_id in held
-            and item_id not in self.hidden | self.forbidden
+            and item_id not in unseen
         ]
 
     async def up_next(self, limit: int) -> Sequence[Reading]:

@@ -30,7 +30,7 @@ from custom_components.watched_sync.core.identity import NO_IDS, Item, MediaKind
 from custom_components.watched_sync.core.inventory import FEW, ROUND_REST, Inventory
 from custom_components.watched_sync.core.lane import Lane, LaneUpdate
 from custom_components.watched_sync.core.ledger import Ledger
-from custom_components.watched_sync.core.observer import Observer
+from custom_components.watched_sync.core.observer import Observer, UnwatchedCounts
 from custom_components.watched_sync.core.operation import (
     Change,
     MarkUnwatched,
@@ -87,11 +87,11 @@ SELDOM = 20
 
 #: How often somebody asks for the library to be read again in the end. The others wait
 #: for the day on which it is read anyhow, and that is most of what a world costs.
-ASKED = 0.8
+ASKED = 0.9
 
 #: Seconds after that in which nothing may be listed any more; and how often as long may
 #: pass until then, as what took a slow server long rests three times as long.
-AFTERWARDS = 2 * HOUR
+AFTERWARDS = HOUR
 MOST_AFTERWARDS = 3
 
 #: Libraries, and which kind they are of.
@@ -217,6 +217,28 @@ class CalmReader(ShortReader):
         self._glances += 1
         if not self.is_calm or self._glances % SELDOM == 0:
             await super().glance()
+
+
+class CalmCounts:
+    """Compares counts for the observer, and seldom once nothing happens any more."""
+
+    is_calm = False
+    _compared = 0
+
+    def __init__(self, counts: UnwatchedCounts) -> None:
+        """Compare what *counts* does."""
+        self._counts = counts
+
+    async def agree(self) -> bool | None:
+        """Ask whether as much is unwatched as is known; None if nobody can say."""
+        self._compared += 1
+        if self.is_calm and self._compared % SELDOM:
+            return True
+        return await self._counts.agree()
+
+    def find_out(self) -> None:
+        """Have found out what differs."""
+        self._counts.find_out()
 
 
 @dataclass(slots=True)
@@ -421,6 +443,8 @@ class Catalogued:
             report=self.relay.report,
             clock=self.clock,
         )
+        self.counts = CalmCounts(self.inventory)
+        self.counts.is_calm = self.is_calm
         self.observer = Observer(
             self.lane,
             self.server,
@@ -430,7 +454,7 @@ class Catalogued:
             clock=self.clock,
             rng=random.Random(self.rng.random()),
             missed=self.inventory.look_again,
-            counts=self.inventory,
+            counts=self.counts,
         )
         self.chronicle = Chronicle(outbox, self.ledger)
         self.lane.add_listener(self._hear)
@@ -538,7 +562,14 @@ class Catalogued:
                 self.problems.append(f"{title} was told twice as {watched=}")
             if work.told[watched] > work.marked[watched] + work.may_repeat:
                 self.problems.append(f"{title} was told as {watched=}: nobody did that")
-        work.heard = watched
+        # What is told of a file that was replaced meanwhile says nothing of the new one.
+        is_there = activity.item is not None and self._is_there(activity.item)
+        work.heard = watched if is_there else None
+
+    def _is_there(self, item: Item) -> bool:
+        """Whether the server still has this film or episode under its id."""
+        here = self.server.items.get(item.item_id)
+        return here is not None and here.title == item.title
 
     def _known(self, item: Item) -> bool | None:
         """Return whether an item is watched as far as the lane knows, None if not."""
@@ -611,7 +642,7 @@ class Catalogued:
 
     async def _come_to_rest(self) -> None:
         """Wait until everything was read once more, and what that shows was seen."""
-        self.is_calm = self.reader.is_calm = True
+        self.is_calm = self.reader.is_calm = self.counts.is_calm = True
         self.server.down = False
         self.catalogue.fail = False
         if self.rng.random() < 0.5:
