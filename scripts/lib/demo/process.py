@@ -89,8 +89,14 @@ class HomeAssistant:
     async def launch(self) -> None:
         """Start the process and do not wait for anything."""
         environment = dict(os.environ)
-        # Without compiled files every start takes five seconds longer.
-        for name in ("PYTHONDONTWRITEBYTECODE", "PYTHONPATH", "PYTHONHOME"):
+        # Without compiled files every start takes five seconds longer, and asyncio's
+        # debugging is for the loop of the tests: it warns of Home Assistant's own start.
+        for name in (
+            "PYTHONASYNCIODEBUG",
+            "PYTHONDONTWRITEBYTECODE",
+            "PYTHONPATH",
+            "PYTHONHOME",
+        ):
             environment.pop(name, None)
         with self.log_file.open("wb") as log:
             self._process = await asyncio.create_subprocess_exec(
