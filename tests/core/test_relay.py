@@ -2077,6 +2077,21 @@ async def test_missing_items_do_not_hold_up_the_others() -> None:
 
 
 @virtual
+async def test_what_has_ended_is_told_before_a_long_search() -> None:
+    """Somebody takes it back meanwhile, and that has to be told after it."""
+    rig = with_movies(2)
+    rig.server.replace_file("m0000", "new")
+    rig.server.on(Ask.FIND, HANG)
+    await ask_all(rig, 2)
+    rig.start()
+    await rig.until(lambda: rig.server.count(Ask.FIND) == 1, 10)
+    rig.server.mark_elsewhere("m0001", watched=False)
+    await rig.lane.take_in([rig.server.reading("m0001")])
+    assert rig.results() == [Result.DELIVERED]
+    assert rig.updates[-1].before == {"m0001": rig.outcomes[0].after}
+
+
+@virtual
 async def test_an_outage_during_the_search_burns_no_attempt() -> None:
     rig = with_movies(1).start()
     rig.server.replace_file("m0000", "new")

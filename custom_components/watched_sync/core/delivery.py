@@ -168,6 +168,8 @@ class Delivery:
         self._outcomes: list[Outcome] = []
         self._overtaken: list[Outcome] = []
         self._readings: list[Reading] = []
+        #: How many operations were settled so far, of those that were told of.
+        self.settled = 0
         self._doubts = Doubts(clock, rng)
         self._concurrency = Concurrency(lambda: server.capabilities.concurrency, clock)
         self._recall_doubts()
@@ -219,8 +221,8 @@ class Delivery:
             async with asyncio.timeout(seconds):
                 await self._answered.wait()
 
-    def publish(self) -> int:
-        """Tell what has ended and what was read; return how much was settled."""
+    def publish(self) -> None:
+        """Tell what has ended and what was read, and count what was settled."""
         outcomes = tuple(
             outcome
             for outcome in self._outcomes
@@ -237,7 +239,7 @@ class Delivery:
         self._lane.publish(update)
         if update.outcomes:
             self._lane.save_later()
-        return sum(
+        self.settled += sum(
             one.result not in (Result.REJECTED, Result.SUPERSEDED) for one in outcomes
         )
 
@@ -1063,6 +1065,8 @@ class Delivery:
         """Look for an item under another id; or wait until it is there again."""
         if self._lane.health.phase is not Phase.READY:
             return
+        # A search may take long. What others do meanwhile came after what has ended.
+        self.publish()
         item, recheck = None, MISSING_RECHECK
         try:
             if operation.item.is_unseen:

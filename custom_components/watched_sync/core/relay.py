@@ -441,6 +441,7 @@ class Relay:
         self._lane.in_flight = frozenset(one.operation_id for one in operations)
         self._failed_singly = False
         self._delivery.publish()
+        settled_before = self._delivery.settled
         try:
             await self._delivery.deliver(operations)
             if self._failed_singly and len(self._lane.outbox):
@@ -462,8 +463,9 @@ class Relay:
             await self._failed_unexpectedly(err, operations)
         finally:
             self._lane.in_flight = frozenset()
-            settled = self._delivery.publish()
+            self._delivery.publish()
             if self._delivered_since_recovery is not None:
+                settled = self._delivery.settled - settled_before
                 self._delivered_since_recovery += settled
 
     def _disk_failed(self, error: JournalError) -> None:
