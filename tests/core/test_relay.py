@@ -2078,17 +2078,29 @@ async def test_missing_items_do_not_hold_up_the_others() -> None:
 
 @virtual
 async def test_what_has_ended_is_told_before_a_long_search() -> None:
-    """Somebody takes it back meanwhile, and that has to be told after it."""
     rig = with_movies(2)
     rig.server.replace_file("m0000", "new")
     rig.server.on(Ask.FIND, HANG)
     await ask_all(rig, 2)
     rig.start()
     await rig.until(lambda: rig.server.count(Ask.FIND) == 1, 10)
-    rig.server.mark_elsewhere("m0001", watched=False)
-    await rig.lane.take_in([rig.server.reading("m0001")])
     assert rig.results() == [Result.DELIVERED]
-    assert rig.updates[-1].before == {"m0001": rig.outcomes[0].after}
+
+
+@virtual
+async def test_what_is_done_is_told_before_what_others_do_meanwhile() -> None:
+    """It was written before an outage, and nobody had seen that yet."""
+    rig = one_at_a_time(with_movies(2))
+    rig.server.on(Ask.WRITE, None, REFUSE, HANG)
+    rig.server.on(Ask.FETCH, None, REFUSE)
+    await ask_all(rig, 2)
+    rig.start()
+    await rig.until(lambda: rig.server.count(Ask.WRITE) == 3, 100)
+    assert rig.results() == []
+    rig.server.mark_elsewhere("m0000", watched=False)
+    await rig.lane.take_in([rig.server.reading("m0000")])
+    assert rig.results() == [Result.DELIVERED]
+    assert rig.updates[-1].before == {"m0000": rig.outcomes[0].after}
 
 
 @virtual

@@ -839,9 +839,7 @@ class ModelServer:
         return [
             item_id
             for item_id, item in self.items.items()
-            if item.kind is kind
-            and item.library_id in held
-            and item_id not in unseen
+            if item.kind is kind and item.library_id in held and item_id not in unseen
         ]
 
     async def up_next(self, limit: int) -> Sequence[Reading]:

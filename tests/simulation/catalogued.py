@@ -246,13 +246,15 @@ class Work:
     """What became of one film or episode.
 
     `heard` is what somebody knows of it who only listens: whether it is watched. It is
-    None where that cannot be said. `position` is what he heard with it. `marked` and
+    None where that cannot be said. `position` is what he heard with it. `changed_at` is
+    when others changed it last, in seconds like all moments here. `marked` and
     `told` count the changes that others made and that were told, by what they made of
     it; `may_repeat` how many may be told again, as it was forgotten that they were.
     """
 
     heard: bool | None = None
     heard_at: float = -DAY
+    changed_at: float = -DAY
     position: float = 0.0
     ours_at: float = -DAY
     marked: Counter[bool] = field(default_factory=Counter)
@@ -562,7 +564,7 @@ class Catalogued:
                 self.problems.append(f"{title} was told twice as {watched=}")
             if work.told[watched] > work.marked[watched] + work.may_repeat:
                 self.problems.append(f"{title} was told as {watched=}: nobody did that")
-        # What is told of a file that was replaced meanwhile says nothing of the new one.
+        # What is told of a file that was replaced says nothing of the new one.
         is_there = activity.item is not None and self._is_there(activity.item)
         work.heard = watched if is_there else None
 
@@ -606,6 +608,7 @@ class Catalogued:
             work.heard = None
         elif work.heard is None:
             work.heard = known
+        work.changed_at = self.loop.time()
         return work
 
     def _before_move(self, *items: Item) -> None:
@@ -614,7 +617,8 @@ class Catalogued:
             work = self.works.get(item.title)
             if work is not None and not item.kind.is_container:
                 flag = self.server.states[item.item_id].keeping_flag().watched
-                if work.heard is not flag:
+                # Of two changes in a row that were not told yet, one may be.
+                if work.heard is not flag or work.changed_at > work.heard_at:
                     work.heard = None
 
     # --- how it goes -----------------------------------------------------------------

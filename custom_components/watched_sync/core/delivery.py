@@ -178,6 +178,7 @@ class Delivery:
         self._stopping = False
         self._answered = asyncio.Event()
         self._answered.set()
+        lane.publish_delivered = self._publish_so_far
 
     async def deliver(self, operations: Sequence[Operation]) -> None:
         """Deliver operations that are due together: one tree, or a batch of items.
@@ -242,6 +243,11 @@ class Delivery:
         self.settled += sum(
             one.result not in (Result.REJECTED, Result.SUPERSEDED) for one in outcomes
         )
+
+    def _publish_so_far(self) -> None:
+        """Tell of a delivery that has not come to its end, if there is anything yet."""
+        if self._outcomes or self._overtaken or self._readings:
+            self.publish()
 
     def judge(self, operation: Operation, reading: Reading) -> Decision:
         """Say what delivering *operation* would do to one item that shows *reading*.
@@ -1065,8 +1071,8 @@ class Delivery:
         """Look for an item under another id; or wait until it is there again."""
         if self._lane.health.phase is not Phase.READY:
             return
-        # A search may take long. What others do meanwhile came after what has ended.
-        self.publish()
+        # A search may take long, and what has ended is waited for.
+        self._publish_so_far()
         item, recheck = None, MISSING_RECHECK
         try:
             if operation.item.is_unseen:

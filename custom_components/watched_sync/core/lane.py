@@ -150,6 +150,8 @@ class Lane:
             (entry.settled_at for entry in outbox.history), default=None
         )
         self.in_flight: frozenset[str] = frozenset()
+        #: Publishes what a delivery has read and ended so far, set by who delivers.
+        self.publish_delivered: Callable[[], None] = lambda: None
         self.wake = asyncio.Event()
         self.reads = FailingReads(clock)
         self.mistakes = Mistakes()
@@ -270,8 +272,10 @@ class Lane:
     def remember(self, readings: Iterable[Reading]) -> None:
         """Take over what the server says of some items, and publish what is news.
 
-        What the catalogue knows of them has to be known before, see `know`.
+        What the catalogue knows of them has to be known before, see `know`. What was
+        delivered until now happened before that, and is published first.
         """
+        self.publish_delivered()
         news = self.learn(readings)
         if news or self._doubted:
             self.publish(LaneUpdate(readings=tuple(news)))
