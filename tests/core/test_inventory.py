@@ -1351,6 +1351,25 @@ async def test_what_is_read_is_written_through_with_what_was_known() -> None:
 
 
 @virtual
+async def test_what_was_read_before_a_listing_is_not_written_over_it() -> None:
+    """It waits a few seconds to be written, and more may be known by then."""
+    rig = Rig()
+    rig.stock()
+    await rig.first()
+    for item_id in ("m3", "m4"):
+        rig.server.states[item_id] = seen(last=at(1))
+        rig.lane.remember([rig.server.reading(item_id)])
+    rig.server.items["m3"] = replace(rig.server.items["m3"], title="Another title")
+    rig.server.hidden = {"m4"}
+    rig.inventory.read_again()
+    await asyncio.sleep(2 * GATHER)
+    known = await rig.known("m3")
+    assert known is not None
+    assert (known.item.title, known.state) == ("Another title", seen(last=at(1)))
+    assert await rig.known("m4") is None
+
+
+@virtual
 async def test_many_readings_are_written_without_waiting_for_more() -> None:
     rig = Rig()
     rig.stock(films=300)
@@ -1686,6 +1705,24 @@ def test_what_goes_after_a_restart_is_noticed_however_much_was_listed_before(
 
 
 @virtual
+async def test_what_goes_after_a_restart_is_noticed_whatever_counts_had_listed() -> (
+    None
+):
+    """Of shows that are listed for their counts the numbers go on as well."""
+    rig = await a_plex()
+    for number in range(1, 4):
+        rig.server.states[f"s1.1.{number}"] = seen(last=at(number))
+        assert await glance(rig) is False
+    await rig.again()
+    for item_id in [one for one in rig.server.items if one.split(".")[0] == "s2"]:
+        del rig.server.items[item_id]
+        rig.server.states.pop(item_id, None)
+    await rig.round()
+    assert await rig.known("s2") is None
+    assert await rig.known("s3") is not None
+
+
+@virtual
 async def test_last_plays_of_the_first_inventory_are_shown_as_they_are_by_now() -> None:
     """What a listing has shown may be hours old when the last one ends."""
     rig = Rig()
@@ -1716,6 +1753,23 @@ async def test_last_plays_of_the_first_inventory_are_called_as_they_were_listed(
     known = await rig.known("m3")
     assert known is not None
     assert known.item.title == "Another title"
+
+
+@virtual
+async def test_last_plays_of_the_first_inventory_are_not_kept_once_they_are_gone() -> (
+    None
+):
+    """What they were listed as is shown, and nothing that was read."""
+    rig = Rig()
+    rig.stock()
+    rig.server.states["m3"] = rig.server.states["m4"] = seen(last=at(-60))
+    await rig.asked(Ask.INVENTORY, 2)
+    del rig.server.items["m3"], rig.server.states["m3"]
+    rig.inventory.read_again()
+    await rig.finished()
+    await asyncio.sleep(2 * GATHER)
+    assert await rig.known("m3") is None
+    assert await rig.known("m4") is not None
 
 
 # --- through a real observer ------------------------------------------------------

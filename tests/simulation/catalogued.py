@@ -23,7 +23,7 @@ from custom_components.watched_sync.core.activity import (
     ActivityKind,
     Chronicle,
 )
-from custom_components.watched_sync.core.catalogue import Progress
+from custom_components.watched_sync.core.catalogue import Progress, Sweep
 from custom_components.watched_sync.core.codec import decode_reading, encode_reading
 from custom_components.watched_sync.core.errors import Unreachable
 from custom_components.watched_sync.core.identity import NO_IDS, Item, MediaKind
@@ -192,6 +192,14 @@ class DiskCatalogue(MemoryCatalogue):
         """Begin with nothing; *finished* is called at the end of each whole round."""
         super().__init__()
         self._finished = finished
+        #: What a library did not show of a kind when it was listed last.
+        self.missing: dict[tuple[str | None, MediaKind], frozenset[str]] = {}
+
+    @override
+    async def sweep(self, library_id: str, kind: MediaKind, round_no: int) -> Sweep:
+        sweep = await super().sweep(library_id, kind, round_no)
+        self.missing[library_id, kind] = frozenset(sweep.missing)
+        return sweep
 
     @override
     async def note(self, progress: Progress) -> None:
@@ -726,7 +734,9 @@ class Catalogued:
     def _nothing_else(self, shown: Mapping[str, Item]) -> Iterator[str]:
         """Yield what the catalogue has and the server has not, as the user sees it.
 
-        A library that is not seen, is empty, or has lost much, is not believed.
+        A library that is not seen, is empty, or has lost much, is not believed. How
+        much that is, is said when it is listed: what is found in another library
+        afterwards was missing as well.
         """
         here = Counter((one.library_id, one.kind) for one in shown.values())
         others = [
@@ -734,14 +744,14 @@ class Catalogued:
             for item_id, one in self.catalogue.rows.items()
             if item_id not in shown and one.item.kind is not MediaKind.SEASON
         ]
-        gone = Counter((one.item.library_id, one.item.kind) for one in others)
         self.tally.check(NOTHING_ELSE, len(shown))
         for one in others:
             part = (one.item.library_id, one.item.kind)
+            missing = self.catalogue.missing.get(part, frozenset())
             if (
                 one.item.library_id not in self.server.shelves
                 or not here[part]
-                or gone[part] >= FEW
+                or (one.item.item_id in missing and len(missing) >= FEW)
             ):
                 self.tally.leave_out(NOTHING_ELSE, BELIEVED_LOST)
             else:

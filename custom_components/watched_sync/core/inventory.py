@@ -655,9 +655,7 @@ class Inventory:
 
     async def _list_again(self, library: Library) -> None:
         """List a library, and read the episodes of shows whose counts differ."""
-        number = self._next_number()
-        progress = await self._catalogue.progress()
-        await self._catalogue.note(replace(progress, listings=number))
+        number = await self._next_listing()
         for kind in _ORDER:
             if not library.may_hold(kind):
                 continue
@@ -844,7 +842,7 @@ class Inventory:
         """
         part = (library.library_id, MediaKind.EPISODE)
         expected = await self._unwatched(library, MediaKind.EPISODE)
-        number = self._next_number()
+        number = await self._next_listing()
         try:
             async for _ in self._pages(_Listing(library, MediaKind.SHOW, number), 0):
                 pass
@@ -876,6 +874,17 @@ class Inventory:
     def _next_number(self) -> int:
         self._number += 1
         return self._number
+
+    async def _next_listing(self) -> int:
+        """Return the number of a listing that is no part of a round.
+
+        It is noted: what another life lists has to have a higher one, or what was shown
+        here would pass for shown there as well.
+        """
+        number = self._next_number()
+        progress = await self._catalogue.progress()
+        await self._catalogue.note(replace(progress, listings=number))
+        return number
 
     async def _libraries(self) -> Sequence[Library]:
         """Read which libraries the options allow."""
@@ -1066,6 +1075,8 @@ class Inventory:
                 await self._rest(calm)
                 continue
             async with self._pace.turn(is_waited_for=self._is_finding_out):
+                # What was known before must not be written over what is answered now.
+                await self._keeper.flush()
                 if self._is_at_leisure:
                     return await ask()
 
