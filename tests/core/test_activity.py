@@ -502,3 +502,72 @@ def test_of_what_was_read_twice_in_one_go_it_is_told_what_it_ended_as() -> None:
     assert chronicle.tell(LaneUpdate((), readings, known)) == []
     (told,) = chronicle.tell(LaneUpdate((), readings[::-1], known))
     assert told.what is ActivityKind.UNWATCHED
+
+
+def seen_under_way(
+    change: Change,
+    before: PlayState,
+    known: PlayState,
+    *shown: PlayState,
+    origin: Origin = Origin.USER,
+) -> list[tuple[ActivityKind, str]]:
+    """Return what is told, and of whom, of a change of a film that is not confirmed.
+
+    It was in state *before* when we wrote, *known* until now, and *shown* in turn.
+    """
+    film = movie()
+    operation = an_operation(change, film, before={film.item_id: before}, origin=origin)
+    readings = tuple(Reading(film, state) for state in shown)
+    update = LaneUpdate((), readings, {film.item_id: known})
+    told = Chronicle(Outbox([operation]), Ledger()).tell(update)
+    return [(one.what, one.origin) for one in told]
+
+
+def test_what_others_did_before_we_wrote_is_told_though_we_died_over_it() -> None:
+    """It was on disk what we wrote over, and not yet that it was seen."""
+    assert seen_under_way(
+        SetProgress(900.0), unseen(), seen(last=at(1)), unseen(900.0)
+    ) == [(ActivityKind.UNWATCHED, SERVER)]
+
+
+def test_what_a_late_write_of_ours_did_away_with_is_our_doing() -> None:
+    """It was told that they have watched it, and then what we had sent arrived."""
+    late = (MarkUnwatched(), unseen(900.0), seen(last=at(9)), unseen())
+    assert seen_under_way(*late) == [(ActivityKind.UNWATCHED, Origin.USER)]
+    # What a levelling does is told as a whole.
+    assert seen_under_way(*late, origin=Origin.LEVEL) == []
+
+
+def test_what_is_seen_of_our_writes_in_turn_is_not_told_before_they_are_done() -> None:
+    both = SetProgress(900.0, watched=True)
+    assert seen_under_way(both, unseen(), unseen(), seen()) == []
+    assert seen_under_way(both, unseen(), seen(), seen(900.0)) == []
+
+
+@virtual
+async def test_an_un_mark_that_was_refused_first_does_away_with_what_was_told() -> None:
+    """Somebody watches the film between two attempts, and our wish still wins.
+
+    What the second attempt made of it is first read by somebody else.
+    """
+    witness = Witness()
+    rig, film = witness.rig, movie("m1")
+    rig.server.states["m1"] = unseen(600.0)
+    await witness.read("m1")
+    await rig.ask(MarkUnwatched(), film)
+    rig.server.on(Ask.WRITE, Trouble(Kind.ERROR))
+    rig.start()
+    await rig.until(lambda: any(one.attempts for one in rig.outbox))
+    rig.server.mark_elsewhere("m1", watched=True)
+    # Whoever wrote cannot read it: it is told what was there.
+    rig.server.on(Ask.FETCH, None, Trouble(Kind.HTML))
+    await rig.until(lambda: rig.server.count(Ask.WRITE) == 2)
+    await rig.until(lambda: len(witness.told) == 1)
+    await witness.read("m1")  # our own doing, which is not confirmed yet
+    await rig.drained()
+    await rig.stop()
+    assert [(one.what, one.origin) for one in witness.told] == [
+        (ActivityKind.WATCHED, SERVER),
+        (ActivityKind.UNWATCHED, Origin.USER),
+        (ActivityKind.QUEUE_DRAINED, SERVER),
+    ]

@@ -769,6 +769,58 @@ async def test_a_position_is_verified_against_what_was_there_when_it_was_written
 
 
 @virtual
+async def test_what_others_made_of_it_between_two_attempts_is_what_was_there() -> None:
+    """That is what the second has done away with, and what undo goes back to."""
+    rig = with_movies(1)
+    rig.server.states["m0000"] = unseen(600)
+    rig.lane.remember(readings(rig.server, movies(1)))
+    rig.server.on(Ask.WRITE, ERROR)
+    rig.start()
+    await rig.ask(MarkUnwatched(), movies(1)[0])
+    await rig.until(lambda: any(one.attempts for one in rig.outbox))
+    rig.server.mark_elsewhere("m0000", watched=True)
+    await rig.drained()
+    (entry,) = rig.outbox.history
+    assert entry.operation.before["m0000"].watched
+    assert rig.server.watched("m0000") == [False]
+
+
+@virtual
+async def test_what_we_wrote_ourselves_is_not_what_was_there_before() -> None:
+    """The first of two writes had an effect, and the other is sent once more."""
+    rig = with_movies(1)
+    rig.lane.remember(readings(rig.server, movies(1)))
+    rig.server.on(Ask.WRITE, None, ERROR)
+    rig.start()
+    await rig.ask(SetProgress(600, watched=True), movies(1)[0])
+    await rig.drained()
+    assert rig.server.count(Ask.WRITE) == 3
+    (entry,) = rig.outbox.history
+    assert entry.operation.before["m0000"].agrees_with(unseen())
+    assert rig.server.states["m0000"].agrees_with(seen(600))
+
+
+@virtual
+async def test_what_an_earlier_attempt_may_leave_yet_goes_on_being_known() -> None:
+    """Its position takes along the flag that was there when it was sent."""
+    rig = with_movies(1, policy=Policy.HOME_ASSISTANT)
+    rig.server.states["m0000"] = seen()
+    rig.lane.remember(readings(rig.server, movies(1)))
+    rig.server.on(Ask.WRITE, ERROR, ERROR)
+    rig.start()
+    await rig.ask(SetProgress(600), movies(1)[0])
+    await rig.until(lambda: any(one.attempts == 1 for one in rig.outbox))
+    rig.server.elsewhere("m0000", unseen())
+    await rig.until(lambda: any(one.attempts == 2 for one in rig.outbox))
+    (operation,) = rig.outbox
+    assert not operation.before["m0000"].watched
+    left = operation.traces_on("m0000")
+    assert any(one.means_the_same_as(seen(600)) for one in left)
+    assert any(one.means_the_same_as(unseen(600)) for one in left)
+    await rig.stop()
+
+
+@virtual
 async def test_half_of_our_own_two_writes_does_not_overrule_the_other_half() -> None:
     rig = with_movies(1, ModelServer.plex)
     rig.lane.remember(readings(rig.server, movies(1)))

@@ -543,8 +543,10 @@ class Catalogued:
     def _forget_what_was_not_kept(self) -> None:
         """Note what will be told again, as it died with the process that it was."""
         now = self.loop.time()
+        # Also of what is hidden: it may be seen again, or was asked for before.
+        there = {one.title: one for one in self.server.items.values()}
         for title, work in self.works.items():
-            item = self._item(title)
+            item = there.get(title)
             known = None if item is None else self._known_state(item)
             if known is None:
                 work.heard = None

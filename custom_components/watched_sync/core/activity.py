@@ -215,7 +215,8 @@ class Chronicle:
         """Return what somebody else did, the newest play last.
 
         What was left behind by what gave way to an operation that has ended now is the
-        doing of that one: nothing else tells of it.
+        doing of that one: nothing else tells of it. What an operation under way may
+        have left behind is told once it has ended, as a move from what it wrote over.
         """
         ended = [one.operation for one in update.outcomes if one.operation.traces]
         # What was read twice in one go is told as what it ended as.
@@ -229,15 +230,17 @@ class Chronicle:
                 or item.item_id in ours
             ):
                 return None
-            move = _move(item, before[item.item_id], reading.state)
-            if move is None or self._is_echo(item, reading.state):
+            told = before[item.item_id]
+            move = _move(item, told, reading.state)
+            if move is None:
                 return None
+            if (operation := self._echoing(item, reading.state)) is not None:
+                return self._untold_move(operation, item, told)
             for operation in ended:
                 if operation.reaches(item) and _may_have_left(
                     operation, item.item_id, reading.state
                 ):
-                    is_told = operation.origin is not Origin.LEVEL
-                    return replace(move, operation=operation) if is_told else None
+                    return _as_done_by(operation, move)
             return move
 
         moves = [
@@ -250,11 +253,41 @@ class Chronicle:
         moves.sort(key=_played_at)
         return moves
 
+    def _untold_move(
+        self, operation: Operation, item: Item, told: PlayState
+    ) -> Activity | None:
+        """Return the move from what was *told* to what an operation wrote over, if any.
+
+        Others made it before the operation wrote, and the process died before it was
+        told. Or what was told came after that, as the write was late: where the change
+        makes the same of both, it was the operation that did away with it.
+        """
+        written_over = operation.before.get(item.item_id)
+        if written_over is None or any(
+            self._is_echo(item, one) for one in (told, written_over)
+        ):
+            return None
+        move = _move(item, told, written_over)
+        change = operation.change
+        if move is not None and change.apply(told).means_the_same_as(
+            change.apply(written_over)
+        ):
+            return _as_done_by(operation, move)
+        return move
+
     def _is_echo(self, item: Item, state: PlayState) -> bool:
         """Whether an operation that is still under way may have left this behind."""
-        return any(
-            _may_have_left(operation, item.item_id, state)
-            for operation in self._outbox.concerning(item)
+        return self._echoing(item, state) is not None
+
+    def _echoing(self, item: Item, state: PlayState) -> Operation | None:
+        """Return the operation still under way that may have left this behind."""
+        return next(
+            (
+                operation
+                for operation in self._outbox.concerning(item)
+                if _may_have_left(operation, item.item_id, state)
+            ),
+            None,
         )
 
 
@@ -309,6 +342,13 @@ def _shown_states(update: LaneUpdate) -> Mapping[str, Sequence[PlayState]]:
 def _may_have_left(operation: Operation, item_id: str, state: PlayState) -> bool:
     """Whether an operation, or one it took the place of, may have left this behind."""
     return any(trace.means_the_same_as(state) for trace in operation.traces_on(item_id))
+
+
+def _as_done_by(operation: Operation, move: Activity) -> Activity | None:
+    """Return a move as the doing of an operation; None if it is not told one by one."""
+    if operation.origin is Origin.LEVEL:
+        return None
+    return replace(move, operation=operation)
 
 
 def _is_of_levelling(outcome: Outcome) -> bool:

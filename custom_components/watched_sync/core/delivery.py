@@ -381,9 +381,8 @@ class Delivery:
                     return None
                 if self._may_be_marked(operation, elementary(operation.change, remote)):
                     return None
-                operation = replace(
-                    self._expecting(operation, [reading]),
-                    before={item_id: remote, **operation.before},
+                operation = self._noting_before(
+                    self._expecting(operation, [reading]), [reading]
                 )
                 if not self._lane.outbox.update(operation):
                     return None  # overtaken by a later operation while we were reading
@@ -566,11 +565,9 @@ class Delivery:
         pushed = [
             leaf for leaf in scope if isinstance(decisions[leaf.item.item_id], Push)
         ]
-        before = {leaf.item.item_id: leaf.state for leaf in pushed}
         earlier = operation
-        operation = replace(
-            self._expecting(operation, pushed),
-            before=before | dict(operation.before),
+        operation = self._noting_before(
+            self._expecting(operation, pushed), pushed
         ).noting(leaf.item for leaf in pushed)
         outbox = self._lane.outbox
         if not outbox.update(operation):
@@ -773,6 +770,34 @@ class Delivery:
             and remote.means_the_same_as(base)
             and remote.play_count == base.play_count
         )
+
+    def _noting_before(
+        self, operation: Operation, shown: Iterable[Reading]
+    ) -> Operation:
+        """Have *operation* know what its items show that are about to be written to.
+
+        What somebody else has made of one since we wrote first takes the place of what
+        was there then: that is what we do away with. What an earlier write of ours may
+        leave behind yet goes on being known.
+        """
+        moved: dict[str, PlayState] = {}
+        for one in shown:
+            before = operation.before.get(one.item.item_id)
+            if before is None or not (
+                one.state.means_the_same_as(before)
+                or self._may_be_ours(operation, one, before)
+            ):
+                moved[one.item.item_id] = one.state
+        noting = replace(operation, before={**operation.before, **moved})
+        left = {
+            item_id: tuple(
+                trace
+                for trace in operation.traces_on(item_id)
+                if not any(map(trace.means_the_same_as, noting.traces_on(item_id)))
+            )
+            for item_id in moved
+        }
+        return noting.expecting(left)
 
     # --- writing ---------------------------------------------------------
 

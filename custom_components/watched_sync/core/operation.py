@@ -154,7 +154,8 @@ class Operation:
     Times are aware and in UTC. `attempts` counts answers that refused this very
     operation; an outage counts nothing. `base` is the play state both sides agreed on
     when the operation was made, None if it was not known. `before` holds the play state
-    the server showed before the first write, by item id: what undo goes back to.
+    the server showed before the first write, by item id, or before a later one if
+    somebody else had changed it by then: what undo goes back to.
     `traces` holds the play states that earlier operations of ours left behind, or may
     have, by item id: finding one of them is no move of somebody else's. `missing_since`
     is set while the server does not know the item.
