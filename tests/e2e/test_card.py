@@ -118,7 +118,9 @@ async def test_a_tick_is_told_to_the_servers_and_taken_back(house: House) -> Non
 async def test_what_waits_has_a_cloud_and_what_failed_a_reason(house: House) -> None:
     chip = f"{CARD} >> nth=0 >> button.chip"
     machine = house.simulation.machines["jellyfin"]
-    async with house.browser() as browser:
+    async with house.browser() as browser, house.browser() as page:
+        await page.go("/watched")
+        await page.wait("ws-page-up-next >> ws-poster")
         await browser.go(DASHBOARD)
         assert await browser.count(chip) == 0
         await house.jellyfin.go_dark()
@@ -127,9 +129,10 @@ async def test_what_waits_has_a_cloud_and_what_failed_a_reason(house: House) -> 
         await browser.click(chip)
         await browser.wait("ws-waiting >> text=Past Lives (2023)")
         await browser.press("Escape")
-        # The page stays open while Home Assistant starts anew, with another version.
+        # Both stay open while Home Assistant starts anew, with another version.
         update(house)
         await house.restart()
+        await reload_the_page(page)
         await browser.ready()
         await browser.errors()
         await browser.wait(f"{chip}:has-text('1 is waiting')")
@@ -161,6 +164,17 @@ async def test_what_waits_has_a_cloud_and_what_failed_a_reason(house: House) -> 
         await no_complaints(browser, had_outage=True)
     async with house.client() as client:
         await synced(client)
+
+
+async def reload_the_page(page: Browser) -> None:
+    """Have the page of before say so, and load that of now."""
+    outdated = "watched-sync-panel >> .banner:has-text('Watched Sync was updated')"
+    await page.wait(outdated)
+    await page.click(f"{outdated} >> button:has-text('Reload')")
+    await page.wait(outdated, gone=True)
+    await page.ready()
+    await page.wait("ws-page-up-next >> ws-poster")
+    assert await page.count(outdated) == 0
 
 
 def update(house: House) -> None:

@@ -293,8 +293,8 @@ class Catalogued:
         self._is_away = 0
         self._hidden: set[str] = set()
         self._gone: list[tuple[Item, PlayState]] = []
-        #: What each id has stood for, by title, whenever ids changed their owners.
-        self._stood_for: defaultdict[str, dict[str, Item]] = defaultdict(dict)
+        #: What each id has stood for whenever ids or numbers changed their owners.
+        self._stood_for: defaultdict[str, set[Item]] = defaultdict(set)
         #: Some proxies let no socket through.
         self.is_deaf = rng.random() < 0.15
         self.server = self._make_server()
@@ -1013,6 +1013,7 @@ class Catalogued:
         parent = self.server.items[leaf.show_id or ""]
         number = self._next_episode(parent)
         self._before_move(leaf)
+        self._stood_for[leaf.item_id].add(leaf)
         self.server.items[leaf.item_id] = replace(leaf, episode=number)
 
     def _hide_library(self) -> None:
@@ -1061,23 +1062,20 @@ class Catalogued:
         for one in moved[: len(moved) // 4]:
             new_ids[one] = f"x{self._new_number()}"
         for item_id, item in self.server.items.items():
-            self._stood_for[item_id][item.title] = item
+            self._stood_for[item_id].add(item)
         self.server.renumber(new_ids)
         for item_id in set(new_ids.values()) & self.server.items.keys():
             item = self.server.items[item_id]
             if item.kind.is_container:
                 continue
             known, work = self._stood_for[item_id], self.works[item.title]
-            if item.title in known:
+            if any(one.title == item.title for one in known):
                 # What is known under the id is from when it had it before.
                 work.heard = None
                 work.may_repeat += 1
-            if any(
-                one.is_still(item)
-                for title, one in known.items()
-                if title != item.title
-            ):
-                # Two files of one film cannot be told apart: it looks like a change.
+            if any(one.is_still(item) for one in known if one.title != item.title):
+                # Two files of one film cannot be told apart, nor two episodes that had
+                # the same number one after the other: it looks like a change.
                 work.heard = None
                 work.marked.update((True, False))
 
