@@ -7,13 +7,14 @@ import json
 import os
 from pathlib import Path
 import signal
+import socket
 from typing import Any
 
 import aiohttp
 import pytest
 
 from scripts.lib.demo.client import Client
-from scripts.lib.demo.home import Access
+from scripts.lib.demo.home import HOST, Access
 from scripts.lib.demo.process import ROOT, free_port
 
 from .house import PLEX, VIEWER, up_next_switch
@@ -218,6 +219,18 @@ async def test_three_people_television_and_changes_that_fail(tmp_path: Path) -> 
         assert "season 2 episode 6" in spoken
         blueprints = await client.command("blueprint/list", domain="automation")
         assert any(name.startswith("watched_sync/") for name in blueprints)
+
+
+def test_a_free_port_is_kept_for_whom_it_was_found() -> None:
+    """Two houses that begin at once do not get the same one."""
+    port = free_port()
+    with (
+        socket.socket() as other,
+        pytest.raises(OSError, match="Address already in use"),
+    ):
+        other.bind((HOST, port))
+    with socket.create_server((HOST, port)):
+        pass
 
 
 async def test_home_assistant_can_be_restarted_from_within(tmp_path: Path) -> None:

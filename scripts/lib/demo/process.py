@@ -30,9 +30,17 @@ class NotStartedError(Exception):
     """Home Assistant ended or did not answer; the end of its log is the message."""
 
 
+#: Sockets that keep ports for those they were found for, until this process ends.
+_KEPT: list[socket.socket] = []
+
+
 def free_port(*wanted: int, taken: Iterable[int] = ()) -> int:
-    """Return the first wanted port nobody listens on, or any free one."""
-    for port in (*wanted, 0):
+    """Return the first wanted port nobody listens on, or any free one.
+
+    A free one is kept: nobody else is given it, as a port to listen on or to call from,
+    before somebody listens on it.
+    """
+    for port in wanted:
         if port in taken:
             continue
         with socket.socket() as probe:
@@ -41,9 +49,14 @@ def free_port(*wanted: int, taken: Iterable[int] = ()) -> int:
                 probe.bind((HOST, port))
             except OSError:
                 continue
-            found: int = probe.getsockname()[1]
-            return found
-    raise OSError("no port is free")
+            return port
+    kept = socket.socket()
+    kept.bind((HOST, 0))
+    # From now on, so that a server can listen on it beside this socket, which does not.
+    kept.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    _KEPT.append(kept)
+    found: int = kept.getsockname()[1]
+    return found
 
 
 class HomeAssistant:
@@ -89,8 +102,8 @@ class HomeAssistant:
     async def launch(self) -> None:
         """Start the process and do not wait for anything."""
         environment = dict(os.environ)
-        # Without compiled files every start takes five seconds longer, and asyncio's
-        # debugging is for the loop of the tests: it warns of Home Assistant's own start.
+        # Without compiled files every start takes five seconds longer. The debugging
+        # is for the loop of the tests: here it warns of Home Assistant's own start.
         for name in (
             "PYTHONASYNCIODEBUG",
             "PYTHONDONTWRITEBYTECODE",
